@@ -1,0 +1,1 @@
+"""dikast: solver, critic, oracle and judge agents, wired by typed LangGraph graphs over vLLM."""

@@ -1,0 +1,166 @@
+"""`ask`: the one place where roles talk to models.
+
+It takes any LangChain chat model, dikast's own or the user's, and around the call does what every role needs: look
+into the request cache, check the limits, turn the library's exception into a `ModelError`, and write the call into the
+ambient ledger, whatever its end.
+
+Not here: retries, which the model's own client owns, and parsing, which the role owns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from langchain_core.language_models.chat_models import BaseChatModel
+
+from dikast.agents.ledger import Call, Ledger, current
+from dikast.agents.models.invoke import identity, invoke
+from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
+from dikast.agents.models.request_key import request_key
+from dikast.agents.prompt import Prompt
+from dikast.errors import DikastError, LimitReached, ModelContextOverflow, ModelRefused, ModelTimeout, UsageError
+from dikast.records import Outcome, Provenance, Usage
+from dikast.wire import spec_of
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply with how it ended.
+
+    Args:
+        reply: What the model said.
+        outcome: `ok`, `empty`, `refused` (the API gave a refusal apart) or `filtered`.
+        reason: Why, where the outcome is not `ok`.
+        usage: What the call cost.
+        provenance: Where the reply came from.
+    """
+
+    reply: Reply
+    outcome: Outcome
+    reason: str
+    usage: Usage
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One call under way: what every record of it needs."""
+
+    role: str
+    messages: tuple[Message, ...]
+    model: str
+    prompt: str
+    seed: int | None
+    sample: int
+    started: float
+
+    def provenance(self, finish_reason: str, cached: bool) -> Provenance:
+        return Provenance(self.model, self.prompt, self.seed, self.sample, finish_reason, cached)
+
+
+async def ask(
+    model: BaseChatModel,
+    prompt: Prompt,
+    fields: Mapping[str, str],
+    *,
+    role: str,
+    sampling: Sampling,
+    structured: Structured | None = None,
+    logprobs: int | None = None,
+    sample: int = 0,
+) -> Answer:
+    """Render a prompt, ask a model, record the call.
+
+    Args:
+        model: Any LangChain chat model.
+        prompt: The prompt file.
+        fields: Its declared fields.
+        role: Who asks, for the ledger: `solver`, `critic`, `judge`, ...
+        sampling: Decoding parameters.
+        structured: A form to force the reply into.
+        logprobs: As in `Request`.
+        sample: Index among samples of this request; a seed, if there is one, is raised by it.
+
+    Raises:
+        ModelError: The call gave no reply; its subclass says how.
+        LimitReached: A limit of the ledger was used up before the call.
+        UsageError: The model lacks something that the request needs.
+    """
+    if sampling.seed is not None and sample:
+        sampling = sampling.model_copy(update={"seed": sampling.seed + sample})
+    messages = prompt.render(fields)
+    request = Request(messages, sampling, structured, 1, logprobs)
+    ledger = current()
+    asked = _Asked(role, messages, spec_of(model), prompt.id, sampling.seed, sample, time.perf_counter())
+    try:
+        reply, cached = await _reply(model, request, prompt, sample, ledger)
+    except (DikastError, TimeoutError) as error:
+        _record_failure(ledger, asked, error)
+        raise
+    return _record_reply(ledger, asked, reply, cached)
+
+
+async def _reply(
+    model: BaseChatModel, request: Request, prompt: Prompt, sample: int, ledger: Ledger | None
+) -> tuple[Reply, bool]:
+    async def call() -> Reply:
+        if ledger:
+            ledger.check()
+        return await invoke(model, request)
+
+    if ledger is None or ledger.cache is None:
+        return await call(), False
+    key = request_key(request, model_fingerprint=identity(model), prompt_hash=prompt.digest, sample=sample)
+    return await ledger.cache.get_or_ask(key, call)
+
+
+def _record_reply(ledger: Ledger | None, asked: _Asked, reply: Reply, cached: bool) -> Answer:
+    outcome, reason = judge_reply(reply)
+    seconds = time.perf_counter() - asked.started
+    usage = (
+        Usage(cached_calls=1, cached_tokens=reply.input_tokens + reply.output_tokens)
+        if cached
+        else Usage(1, reply.input_tokens, reply.output_tokens, reply.reasoning_tokens, seconds=seconds)
+    )
+    answer = Answer(reply, outcome, reason, usage, asked.provenance(reply.finish_reason, cached))
+    if ledger:
+        text = reply.text or reply.refusal
+        ledger.add(Call(asked.role, asked.messages, text, reply.reasoning, outcome, reason, usage, answer.provenance))
+    return answer
+
+
+def _record_failure(ledger: Ledger | None, asked: _Asked, error: Exception) -> None:
+    if ledger is None:
+        return
+    outcome = outcome_of(error)
+    # A call that a limit stopped was never made.
+    usage = (
+        Usage()
+        if isinstance(error, LimitReached | UsageError)
+        else Usage(calls=1, seconds=time.perf_counter() - asked.started)
+    )
+    ledger.add(Call(asked.role, asked.messages, "", "", outcome, str(error), usage, asked.provenance("", False)))
+
+
+def judge_reply(reply: Reply) -> tuple[Outcome, str]:
+    """How a reply ended, by what the API says of it; its text is not read."""
+    if reply.finish_reason == "content_filter":
+        return Outcome.FILTERED, "the API's content filter stopped the reply"
+    if reply.refusal:
+        return Outcome.REFUSED, "the API gave a refusal"
+    if not reply.text.strip():
+        return Outcome.EMPTY, f"no text (finish reason {reply.finish_reason!r})"
+    return Outcome.OK, ""
+
+
+def outcome_of(error: BaseException) -> Outcome:
+    """The outcome that an exception stands for in a record."""
+    if isinstance(error, ModelTimeout | TimeoutError):
+        return Outcome.TIMEOUT
+    if isinstance(error, ModelRefused):
+        return Outcome.FILTERED
+    if isinstance(error, ModelContextOverflow | LimitReached):
+        return Outcome.LIMIT
+    return Outcome.ERROR

@@ -1,0 +1,106 @@
+"""The ledger: every model call of a piece of work, whole, and what it cost.
+
+    with recording(limits=Limits(calls=100)) as ledger:
+        await genqr.graph.ainvoke(...)
+    print(ledger.usage, ledger.calls)
+
+The ledger is ambient (a context variable): nodes and branches that LangGraph starts inside the block write into it
+without passing it along. Blocks nest: an inner one keeps its own calls, takes the outer one's request cache unless it
+names another, and what it spends counts against the outer one's limits too. Work outside any block is not recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dikast.agents.models.cache import RequestCache
+from dikast.agents.models.limits import Budget, Limits
+from dikast.agents.models.request import Message
+from dikast.records import Outcome, Provenance, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One model call: what was said to whom, what came back, how it ended, what it cost."""
+
+    role: str
+    messages: tuple[Message, ...]
+    reply: str
+    reasoning: str
+    outcome: Outcome
+    reason: str
+    usage: Usage
+    provenance: Provenance
+
+    def as_dict(self) -> dict[str, Any]:
+        """All fields, for JSON; usage without its zeros."""
+        return {**asdict(self), "usage": self.usage.as_dict(), "provenance": self.provenance.as_dict()}
+
+
+class Ledger:
+    """Calls and costs of one piece of work, by role."""
+
+    def __init__(self, cache: RequestCache | None, limits: Limits | None, name: str, outer: Ledger | None) -> None:
+        self.cache = cache
+        self.calls: list[Call] = []
+        self.usage_by_role: dict[str, Usage] = {}
+        self._budget = Budget(limits, name) if limits else None
+        self._outer = outer
+
+    @property
+    def usage(self) -> Usage:
+        """The sum over roles."""
+        return sum(self.usage_by_role.values(), Usage())
+
+    def check(self) -> None:
+        """Let the next call pass, or raise `LimitReached`."""
+        if self._budget:
+            self._budget.check()
+        if self._outer:
+            self._outer.check()
+
+    def add(self, call: Call) -> None:
+        """Keep a call and book its cost, here and in the blocks around."""
+        self.calls.append(call)
+        self._book(call.role, call.usage)
+
+    def _book(self, role: str, usage: Usage) -> None:
+        self.usage_by_role[role] = self.usage_by_role.get(role, Usage()) + usage
+        if self._budget:
+            self._budget.add(usage)
+        if self._outer:
+            self._outer._book(role, usage)
+
+
+_current: ContextVar[Ledger | None] = ContextVar("dikast_ledger", default=None)
+
+
+def current() -> Ledger | None:
+    """The innermost ledger, or `None` outside any `recording` block."""
+    return _current.get()
+
+
+@contextmanager
+def recording(
+    *, cache: RequestCache | None = None, limits: Limits | None = None, name: str = "run"
+) -> Generator[Ledger]:
+    """Record every model call made inside the block, in this task and in those that it starts.
+
+    Args:
+        cache: Where replies are looked up and kept; the outer block's by default.
+        limits: What may be spent inside the block.
+        name: What the block is called in the message of `LimitReached`: `run`, `row`.
+    """
+    outer = _current.get()
+    if cache is None and outer is not None:
+        cache = outer.cache
+    ledger = Ledger(cache, limits, name, outer)
+    token = _current.set(ledger)
+    try:
+        yield ledger
+    finally:
+        _current.reset(token)

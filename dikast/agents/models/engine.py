@@ -1,0 +1,159 @@
+"""The base of dikast's own chat models: LangChain on the outside, one `complete(request)` on the inside.
+
+Each engine (`openvino`, `server`, `vllm`, `replay`, `scripted`) subclasses `EngineModel` and implements `complete`;
+everything else (LangChain's message types, keyword arguments, the synchronous call) is here once.
+
+Keyword arguments of `ainvoke`: the fields of `Sampling` (`max_tokens`, `temperature`, ...), `structured`
+(a `Structured` or its dict), `n`, `logprobs`, `stop`. An unknown one is a `UsageError`, not a silent no-op.
+
+Not here: retries (the `server` engine's client owns them), caching and limits (`dikast.agents.ask`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict, ValidationError
+
+from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
+from dikast.errors import UsageError
+
+ROLES: Mapping[str, str] = {"human": "user", "ai": "assistant", "system": "system"}
+
+
+class EngineModel(BaseChatModel):
+    """A LangChain chat model over one of dikast's engines.
+
+    Thread and loop safety: one object serves any number of concurrent `ainvoke`s, from any event loop.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    spec: str
+    """The string that `load_model` turns into this model again; holds no secret."""
+    sampling: Sampling = Sampling()
+    """What a call that names no sampling of its own gets."""
+
+    async def complete(self, request: Request) -> list[Reply]:
+        """Ask the engine; `request.n` replies, in order.
+
+        Cancelling the awaiting task frees what the request holds in the engine.
+
+        Raises:
+            ModelError: One of its subclasses, for a request that got no reply.
+            UsageError: The engine lacks something that the request needs.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must implement complete")
+
+    def fingerprint(self) -> dict[str, object]:
+        """What changes this model's replies beyond the request: engine, weights, default sampling. No paths or URLs."""
+        return {"spec": self.spec, "sampling": self.sampling.model_dump(mode="json")}
+
+    async def aclose(self) -> None:
+        """Free what the engine holds. The next call opens it again."""
+
+    @property
+    def _llm_type(self) -> str:
+        return f"dikast-{self.spec.partition(':')[0]}"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model": self.spec}
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        request = self.request(messages, stop, **kwargs)
+        replies = await self.complete(request)
+        return ChatResult(generations=[ChatGeneration(message=to_message(reply, self.spec)) for reply in replies])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async def once() -> ChatResult:
+            return await self._agenerate(messages, stop, **kwargs)
+
+        # A thread of its own, since the caller's may be running an event loop already.
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(asyncio.run, once()).result()
+
+    def request(self, messages: Sequence[BaseMessage], stop: Sequence[str] | None = None, **kwargs: Any) -> Request:
+        """Build the engine's request from LangChain's arguments.
+
+        Raises:
+            UsageError: An argument is unknown or out of range, or a message is not plain chat text.
+        """
+        structured = kwargs.pop("structured", None)
+        n, logprobs = kwargs.pop("n", 1), kwargs.pop("logprobs", None)
+        if stop is not None:
+            kwargs["stop"] = tuple(stop)
+        try:
+            sampling = Sampling.model_validate({**self.sampling.model_dump(), **kwargs}) if kwargs else self.sampling
+            form = None if structured is None else Structured.model_validate(structured)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UsageError(f"{self.spec}: argument {where!r}: {first['msg']}") from error
+        return Request(tuple(to_wire(message) for message in messages), sampling, form, int(n), logprobs)
+
+
+def to_wire(message: BaseMessage) -> Message:
+    """A LangChain message as it goes over the wire.
+
+    Raises:
+        UsageError: It is a tool or function message, or holds parts that are not text.
+    """
+    role = ROLES.get(message.type)
+    if role is None:
+        raise UsageError(f"messages of type {message.type!r} cannot be sent to this engine")
+    content = message.content
+    if not isinstance(content, str):
+        parts = [part if isinstance(part, str) else part.get("text") for part in content]
+        if not all(isinstance(part, str) for part in parts):
+            raise UsageError("only text messages can be sent to this engine; an image or other part was given")
+        content = "".join(cast(list[str], parts))
+    return cast(Message, {"role": role, "content": content})
+
+
+def to_message(reply: Reply, spec: str) -> AIMessage:
+    """A reply as LangChain's message: usage, finish reason, log-probabilities, reasoning and refusal kept."""
+    kept = {"reasoning_content": reply.reasoning, "refusal": reply.refusal}
+    logprobs = None
+    if reply.logprobs is not None:
+        content = [
+            {
+                "token": token.token,
+                "logprob": token.logprob,
+                "top_logprobs": [{"token": text, "logprob": value} for text, value in token.top],
+            }
+            for token in reply.logprobs
+        ]
+        logprobs = {"content": content}
+    return AIMessage(
+        content=reply.text,
+        additional_kwargs={name: text for name, text in kept.items() if text},
+        response_metadata={"finish_reason": reply.finish_reason, "model_name": spec, "logprobs": logprobs},
+        usage_metadata=UsageMetadata(
+            input_tokens=reply.input_tokens,
+            output_tokens=reply.output_tokens,
+            total_tokens=reply.input_tokens + reply.output_tokens,
+            input_token_details=InputTokenDetails(cache_read=reply.prefix_cached_tokens),
+            output_token_details=OutputTokenDetails(reasoning=reply.reasoning_tokens),
+        ),
+    )

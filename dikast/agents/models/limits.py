@@ -1,0 +1,69 @@
+"""Limits on what model calls may cost, for a run and for each of its rows.
+
+A limit is checked before a call is made, with what has been spent until then: calls already in flight finish, so that
+a run may end above its limit by what was in flight. Replies from the request cache cost nothing.
+"""
+
+from __future__ import annotations
+
+import time
+
+from pydantic import BaseModel, Field
+
+from dikast.errors import LimitReached
+from dikast.records import Usage
+
+TOKENS_PER_PRICE = 1_000_000
+"""Prices are per million tokens, as vendors print them."""
+
+
+class Limits(BaseModel, frozen=True, extra="forbid"):
+    """What may be spent; `None` is no limit."""
+
+    calls: int | None = Field(default=None, ge=0)
+    tokens: int | None = Field(default=None, ge=0)
+    """Input and output tokens together."""
+    seconds: float | None = Field(default=None, ge=0)
+    """Wall-clock seconds since the budget was opened."""
+    cost: float | None = Field(default=None, ge=0)
+    """In the currency of the prices below."""
+    price_input: float = Field(default=0.0, ge=0)
+    """Price of a million input tokens."""
+    price_output: float = Field(default=0.0, ge=0)
+    """Price of a million output tokens."""
+
+    def cost_of(self, usage: Usage) -> float:
+        """What this usage costs at these prices."""
+        priced = usage.input_tokens * self.price_input + usage.output_tokens * self.price_output
+        return priced / TOKENS_PER_PRICE
+
+
+class Budget:
+    """What has been spent of some limits."""
+
+    def __init__(self, limits: Limits, name: str = "run") -> None:
+        self.limits = limits
+        self.name = name
+        self.spent = Usage()
+        self._opened = time.monotonic()
+
+    def add(self, usage: Usage) -> None:
+        """Book what a call cost."""
+        self.spent += usage
+
+    def check(self) -> None:
+        """Let the next call pass.
+
+        Raises:
+            LimitReached: One of the limits is used up; the message says which, and how much was spent.
+        """
+        spent = {
+            "calls": self.spent.calls,
+            "tokens": self.spent.input_tokens + self.spent.output_tokens,
+            "seconds": time.monotonic() - self._opened,
+            "cost": self.limits.cost_of(self.spent),
+        }
+        for name, value in spent.items():
+            limit = getattr(self.limits, name)
+            if limit is not None and value >= limit:
+                raise LimitReached(f"the {self.name}'s limit of {limit:g} {name} is used up ({value:g} spent)")

@@ -1,0 +1,60 @@
+"""`load_model("scheme:...")`: from a short string to a LangChain chat model.
+
+| spec | engine |
+| --- | --- |
+| `openvino:NAME-or-FILE.gguf` | OpenVINO GenAI on the CPU, inside this process |
+| `server:http://host:8000/v1#MODEL` | an OpenAI-compatible server; several, comma-separated, share the load |
+| `replay:FILE` | recorded replies |
+| `scripted:module:name` | a function marked with `@scripted` |
+
+Options follow a `?`, as in a URL: `openvino:smollm2-135m?seed=7`, `server:http://host:8000/v1#M?timeout=30`.
+Nothing is opened here: each engine opens at its first call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from urllib.parse import parse_qsl
+
+from langchain_core.language_models.chat_models import BaseChatModel
+
+from dikast.agents.models.engine import EngineModel
+from dikast.errors import UsageError
+
+ENGINES: Mapping[str, str] = {
+    "openvino": "dikast.agents.models.openvino:open_model",
+    "server": "dikast.agents.models.server:open_model",
+    "replay": "dikast.agents.models.replay:open_model",
+    "scripted": "dikast.agents.models.scripted:open_model",
+}
+"""Scheme -> function (rest of the spec, its options, the whole spec) -> model."""
+
+SCHEMES_VARIABLE = "DIKAST_SPEC_SCHEMES"
+"""Where specs come from a network (a served graph), name the schemes to allow here, comma-separated."""
+
+Open = Callable[[str, dict[str, str], str], EngineModel]
+
+
+def load_model(spec: str) -> BaseChatModel:
+    """Turn a spec into a chat model, without opening anything.
+
+    Raises:
+        UsageError: The scheme is unknown or not allowed, or an option is wrong; the message lists what is known.
+    """
+    scheme, colon, rest = spec.partition(":")
+    if not colon or scheme not in ENGINES:
+        close = get_close_matches(scheme, ENGINES, n=1)
+        hint = f"did you mean '{close[0]}:'?" if close else f"known: {', '.join(f'{name}:...' for name in ENGINES)}"
+        raise UsageError(f"model spec {spec!r}: no engine is called {scheme!r}", hint=hint)
+    allowed = os.environ.get(SCHEMES_VARIABLE)
+    if allowed is not None and scheme not in allowed.split(","):
+        raise UsageError(f"model spec {spec!r}: {scheme!r} is not among the schemes in {SCHEMES_VARIABLE}")
+    target, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
+    if not target:
+        raise UsageError(f"model spec {spec!r}: nothing after the scheme", hint="see 'dikast models list'")
+    module, name = ENGINES[scheme].split(":")
+    open_model: Open = getattr(import_module(module), name)
+    return open_model(target, dict(parse_qsl(query, keep_blank_values=True)), spec)

@@ -1,0 +1,118 @@
+"""What is asked of a model and what comes back, in one vocabulary for every engine.
+
+Names are those of the OpenAI API and vLLM (`max_tokens`, `top_p`, `seed`, `logprobs`, `structured_outputs`, ...), since
+every engine maps from them. All values are frozen and are JSON on the way to a cache or a journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+from typing_extensions import TypedDict
+
+DEFAULT_MAX_TOKENS = 512
+"""Always sent: engines' own defaults differ (16 in vLLM's offline API, unlimited elsewhere)."""
+
+
+class Message(TypedDict):
+    """One chat message as it goes over the wire."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(BaseModel, frozen=True, extra="forbid"):
+    """Decoding parameters. The default is greedy."""
+
+    max_tokens: int = Field(default=DEFAULT_MAX_TOKENS, ge=1)
+    temperature: float = Field(default=0.0, ge=0.0, le=5.0)
+    """0 is greedy decoding: `top_p`, `top_k` and `seed` then change nothing."""
+    top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    top_k: int = Field(default=0, ge=0)
+    """0 keeps the whole vocabulary."""
+    repetition_penalty: float = Field(default=1.0, gt=0.0)
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    """Strings that end the reply; none of them is part of it."""
+
+
+class Structured(BaseModel, frozen=True, extra="forbid"):
+    """A form that the engine forces the reply into, token by token. Exactly one field is set.
+
+    Engines that lack a form raise `UsageError` before the request is made.
+    """
+
+    json_schema: Mapping[str, Any] | None = None
+    choice: tuple[str, ...] | None = Field(default=None, min_length=1)
+    regex: str | None = None
+    grammar: str | None = None
+    """EBNF."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Structured:
+        if sum(value is not None for value in (self.json_schema, self.choice, self.regex, self.grammar)) != 1:
+            raise ValueError("set exactly one of json_schema, choice, regex, grammar")
+        return self
+
+    @property
+    def form(self) -> str:
+        """The name of the field that is set."""
+        return next(name for name in ("json_schema", "choice", "regex", "grammar") if getattr(self, name) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to an engine.
+
+    Args:
+        messages: The chat so far; a leading system message is optional.
+        sampling: Decoding parameters.
+        structured: A form to force the reply into, or `None`.
+        n: How many replies to draw for the one prompt.
+        logprobs: `None` for none; else how many alternatives a token is given beside the sampled one (0 = only the
+            sampled token's own log-probability).
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    structured: Structured | None = None
+    n: int = 1
+    logprobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of a reply: its text, natural-log probability, and the likeliest alternatives at its place."""
+
+    token: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply.
+
+    Args:
+        text: What the model said, without reasoning.
+        finish_reason: `stop` (end of turn, or a stop string), `length`, `content_filter`, or the engine's own word.
+        input_tokens: Prompt tokens as the engine counts them, chat template included.
+        output_tokens: Generated tokens, reasoning included.
+        reasoning: The reasoning text, where the engine gives it apart.
+        refusal: The API's refusal text, where it gives one apart.
+        logprobs: One entry a generated token, if they were asked for and the engine has them.
+        prefix_cached_tokens: Prompt tokens that the engine found in its own prefix cache.
+    """
+
+    text: str
+    finish_reason: str
+    input_tokens: int
+    output_tokens: int
+    reasoning: str = ""
+    refusal: str = ""
+    logprobs: tuple[TokenLogprob, ...] | None = None
+    reasoning_tokens: int = 0
+    prefix_cached_tokens: int = 0

@@ -1,0 +1,86 @@
+"""Actors in a graph's context: a live object in Python, a short string in JSON.
+
+A graph's `Context` is a frozen Pydantic model whose actor fields are annotated `Annotated[Role, Spec(load_role)]`.
+Python code passes an object that satisfies the role's Protocol; JSON (a config file, a run's manifest, LangGraph's
+server, a Ray worker) passes the string that `load_role` understands, such as `"server:http://host:8000/v1#NAME"`.
+The object prints as its `spec`, which never holds a secret, so that `Context.model_validate_json(c.model_dump_json())`
+is the same context.
+
+Not covered: a live object without a `spec` prints as `python:module.Class`, which no loader accepts: it can be
+recorded, not rebuilt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+C = TypeVar("C")
+
+UNNAMED = "python:"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Pydantic annotation that reads a field as an object, or loads it from a string.
+
+    Args:
+        load: Turns a spec into a handle at once, without blocking: it runs on the event loop. The handle opens
+            what it needs at first use.
+    """
+
+    load: Callable[[str], object]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Validate with `load` and `isinstance` against the Protocol; serialise as the object's spec."""
+
+        def read(value: object) -> object:
+            live = self.load(value) if isinstance(value, str) else value
+            if not isinstance(live, source):
+                raise ValueError(f"not a {source.__name__}: {live!r:.60}")
+            return live
+
+        write = core_schema.plain_serializer_function_ser_schema(spec_of)
+        return core_schema.no_info_plain_validator_function(read, serialization=write)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """In JSON an actor is a string."""
+        return {"type": "string"}
+
+
+def spec_of(actor: object) -> str:
+    """The string that stands for an actor: its `spec`, or `python:module.Class` for one that has none."""
+    return getattr(actor, "spec", None) or f"{UNNAMED}{type(actor).__module__}.{type(actor).__qualname__}"
+
+
+def check(context: object, kind: type[C]) -> C:
+    """Return the context if it is a `kind`; a graph calls this once, where it starts.
+
+    LangGraph passes on a missing context as `None`, and a parent graph's context uncoerced.
+
+    Raises:
+        TypeError: The context is missing or another graph's; the message says what to pass.
+    """
+    if not isinstance(context, kind):
+        raise TypeError(f"pass context={kind.__module__}.{kind.__name__}(...); got {type(context).__name__}")
+    return context
+
+
+class Handler(Protocol):
+    """A node's error handler as LangGraph's `add_node` types it."""
+
+    def __call__(self, state: Any) -> Any:
+        """Turn the failed node's input, and what LangGraph injects, into an update."""
+        ...
+
+
+def on_error(handler: Callable[..., Awaitable[object]]) -> Handler:
+    """Type an async `handler(state, [runtime,] error: NodeError)` for `add_node(error_handler=...)`.
+
+    LangGraph injects by parameter name and exact annotation, which `add_node`'s own type does not say.
+    """
+    return cast(Handler, handler)
