@@ -1,1 +1,73 @@
-"""dikast: solver, critic, oracle and judge agents, wired by typed LangGraph graphs over vLLM."""
+"""dikast: solver, critic, oracle and judge agents, wired by typed LangGraph graphs over vLLM.
+
+    from dikast import load_retriever, load_solver
+    from dikast.graphs import genqr
+
+    context = genqr.Context(
+        solver=load_solver("openvino:smollm2-135m"), retriever=load_retriever("bm25:corpus.jsonl")
+    )
+    result = await genqr.graph.ainvoke({"query": "car will not start"}, context=context)
+
+Methods are in `dikast.graphs`, batch jobs in `dikast.jobs`. The names below are loaded at first use, so that
+`import dikast` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dikast.agents.ledger import Ledger, recording
+    from dikast.agents.models.cache import RequestCache
+    from dikast.agents.models.limits import Limits
+    from dikast.agents.models.load import load_model
+    from dikast.agents.models.request import Sampling, Structured
+    from dikast.agents.prompt import load_prompt
+    from dikast.agents.solver import load_solver
+    from dikast.errors import DikastError
+    from dikast.records import Document, Outcome, Provenance, Usage
+    from dikast.retrieval.retriever import load_retriever
+
+_HOMES = {
+    "DikastError": "errors",
+    "Document": "records",
+    "Ledger": "agents.ledger",
+    "Limits": "agents.models.limits",
+    "Outcome": "records",
+    "Provenance": "records",
+    "RequestCache": "agents.models.cache",
+    "Sampling": "agents.models.request",
+    "Structured": "agents.models.request",
+    "Usage": "records",
+    "load_model": "agents.models.load",
+    "load_prompt": "agents.prompt",
+    "load_retriever": "retrieval.retriever",
+    "load_solver": "agents.solver",
+    "recording": "agents.ledger",
+}
+
+__all__ = [
+    "DikastError",
+    "Document",
+    "Ledger",
+    "Limits",
+    "Outcome",
+    "Provenance",
+    "RequestCache",
+    "Sampling",
+    "Structured",
+    "Usage",
+    "load_model",
+    "load_prompt",
+    "load_retriever",
+    "load_solver",
+    "recording",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"dikast.{_HOMES[name]}"), name)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dikast.errors import DataError
 
@@ -54,7 +54,6 @@ def for_command(tree: dict[str, Any], command: list[str]) -> dict[str, Any]:
 
 
 def _underscored(tree: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name.replace("-", "_"): _underscored(value) if isinstance(value, dict) else value
-        for name, value in tree.items()
-    }
+    inner = {name: cast(dict[str, Any], value) for name, value in tree.items() if isinstance(value, dict)}
+    tree = tree | {name: _underscored(value) for name, value in inner.items()}
+    return {name.replace("-", "_"): value for name, value in tree.items()}

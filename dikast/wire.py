@@ -13,9 +13,11 @@ recorded, not rebuilt.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, NoReturn, Protocol, TypeVar, cast
 
+from langgraph.errors import NodeError
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
@@ -84,3 +86,12 @@ def on_error(handler: Callable[..., Awaitable[object]]) -> Handler:
     LangGraph injects by parameter name and exact annotation, which `add_node`'s own type does not say.
     """
     return cast(Handler, handler)
+
+
+def raise_again(error: NodeError) -> NoReturn:
+    """Raise, from an error handler, what the handler is not meant to handle.
+
+    It raises a copy, since LangGraph (1.2.22) takes the very same object for one it has dealt with: it runs the next
+    step without the failed branch before it raises.
+    """
+    raise copy(error.error) from error.error

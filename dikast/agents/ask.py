@@ -107,7 +107,7 @@ async def _reply(
 ) -> tuple[Reply, bool]:
     async def call() -> Reply:
         if ledger:
-            ledger.check()
+            ledger.begin()
         return await invoke(model, request)
 
     if ledger is None or ledger.cache is None:

@@ -56,8 +56,15 @@ class Ledger:
         """The sum over roles."""
         return sum(self.usage_by_role.values(), Usage())
 
+    def begin(self) -> None:
+        """Let the next call pass, here and in the blocks around, or raise `LimitReached`."""
+        if self._budget:
+            self._budget.begin()
+        if self._outer:
+            self._outer.begin()
+
     def check(self) -> None:
-        """Let the next call pass, or raise `LimitReached`."""
+        """Raise `LimitReached` if the next call would not pass, here or in the blocks around."""
         if self._budget:
             self._budget.check()
         if self._outer:

@@ -1,7 +1,8 @@
 """Limits on what model calls may cost, for a run and for each of its rows.
 
-A limit is checked before a call is made, with what has been spent until then: calls already in flight finish, so that
-a run may end above its limit by what was in flight. Replies from the request cache cost nothing.
+A limit is checked before a call is made. Calls are counted as they begin, so that their limit is exact; tokens and cost
+are known when a call ends, so that a run may end above these limits by what was in flight. Replies from the request
+cache cost nothing.
 """
 
 from __future__ import annotations
@@ -45,20 +46,26 @@ class Budget:
         self.limits = limits
         self.name = name
         self.spent = Usage()
+        self._begun = 0
         self._opened = time.monotonic()
 
     def add(self, usage: Usage) -> None:
         """Book what a call cost."""
         self.spent += usage
 
-    def check(self) -> None:
-        """Let the next call pass.
+    def begin(self) -> None:
+        """Let the next call pass, and count it.
 
         Raises:
             LimitReached: One of the limits is used up; the message says which, and how much was spent.
         """
+        self.check()
+        self._begun += 1
+
+    def check(self) -> None:
+        """Raise `LimitReached` if the next call would not pass."""
         spent = {
-            "calls": self.spent.calls,
+            "calls": self._begun,
             "tokens": self.spent.input_tokens + self.spent.output_tokens,
             "seconds": time.monotonic() - self._opened,
             "cost": self.limits.cost_of(self.spent),

@@ -14,6 +14,7 @@ Nothing is opened here: each engine opens at its first call.
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
@@ -34,6 +35,8 @@ ENGINES: Mapping[str, str] = {
 
 SCHEMES_VARIABLE = "DIKAST_SPEC_SCHEMES"
 """Where specs come from a network (a served graph), name the schemes to allow here, comma-separated."""
+
+_loaded: list[weakref.ref[EngineModel]] = []
 
 Open = Callable[[str, dict[str, str], str], EngineModel]
 
@@ -57,4 +60,14 @@ def load_model(spec: str) -> BaseChatModel:
         raise UsageError(f"model spec {spec!r}: nothing after the scheme", hint="see 'dikast models list'")
     module, name = ENGINES[scheme].split(":")
     open_model: Open = getattr(import_module(module), name)
-    return open_model(target, dict(parse_qsl(query, keep_blank_values=True)), spec)
+    model = open_model(target, dict(parse_qsl(query, keep_blank_values=True)), spec)
+    _loaded.append(weakref.ref(model))
+    return model
+
+
+async def close_models() -> None:
+    """Free what the models hold that `load_model` made, on the loop that they were used on."""
+    while _loaded:
+        model = _loaded.pop()()
+        if model is not None:
+            await model.aclose()

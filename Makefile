@@ -1,0 +1,48 @@
+# Everything runs from a virtual environment in .venv, which each target makes and keeps up to date by itself.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+EXTRAS := cpu,data
+
+.PHONY: help demo test test-engines check docs bench clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "dikast needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { echo "Python's venv module is missing: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev
+	@touch $@
+
+demo: $(READY) ## Rewrite the sample collection's queries with a small real model, and compare
+	$(BIN)/dikast models pull smollm2-135m
+	$(BIN)/dikast genqr run --collection sample --model openvino:smollm2-135m --out runs/demo
+
+test: $(READY) ## Run the test suite
+	$(BIN)/dikast models pull smollm2-135m
+	$(BIN)/python -m pytest
+
+test-engines: $(READY) ## Run the heavy lanes: real Lucene, real vLLM; a skip is a failure
+	$(BIN)/python tests/engines/lanes.py
+
+check: $(READY) ## Lint, format, types, import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+docs: $(READY) ## Make the generated parts of the docs anew: docs/cli.md and the drawings
+	$(BIN)/python docs/generate.py
+
+bench: $(READY) ## Run the benchmarks that need no data set; for the others see benchmarks/README.md
+	$(BIN)/python benchmarks/jobs.py
+	$(BIN)/python benchmarks/crash.py
+
+clean: ## Remove what the other targets made, runs excepted
+	rm -rf .venv .engines build dist .pytest_cache .ruff_cache .hypothesis

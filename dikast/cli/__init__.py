@@ -1,0 +1,110 @@
+"""The command line: `dikast`. Thin: it parses, calls the library, prints.
+
+stdout is data, stderr is talk. Exit codes: 0 ok; 1 the run failed; 2 usage; 3 finished, but rows ended in `error`,
+`timeout` or `limit`; 4 something is missing or cannot be reached; 130 interrupted.
+
+Commands are imported when they are called, so that `dikast --help` costs little more than Python's start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from dikast.errors import DikastError
+
+INTERRUPTED = 130
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "genqr": ("dikast.cli.genqr:app", "Rewrite queries by instruction ensembles, search before and after."),
+    "index": ("dikast.cli.index:app", "Build a search index."),
+    "search": ("dikast.cli.search:app", "Search an index or a corpus file."),
+    "fuse": ("dikast.cli.fuse:app", "Fuse TREC run files."),
+    "measure": ("dikast.cli.measure:app", "Score TREC run files against judgments, with tests."),
+    "runs": ("dikast.cli.runs:app", "Look into run folders: list, show, retry, export, diff."),
+    "models": ("dikast.cli.models:app", "List, fetch and check language models."),
+    "graphs": ("dikast.cli.graphs:app", "List and draw the graphs."),
+    "doctor": ("dikast.cli.doctor:app", "Say what is here, what is missing, and what to install for what."),
+}
+"""Name -> (module and object, help). The help stands here so that listing the commands imports none of them."""
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when one is called; listing them needs only the table above."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command if it has been called, else a stand-in that knows its help."""
+        if cmd_name not in COMMANDS:
+            return None
+        return self.commands.get(cmd_name) or _stand_in(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that is called."""
+        name = args[0]
+        if name in COMMANDS and name not in self.commands:
+            module, attribute = COMMANDS[name][0].split(":")
+            command = typer.main.get_command(getattr(import_module(module), attribute))
+            command.name = name
+            self.commands = {**self.commands, name: command}
+        return super().resolve_command(ctx, args)
+
+
+def _stand_in(name: str) -> Any:
+    empty = typer.Typer(help=COMMANDS[name][1])
+    empty.command(name)(lambda: None)
+    command = typer.main.get_command(empty)
+    command.name = name
+    command.help = command.short_help = COMMANDS[name][1]
+    return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Solver, critic, oracle and judge agents as typed LangGraph graphs over vLLM.",
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"dikast {version('dikast')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Everything is done by a command; see below."""
+
+
+def main() -> None:
+    """Run the command line; dikast's own errors are one line and a hint, never a traceback."""
+    try:
+        app(prog_name="dikast")
+    except DikastError as error:
+        print(f"dikast: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  hint: {error.hint}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away (`dikast ... | head`): nothing is left to say, nor anybody to say it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

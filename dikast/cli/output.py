@@ -1,0 +1,61 @@
+"""How commands print: data on stdout, talk on stderr, JSON when asked for, bars on a terminal only."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+stdout = Console(highlight=False, soft_wrap=True)
+stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(message: str) -> None:
+    """A line of talk."""
+    stderr.print(Text(message))
+
+
+def show(text: str) -> None:
+    """Plain text as data. What a model wrote is shown without terminal control characters."""
+    stdout.print(Text(printable(text)))
+
+
+def emit(value: Any) -> None:
+    """One JSON document as data."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    """A table as data: aligned on a terminal, tab-separated into a pipe."""
+    if not stdout.is_terminal:
+        for row in (columns, *rows):
+            sys.stdout.write(
+                "\t".join(printable(str(cell)).replace("\t", " ").replace("\n", " ") for cell in row) + "\n"
+            )
+        return
+    drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
+    for index, column in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float) or _is_number(str(row[index])) for row in rows)
+        drawn.add_column(column, justify="right" if rows and numeric else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(printable(str(cell))) for cell in row))
+    stdout.print(drawn)
+
+
+def printable(text: str) -> str:
+    """The text without control characters: what a model wrote must not drive somebody's terminal."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.strip("+%[], "))
+    except ValueError:
+        return text in ("", "-")
+    return True

@@ -1,0 +1,157 @@
+"""What every `run` command does with its options: cache, limits, progress, the summary and the exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from dikast.cli.options import prices
+from dikast.cli.output import say, stderr
+
+if TYPE_CHECKING:
+    from dikast.agents.models.cache import RequestCache
+    from dikast.agents.models.limits import Limits
+    from dikast.jobs.job import OnProgress, Progress
+    from dikast.jobs.summary import Summary
+
+T = TypeVar("T")
+CACHE_NAME = "requests.sqlite"
+
+
+@dataclass(frozen=True)
+class Running:
+    """The options of a run that do not change its results."""
+
+    out: Path
+    concurrency: int
+    cache: str | None
+    max_calls: int | None = None
+    max_tokens: int | None = None
+    max_seconds: float | None = None
+    max_cost: float | None = None
+    price: str | None = None
+    force_new: bool = False
+
+    def limits(self) -> Limits:
+        """The run's limits and prices."""
+        from dikast.agents.models.limits import Limits
+
+        price_input, price_output = prices(self.price)
+        return Limits(
+            calls=self.max_calls,
+            tokens=self.max_tokens,
+            seconds=self.max_seconds,
+            cost=self.max_cost,
+            price_input=price_input,
+            price_output=price_output,
+        )
+
+    def request_cache(self) -> RequestCache | None:
+        """The request cache; `None` where it is off."""
+        from dikast.agents.models.cache import RequestCache
+
+        if self.cache == "off":
+            return None
+        return RequestCache(Path(self.cache) if self.cache else cache_folder() / CACHE_NAME)
+
+    def run(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
+        """Run a job with a progress bar."""
+        from dikast.jobs import run
+
+        async def job() -> Summary:
+            with progress() as on_progress:
+                return await run(
+                    graph,
+                    rows,
+                    context,
+                    self.out,
+                    limits=self.limits(),
+                    cache=self.request_cache(),
+                    concurrency=self.concurrency,
+                    on_progress=on_progress,
+                    settings=settings,
+                    force_new=self.force_new,
+                )
+
+        return finish(job())
+
+
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end, closing what the engines hold."""
+    from dikast.agents.models.load import close_models
+
+    async def closing() -> T:
+        try:
+            return await work
+        finally:
+            await close_models()
+
+    return asyncio.run(closing())
+
+
+class progress:  # a context manager, used like a function
+    """A progress bar on a terminal; elsewhere nothing."""
+
+    def __enter__(self) -> OnProgress | None:
+        """Start the bar."""
+        self._bar: Bar | None = None
+        if not stderr.is_terminal:
+            return None
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[more]}"),
+            console=stderr,
+            transient=True,
+        )
+        self._task = self._bar.add_task("rows", total=None, more="")
+        self._bar.start()
+        return self._update
+
+    def __exit__(self, *error: object) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _update(self, now: Progress) -> None:
+        tokens = sum(usage.output_tokens for usage in now.usage.values())
+        more = f"{now.in_flight} in flight, {now.failed} failed, {tokens:,} tokens"
+        if self._bar is not None:
+            stopping = f"{more}; {now.stopping}" if now.stopping else more
+            self._bar.update(self._task, total=now.asked, completed=now.finished, more=stopping)
+
+
+def tell(summary: Summary) -> None:
+    """Say on stderr how a run stands and how to go on."""
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items()) or "none finished"
+    asked = "?" if summary.asked is None else summary.asked
+    say(f"rows: {asked} asked, {summary.finished} finished: {outcomes}; {summary.owed or 0} owed")
+    for role, usage in summary.usage.items():
+        told = f"{usage.calls} calls, {usage.input_tokens:,} + {usage.output_tokens:,} tokens"
+        say(f"{role}: {told}, {usage.cached_calls} calls from the cache")
+    if summary.cost is not None:
+        say(f"cost: {summary.cost:.4f}")
+    for note in summary.notes:
+        say(f"note: {note}")
+    if summary.stopped:
+        say(f"stopped: {summary.stopped}; the same command goes on from here")
+    elif summary.failed:
+        say(f"do the failed rows again: dikast runs retry {summary.folder}")
+    say(f"run folder: {summary.folder}; one row's story: dikast runs show {summary.folder} 1")
+
+
+def cache_folder() -> Path:
+    """Where dikast keeps models and replies: `DIKAST_CACHE`, else the user's cache folder."""
+    named = os.environ.get("DIKAST_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dikast"

@@ -1,0 +1,191 @@
+"""`dikast runs`: look into run folders, do failed rows again, export."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dikast.cli import options
+from dikast.cli.output import emit, say, table
+from dikast.errors import UsageError
+from dikast.graphs import GRAPHS
+
+if TYPE_CHECKING:
+    from dikast.jobs import Summary
+    from dikast.jobs.reading import Run
+
+app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff.")
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+SHORT = 8
+"""Digits of a key that are shown."""
+
+
+@app.command("list")
+def list_runs(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the run folders are.")] = Path("runs"),
+    json: options.Json = False,
+) -> None:
+    """List the runs in a folder, the latest first."""
+    from dikast.jobs.reading import list_runs as find_runs
+
+    found = [(run, run.summary()) for run in find_runs(folder)]
+    if json:
+        emit([{**summary.as_dict(), "started": run.manifest.attempts[-1].started} for run, summary in found])
+        return
+    table(
+        ("run", "graph", "started", "asked", "finished", "failed", "state"),
+        [
+            (
+                run.path,
+                run.manifest.graph,
+                run.manifest.attempts[-1].started,
+                summary.asked if summary.asked is not None else "?",
+                summary.finished,
+                summary.failed,
+                "running" if run.active else "owes rows" if summary.owed else "done",
+            )
+            for run, summary in found
+        ],
+    )
+
+
+@app.command()
+def show(
+    run: RunFolder,
+    row: Annotated[
+        str | None,
+        typer.Argument(metavar="ROW", help="A row's number, the beginning of its key, or its id in the input."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Tell how a run stands, or one row's whole story."""
+    from dikast.cli.running import tell
+    from dikast.cli.story import tell_story
+    from dikast.jobs.reading import Run
+
+    opened = Run.open(run)
+    if row is not None:
+        found = find_row(opened, row)
+        found = {**found, "trace": opened.trace(found["key"])}
+        emit(found) if json else tell_story(found, opened.manifest.graph)
+        return
+    summary = opened.summary()
+    if json:
+        emit({**summary.as_dict(), "manifest": opened.manifest.model_dump(mode="json")})
+        return
+    table(("outcome", "rows"), [*summary.outcomes.items(), ("owed", summary.owed), ("asked", summary.asked)])
+    tell(summary)
+
+
+def find_row(run: Run, name: str) -> dict[str, Any]:
+    """A row by its id in the input (`qid`, `id`), else by number or key."""
+    for row in run.rows():
+        if name in (row["input"].get("qid"), row["input"].get("id")):
+            return row
+    return run.row(name)
+
+
+@app.command()
+def retry(
+    run: RunFolder,
+    concurrency: options.Concurrency = 16,
+    cache: options.Cache = None,
+    max_calls: options.MaxCalls = None,
+    json: options.Json = False,
+) -> None:
+    """Do again the rows that ended in error, timeout or limit."""
+    from dikast.cli.running import Running, finish, progress, tell
+    from dikast.jobs import retry as retry_job
+    from dikast.jobs.reading import Run
+
+    manifest = Run.open(run).manifest
+    graph, context = graph_and_context(manifest.graph, manifest.context)
+    running = Running(run, concurrency, cache, max_calls)
+
+    async def job() -> Summary:
+        with progress() as on_progress:
+            return await retry_job(
+                graph,
+                context,
+                run,
+                limits=running.limits(),
+                cache=running.request_cache(),
+                concurrency=concurrency,
+                on_progress=on_progress,
+            )
+
+    summary = finish(job())
+    if json:
+        emit(summary.as_dict())
+    tell(summary)
+    raise typer.Exit(summary.exit_code)
+
+
+def graph_and_context(name: str, context: dict[str, Any]) -> tuple[Any, Any]:
+    """The graph that a manifest names, and its context rebuilt from JSON.
+
+    Raises:
+        UsageError: The graph is none of dikast's, or an actor was a live object that only its program can make again.
+    """
+    if name not in GRAPHS:
+        raise UsageError(f"the run's graph {name!r} is none of dikast's", hint="retry it where it was made: jobs.retry")
+    for field, value in context.items():
+        if isinstance(value, str) and value.startswith("python:"):
+            hint = "retry it where it was made: jobs.retry"
+            raise UsageError(f"the run's {field} was an object, {value}, which cannot be made from here", hint=hint)
+    module_name, attribute = GRAPHS[name].split(":")
+    module = import_module(module_name)
+    return getattr(module, attribute), module.Context.model_validate(context)
+
+
+@app.command()
+def export(
+    run: RunFolder,
+    form: Annotated[
+        Literal["jsonl", "parquet", "datasets"],
+        typer.Option("--as", help="JSON lines, Parquet, or the folder layout of Hugging Face datasets, with a card."),
+    ] = "jsonl",
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="PATH", help="Default: under the run's export folder.")
+    ] = None,
+    licence: Annotated[str, typer.Option("--license", help="The data set's licence, for its card.")] = "unknown",
+) -> None:
+    """Write a run's rows as a data set."""
+    from dikast.jobs.export import export as export_run
+    from dikast.jobs.reading import Run
+
+    say(f"wrote {export_run(Run.open(run), form, out, licence=licence)}")
+
+
+@app.command()
+def diff(
+    first: RunFolder,
+    second: Annotated[Path, typer.Argument(metavar="OTHER", help="Another run folder.")],
+    json: options.Json = False,
+) -> None:
+    """Compare two runs row by row: outcomes and outputs."""
+    from dikast.jobs.reading import Run
+    from dikast.jobs.reading import diff as differences
+
+    found = list(differences(Run.open(first), Run.open(second)))
+    if json:
+        emit([{"key": one.key, "row": one.number, "fields": list(one.fields)} for one in found])
+        return
+    table(
+        ("row", "key", str(first), str(second), "differs in"),
+        [
+            (
+                one.number,
+                one.key[:SHORT],
+                one.before["outcome"] if one.before else "-",
+                one.after["outcome"] if one.after else "-",
+                ", ".join(one.fields) or "only in one of them",
+            )
+            for one in found
+        ],
+    )
+    say(f"{len(found)} rows differ")

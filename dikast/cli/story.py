@@ -1,0 +1,95 @@
+"""One row's whole story: what went in, who said what to whom, what came out, what it cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dikast.cli.output import show, table
+
+Row = Mapping[str, Any]
+TOP = 10
+"""Ranks compared when telling what moved."""
+HEAVIEST = 30
+"""Terms of a weighted query that are listed."""
+
+
+def tell_story(row: Row, graph: str) -> None:
+    """Print a row of a journal."""
+    show(f"row {row['row']}, key {row['key']}, outcome {row['outcome']}" + _because(row["reason"]))
+    show(f"input: {json.dumps(row['input'], ensure_ascii=False)}")
+    STORIES.get(graph, _output)(row)
+    show("\nconversation")
+    for number, call in enumerate(row["calls"], start=1):
+        _tell_call(number, call)
+    show(f"\nspent: {row['seconds']:.2f} s")
+    for role, usage in row["usage"].items():
+        show(f"  {role}: " + ", ".join(f"{value:g} {name.replace('_', ' ')}" for name, value in usage.items()))
+    if row.get("trace"):
+        show(f"\n{row['trace']}")
+
+
+def _because(reason: str) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def _tell_call(number: int, call: Mapping[str, Any]) -> None:
+    source = call["provenance"]
+    kept = ", from the cache" if source["cached"] else ""
+    show(f"\n[{number}] {call['role']}, {source['model']}, {source['prompt']}, sample {source['sample']}{kept}")
+    for message in call["messages"]:
+        show(_indented(message["role"], message["content"]))
+    if call["reasoning"]:
+        show(_indented("reasoning", call["reasoning"]))
+    show(_indented("reply", call["reply"] or f"none: {call['outcome']}{_because(call['reason'])}"))
+    usage = ", ".join(f"{value:g} {name.replace('_', ' ')}" for name, value in call["usage"].items())
+    show(f"    finish reason {source['finish_reason'] or '-'}, seed {source['seed']}; {usage}")
+
+
+def _indented(who: str, text: str) -> str:
+    return f"  {who}:\n" + "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def _output(row: Row) -> None:
+    show(f"output: {json.dumps(row['output'], ensure_ascii=False, indent=2)}")
+
+
+def _genqr(row: Row) -> None:
+    output = row["output"]
+    if output is None:
+        return
+    show("\nkeywords by instruction")
+    table(
+        ("#", "instruction", "outcome", "keywords"),
+        [
+            (one["index"] + 1, one["instruction"], one["outcome"], ", ".join(one["keywords"]) or one["reason"])
+            for one in output["reformulations"]
+        ],
+    )
+    for number, query in enumerate(output["queries"], start=1):
+        heaviest = sorted(query["terms"].items(), key=lambda term: -term[1])
+        listed = " ".join(f"{term}^{weight:.4g}" for term, weight in heaviest[:HEAVIEST])
+        more = f" ... and {len(heaviest) - HEAVIEST} more terms" if len(heaviest) > HEAVIEST else ""
+        show(f"\nweighted query {number} of {len(output['queries'])}: {listed}{more}")
+    if output["baseline"]:
+        _tell_moves([hit[0] for hit in output["baseline"]], [hit[0] for hit in output["hits"]])
+
+
+def _tell_moves(before: list[str], after: list[str]) -> None:
+    ranks_before = {docid: rank for rank, docid in enumerate(before, start=1)}
+    ranks_after = {docid: rank for rank, docid in enumerate(after, start=1)}
+    moved = dict.fromkeys([*after[:TOP], *before[:TOP]])
+    rows = [(docid, ranks_before.get(docid), ranks_after.get(docid)) for docid in moved]
+    show(f"\nwhat moved among the top {TOP}, before and after")
+    table(("document", "before", "after", "moved"), [(docid, a or "-", b or "-", _move(a, b)) for docid, a, b in rows])
+
+
+def _move(before: int | None, after: int | None) -> str:
+    if before is None or after is None:
+        return "in" if before is None else "out"
+    return f"{before - after:+d}" if before != after else "="
+
+
+STORIES: Mapping[str, Callable[[Row], None]] = {"genqr": _genqr}
+"""Graph -> what is told of its output in place of plain JSON."""

@@ -1,0 +1,10 @@
+"""One file a method: each holds a `Context`, the nodes, and a compiled `graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+GRAPHS: Mapping[str, str] = {
+    "genqr": "dikast.graphs.genqr:graph",
+}
+"""Name -> where the compiled graph is; `langgraph.json` says the same, which a test holds."""

@@ -1,0 +1,1 @@
+"""Search: collections, indexes, weighted-term queries, feedback, fusion, TREC files, measures."""
