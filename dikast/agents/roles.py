@@ -6,13 +6,13 @@ a test, or by the user's own object: graphs are written against these Protocols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt
-from dikast.records import Outcome, Provenance, Usage
+from dikast.records import Document, Outcome, Provenance, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +63,63 @@ class Solver(Protocol):
         Raises:
             ModelError: There is no reply; its subclass says how.
         """
+        ...
+
+
+MAX_GRADE = 3
+"""Relevance grades go from 0 to this: TREC's scale since the deep learning tracks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """How relevant a critic finds a document.
+
+    Args:
+        grade: 0 (not at all) to 3 (perfectly); `None` where the outcome is not `ok`.
+        reason: The critic's, or why there is no grade.
+        outcome: How the reply ended.
+    """
+
+    grade: int | None
+    reason: str
+    outcome: Outcome
+
+
+@runtime_checkable
+class Critic(Protocol):
+    """Says how good something is and why, from what anybody may see: never from judgments or other secrets."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this critic in JSON."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its grades."""
+        ...
+
+    async def grade(self, query: str, documents: Sequence[Document]) -> list[Grade]:
+        """The relevance of each document to the query, in their order.
+
+        Raises:
+            ModelUnavailable: The model behind the critic cannot be reached; other failures are outcomes.
+        """
+        ...
+
+
+@runtime_checkable
+class RelevanceOracle(Protocol):
+    """Knows which documents are relevant."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this oracle in JSON."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its answers: the judgments, by their hash."""
+        ...
+
+    def relevant(self, qid: str, k: int) -> list[str]:
+        """Ids of the `k` most relevant documents, best first; fewer where fewer are known."""
         ...

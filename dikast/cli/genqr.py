@@ -240,7 +240,7 @@ def read_judgments(qrels: str | None, rows: list[dict[str, str]]) -> dict[str, d
 def estimate(rows: list[dict[str, str]], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask and cost; ask nothing."""
     from dikast.graphs import genqr
-    from dikast.jobs.preview import estimate as job_estimate
+    from dikast.jobs.trial import estimate as job_estimate
 
     found = job_estimate(genqr.graph, rows, context, running.out)
     calls = found.owed * len(context.instructions)
@@ -272,7 +272,7 @@ def show_preview(rows: list[dict[str, str]], context: Context, running: Running,
     """Run a few rows and print them whole."""
     from dikast.cli.story import tell_story
     from dikast.graphs import genqr
-    from dikast.jobs.preview import preview
+    from dikast.jobs.trial import preview
 
     for row in finish(preview(genqr.graph, rows, context, n, cache=running.request_cache())):
         if as_json:

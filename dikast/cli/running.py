@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +55,7 @@ class Running:
     def request_cache(self) -> RequestCache | None:
         """The request cache; `None` where it is off."""
         from dikast.agents.models.cache import RequestCache
+        from dikast.agents.models.catalog import cache_folder
 
         if self.cache == "off":
             return None
@@ -147,11 +147,3 @@ def tell(summary: Summary) -> None:
     elif summary.failed:
         say(f"do the failed rows again: dikast runs retry {summary.folder}")
     say(f"run folder: {summary.folder}; one row's story: dikast runs show {summary.folder} 1")
-
-
-def cache_folder() -> Path:
-    """Where dikast keeps models and replies: `DIKAST_CACHE`, else the user's cache folder."""
-    named = os.environ.get("DIKAST_CACHE")
-    if named:
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dikast"

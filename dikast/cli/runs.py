@@ -155,7 +155,7 @@ def export(
     licence: Annotated[str, typer.Option("--license", help="The data set's licence, for its card.")] = "unknown",
 ) -> None:
     """Write a run's rows as a data set."""
-    from dikast.jobs.export import export as export_run
+    from dikast.jobs.exports import export as export_run
     from dikast.jobs.reading import Run
 
     say(f"wrote {export_run(Run.open(run), form, out, licence=licence)}")

@@ -1,8 +1,8 @@
 """GenQR: a query is rewritten by several instructions at once, then searched with.
 
-A language model is given N paraphrases of one instruction ("propose terms to expand the query with"), each apart. Its
-keywords either expand the query together (*ensemble*: one search) or one instruction at a time (*fusion*: N searches,
-one fused ranking).
+A language model is given N paraphrases of one instruction ("propose terms to expand the query with"), each apart, with
+or without documents of a first search as context. Its keywords either expand the query together (*ensemble*: one
+search) or one instruction at a time (*fusion*: N searches, one fused ranking).
 
 Paper: Dhole, Agichtein: GenQREnsemble, ECIR 2024; Dhole, Chandradevan, Agichtein: arXiv 2405.17658 (fusion).
 
@@ -11,13 +11,14 @@ Paper: Dhole, Agichtein: GenQREnsemble, ECIR 2024; Dhole, Chandradevan, Agichtei
 
 ```mermaid
 graph TD
-    __start__ -.-> reformulate
+    __start__ --> gather
+    gather -.-> reformulate
     reformulate --> combine
     combine --> retrieve
     retrieve --> __end__
 ```
 
-Not here: relevance feedback, and scores. The graph never sees judgments; measures are computed from its rankings.
+Not here: scores. Measures are computed from the rankings; judgments are seen by an oracle alone, if there is one.
 """
 
 from __future__ import annotations
@@ -29,20 +30,24 @@ from typing import Annotated, Any, Literal, NotRequired
 from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Send
-from pydantic import BaseModel, Field
+from langgraph.types import Command, Send
+from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
 from dikast.agents.ask import outcome_of
+from dikast.agents.critic import load_critic
 from dikast.agents.keywords import KEYWORDS_SCHEMA, parse_keywords, parse_keywords_json
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_lines, load_prompt
-from dikast.agents.roles import Solution, Solver
+from dikast.agents.roles import MAX_GRADE, Critic, RelevanceOracle, Solution, Solver
 from dikast.agents.solver import load_solver
 from dikast.errors import LimitReached, ModelError, ModelUnavailable
+from dikast.graphs import genqr_feedback
+from dikast.graphs.genqr_feedback import Feedback
 from dikast.records import Outcome
 from dikast.retrieval.combine import Combination, Damping, combine
 from dikast.retrieval.fusion import RRF_K, Normalization, combmnz, combsum, rrf
+from dikast.retrieval.oracle import load_qrels_oracle
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit, Retriever, load_retriever
 from dikast.wire import Spec, check, on_error, raise_again
@@ -56,6 +61,14 @@ MAX_TERMS = 1024
 DEPTH = 1000
 """Documents a ranking is cut at: TREC's depth, which MAP is commonly computed on."""
 MIXING = 0.65
+FEEDBACK_K = 5
+"""The paper's oracle takes up to five documents (ECIR 2024, section 4)."""
+FEEDBACK_POOL = 10
+"""RM3's customary number of feedback documents."""
+FEEDBACK_TOKENS = 1000
+"""Leaves room for prompt and reply in a context of 2,048 tokens, the smallest in use."""
+CRITIC_THRESHOLD = 2
+"""Grades 2 and 3 are TREC's relevant ones."""
 
 FORMS = {
     "text": "Answer with a comma-separated list of keywords and nothing else.",
@@ -87,6 +100,31 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     depth: int = Field(default=DEPTH, ge=1)
     baseline: bool = True
     """Whether the original query is searched with as well, for comparison."""
+    feedback: genqr_feedback.Kind = "none"
+    """Who chooses documents to show the solver: see `dikast.graphs.genqr_feedback`."""
+    feedback_k: int = Field(default=FEEDBACK_K, ge=1)
+    """Documents shown at most."""
+    feedback_pool: int = Field(default=FEEDBACK_POOL, ge=1)
+    """Documents of the first search that a critic or a person looks at."""
+    feedback_tokens: int = Field(default=FEEDBACK_TOKENS, ge=1)
+    """Budget of the shown documents, in tokens of about four characters, shared equally."""
+    feedback_prompt: Annotated[Prompt, Spec(load_prompt)] = Field(
+        default_factory=lambda: load_prompt("genqr/keywords_feedback")
+    )
+    critic: Annotated[Critic, Spec(load_critic)] | None = None
+    critic_threshold: int = Field(default=CRITIC_THRESHOLD, ge=0, le=MAX_GRADE)
+    """The lowest grade that counts as relevant."""
+    critic_when_none: Literal["none", "pseudo"] = "none"
+    """What is shown if the critic finds nothing relevant: no document, or the top k."""
+    oracle: Annotated[RelevanceOracle, Spec(load_qrels_oracle)] | None = None
+
+    @model_validator(mode="after")
+    def _feedback_has_its_actor(self) -> Context:
+        if self.feedback == "critic" and self.critic is None:
+            raise ValueError("feedback='critic' needs critic=...")
+        if self.feedback == "oracle" and self.oracle is None:
+            raise ValueError("feedback='oracle' needs oracle=...")
+        return self
 
 
 class Input(TypedDict):
@@ -118,11 +156,14 @@ class Weighted(TypedDict):
 class Output(TypedDict):
     """Rankings, and how they came about.
 
+    `feedback` holds every document that was looked at for feedback; those with `used` were shown to the solver.
+
     `hits` and `baseline` are `[docid, score]` pairs, best first. `queries` holds the one expanded query of an ensemble,
     or in fusion one an instruction. The row's `outcome` is the worst that befell an instruction if that was a failure
     (`error`, `timeout`, `limit`), else `ok` if any instruction gave keywords, else what befell most of them.
     """
 
+    feedback: list[Feedback]
     reformulations: list[Reformulation]
     queries: list[Weighted]
     hits: list[tuple[str, float]]
@@ -132,8 +173,10 @@ class Output(TypedDict):
 
 
 class State(Input):
-    """What the nodes share."""
+    """What the nodes share; `context` is the feedback documents' text as the solver sees it."""
 
+    feedback: list[Feedback]
+    context: str
     reformulations: Annotated[list[Reformulation], operator.add]
     queries: list[Weighted]
     hits: list[tuple[str, float]]
@@ -145,6 +188,8 @@ class State(Input):
 class Update(TypedDict, total=False):
     """What a node may write."""
 
+    feedback: list[Feedback]
+    context: str
     reformulations: list[Reformulation]
     queries: list[Weighted]
     hits: list[tuple[str, float]]
@@ -157,13 +202,46 @@ class Branch(TypedDict):
     """One instruction's share of the work."""
 
     query: str
+    context: str
     index: int
+
+
+async def gather(state: State, runtime: Runtime[Context]) -> Update:
+    """Choose the feedback documents, if any are wanted."""
+    context = check(runtime.context, Context)
+    chosen = await look(state, context)
+    documents = await context.retriever.documents(genqr_feedback.used(chosen))
+    return {"feedback": chosen, "context": genqr_feedback.quote(documents, context.feedback_tokens)}
+
+
+async def look(state: State, context: Context) -> list[Feedback]:
+    """Have the one who chooses look at documents."""
+    query, k = state["query"], context.feedback_k
+    if context.feedback == "none":
+        return []
+    if context.feedback == "oracle" and context.oracle is not None:
+        return genqr_feedback.oracle(context.oracle, state.get("qid", ""), k)
+    pool = k if context.feedback == "pseudo" else max(k, context.feedback_pool)
+    documents = await genqr_feedback.first_search(context.retriever, query, pool)
+    if context.feedback == "critic" and context.critic is not None:
+        return await genqr_feedback.critic(
+            context.critic,
+            query,
+            documents,
+            k=k,
+            threshold=context.critic_threshold,
+            when_none=context.critic_when_none,
+        )
+    if context.feedback == "human":
+        return genqr_feedback.human(query, documents, k)
+    return genqr_feedback.pseudo(documents, k)
 
 
 def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
     """One branch an instruction."""
-    context = check(runtime.context, Context)
-    return [Send("reformulate", Branch(query=state["query"], index=i)) for i in range(len(context.instructions))]
+    count = len(runtime.context.instructions)
+    query, context = state["query"], state["context"]
+    return [Send("reformulate", Branch(query=query, context=context, index=index)) for index in range(count)]
 
 
 async def reformulate(state: Branch, runtime: Runtime[Context]) -> Update:
@@ -171,12 +249,11 @@ async def reformulate(state: Branch, runtime: Runtime[Context]) -> Update:
     context = runtime.context
     instruction = context.instructions[state["index"]]
     structured = Structured(json_schema=KEYWORDS_SCHEMA) if context.reply == "json" else None
-    solution = await context.solver.solve(
-        context.prompt,
-        {"instruction": instruction, "query": state["query"], "form": FORMS[context.reply]},
-        sampling=context.sampling,
-        structured=structured,
-    )
+    fields = {"instruction": instruction, "query": state["query"], "form": FORMS[context.reply]}
+    prompt = context.prompt
+    if state["context"]:
+        prompt, fields["context"] = context.feedback_prompt, state["context"]
+    solution = await context.solver.solve(prompt, fields, sampling=context.sampling, structured=structured)
     return {"reformulations": [read(solution, state["index"], instruction, context.reply)]}
 
 
@@ -202,8 +279,12 @@ def read(solution: Solution, index: int, instruction: str, form: str) -> Reformu
 
 
 @on_error
-async def lose(state: Branch, runtime: Runtime[Context], error: NodeError) -> Update:
-    """Turn a failed call into a record. A bug is raised again, and so is a model that cannot be reached at all."""
+async def lose(state: Branch, runtime: Runtime[Context], error: NodeError) -> Command[Literal["combine"]]:
+    """Turn a failed call into a record. A bug is raised again, and so is a model that cannot be reached at all.
+
+    A handler does not follow its node's edges, so it names the next node itself: else a row whose every instruction
+    failed would end here.
+    """
     if not isinstance(error.error, ModelError | LimitReached) or isinstance(error.error, ModelUnavailable):
         raise_again(error)
     lost = Reformulation(
@@ -215,7 +296,7 @@ async def lose(state: Branch, runtime: Runtime[Context], error: NodeError) -> Up
         usage={},
         provenance={},
     )
-    return {"reformulations": [lost]}
+    return Command(update=Update(reformulations=[lost]), goto="combine")
 
 
 async def combine_keywords(state: State, runtime: Runtime[Context]) -> Update:
@@ -280,10 +361,12 @@ def fuse(rankings: list[list[Hit]], context: Context) -> list[Hit]:
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
     builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder.add_node("gather", gather)
     builder.add_node("reformulate", reformulate, error_handler=lose)
     builder.add_node("combine", combine_keywords)
     builder.add_node("retrieve", retrieve)
-    builder.add_conditional_edges(START, fan_out, ["reformulate"])
+    builder.add_edge(START, "gather")
+    builder.add_conditional_edges("gather", fan_out, ["reformulate"])
     builder.add_edge("reformulate", "combine")
     builder.add_edge("combine", "retrieve")
     builder.add_edge("retrieve", END)

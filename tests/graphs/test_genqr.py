@@ -155,6 +155,13 @@ async def test_nothing_generated_falls_back_to_the_query(retriever: BM25, answer
     assert "3 of 3" in output["reason"]
 
 
+async def test_a_row_whose_every_instruction_fails_is_searched_with_its_query(retriever: BM25) -> None:
+    script = Script({"one": ModelTimeout("slow"), "two": ModelTimeout("slow"), "three": ModelTimeout("slow")})
+    output = await run(context(script, retriever))
+    assert output["hits"] == output["baseline"] != []
+    assert (output["outcome"], output["reason"]) == ("timeout", "3 of 3 instructions; the first: slow")
+
+
 async def test_a_bug_is_not_taken_for_a_bad_reply(retriever: BM25) -> None:
     with pytest.raises(ZeroDivisionError):
         await run(context(Script({**ANSWERS, "two": ZeroDivisionError()}), retriever))

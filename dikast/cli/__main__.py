@@ -1,0 +1,5 @@
+"""`python -m dikast.cli`."""
+
+from dikast.cli import main
+
+main()

@@ -1,0 +1,122 @@
+"""`dikast doctor`: what is here, what is missing, and what to install for what."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import typer
+
+from dikast.cli.options import Json
+from dikast.cli.output import emit, table
+from dikast.errors import DikastError
+
+app = typer.Typer(help="Say what is here, what is missing, and what to install for what.")
+
+GIB = 1024**3
+NEEDED_DISK = 2
+"""GiB: an embedded model, its package and some run folders."""
+JAVA_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; `ok` is `None` for what is only told."""
+
+    what: str
+    ok: bool | None
+    found: str
+    remedy: str = ""
+
+
+@app.callback(invoke_without_command=True)
+def doctor(json: Json = False) -> None:
+    """Say what is here, what is missing, and what to install for what. Nothing is loaded, started or sent."""
+    findings = [finding for examine in EXAMINED for finding in examine()]
+    if json:
+        emit([asdict(finding) for finding in findings])
+        return
+    marks = {True: "ok", False: "missing", None: ""}
+    table(("what", "", "found", "to do"), [(one.what, marks[one.ok], one.found, one.remedy) for one in findings])
+
+
+def _base() -> Iterator[Finding]:
+    yield Finding("dikast", None, version("dikast"))
+    yield Finding("Python", None, f"{platform.python_version()} on {platform.machine()}")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB
+    yield Finding("machine", None, f"{os.cpu_count()} processors, {memory:.0f} GiB of memory")
+
+
+def _disk() -> Iterator[Finding]:
+    from dikast.agents.models.catalog import cache_folder
+
+    folder = cache_folder()
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free / GIB
+    ok = free >= NEEDED_DISK and os.access(existing, os.W_OK)
+    yield Finding("cache folder", ok, f"{folder}, {free:.0f} GiB free", "" if ok else "set DIKAST_CACHE to another")
+
+
+def _models() -> Iterator[Finding]:
+    from dikast.agents.models.catalog import models
+    from dikast.agents.models.default import default_model
+
+    try:
+        spec, why = default_model()
+        yield Finding("default model", True, f"{spec}: {why}")
+    except DikastError as error:
+        yield Finding("default model", False, error.message, error.hint)
+    for one in models():
+        remedy = "" if one.installed else f"dikast models pull {one.model.name}"
+        yield Finding(f"model {one.model.name}", one.installed, str(one.path) if one.installed else "-", remedy)
+
+
+PACKAGES = (
+    ("OpenVINO GenAI (models on the CPU)", "openvino-genai", "cpu"),
+    ("vLLM (models on a GPU)", "vllm", "vllm"),
+    ("Parquet export", "pyarrow", "data"),
+)
+
+
+def _packages() -> Iterator[Finding]:
+    for what, package, extra in PACKAGES:
+        try:
+            yield Finding(what, True, f"{package} {version(package)}")
+        except PackageNotFoundError:
+            yield Finding(what, False, "-", f"pip install 'dikast[{extra}]'")
+
+
+def _gpu() -> Iterator[Finding]:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        yield Finding("GPU", None, "none: nvidia-smi is not on the path")
+        return
+    command = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=JAVA_SECONDS, check=False)
+    yield Finding("GPU", told.returncode == 0, "; ".join((told.stdout or told.stderr).strip().splitlines()))
+
+
+def _java() -> Iterator[Finding]:
+    java = shutil.which("java", path=f"{os.environ.get('JAVA_HOME', '')}/bin:{os.environ.get('PATH', '')}")
+    if java is None:
+        yield Finding("Java", None, "none; only the Lucene retriever needs it")
+        return
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=JAVA_SECONDS, check=False)
+    yield Finding("Java", None, f"{(told.stderr or told.stdout).splitlines()[0]}; only the Lucene retriever needs it")
+
+
+def _sandbox() -> Iterator[Finding]:
+    bubblewrap = shutil.which("bwrap")
+    found = bubblewrap or "no bwrap on the path"
+    lsm = Path("/sys/kernel/security/lsm")
+    landlock = "Landlock" if lsm.is_file() and "landlock" in lsm.read_text(encoding="utf-8") else "Landlock not told"
+    yield Finding("sandbox", None, f"{found}; {landlock}; for running code that models wrote")
+
+
+EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (_base, _disk, _models, _packages, _gpu, _java, _sandbox)

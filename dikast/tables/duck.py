@@ -1,0 +1,100 @@
+"""A table or view of a DuckDB file, read only, with everything outside the file switched off.
+
+table = open_duckdb(Path("shop.duckdb"), "sales")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dikast.errors import DataError
+from dikast.tables.arrow import columns_of, to_values, unreadable
+from dikast.tables.optional import needs
+from dikast.tables.table import CHUNK_ROWS, Column, Problem, Values
+
+CLOSED: dict[str, str] = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "lock_configuration": "true",
+}
+"""A view in a foreign file may not read other files."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuckTable:
+    """One table of a DuckDB file."""
+
+    name: str
+    columns: tuple[Column, ...]
+    rows: int
+    problems: tuple[Problem, ...]
+    source: Path
+    fields: tuple[str, ...]
+    """The columns' names inside the file."""
+
+    def chunks(self, columns: Sequence[int], rows: int = CHUNK_ROWS) -> Iterator[list[Values]]:
+        """The columns at these positions, at most `rows` rows at a time, in the order of a plain `select`."""
+        asked = ", ".join(quoted(self.fields[at]) for at in columns)
+        try:
+            with closing(_connect(self.source)) as connection:
+                reader = connection.sql(f"select {asked} from {quoted(self.name)}").to_arrow_reader(rows)
+                for batch in reader:
+                    yield [to_values(batch.column(i), self.columns[at].kind) for i, at in enumerate(columns)]
+        except needs("duckdb").Error as error:
+            raise unreadable(self.source, "duckdb", error) from error
+
+
+def open_duckdb(path: Path, table: str | None = None) -> DuckTable:
+    """Read a table's columns and row count.
+
+    Args:
+        path: The database file.
+        table: Which table or view; may be left out where there is only one.
+
+    Raises:
+        DataError: The file is no DuckDB file, or the table is not told or not there; the message lists the tables.
+        MissingExtraError: duckdb or pyarrow is not installed.
+    """
+    duckdb = needs("duckdb")
+    try:
+        with closing(_connect(path)) as connection:
+            known = [
+                row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()
+            ]
+            name = pick_table(path, table, known)
+            schema = connection.sql(f"select * from {quoted(name)} limit 0").to_arrow_table().schema
+            (rows,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone()
+    except duckdb.Error as error:
+        raise unreadable(path, "duckdb", error) from error
+    columns, problems = columns_of(schema)
+    return DuckTable(name, columns, int(rows), problems, path, tuple(schema.names))
+
+
+def pick_table(path: Path, table: str | None, known: Sequence[str]) -> str:
+    """The table that was asked for, or the only one.
+
+    Raises:
+        DataError: There is no such table, or more than one to choose from.
+    """
+    listed = f"tables: {', '.join(sorted(known)) or 'none'}"
+    if table is None and len(known) == 1:
+        return known[0]
+    if table is None:
+        raise DataError("which table?", path=path, hint=listed)
+    if table not in known:
+        raise DataError(f"no table is called {table!r}", path=path, hint=listed)
+    return table
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _connect(path: Path) -> Any:
+    return needs("duckdb").connect(str(path), read_only=True, config=CLOSED)

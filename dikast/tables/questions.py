@@ -1,0 +1,288 @@
+"""Question files: WikiTableQuestions, WikiSQL, SQA, TabFact as released or as JSONL, and a user's own.
+
+    for question in read_questions("pristine-unseen-tables.tsv", "wtq"): ...
+    read_questions("mine.csv", columns={"question": "q", "table": "sheet", "target": "answer"})
+
+| shape | file | names in the release |
+| --- | --- | --- |
+| `own` | JSONL, CSV, TSV, Parquet | id, question, table, target; others by `columns`; the rest is kept in `extra` |
+| `wtq` | .tsv | id, utterance, context, targetValue, targetCanon (in tagged files) |
+| `wikisql` | .jsonl | question, table_id, sql with sel, agg, conds as numbers |
+| `sqa` | .tsv | id, annotator, position, question, table_file, answer_coordinates, answer_text |
+| `tabfact` | .json | table -> [statements, labels, caption] |
+
+In each shape a JSONL file with this project's own names works too: question or statement, table, target, target_canon,
+sql with select, agg, where, answer, answer_coordinates, answer_text, label. Tables are named, not opened.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+from dikast.errors import DataError, UsageError
+from dikast.tables.records import Record, read_json, read_records
+from dikast.tables.results import Coordinate
+
+Shape = Literal["own", "wtq", "wikisql", "sqa", "tabfact"]
+
+AGGREGATES = ("", "MAX", "MIN", "COUNT", "SUM", "AVG")
+OPERATORS = ("=", ">", "<")
+"""WikiSQL's numbering (lib/query.py of salesforce/WikiSQL)."""
+
+COORDINATE = re.compile(r"\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
+
+OWN = ("id", "question", "table", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A WikiSQL query.
+
+    Args:
+        select: Position of the selected column, from 0.
+        aggregate: One of `AGGREGATES`.
+        where: Conditions that hold together: column, operator, value.
+    """
+
+    select: int
+    aggregate: str
+    where: tuple[tuple[int, str, str | int | float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a table, with what its data set knows of the answer.
+
+    Args:
+        id: Unique in its file; SQA's is `id/annotator/position`.
+        text: The question or statement.
+        table: The table's name or path, as the file says it.
+        target: The gold answer's items; empty if unknown.
+        canonical: WikiTableQuestions' canonical form of each item.
+        sql: WikiSQL's gold query.
+        sequence: SQA's sequence, `id/annotator`.
+        position: Place in the sequence, from 0.
+        coordinates: SQA's gold cells.
+        label: TabFact's: whether the table entails the statement.
+        extra: Other fields of a user's own file.
+    """
+
+    id: str
+    text: str
+    table: str
+    target: tuple[str, ...] = ()
+    canonical: tuple[str, ...] | None = None
+    sql: Sql | None = None
+    sequence: str = ""
+    position: int = 0
+    coordinates: frozenset[Coordinate] | None = None
+    label: bool | None = None
+    extra: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+def read_questions(
+    path: str | Path, shape: Shape = "own", *, columns: Mapping[str, str] | None = None
+) -> Iterator[Question]:
+    """Read a question file, one question at a time.
+
+    Args:
+        path: The file.
+        shape: How it is laid out.
+        columns: For `own`: our name (id, question, table, target) -> the file's.
+
+    Raises:
+        DataError: A row lacks a field or has a wrong one; the message names line and field.
+        UsageError: The shape, the suffix or one of our names is unknown.
+    """
+    if shape not in get_args(Shape):
+        raise UsageError(f"no question file has the shape {shape!r}", hint=f"one of {', '.join(get_args(Shape))}")
+    file = Path(path)
+    if shape == "tabfact" and file.suffix.lower() == ".json":
+        yield from _tabfact_release(file)
+        return
+    read = _own(columns or {}) if shape == "own" else READERS[shape]
+    for record in read_records(file):
+        yield read(_Row(file, record))
+
+
+class _Row:
+    """Fields of one row, whose errors know file, line and field."""
+
+    def __init__(self, path: Path, record: Record) -> None:
+        self.path = path
+        self.line, self.fields = record
+
+    def text(self, *names: str) -> str:
+        """The first of these fields that is there, as text."""
+        name, value = self.first(*names)
+        if isinstance(value, (list, dict)) or value is None or not str(value).strip():
+            raise self.wrong(name, "text is needed")
+        return str(value)
+
+    def first(self, *names: str) -> tuple[str, Any]:
+        """Name and value of the first of these fields that is there."""
+        for name in names:
+            if name in self.fields:
+                return name, self.fields[name]
+        have = ", ".join(self.fields)
+        raise DataError("missing", path=self.path, line=self.line, field=names[0], hint=f"the row has {have}")
+
+    def number(self, name: str) -> int:
+        """A field that is a whole number."""
+        try:
+            return int(self.text(name))
+        except ValueError as error:
+            raise self.wrong(name, "a whole number is needed") from error
+
+    def wrong(self, name: str, why: str) -> DataError:
+        """The error for a field."""
+        return DataError(why, path=self.path, line=self.line, field=name)
+
+
+def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
+    unknown = sorted(set(columns) - set(OWN))
+    if unknown:
+        raise UsageError(f"cannot map {', '.join(unknown)}", hint=f"ours are {', '.join(OWN)}")
+    theirs = {name: columns.get(name, name) for name in OWN}
+
+    def read(row: _Row) -> Question:
+        known = theirs["id"] in row.fields
+        target = _strings(row, theirs["target"]) if theirs["target"] in row.fields else ()
+        extra = {name: value for name, value in row.fields.items() if name not in theirs.values()}
+        identifier = row.text(theirs["id"]) if known else str(row.line)
+        return Question(identifier, row.text(theirs["question"]), row.text(theirs["table"]), target, extra=extra)
+
+    return read
+
+
+def _wtq(row: _Row) -> Question:
+    if "targetValue" in row.fields:
+        target = _unescaped(row.text("targetValue"))
+        canonical = _unescaped(row.text("targetCanon")) if row.fields.get("targetCanon") else None
+    else:
+        target = _strings(row, "target")
+        canonical = _strings(row, "target_canon") if row.fields.get("target_canon") is not None else None
+    if canonical is not None and len(canonical) != len(target):
+        raise row.wrong("target_canon", f"{len(canonical)} canonical forms for {len(target)} items")
+    return Question(row.text("id"), row.text("utterance", "question"), row.text("context", "table"), target, canonical)
+
+
+def _unescaped(text: str) -> tuple[str, ...]:
+    r"""The items of a TSV list: joined by `|`; inside, `\n` is a line end, `\p` a bar, `\\` a backslash."""
+    return tuple(part.replace(r"\n", "\n").replace(r"\p", "|").replace("\\\\", "\\") for part in text.split("|"))
+
+
+def _wikisql(row: _Row) -> Question:
+    identifier = row.text("id") if "id" in row.fields else str(row.line)
+    target = _strings(row, "answer") if "answer" in row.fields else ()
+    return Question(identifier, row.text("question"), row.text("table_id", "table"), target, sql=_sql(row))
+
+
+def _sql(row: _Row) -> Sql:
+    _, value = row.first("sql")
+    query = cast(dict[str, Any], value if isinstance(value, dict) else {})
+    try:
+        released = "conds" in query
+        aggregate = AGGREGATES[_index(query["agg"])] if released else str(query["agg"])
+        conditions = cast(list[tuple[Any, Any, Any]], query["conds" if released else "where"])
+        where = tuple(
+            (_index(column), OPERATORS[_index(operator)] if released else str(operator), _literal(item))
+            for column, operator, item in conditions
+        )
+        sql = Sql(_index(query["sel" if released else "select"]), aggregate, where)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise row.wrong("sql", f"not a WikiSQL query: {error!r}") from error
+    if aggregate not in AGGREGATES or any(operator not in OPERATORS for _, operator, _ in where):
+        raise row.wrong("sql", f"aggregates are {AGGREGATES}, operators {OPERATORS}")
+    return sql
+
+
+def _index(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError(f"not a position: {value!r}")
+    return value
+
+
+def _literal(value: Any) -> str | int | float:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise TypeError(f"not text or a number: {value!r}")
+    return value
+
+
+def _sqa(row: _Row) -> Question:
+    sequence = f"{row.text('id')}/{row.text('annotator')}"
+    position = row.number("position")
+    name, cells = row.first("answer_coordinates")
+    text = cells if isinstance(cells, str) else str([tuple(cell) for cell in cells])
+    coordinates = frozenset((int(at), int(column)) for at, column in COORDINATE.findall(text))
+    if text.count("(") != len(COORDINATE.findall(text)):
+        raise row.wrong(name, "not a list of (row, column)")
+    return Question(
+        f"{sequence}/{position}",
+        row.text("question"),
+        row.text("table_file", "table"),
+        _sqa_items(row),
+        sequence=sequence,
+        position=position,
+        coordinates=coordinates,
+    )
+
+
+def _sqa_items(row: _Row) -> tuple[str, ...]:
+    """SQA's answer texts; the release has a Python list in text."""
+    name, value = row.first("answer_text")
+    if not isinstance(value, str):
+        return _strings(row, name)
+    try:
+        return tuple(map(str, cast(list[object], ast.literal_eval(value))))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+        raise row.wrong(name, "not a list of texts") from error
+
+
+def _tabfact(row: _Row) -> Question:
+    label = row.number("label")
+    return Question(
+        row.text("id"), row.text("statement"), row.text("table"), label=_entailed(row.path, row.line, label)
+    )
+
+
+def _tabfact_release(path: Path) -> Iterator[Question]:
+    tables = read_json(path)
+    if not isinstance(tables, dict):
+        raise DataError("not TabFact's layout", path=path, hint="an object: table -> [statements, labels, caption]")
+    for table, entry in cast(dict[str, Any], tables).items():
+        try:
+            statements, labels = list(entry[0]), list(entry[1])
+            pairs = list(zip(statements, labels, strict=True))
+        except (TypeError, IndexError, KeyError, ValueError) as error:
+            raise DataError("not [statements, labels, caption]", path=path, field=table) from error
+        for number, (statement, label) in enumerate(pairs):
+            yield Question(f"{table}-{number}", str(statement), table, label=_entailed(path, None, label))
+
+
+def _entailed(path: Path, line: int | None, label: object) -> bool:
+    if label not in (0, 1):
+        raise DataError("a label is 0 or 1", path=path, line=line, field="label")
+    return bool(label)
+
+
+def _strings(row: _Row, name: str) -> tuple[str, ...]:
+    """A list of items, or one item."""
+    _, value = row.first(name)
+    if value is None:
+        return ()
+    cells = cast(list[object], value) if isinstance(value, list) else [value]
+    return tuple(str(cell) for cell in cells)
+
+
+READERS: Mapping[Shape, Callable[[_Row], Question]] = {
+    "wtq": _wtq,
+    "wikisql": _wikisql,
+    "sqa": _sqa,
+    "tabfact": _tabfact,
+}

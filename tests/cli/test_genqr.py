@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Cli, Ran
+
+CORPUS = [
+    {"id": "d1", "contents": "the battery of the car is flat in winter"},
+    {"id": "d2", "contents": "cold cranking amperage of an accumulator"},
+    {"id": "d3", "contents": "gardens in winter"},
+]
+TOPICS = "q1\tcar dead in winter\nq2\tgarden\n"
+QRELS = "q1 0 d1 2\nq1 0 d2 1\nq2 0 d3 1\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    made = {name: tmp_path / name for name in ("corpus.jsonl", "topics.tsv", "qrels.txt")}
+    made["corpus.jsonl"].write_text("".join(json.dumps(document) + "\n" for document in CORPUS), encoding="utf-8")
+    made["topics.tsv"].write_text(TOPICS, encoding="utf-8")
+    made["qrels.txt"].write_text(QRELS, encoding="utf-8")
+    return made
+
+
+def arguments(files: dict[str, Path], *more: str) -> list[str]:
+    given = [item for name, path in files.items() for item in (f"--{path.stem}", str(files[name]))]
+    return ["genqr", "run", *given, "--model", "scripted:script:shout", *more]
+
+
+def scores(ran: Ran) -> dict[str, Any]:
+    told = json.loads(ran.out)
+    return {row["measure"]: row for row in told["comparison"] if row["system"] == "after"}
+
+
+def test_known_synonyms_help_and_noise_in_a_mix_hurts_little(cli: Cli) -> None:
+    """Noise: words drawn at random from the collection's own vocabulary, others for each instruction and query."""
+    helped = scores(cli("genqr", "run", "--collection", "sample", "--model", "scripted:script:synonyms", "--json"))
+    assert helped["nDCG@10"]["paired"]["difference"] >= 0.15
+    noisy = ["--collection", "sample", "--model", "scripted:script:noise", "--combination", "mix", "-o", "noise"]
+    hurt = scores(cli("genqr", "run", *noisy, "--json"))
+    assert hurt["nDCG@10"]["paired"]["difference"] >= -0.03
+    assert hurt["nDCG@10"]["asked"] == 30
+
+
+@pytest.mark.parametrize("mode", ["ensemble", "fusion"])
+def test_a_users_own_files(cli: Cli, files: dict[str, Path], tmp_path: Path, mode: str) -> None:
+    ran = cli(*arguments(files, "--mode", mode, "-o", "out"))
+    assert ran.code == 0, ran.err
+    assert "nDCG@10\t2\t" in ran.out
+    before = (tmp_path / "out/export/before.run").read_text(encoding="utf-8").splitlines()
+    after = (tmp_path / "out/export/after.run").read_text(encoding="utf-8").splitlines()
+    assert before[0].split()[:4] == ["q1", "Q0", "d1", "1"]
+    assert len(after) > len(before)
+
+
+def test_the_same_command_again_asks_nobody(cli: Cli, files: dict[str, Path]) -> None:
+    assert "20 calls" in cli(*arguments(files, "--cache", "off")).err
+    again = cli(*arguments(files, "--cache", "off"))
+    assert again.code == 0
+    assert "20 calls" in again.err
+
+
+def test_another_weighting_asks_nobody(cli: Cli, files: dict[str, Path]) -> None:
+    cli(*arguments(files, "-o", "one"))
+    other = cli(*arguments(files, "-o", "two", "--combination", "mix", "--mixing", "0.2", "--json"))
+    usage = json.loads(other.out)["summary"]["usage"]["solver"]
+    # Two queries of ten instructions: the replies are all in the cache.
+    assert usage.get("calls", 0) == 0
+    assert usage["cached_calls"] == 20
+
+
+def test_other_settings_in_the_same_folder_are_refused(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    cli(*arguments(files, "-o", "x"))
+    refused = cli(*arguments(files, "-o", "x", "--max-terms", "5"))
+    assert refused.code == 2
+    assert "max_terms was 1024, is now 5" in refused.err
+    assert cli(*arguments(files, "-o", "x", "--max-terms", "5", "--force-new")).code == 0
+    assert (tmp_path / "x.old-1").is_dir()
+
+
+def test_a_rows_story(cli: Cli, files: dict[str, Path]) -> None:
+    cli(*arguments(files, "-o", "x"))
+    for name in ("q1", "1"):
+        story = cli("runs", "show", "x", name).out
+        assert story.count("Answer with a comma-separated list") == 10
+        for told in ("car dead in winter", "battery, amperage", "weighted query 1 of 1", "d2\t-\t", "tokens"):
+            assert told in story
+    assert cli("runs", "show", "x", "q9").code == 2
+    assert json.loads(cli("runs", "show", "x", "q2", "--json").out)["input"]["qid"] == "q2"
+
+
+def test_what_a_model_wrote_does_not_drive_the_terminal(cli: Cli, files: dict[str, Path]) -> None:
+    cli(*arguments(files, "-o", "x", "--model", "scripted:script:driver"))
+    story = cli("runs", "show", "x", "q1").out
+    assert "battery" in story
+    assert "\x1b" not in story
+
+
+def test_failed_rows_make_exit_code_3_and_can_be_retried(cli: Cli, files: dict[str, Path]) -> None:
+    failed = cli(*arguments(files, "-o", "x", "--model", "scripted:script:slow"))
+    assert failed.code == 3
+    assert "2 timeout" in failed.err
+    assert "dikast runs retry x" in failed.err
+    retried = cli("runs", "retry", "x")
+    assert retried.code == 3
+    listed = json.loads(cli("runs", "list", ".", "--json").out)
+    assert [(run["asked"], run["outcomes"]) for run in listed] == [(2, {"timeout": 2})]
+
+
+def test_preview_and_dry_run_leave_nothing_behind(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    shown = cli(*arguments(files, "--preview", "1", "-o", "x"))
+    assert "keywords by instruction" in shown.out
+    owed = json.loads(cli(*arguments(files, "--dry-run", "--json", "--price", "1,2", "-o", "x")).out)
+    assert (owed["rows owed"], owed["calls at most"], owed["output tokens at most"]) == (2, 20, 800)
+    assert owed["cost at most, about"] == pytest.approx((owed["input tokens, about"] + 1600) / 1e6)
+    assert not (tmp_path / "x").exists()
+
+
+def test_settings_flag_over_environment_over_config_over_project_file(
+    cli: Cli, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_model = arguments(files)[:-2]
+
+    def solver_of(*more: str) -> str:
+        cli(*without_model, "--force-new", "-o", "x", *more)
+        manifest = json.loads((tmp_path / "x/manifest.json").read_text(encoding="utf-8"))
+        return f"{manifest['context']['solver']} {manifest['context']['mode']}"
+
+    (tmp_path / "dikast.toml").write_text('[genqr.run]\nmode = "fusion"\nsolver = "scripted:script:noise"\n')
+    assert solver_of() == "scripted:script:noise fusion"
+    (tmp_path / "run.toml").write_text('mode = "ensemble"\nsolver = "scripted:script:slow"\n')
+    assert solver_of("--config", "run.toml") == "scripted:script:slow ensemble"
+    monkeypatch.setenv("DIKAST_SOLVER", "scripted:script:driver")
+    assert solver_of("--config", "run.toml") == "scripted:script:driver ensemble"
+    assert solver_of("--config", "run.toml", "--solver", "scripted:script:shout") == "scripted:script:shout ensemble"
+
+
+def test_a_config_with_a_typo_is_told(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_text('mdoe = "fusion"\n', encoding="utf-8")
+    ran = cli(*arguments(files, "--config", "run.toml"))
+    assert (ran.code, "run.toml: field 'mdoe'" in ran.err, "'mode'" in ran.err) == (1, True, True)
+    (tmp_path / "run.toml").write_text("mode = \n", encoding="utf-8")
+    assert "not TOML" in cli(*arguments(files, "--config", "run.toml")).err
+
+
+def test_columns_of_a_users_csv(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    files["topics.tsv"] = tmp_path / "topics.csv"
+    files["topics.tsv"].write_text('number,question\nq1,"dead car, in winter"\n', encoding="utf-8")
+    ran = cli(*arguments(files, "--columns", "query=question,qid=number"))
+    assert ran.code == 0, ran.err
+    wrong = cli(*arguments(files, "--columns", "query=frage", "-o", "y"))
+    assert "field 'frage'" in wrong.err
+    assert "question" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("corpus.jsonl", b"", ["corpus.jsonl"]),
+        ("corpus.jsonl", b'{"id": "a", "contents": "x"}\n{"id": "a", "contents": "y"}\n', ["corpus.jsonl:2", "'a'"]),
+        ("corpus.jsonl", b'{"id": "a", "contents": "\xff\xfe"}\n', ["corpus.jsonl:1", "UTF-8"]),
+        ("corpus.jsonl", b'{"id": "a"}\n', ["corpus.jsonl:1", "contents"]),
+        ("corpus.jsonl", b'{"id": "a", "contents": "x"}\n{"id": "b", "cont', ["corpus.jsonl:2"]),
+        ("corpus.jsonl", gzip.compress(b'{"id": "a"}')[:-4], ["corpus.jsonl"]),
+        ("topics.tsv", b"", ["topics.tsv"]),
+        ("topics.tsv", b"q1 no tab here\n", ["topics.tsv:1"]),
+        ("topics.tsv", b"q1\ta\nq1\tb\n", ["topics.tsv:2", "q1"]),
+        ("topics.tsv", b"\xff\xfe\n", ["topics.tsv:1", "UTF-8"]),
+        ("qrels.txt", b"q1 0 d1 2 surplus\n", ["qrels.txt:1"]),
+        ("qrels.txt", b"q1 0 d1 high\n", ["qrels.txt:1"]),
+        ("qrels.txt", b"other 0 d1 1\n", ["qrels.txt", "query ids"]),
+    ],
+)
+def test_broken_files_are_told_in_one_line(
+    cli: Cli, files: dict[str, Path], name: str, content: bytes, told: list[str]
+) -> None:
+    files[name].write_bytes(content)
+    ran = cli(*arguments(files))
+    assert ran.code in (1, 2), ran
+    assert ran.out == ""
+    assert "Traceback" not in ran.err
+    lines = [line for line in ran.err.splitlines() if not line.startswith("note:")]
+    assert len(lines) <= 2, lines
+    for word in told:
+        assert word in ran.err
+
+
+@pytest.mark.parametrize("missing", ["corpus.jsonl", "topics.tsv", "qrels.txt"])
+def test_a_file_that_is_not_there(cli: Cli, files: dict[str, Path], missing: str) -> None:
+    files[missing].unlink()
+    ran = cli(*arguments(files))
+    assert ran.code in (1, 2)
+    assert missing in ran.err
+
+
+def test_a_topic_without_judgments_is_told_and_not_scored(cli: Cli, files: dict[str, Path]) -> None:
+    files["qrels.txt"].write_text("q1 0 d1 1\n", encoding="utf-8")
+    ran = cli(*arguments(files))
+    assert ran.code == 0
+    assert "1 of 2 queries have no judgments and are not scored: q2" in ran.err
+    assert "nDCG@10\t1\t" in ran.out
+
+
+def test_a_document_of_10_megabytes(cli: Cli, files: dict[str, Path]) -> None:
+    big = {"id": "big", "contents": "winter amperage " * 650_000}
+    with files["corpus.jsonl"].open("a", encoding="utf-8") as file:
+        file.write(json.dumps(big) + "\n")
+    assert cli(*arguments(files)).code == 0
+
+
+@pytest.mark.parametrize("text", ["the of and", 'title:"car" AND (x^2 OR y~) [a TO b] {"', "?", "x" * 10_000])
+def test_queries_that_break_other_tools(cli: Cli, files: dict[str, Path], text: str) -> None:
+    files["topics.tsv"].write_text(f"q1\t{text}\n", encoding="utf-8")
+    ran = cli(*arguments(files))
+    assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "told"),
+    [
+        (["--model", "opnvino:x"], 2, "did you mean 'openvino:'"),
+        (["--model", "openvino:smollm"], 2, "smollm2-135m"),
+        (["--model", "server:http://127.0.0.1:9/v1#m?retries=0"], 4, "127.0.0.1:9"),
+        (["--model", "server:nonsense"], 2, "http://host:8000/v1"),
+        (["--model", "scripted:script:nobody"], 2, "nobody"),
+        (["--mode", "magic"], 2, "magic"),
+        (["--mixing", "2"], 2, "mixing"),
+        (["--retriever", "bm52:corpus.jsonl"], 2, "bm25"),
+        (["--measures", "nDGC@10"], 2, "nDGC@10"),
+        (["--price", "free"], 2, "IN,OUT"),
+        (["--instructions", "absent.txt"], 1, "absent.txt"),
+    ],
+)
+def test_wrong_options_are_told(cli: Cli, files: dict[str, Path], more: list[str], code: int, told: str) -> None:
+    ran = cli(*arguments(files, *more))
+    assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
+    assert told in ran.err

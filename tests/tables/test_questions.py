@@ -1,0 +1,150 @@
+"""Question files: the releases' layouts, this project's, and a user's own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.errors import DataError, UsageError
+from dikast.tables.optional import needs
+from dikast.tables.questions import Question, Shape, Sql, read_questions
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return path
+
+
+def one(path: Path, shape: Shape = "own", **options: Any) -> Question:
+    (question,) = read_questions(path, shape, **options)
+    return question
+
+
+def test_wikitablequestions_as_released(tmp_path: Path):
+    header = "id\tutterance\tcontext\ttargetValue"
+    path = write(tmp_path, "t.tsv", f'{header}\nnt-0\twhat is "x"?\tcsv/204-csv/149.csv\ta\\pb|line\\nend|c\\\\d\n')
+    question = one(path, "wtq")
+    assert question.target == ("a|b", "line\nend", "c\\d")
+    assert (question.text, question.table, question.canonical) == ('what is "x"?', "csv/204-csv/149.csv", None)
+    path = write(tmp_path, "u.tsv", f"{header}\ttargetCanon\nnu-1\tq\tt\t100,000|b\t100000.0|b\n")
+    assert one(path, "wtq").canonical == ("100000.0", "b")
+    path = write(tmp_path, "v.tsv", f"{header}\ttargetCanon\nnu-1\tq\tt\ta|b\ta\n")
+    with pytest.raises(DataError, match=r"v\.tsv:2: .*1 canonical forms for 2 items"):
+        one(path, "wtq")
+
+
+def test_wikisql_as_released(tmp_path: Path):
+    sql = {"sel": 3, "agg": 3, "conds": [[0, 0, "Elgin"], [2, 1, 5.5]]}
+    path = write(tmp_path, "t.jsonl", json.dumps({"phase": 1, "question": "q", "table_id": "1-2-3", "sql": sql}) + "\n")
+    question = one(path, "wikisql")
+    assert question.sql == Sql(3, "COUNT", ((0, "=", "Elgin"), (2, ">", 5.5)))
+    assert (question.id, question.table, question.target) == ("1", "1-2-3", ())
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        None,
+        {},
+        {"select": 0, "agg": "MEDIAN", "where": []},
+        {"select": -1, "agg": "", "where": []},
+        {"select": 0, "agg": "", "where": [[0, "~", 1]]},
+        {"select": 0, "agg": "", "where": [[0, "="]]},
+        {"select": 0, "agg": "", "where": [[0, "=", None]]},
+        {"sel": 0, "agg": 9, "conds": []},
+        {"sel": 0, "agg": -1, "conds": []},
+        {"sel": 0, "agg": 0, "conds": [[0, 3, "x"]]},
+    ],
+)
+def test_no_wikisql_query(tmp_path: Path, sql: object):
+    path = write(tmp_path, "t.jsonl", json.dumps({"question": "q", "table": "t", "sql": sql}))
+    with pytest.raises(DataError, match=r"t\.jsonl:1: field 'sql'"):
+        one(path, "wikisql")
+
+
+def test_sqa_as_released(tmp_path: Path):
+    header = "id\tannotator\tposition\tquestion\ttable_file\tanswer_coordinates\tanswer_text"
+    cells = "['(5, 2)', '(6, 2)']\t['19,348', \"it's\"]"
+    question = one(write(tmp_path, "t.tsv", f"{header}\nnt-1\t0\t2\tq\ttable_csv/203_1.csv\t{cells}\n"), "sqa")
+    assert question.coordinates == {(5, 2), (6, 2)}
+    assert question.target == ("19,348", "it's")
+    assert (question.id, question.sequence, question.position) == ("nt-1/0/2", "nt-1/0", 2)
+    for bad in ("['(5; 2)']\t['a']", "['(5, 2)']\tfive", "['(5, 2)']\t7"):
+        with pytest.raises(DataError, match=r"t\.tsv:2: field 'answer_"):
+            one(write(tmp_path, "t.tsv", f"{header}\nnt-1\t0\t2\tq\tt.csv\t{bad}\n"), "sqa")
+
+
+def test_tabfact_as_released(tmp_path: Path):
+    path = write(tmp_path, "t.json", json.dumps({"2-1.csv": [["a", "b"], [1, 0], "caption"]}))
+    assert [(q.id, q.text, q.label) for q in read_questions(path, "tabfact")] == [
+        ("2-1.csv-0", "a", True),
+        ("2-1.csv-1", "b", False),
+    ]
+    for bad in ("[]", '{"t": 3}', '{"t": [["a"], [1, 0]]}', '{"t": [["a"], [2]]}'):
+        with pytest.raises(DataError, match=r"t\.json"):
+            list(read_questions(write(tmp_path, "t.json", bad), "tabfact"))
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "parquet"])
+def test_a_users_own_file(tmp_path: Path, suffix: str):
+    rows = [{"q": "how many?", "sheet": "t1", "answer": "[17]", "owner": "Ada"}]
+    path = tmp_path / f"t.{suffix}"
+    if suffix == "jsonl":
+        path.write_text(json.dumps(rows[0]) + "\n\n")
+    elif suffix == "parquet":
+        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(rows), path)
+    else:
+        mark = "," if suffix == "csv" else "\t"
+        path.write_text(f"{mark.join(rows[0])}\n{mark.join(rows[0].values())}\n")
+    question = one(path, columns={"question": "q", "table": "sheet", "target": "answer"})
+    assert (question.text, question.table, question.target) == ("how many?", "t1", ("[17]",))
+    assert question.id == ("1" if suffix in ("jsonl", "parquet") else "2")
+    assert question.extra == {"owner": "Ada"}
+
+
+def test_own_targets_may_be_lists(tmp_path: Path):
+    row = {"id": 7, "question": "q", "table": "t", "target": ["a", 2]}
+    question = one(write(tmp_path, "t.jsonl", json.dumps(row)))
+    assert (question.id, question.target) == ("7", ("a", "2"))
+    assert one(write(tmp_path, "t.jsonl", json.dumps({**row, "target": None}))).target == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.jsonl", '{"question": "q"}', r"t\.jsonl:1: field 'table': missing \(the row has question\)"),
+        ("t.jsonl", '{"question": "", "table": "t"}', r"t\.jsonl:1: field 'question': text is needed"),
+        ("t.jsonl", '{"question": ["q"], "table": "t"}', r"field 'question': text is needed"),
+        ("t.jsonl", '{"question": "q",\n', r"t\.jsonl:1: not JSON"),
+        ("t.jsonl", "[1]", r"t\.jsonl:1: not a JSON object"),
+        ("t.jsonl", "[" * 100_000, r"t\.jsonl:1: not JSON"),
+        ("t.csv", "", r"t\.csv: the file is empty"),
+        ("t.csv", "question,table\nq\n", r"t\.csv:2: 1 cells under 2 column names"),
+        ("t.csv", 'question,table\n"q"x,t\n', r"t\.csv:2: broken"),
+        ("t.parquet", "x", r"t\.parquet: cannot be read as parquet"),
+    ],
+)
+def test_broken_rows_name_their_place(tmp_path: Path, name: str, text: str, message: str):
+    with pytest.raises(DataError, match=message):
+        list(read_questions(write(tmp_path, name, text)))
+
+
+def test_wrong_arguments(tmp_path: Path):
+    with pytest.raises(DataError, match="no such file"):
+        list(read_questions(tmp_path / "absent.jsonl"))
+    with pytest.raises(DataError, match="no such file"):
+        list(read_questions(tmp_path / "absent.json", "tabfact"))
+    with pytest.raises(UsageError, match="which format is"):
+        list(read_questions(tmp_path / "t.docx"))
+    with pytest.raises(UsageError, match="cannot map answer"):
+        list(read_questions(tmp_path / "t.csv", columns={"answer": "a"}))
+    with pytest.raises(UsageError, match="has the shape 'spider'"):
+        list(read_questions(tmp_path / "t.csv", "spider"))  # pyright: ignore[reportArgumentType] that it fails is the point
+    latin = tmp_path / "t.csv"
+    latin.write_bytes("question,table\nZoë,t\n".encode("cp1252"))
+    with pytest.raises(DataError, match="not UTF-8"):
+        list(read_questions(latin))
