@@ -220,7 +220,7 @@ async def look(state: State, context: Context) -> list[Feedback]:
     if context.feedback == "none":
         return []
     if context.feedback == "oracle" and context.oracle is not None:
-        return genqr_feedback.oracle(context.oracle, state.get("qid", ""), k)
+        return await genqr_feedback.oracle(context.oracle, state.get("qid", ""), k, context.retriever)
     pool = k if context.feedback == "pseudo" else max(k, context.feedback_pool)
     documents = await genqr_feedback.first_search(context.retriever, query, pool)
     if context.feedback == "critic" and context.critic is not None:

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, create_model
 from typing_extensions import TypedDict
 
 from dikast.agents.roles import Critic, RelevanceOracle
+from dikast.errors import RetrievalError
 from dikast.fence import fence
 from dikast.records import Document, Outcome
 from dikast.retrieval.query import WeightedQuery
@@ -49,9 +50,18 @@ def pseudo(documents: Sequence[Document], k: int) -> list[Feedback]:
     return [plain(document.docid) for document in documents[:k]]
 
 
-def oracle(relevance: RelevanceOracle, qid: str, k: int) -> list[Feedback]:
-    """The k documents that the judgments find most relevant."""
-    return [plain(docid) for docid in relevance.relevant(qid, k)]
+async def oracle(relevance: RelevanceOracle, qid: str, k: int, retriever: Retriever) -> list[Feedback]:
+    """The k documents that the judgments find most relevant; judged documents that the index lacks are told apart."""
+    return [await present(docid, retriever) for docid in relevance.relevant(qid, k)]
+
+
+async def present(docid: str, retriever: Retriever) -> Feedback:
+    """A document that is used if the index has it."""
+    try:
+        await retriever.documents([docid])
+    except RetrievalError as error:
+        return Feedback(docid=docid, used=False, grade=None, reason=str(error), outcome=Outcome.ERROR)
+    return plain(docid)
 
 
 async def critic(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from dikast.errors import DataError, MissingExtraError, UsageError
+from dikast.errors import DataError, UsageError
+from dikast.jobs.parquet import load_pyarrow
 
 LARGEST_CELL = 64 * 1024 * 1024
 """Characters in one CSV cell; the csv module's own limit of 128 KiB is below what a document takes."""
@@ -97,11 +98,7 @@ def _read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        import pyarrow as arrow
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise MissingExtraError("pyarrow, which reads Parquet,", extra="data") from error
+    arrow, parquet = load_pyarrow()
     try:
         with parquet.ParquetFile(path) as file:
             number = 0

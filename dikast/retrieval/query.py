@@ -6,7 +6,8 @@ text query is the bag of its own terms, each weighted by its count; expansion me
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -30,3 +31,23 @@ class WeightedQuery:
     def from_text(cls, text: str, analyze: Analyze) -> WeightedQuery:
         """The bag of a text's own terms; a term that occurs twice weighs 2, as in Lucene."""
         return cls({term: float(count) for term, count in Counter(analyze(text)).items()}, text)
+
+
+WEIGHT = re.compile(r"(\S+)\^(\d+(?:\.\d*)?|\.\d+)")
+
+
+def parse_weighted(text: str, analyze: Analyze) -> WeightedQuery:
+    """Read `car battery^2.5`: words, each with an optional weight after a caret; 1 without one.
+
+    Whatever does not have that form is a word like any other: there is no syntax to break. A word that is analysed into
+    several terms gives each of them its weight; weights of equal terms add up.
+    """
+    terms: defaultdict[str, float] = defaultdict(float)
+    words: list[str] = []
+    for piece in text.split():
+        found = WEIGHT.fullmatch(piece)
+        word, weight = (found[1], float(found[2])) if found else (piece, 1.0)
+        words.append(word)
+        for term in analyze(word):
+            terms[term] += weight
+    return WeightedQuery(dict(terms), " ".join(words))

@@ -103,6 +103,13 @@ async def test_a_query_the_oracle_does_not_know_has_no_context(retriever: BM25) 
     assert all("given context" not in prompt for prompt in prompts)
 
 
+async def test_a_judged_document_that_the_index_lacks_is_told(retriever: BM25) -> None:
+    output, prompts = await run(retriever, feedback="oracle", oracle=QrelsOracle({"q1": {"gone": 2, "d4": 1}}))
+    assert used(output) == ["d4"]
+    assert (output["feedback"][0]["outcome"], "gone" in output["feedback"][0]["reason"]) == ("error", True)
+    assert "accumulator" in prompts[0]
+
+
 async def test_the_critics_best_are_used_and_all_are_told(retriever: BM25) -> None:
     critic = Grades({"d1": 0, "d2": 2, "d3": 3, "d4": 3})
     output, _ = await run(retriever, feedback="critic", critic=critic, feedback_k=2)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
@@ -35,7 +35,7 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     """0 keeps the whole vocabulary."""
     repetition_penalty: float = Field(default=1.0, gt=0.0)
     seed: int | None = None
-    stop: tuple[str, ...] = ()
+    stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings that end the reply; none of them is part of it."""
 
 

@@ -1,0 +1,63 @@
+"""`dikast fuse`: several TREC runs into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dikast.cli.output import say
+from dikast.errors import UsageError
+
+app = typer.Typer(help="Fuse TREC run files.")
+
+
+@app.command()
+def fuse(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two or more TREC run files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The fused run.")],
+    method: Annotated[Literal["rrf", "combsum", "combmnz"], typer.Option(help="How rankings join.")] = "rrf",
+    rrf_k: Annotated[float, typer.Option(help="rrf: its k; ranks count from 1.")] = 60,
+    normalize: Annotated[
+        Literal["minmax", "zscore", "none"], typer.Option(help="combsum, combmnz: what is done to scores first.")
+    ] = "minmax",
+    weights: Annotated[str | None, typer.Option(metavar="W,W,...", help="One weight a run.")] = None,
+    depth: Annotated[int, typer.Option(min=1, help="Documents of each ranking that count, and that are kept.")] = 1000,
+    tag: Annotated[str, typer.Option(help="The run's name, in its last column.")] = "fused",
+) -> None:
+    """Fuse TREC runs query by query. A run that lacks a query adds nothing to it."""
+    from dikast.retrieval.fusion import combmnz, combsum, fuse_runs, rrf
+    from dikast.retrieval.retriever import Hit
+    from dikast.retrieval.trec import read_run, write_run
+
+    if len(runs) < 2:
+        raise UsageError("give two runs or more")
+    shares = parse_weights(weights, len(runs))
+
+    def join(rankings: list[list[Hit]]) -> list[Hit]:
+        if method == "rrf":
+            return rrf(rankings, k=rrf_k, weights=shares, depth=depth)[:depth]
+        add = combsum if method == "combsum" else combmnz
+        return add(rankings, normalize=normalize, weights=shares, depth=depth)[:depth]
+
+    fused = fuse_runs([read_run(path) for path in runs], lambda rankings: join([list(one) for one in rankings]))
+    write_run(out, fused, tag)
+    say(f"{len(fused)} queries from {len(runs)} runs by {method}: {out}")
+
+
+def parse_weights(text: str | None, count: int) -> list[float] | None:
+    """Read `--weights`.
+
+    Raises:
+        UsageError: Not one number a run.
+    """
+    if text is None:
+        return None
+    try:
+        weights = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError(f"--weights {text!r}: write numbers, comma-separated") from error
+    if len(weights) != count:
+        raise UsageError(f"--weights {text!r}: {len(weights)} weights for {count} runs")
+    return weights

@@ -1,0 +1,48 @@
+"""`dikast measure`: TREC runs against judgments, with intervals and tests against a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dikast.cli.options import Json
+from dikast.cli.output import emit, say, show
+from dikast.errors import UsageError
+
+app = typer.Typer(help="Score TREC run files against judgments, with tests.")
+
+
+@app.command()
+def measure(
+    qrels: Annotated[str, typer.Argument(metavar="QRELS", help="TREC judgments, or BEIR's TSV.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="TREC run files.")],
+    baseline: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Compare with this run: its file's name, with or without ending.")
+    ] = None,
+    measures: Annotated[str, typer.Option(help="Measures, comma-separated.")] = "nDCG@10,MAP,R@100",
+    form: Annotated[Literal["markdown", "latex", "csv"], typer.Option("--as", help="Form of the table.")] = "markdown",
+    json: Json = False,
+) -> None:
+    """Score runs over all judged queries; against a baseline: differences, intervals, tests, wins and losses."""
+    from dikast.retrieval.compare import compare
+    from dikast.retrieval.report import render
+    from dikast.retrieval.trec import read_qrels, read_run
+
+    named = {path.stem: path for path in runs}
+    if len(named) < len(runs):
+        raise UsageError("two runs have the same name", hint="rename one: runs are called by their file's name")
+    base = None if baseline is None else Path(baseline).stem
+    found = {name: read_run(path) for name, path in named.items()}
+    judged = read_qrels(qrels)
+    rows = compare(judged, found, baseline=base, measures=[name.strip() for name in measures.split(",")])
+    if json:
+        emit([asdict(row) for row in rows])
+    else:
+        show(render(rows, form).rstrip())
+    for name, run in found.items():
+        unjudged = len(run.keys() - judged.keys())
+        if unjudged:
+            say(f"note: {name} has {unjudged} queries without judgments; they do not count")

@@ -1,0 +1,100 @@
+"""`dikast search`: one query to a ranking, or a topics file to a TREC run."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dikast.cli.options import Json
+from dikast.cli.output import emit, say, table
+from dikast.errors import UsageError
+
+if TYPE_CHECKING:
+    from dikast.retrieval.query import WeightedQuery
+    from dikast.retrieval.retriever import Hit, Retriever
+
+app = typer.Typer(help="Search an index or a corpus file.")
+
+EXCERPT_CHARACTERS = 100
+
+
+@app.command()
+def search(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Index or corpus file, or a retriever spec.")],
+    query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Text; or see --topics.")] = None,
+    topics: Annotated[str | None, typer.Option(metavar="FILE", help="Queries; gives a TREC run.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the TREC run goes.")] = None,
+    k: Annotated[int | None, typer.Option("-k", min=1, help="Documents; 10 for a query, 1000 for topics.")] = None,
+    weighted: Annotated[bool, typer.Option("--weighted", help="Read word^weight in queries.")] = False,
+    rm3: Annotated[bool, typer.Option("--rm3", help="Expand by RM3, Anserini's defaults.")] = False,
+    k1: Annotated[float, typer.Option(min=0, help="BM25's k1.")] = 0.9,
+    b: Annotated[float, typer.Option(min=0, max=1, help="BM25's b.")] = 0.4,
+    processes: Annotated[int, typer.Option(min=1, help="Search topics in so many processes.")] = 1,
+    tag: Annotated[str | None, typer.Option(help="The run's name, in its last column.")] = None,
+    json: Json = False,
+) -> None:
+    """Search. A query prints a ranking, a topics file writes a TREC run."""
+    from dikast.retrieval.retriever import load_retriever
+
+    if (query is None) == (topics is None):
+        raise UsageError("give either a query or --topics FILE")
+    spec = source if source.startswith(("bm25:", "rm3:")) else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
+    retriever = load_retriever(spec)
+    if query is not None:
+        show_hits(retriever, make(query, retriever, weighted), k or 10, json)
+    elif topics is not None:
+        write_hits(spec, retriever, topics, out, k or 1000, weighted, processes, tag or spec.partition(":")[0])
+
+
+def make(text: str, retriever: Retriever, weighted: bool) -> WeightedQuery:
+    """The query of a text."""
+    from dikast.retrieval.query import WeightedQuery, parse_weighted
+
+    return (parse_weighted if weighted else WeightedQuery.from_text)(text, retriever.analyze)
+
+
+def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool) -> None:
+    """Print a ranking with the beginning of each document."""
+    from dikast.records import Document
+
+    async def find() -> tuple[list[Hit], list[Document]]:
+        [hits] = await retriever.search([query], k)
+        return hits, await retriever.documents([hit.docid for hit in hits])
+
+    hits, documents = asyncio.run(find())
+    if as_json:
+        rows = zip(hits, documents, strict=True)
+        emit([{"docid": hit.docid, "score": hit.score, "contents": document.contents} for hit, document in rows])
+        return
+    texts = [" ".join(document.contents[: 2 * EXCERPT_CHARACTERS].split()) for document in documents]
+    rows = [
+        (rank, hit.docid, f"{hit.score:.4f}", text[:EXCERPT_CHARACTERS])
+        for rank, (hit, text) in enumerate(zip(hits, texts, strict=True), start=1)
+    ]
+    table(("rank", "document", "score", "text"), rows)
+
+
+def write_hits(
+    spec: str, retriever: Retriever, topics: str, out: Path | None, k: int, weighted: bool, processes: int, tag: str
+) -> None:
+    """Search with every topic and write the run, to stdout without `--out`."""
+    from dikast.retrieval.batch import search_batch
+    from dikast.retrieval.trec import read_topics, run_lines, write_run
+
+    texts = read_topics(topics)
+    queries = [make(text, retriever, weighted) for text in texts.values()]
+    if processes > 1:
+        found = list(search_batch(spec, queries, k, processes))
+    else:
+        found = asyncio.run(retriever.search(queries, k))
+    run = dict(zip(texts, found, strict=True))
+    if out is None:
+        for line in run_lines(run, tag):
+            print(line, end="" if line.endswith("\n") else "\n")
+    else:
+        write_run(out, run, tag)
+    empty = sum(not hits for hits in run.values())
+    say(f"{len(run)} queries, {sum(map(len, run.values())):,} documents; {empty} queries found nothing")

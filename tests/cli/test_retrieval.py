@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dikast.retrieval.query import parse_weighted
+from dikast.retrieval.sample import sample_files
+from tests.cli.conftest import Cli
+
+FILES = sample_files()
+
+
+@pytest.fixture
+def runs(cli: Cli, tmp_path: Path) -> Path:
+    cli("search", FILES.corpus, "--topics", FILES.topics, "-o", "bm25.run")
+    cli("search", FILES.corpus, "--topics", FILES.topics, "--rm3", "-o", "rm3.run")
+    return tmp_path
+
+
+def test_an_index_answers_as_its_collection_does(cli: Cli) -> None:
+    built = cli("index", "build", FILES.corpus, "-o", "s.index", "--json")
+    assert json.loads(built.out)["documents"] == 178
+    query = "black spots on bathroom wall"
+    assert cli("search", "s.index", query, "--json").out == cli("search", FILES.corpus, query, "--json").out
+    assert cli("search", "s.index", query, "-k", "2").out.count("\n") == 3
+
+
+def test_weights_in_a_query(cli: Cli) -> None:
+    plain = json.loads(cli("search", FILES.corpus, "damp mould", "--json").out)
+    doubled = json.loads(cli("search", FILES.corpus, "damp^2 mould^2", "--weighted", "--json").out)
+    assert [one["docid"] for one in plain] == [one["docid"] for one in doubled]
+    assert doubled[0]["score"] == pytest.approx(2 * plain[0]["score"])
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("car battery^2.5", {"car": 1, "battery": 2.5}),
+        ("car^2 car", {"car": 3}),
+        ("x^ ^2 a^b c^.5 d^1e3", {"x^": 1, "^2": 1, "a^b": 1, "c": 0.5, "d^1e3": 1}),
+        ("", {}),
+    ],
+)
+def test_what_is_a_weight_and_what_a_word(text: str, terms: dict[str, float]) -> None:
+    assert parse_weighted(text, lambda word: [word]).terms == terms
+
+
+def test_runs_are_written_fused_and_measured(cli: Cli, runs: Path) -> None:
+    assert cli("fuse", "bm25.run", "rm3.run", "-o", "fused.run", "--weights", "2,1").code == 0
+    told = cli("measure", FILES.qrels, "bm25.run", "rm3.run", "fused.run", "--baseline", "bm25.run", "--json")
+    rows = {(row["measure"], row["system"]): row for row in json.loads(told.out)}
+    assert rows["nDCG@10", "bm25"]["paired"] is None
+    assert rows["MAP", "rm3"]["paired"]["difference"] == pytest.approx(
+        rows["MAP", "rm3"]["mean"] - rows["MAP", "bm25"]["mean"]
+    )
+    assert rows["R@100", "fused"]["asked"] == 30
+    for form, mark in (("markdown", "| --- |"), ("latex", r"\toprule"), ("csv", "measure,system")):
+        assert mark in cli("measure", FILES.qrels, "bm25.run", "--as", form).out
+
+
+def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
+    cli("index", "build", FILES.corpus, "-o", "s.index")
+    assert (
+        cli("search", "s.index", "--topics", FILES.topics, "-o", "many.run", "--processes", "2", "--tag", "bm25").code
+        == 0
+    )
+    assert (runs / "many.run").read_text(encoding="utf-8") == (runs / "bm25.run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["search", "corpus"], 2, "--topics"),
+        (["search", "absent", "x"], 1, "absent"),
+        (["search", "s.torn", "x"], 1, "s.torn"),
+        (["index", "build", "absent", "-o", "x"], 1, "absent"),
+        (["fuse", "bm25.run", "-o", "x"], 2, "two runs"),
+        (["fuse", "bm25.run", "rm3.run", "-o", "x", "--weights", "1"], 2, "1 weights for 2"),
+        (["fuse", "bm25.run", "absent.run", "-o", "x"], 1, "absent.run"),
+        (["measure", "absent", "bm25.run"], 1, "absent"),
+        (["measure", str(FILES.qrels), "bm25.run", "--baseline", "rm3"], 2, "rm3"),
+        (["measure", str(FILES.qrels), "bm25.run", "--measures", "nDGC@10"], 2, "nDGC@10"),
+        (["measure", str(FILES.qrels), "bm25.run", "./bm25.run"], 2, "same name"),
+    ],
+)
+def test_what_is_wrong_is_told(cli: Cli, runs: Path, arguments: list[str], code: int, told: str) -> None:
+    cli("index", "build", FILES.corpus, "-o", "s.index")
+    (runs / "s.torn").write_bytes((runs / "s.index").read_bytes()[:-100])
+    ran = cli(*arguments)
+    assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
+    assert told in ran.err
