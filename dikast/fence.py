@@ -60,7 +60,7 @@ def fence(text: str, name: str = "text") -> str:
 
 def inert(text: str) -> str:
     """The text with verdict marks, template tokens and unseen characters broken up so that they are only read."""
-    shown = text
+    shown = UNSEEN.sub(_escape, text.replace("\r\n", "\n"))
     return MARK.sub(lambda mark: f"[ [{mark[1]}] ]", TEMPLATE_TOKEN.sub(r"\g<0> ", shown))
 
 

@@ -1,0 +1,129 @@
+"""One record of a file, and the questions asked of its fields; every complaint names file, line and field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from dikast.errors import DataError
+from dikast.verdicts import Winner
+
+WINNERS: Mapping[str, Winner] = {
+    "1": "1", "2": "2", "a": "1", "b": "2", "model_1": "1", "model_2": "2", "response_1": "1", "response_2": "2",
+    "output_1": "1", "output_2": "2", "0": "tie", "tie": "tie", "c": "tie", "draw": "tie", "equal": "tie",
+}  # fmt: skip
+"""How people write a human verdict. 0 is a tie, as in PandaLM; a file that counts responses from 0 must be mapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of a file. `line` is its 1-based line, or its 1-based place in a JSON list."""
+
+    path: Path
+    line: int
+    values: Mapping[str, object]
+
+    def error(self, field: str, message: str, hint: str = "") -> DataError:
+        """An error that says file, line and field."""
+        return DataError(message, path=self.path, line=self.line, field=field, hint=hint)
+
+    def value(self, field: str) -> object:
+        """The field, which must be there.
+
+        Raises:
+            DataError: It is not.
+        """
+        if field not in self.values:
+            raise self.error(field, "missing", f"the record has: {', '.join(sorted(self.values)) or 'nothing'}")
+        return self.values[field]
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """A string, number or truth value, as text; `default` where the field is absent or null.
+
+        PandaLM has responses such as `true`, typed so by a spreadsheet on their way.
+
+        Raises:
+            DataError: It is something else, or absent without a default.
+        """
+        value = self.value(field) if default is None else self.values.get(field)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str | int | float):
+            raise self.error(field, f"not text: {value!r:.60}")
+        return str(value)
+
+    def number(self, field: str) -> float:
+        """A finite number, also one written as text.
+
+        Raises:
+            DataError: It is not.
+        """
+        value = self.value(field)
+        try:
+            number = math.nan if isinstance(value, bool) else float(cast(str, value))
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise self.error(field, f"not a finite number: {value!r:.60}")
+        return number
+
+    def winner(self, field: str) -> Winner:
+        """A verdict in any of the spellings of `WINNERS`.
+
+        Raises:
+            DataError: It is none of them.
+        """
+        value = self.value(field)
+        whole = int(value) if isinstance(value, float) and value.is_integer() else value
+        name = str(whole).strip().lower().removesuffix(".0")
+        if isinstance(value, bool) or name not in WINNERS:
+            raise self.error(field, f"not a verdict: {value!r:.60}", "write 1, 2 or tie")
+        return WINNERS[name]
+
+    def strings(self, field: str) -> tuple[str, ...]:
+        """A list of strings.
+
+        Raises:
+            DataError: It is not.
+        """
+        value = self.value(field)
+        items = cast(list[object], value) if isinstance(value, list) else [None]
+        if not all(isinstance(item, str) for item in items):
+            raise self.error(field, f"not a list of strings: {value!r:.60}")
+        return tuple(cast(list[str], items))
+
+    def child(self, field: str) -> Record:
+        """An object within the record, read by the same rules.
+
+        Raises:
+            DataError: It is not an object.
+        """
+        return Record(self.path, self.line, as_object(self.path, self.line, self.value(field), field))
+
+    def children(self, field: str) -> list[Record]:
+        """A list of objects within the record.
+
+        Raises:
+            DataError: It is not.
+        """
+        value = self.value(field)
+        if not isinstance(value, list):
+            raise self.error(field, f"not a list: {value!r:.60}")
+        return [
+            Record(self.path, self.line, as_object(self.path, self.line, item, field))
+            for item in cast(list[object], value)
+        ]
+
+
+def as_object(path: Path, line: int, value: object, field: str | None = None) -> Mapping[str, object]:
+    """The value, which must be a JSON object.
+
+    Raises:
+        DataError: It is not.
+    """
+    if not isinstance(value, dict):
+        raise DataError(f"not a JSON object: {value!r:.60}", path=path, line=line, field=field)
+    return cast(dict[str, object], value)

@@ -1,0 +1,1 @@
+"""Metrics of a text against a reference: one module a family, `vote` to let them judge a pair together."""

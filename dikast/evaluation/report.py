@@ -1,0 +1,214 @@
+"""A calibration told to a person: one page of Markdown, two plots.
+
+    report = render([calibration_a, calibration_b], title="My judges")
+    report.markdown, report.plots["accuracy.svg"]
+
+The first lines say who is best, by how much, whether that could be chance, and what to distrust; the tables follow.
+
+Not covered: HTML, and figures beyond a calibration's.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dikast.errors import UsageError
+from dikast.evaluation.calibration import Calibration, Estimate, Share
+from dikast.evaluation.comparison import Comparison, compare
+from dikast.evaluation.svg import Dot, dot_plot, interval
+
+LEVEL = 0.05
+"""Below this adjusted p value, a difference is told as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What to write to disk: the page, and the plots that it shows by these file names."""
+
+    markdown: str
+    plots: Mapping[str, str]
+
+
+def render(calibrations: Sequence[Calibration], *, title: str = "Judges against people") -> Report:
+    """The page and its plots, best judge first.
+
+    Raises:
+        UsageError: There is no calibration.
+        DataError: The judges were not asked the same pairs.
+    """
+    if not calibrations:
+        raise UsageError("no calibration to report")
+    ranked = sorted(calibrations, key=lambda calibration: -calibration.accuracy.mean.value)
+    comparisons = compare(ranked)
+    parts = [
+        f"# {_cell(title)}",
+        "\n".join(f"- {line}" for line in _findings(ranked, comparisons)),
+        "![Accuracy by judge, 95 % intervals](accuracy.svg)",
+        _accuracy_table(ranked),
+        "![Position and length bias by judge, 95 % intervals](bias.svg)",
+        _bias_table(ranked),
+        _agreement_table(ranked),
+        _comparison_table(comparisons),
+        _legend(ranked[0]),
+    ]
+    return Report(
+        "\n\n".join(part for part in parts if part) + "\n",
+        {"accuracy.svg": _accuracy_plot(ranked), "bias.svg": _bias_plot(ranked)},
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table: the first column is a name, made safe, the others are figures."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *([_cell(row[0]), *row[1:]] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _findings(ranked: Sequence[Calibration], comparisons: Sequence[Comparison]) -> list[str]:
+    best = ranked[0]
+    lines = [
+        f"**{_cell(best.judge)}** agrees with people most often: {_share(best.accuracy.mean)} of {best.n} pairs, "
+        "mean of both orders."
+    ]
+    lines += [_next_best(comparison) for comparison in comparisons[:1]]
+    for calibration in ranked:
+        lines += _warnings(calibration)
+    return lines
+
+
+def _next_best(comparison: Comparison) -> str:
+    """The first comparison is that of the best judge with the next."""
+    gap = f"{-comparison.difference:.3f} (adjusted p = {comparison.p_adjusted:.3g})"
+    if comparison.p_adjusted < LEVEL:
+        return f"It is ahead of **{_cell(comparison.second)}**, the next, by {gap}."
+    return f"Its lead over **{_cell(comparison.second)}**, the next, may be chance: {gap}."
+
+
+def _warnings(calibration: Calibration) -> list[str]:
+    lines: list[str] = []
+    name, bias = f"**{_cell(calibration.judge)}**", calibration.bias
+    if _is_sure(bias.position):
+        lines.append(
+            f"{name} favours the {'first' if bias.position.value > 0 else 'second'} place: {_estimate(bias.position)}."
+        )
+    if _is_sure(bias.length):
+        lines.append(
+            f"{name} favours the {'longer' if bias.length.value > 0 else 'shorter'} response: {_estimate(bias.length)}."
+        )
+    unparsed = calibration.unparsed_ab + calibration.unparsed_ba
+    if unparsed:
+        best = calibration.accuracy.mean.if_unparsed_right
+        lines.append(f"{name}: {unparsed} of {2 * calibration.n} verdicts unparsed; at best it would have {best:.3f}.")
+    return lines
+
+
+def _is_sure(estimate: Estimate) -> bool:
+    """The interval leaves out 0."""
+    return estimate.low > 0 or estimate.high < 0
+
+
+def _accuracy_table(ranked: Sequence[Calibration]) -> str:
+    rows = [
+        [
+            c.judge,
+            str(c.n),
+            str(c.unparsed_ab + c.unparsed_ba),
+            _share(c.accuracy.mean),
+            f"{c.accuracy.mean.if_unparsed_right:.3f}",
+            f"{c.accuracy.ab.value:.3f}",
+            f"{c.accuracy.ba.value:.3f}",
+            f"{c.accuracy.both.value:.3f}",
+            f"{c.accuracy.final.value:.3f}",
+        ]
+        for c in ranked
+    ]
+    head = ["judge", "pairs", "unparsed", "accuracy", "at best", "1 first", "2 first", "both orders", "one verdict"]
+    return "## How often right\n\n" + table(head, rows)
+
+
+def _bias_table(ranked: Sequence[Calibration]) -> str:
+    rows = [
+        [
+            c.judge,
+            _estimate(c.bias.position),
+            _estimate(c.bias.length),
+            _figure(c.bias.longer_share),
+            _figure(c.bias.longer_share_gold),
+        ]
+        for c in ranked
+    ]
+    head = ["judge", "position", "length", "longer wins", "longer wins, people"]
+    return "## Which way it leans\n\n" + table(head, rows)
+
+
+def _agreement_table(ranked: Sequence[Calibration]) -> str:
+    rows = [
+        [
+            c.judge,
+            _share(c.agreement.orders),
+            _estimate(c.agreement.kappa_orders),
+            _estimate(c.agreement.kappa),
+            _estimate(c.agreement.alpha),
+            _estimate(c.agreement.tau_b),
+            _estimate(c.agreement.spearman),
+        ]
+        for c in ranked
+    ]
+    head = ["judge", "same in both orders", "κ of orders", "κ with people", "α", "τ-b", "ρ"]
+    return "## Agreement\n\n" + table(head, rows)
+
+
+def _comparison_table(comparisons: Sequence[Comparison]) -> str:
+    if not comparisons:
+        return ""
+    rows = [
+        [f"{c.first} → {c.second}", interval(c.difference, c.low, c.high), f"{c.p:.3g}", f"{c.p_adjusted:.3g}"]
+        for c in comparisons
+    ]
+    return "## Differences\n\n" + table(["judges", "accuracy, second − first", "p", "p, Holm"], rows)
+
+
+def _legend(calibration: Calibration) -> str:
+    left_out = f" {calibration.left_out} pairs that people call a tie were left out." if calibration.left_out else ""
+    return (
+        f"Every share is of all pairs asked; what is unparsed counts as wrong, `at best` as right.{left_out} "
+        "In brackets: 95 % bootstrap intervals over pairs. Position: by how much the first place wins more often than "
+        "the second; length: accuracy where the longer response is better minus where the shorter is; 0 is none. "
+        "`one verdict`: a conflict between the orders is a tie. p: two-sided paired randomisation test. A dash: not "
+        "defined."
+    )
+
+
+def _accuracy_plot(ranked: Sequence[Calibration]) -> str:
+    dots = [Dot(c.judge, m.value, m.low, m.high, m.if_unparsed_right) for c in ranked for m in [c.accuracy.mean]]
+    return dot_plot("Accuracy, mean of both orders (open: if all unparsed were right)", dots, low=0, high=1, mark=0.5)
+
+
+def _bias_plot(ranked: Sequence[Calibration]) -> str:
+    dots = [
+        Dot(f"{name}: {c.judge}", e.value, e.low, e.high)
+        for c in ranked
+        for name, e in (("position", c.bias.position), ("length", c.bias.length))
+        if not math.isnan(e.value)
+    ]
+    return dot_plot("Bias (right: first place, longer response)", dots, low=-1, high=1, mark=0)
+
+
+def _share(share: Share) -> str:
+    return interval(share.value, share.low, share.high)
+
+
+def _estimate(estimate: Estimate) -> str:
+    return interval(estimate.value, estimate.low, estimate.high)
+
+
+def _figure(value: float) -> str:
+    return interval(value, math.nan, math.nan)
+
+
+def _cell(text: str) -> str:
+    """Names come from files: none may end its cell, start a link, or bring markup."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return re.sub(r"([\\|`*_\[\]<>!#])", r"\\\1", printable)
