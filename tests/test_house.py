@@ -11,13 +11,15 @@ import tomllib
 import zipfile
 from importlib import import_module
 from pathlib import Path
+from typing import get_origin
 
 import pytest
+from langgraph.types import Command
 
 import dikast
 from dikast import errors
 from dikast.graphs import GRAPHS
-from dikast.graphs.drawing import mermaid
+from dikast.graphs.drawing import HANDLER, mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "vllm", "openvino", "openvino_genai", "pandas", "pyserini", "faiss", "ray", "langchain_openai")
@@ -112,9 +114,12 @@ def test_a_method_file_has_its_shape(name: str) -> None:
     assert module.graph.checkpointer is False
     assert module.graph.name == name
     # LangGraph drops unknown keys of an update in silence; a node annotated with Update is checked by pyright.
-    for node in module.build().nodes.values():
+    for node_name, node in module.build().nodes.items():
         function = node.runnable.afunc or node.runnable.func
-        assert inspect.signature(function, eval_str=True).return_annotation is module.Update, function
+        returned = inspect.signature(function, eval_str=True).return_annotation
+        # A handler does not follow its node's edges: it must say where to go, or a row may end half-way.
+        expected = Command if node_name.startswith(HANDLER) else module.Update
+        assert (get_origin(returned) or returned) is expected, function
     for schema in (module.graph.get_input_jsonschema(), module.graph.get_context_jsonschema()):
         assert schema["type"] == "object"
 

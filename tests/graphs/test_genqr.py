@@ -230,15 +230,17 @@ def test_knobs_out_of_range_are_refused(retriever: BM25, knobs: Any) -> None:
 
 
 def test_a_model_spec_with_a_typo_is_told(retriever: BM25) -> None:
+    spec: Any = "opnvino:smollm2-135m"
     with pytest.raises(UsageError, match="openvino"):
-        genqr.Context(solver="opnvino:smollm2-135m", retriever=retriever)  # pyright: ignore[reportArgumentType] # a string is what JSON gives
+        genqr.Context(solver=spec, retriever=retriever)
 
 
 async def test_a_missing_or_foreign_context_is_told(retriever: BM25) -> None:
     with pytest.raises(TypeError, match=r"pass context=dikast\.graphs\.genqr\.Context"):
         await genqr.graph.ainvoke({"query": "q"})
+    foreign: Any = 3
     with pytest.raises(TypeError, match="got int"):
-        await genqr.graph.ainvoke({"query": "q"}, context=3)  # pyright: ignore[reportArgumentType] # the point of the test
+        await genqr.graph.ainvoke({"query": "q"}, context=foreign)
 
 
 class AppState(TypedDict, total=False):

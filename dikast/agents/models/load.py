@@ -4,8 +4,10 @@
 | --- | --- |
 | `openvino:NAME-or-FILE.gguf` | OpenVINO GenAI on the CPU, inside this process |
 | `server:http://host:8000/v1#MODEL` | an OpenAI-compatible server; several, comma-separated, share the load |
+| `vllm:ORG/MODEL` | vLLM inside this process |
 | `replay:FILE` | recorded replies |
 | `scripted:module:name` | a function marked with `@scripted` |
+| `batch:FOLDER?model=server:...` | written down for a batch run, answered from its results |
 
 Options follow a `?`, as in a URL: `openvino:smollm2-135m?seed=7`, `server:http://host:8000/v1#M?timeout=30`.
 Nothing is opened here: each engine opens at its first call.
@@ -20,16 +22,16 @@ from difflib import get_close_matches
 from importlib import import_module
 from urllib.parse import parse_qsl
 
-from langchain_core.language_models.chat_models import BaseChatModel
-
 from dikast.agents.models.engine import EngineModel
 from dikast.errors import UsageError
 
 ENGINES: Mapping[str, str] = {
     "openvino": "dikast.agents.models.openvino:open_model",
     "server": "dikast.agents.models.server:open_model",
+    "vllm": "dikast.agents.models.vllm:open_model",
     "replay": "dikast.agents.models.replay:open_model",
     "scripted": "dikast.agents.models.scripted:open_model",
+    "batch": "dikast.agents.models.batch:open_model",
 }
 """Scheme -> function (rest of the spec, its options, the whole spec) -> model."""
 
@@ -41,7 +43,7 @@ _loaded: list[weakref.ref[EngineModel]] = []
 Open = Callable[[str, dict[str, str], str], EngineModel]
 
 
-def load_model(spec: str) -> BaseChatModel:
+def load_model(spec: str) -> EngineModel:
     """Turn a spec into a chat model, without opening anything.
 
     Raises:

@@ -203,7 +203,7 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ReplayModel:
     given = Options("replay", options)
     record = given.text("record")
     inner = load_model(record) if record else None
-    if inner is not None and (not isinstance(inner, EngineModel) or isinstance(inner, ReplayModel)):
+    if isinstance(inner, ReplayModel):
         raise UsageError(f"replay: {record!r} cannot be recorded")
     sampling = given.sampling(inner.sampling if inner else None)
     given.done()
