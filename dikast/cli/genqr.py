@@ -117,6 +117,27 @@ def run(
         typer.Option(rich_help_panel=METHOD, help="fusion combsum, combmnz: what is done to scores first."),
     ] = "none",
     depth: Annotated[int, typer.Option(min=1, rich_help_panel=METHOD, help="Documents a ranking keeps.")] = 1000,
+    feedback: Annotated[
+        Literal["none", "pseudo", "oracle", "critic"],
+        typer.Option(rich_help_panel=METHOD, help="Who chooses documents to show the solver; oracle reads --qrels."),
+    ] = "none",
+    feedback_k: Annotated[int, typer.Option(min=1, rich_help_panel=METHOD, help="Documents shown at most.")] = 5,
+    critic: Annotated[
+        str | None,
+        typer.Option(
+            envvar="DIKAST_CRITIC",
+            metavar="SPEC",
+            rich_help_panel=MODEL,
+            help="Model that grades documents for --feedback critic; list+SPEC grades all in one call.",
+        ),
+    ] = None,
+    critic_threshold: Annotated[
+        int, typer.Option(min=0, max=3, rich_help_panel=METHOD, help="Lowest grade, 0 to 3, that counts as relevant.")
+    ] = 2,
+    critic_when_none: Annotated[
+        Literal["none", "pseudo"],
+        typer.Option(rich_help_panel=METHOD, help="What is shown where the critic finds nothing relevant."),
+    ] = "none",
     measures: Annotated[str, typer.Option(rich_help_panel=METHOD, help="Measures, comma-separated.")] = MEASURES,
     limit: options.Limit = None,
     preview: options.Preview = None,
@@ -136,10 +157,12 @@ def run(
 
     The same command again goes on where it stopped.
     """
+    from dikast.agents.critic import load_critic
     from dikast.agents.models.default import default_model
     from dikast.agents.prompt import load_lines
     from dikast.agents.solver import load_solver
     from dikast.graphs import genqr
+    from dikast.retrieval.oracle import QrelsOracle
     from dikast.retrieval.retriever import load_retriever
     from dikast.retrieval.sample import sample_files
 
@@ -177,6 +200,12 @@ def run(
         rrf_k=rrf_k,
         normalize=normalize,
         depth=depth,
+        feedback=feedback,
+        feedback_k=feedback_k,
+        critic=load_critic(critic or spec) if feedback == "critic" else None,
+        critic_threshold=critic_threshold,
+        critic_when_none=critic_when_none,
+        oracle=QrelsOracle(required(qrels)) if feedback == "oracle" else None,
     )
     judged = read_judgments(qrels, rows)
     running = Running(out, concurrency, cache, max_calls, max_run_tokens, max_seconds, max_cost, price, force_new)
@@ -197,6 +226,13 @@ def corpus_spec(corpus: str | None, k1: float, b: float) -> str:
     if corpus is None:
         raise UsageError("nothing to search", hint="give --corpus FILE, --retriever SPEC, or --collection sample")
     return f"bm25:{corpus}?k1={k1}&b={b}"
+
+
+def required(qrels: str | None) -> str:
+    """The judgments' file, which an oracle cannot do without."""
+    if qrels is None:
+        raise UsageError("--feedback oracle needs judgments", hint="give --qrels FILE")
+    return qrels
 
 
 def read_queries(topics: str | None, columns: str | None, limit: int | None) -> list[dict[str, str]]:

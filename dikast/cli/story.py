@@ -59,6 +59,20 @@ def _genqr(row: Row) -> None:
     output = row["output"]
     if output is None:
         return
+    if output["feedback"]:
+        show("\nfeedback documents")
+        table(
+            ("document", "shown", "grade", "reason"),
+            [
+                (
+                    one["docid"],
+                    "yes" if one["used"] else "no",
+                    "-" if one["grade"] is None else one["grade"],
+                    one["reason"],
+                )
+                for one in output["feedback"]
+            ],
+        )
     show("\nkeywords by instruction")
     table(
         ("#", "instruction", "outcome", "keywords"),

@@ -51,6 +51,11 @@ def shout(request):
     return "battery, amperage"
 
 @scripted
+def grader(request):
+    relevant = "battery" in request.messages[-1]["content"]
+    return json.dumps({"reason": "it is" if relevant else "it is not", "grade": 3 if relevant else 0})
+
+@scripted
 def slow(request):
     raise ModelTimeout("no reply within 1 s")
 

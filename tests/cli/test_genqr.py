@@ -240,3 +240,20 @@ def test_wrong_options_are_told(cli: Cli, files: dict[str, Path], more: list[str
     ran = cli(*arguments(files, *more))
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     assert told in ran.err
+
+
+@pytest.mark.parametrize("kind", ["pseudo", "oracle", "critic"])
+def test_feedback(cli: Cli, files: dict[str, Path], kind: str) -> None:
+    ran = cli(*arguments(files, "--feedback", kind, "--critic", "scripted:script:grader", "-o", "x"))
+    assert ran.code == 0, ran.err
+    row = json.loads(cli("runs", "show", "x", "q1", "--json").out)
+    used = [one["docid"] for one in row["output"]["feedback"] if one["used"]]
+    assert used[0] == "d1"
+    assert ("critic" in row["usage"]) == (kind == "critic")
+    assert "given context" in cli("runs", "show", "x", "q1").out
+
+
+def test_an_oracle_needs_judgments(cli: Cli, files: dict[str, Path]) -> None:
+    given = arguments({name: path for name, path in files.items() if name != "qrels.txt"}, "--feedback", "oracle")
+    ran = cli(*given)
+    assert (ran.code, "--qrels" in ran.err) == (2, True)
