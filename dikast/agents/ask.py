@@ -81,18 +81,19 @@ async def ask(
         sampling: Decoding parameters.
         structured: A form to force the reply into.
         logprobs: As in `Request`.
-        sample: Index among samples of this request; a seed, if there is one, is raised by it.
+        sample: Index among samples of this request, to which the ledger's own is added; a seed is raised by it.
 
     Raises:
         ModelError: The call gave no reply; its subclass says how.
         LimitReached: A limit of the ledger was used up before the call.
         UsageError: The model lacks something that the request needs.
     """
+    ledger = current()
+    sample += ledger.sample if ledger else 0
     if sampling.seed is not None and sample:
         sampling = sampling.model_copy(update={"seed": sampling.seed + sample})
     messages = prompt.render(fields)
     request = Request(messages, sampling, structured, 1, logprobs)
-    ledger = current()
     asked = _Asked(role, messages, spec_of(model), prompt.id, sampling.seed, sample, time.perf_counter())
     try:
         reply, cached = await _reply(model, request, prompt, sample, ledger)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from dikast.agents.models.cache import RequestCache
@@ -38,14 +38,18 @@ class Call:
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for JSON; usage without its zeros."""
-        return {**asdict(self), "usage": self.usage.as_dict(), "provenance": self.provenance.as_dict()}
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**plain, "usage": self.usage.as_dict(), "provenance": self.provenance.as_dict()}
 
 
 class Ledger:
     """Calls and costs of one piece of work, by role."""
 
-    def __init__(self, cache: RequestCache | None, limits: Limits | None, name: str, outer: Ledger | None) -> None:
+    def __init__(
+        self, cache: RequestCache | None, limits: Limits | None, name: str, outer: Ledger | None, sample: int = 0
+    ) -> None:
         self.cache = cache
+        self.sample = sample
         self.calls: list[Call] = []
         self.usage_by_role: dict[str, Usage] = {}
         self._budget = Budget(limits, name) if limits else None
@@ -93,7 +97,7 @@ def current() -> Ledger | None:
 
 @contextmanager
 def recording(
-    *, cache: RequestCache | None = None, limits: Limits | None = None, name: str = "run"
+    *, cache: RequestCache | None = None, limits: Limits | None = None, name: str = "run", sample: int = 0
 ) -> Generator[Ledger]:
     """Record every model call made inside the block, in this task and in those that it starts.
 
@@ -101,11 +105,13 @@ def recording(
         cache: Where replies are looked up and kept; the outer block's by default.
         limits: What may be spent inside the block.
         name: What the block is called in the message of `LimitReached`: `run`, `row`.
+        sample: Index of this piece of work among samples of the same; added to the sample index of every call inside,
+            so that samples differ in seed and cache key.
     """
     outer = _current.get()
     if cache is None and outer is not None:
         cache = outer.cache
-    ledger = Ledger(cache, limits, name, outer)
+    ledger = Ledger(cache, limits, name, outer, sample)
     token = _current.set(ledger)
     try:
         yield ledger

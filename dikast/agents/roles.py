@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt
 from dikast.records import Document, Outcome, Provenance, Usage
+from dikast.verdicts import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,4 +123,85 @@ class RelevanceOracle(Protocol):
 
     def relevant(self, qid: str, k: int) -> list[str]:
         """Ids of the `k` most relevant documents, best first; fewer where fewer are known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a judge is shown: one response to score, or two to compare, in the order in which they are shown.
+
+    Args:
+        instruction: What the responses answer.
+        responses: One or two.
+        rubric: What makes a response good.
+        reference: A text to measure them by; empty for none.
+        own: The reference is this judge's own answer, given before it saw any response.
+        said: The judge's two earlier comparisons, which contradict each other: in this order, then in the other one.
+        ties: Whether "equally good" may be the verdict on two responses.
+        scale: Lowest and highest score of a single response.
+    """
+
+    instruction: str
+    responses: tuple[str, ...]
+    rubric: str
+    reference: str = ""
+    own: bool = False
+    said: tuple[str, ...] = ()
+    ties: bool = False
+    scale: tuple[float, float] = (1, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One verdict of a judge on one case.
+
+    Args:
+        text: What the judge said.
+        side: The better one of two, by its place; `None` where the outcome is not `ok`.
+        score: Of a single response, within the scale; `None` where the outcome is not `ok`.
+        preference: Probability that the one shown first is better, from a judge that gives one.
+        outcome: How the reply ended.
+        reason: Why, where the outcome is not `ok`.
+        usage: What it cost.
+        provenance: Where it came from.
+    """
+
+    text: str
+    side: Side | None
+    score: float | None
+    preference: float | None
+    outcome: Outcome
+    reason: str
+    usage: Usage
+    provenance: Provenance
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Compares or scores responses under a rubric, and says when it cannot."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this judge in JSON."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its judgements, beyond the arguments of `judge`."""
+        ...
+
+    async def judge(self, case: Case, *, sampling: Sampling) -> Judgement:
+        """Judge one case, in the one order in which it shows the responses.
+
+        Raises:
+            ModelError: There is no reply; its subclass says how.
+        """
+        ...
+
+    async def answer(self, instruction: str, *, sampling: Sampling) -> Solution:
+        """Answer the instruction itself, before any response is seen.
+
+        Raises:
+            ModelError: There is no reply; its subclass says how.
+            UsageError: This judge cannot answer.
+        """
         ...

@@ -1,0 +1,62 @@
+"""Batch jobs: many rows through one graph, in a run folder that survives being killed.
+
+    from dikast import jobs
+
+    summary = await jobs.run(genqr.graph, rows, genqr.Context(solver=...), Path("runs/x"))
+    for row in jobs.Run.open(Path("runs/x")).rows():
+        print(row["outcome"], row["output"])
+
+Names are loaded at first use, so that listing runs does not load LangGraph.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dikast.jobs.exports import export
+    from dikast.jobs.inputs import Reread
+    from dikast.jobs.job import Progress, retry, run
+    from dikast.jobs.reading import Difference, Run, diff, list_runs
+    from dikast.jobs.summary import Summary
+    from dikast.jobs.trial import Estimate, estimate, preview
+
+_HOMES = {
+    "Difference": "reading",
+    "Estimate": "trial",
+    "Progress": "job",
+    "Reread": "inputs",
+    "Run": "reading",
+    "Summary": "summary",
+    "diff": "reading",
+    "estimate": "trial",
+    "export": "exports",
+    "list_runs": "reading",
+    "preview": "trial",
+    "retry": "job",
+    "run": "job",
+}
+
+__all__ = [
+    "Difference",
+    "Estimate",
+    "Progress",
+    "Reread",
+    "Run",
+    "Summary",
+    "diff",
+    "estimate",
+    "export",
+    "list_runs",
+    "preview",
+    "retry",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"dikast.jobs.{_HOMES[name]}"), name)

@@ -1,0 +1,114 @@
+"""The card of a data set: what Hugging Face calls its README.md, with the YAML head that the hub reads.
+
+It says where the rows come from and how many ended how, so that nobody takes the good rows for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from dikast.jobs.columns import Kind
+from dikast.jobs.reading import Run
+from dikast.records import Outcome
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+"""Bounds of the hub's size categories."""
+MEANINGS: Mapping[Outcome, str] = {
+    Outcome.OK: "a result",
+    Outcome.UNPARSED: "the reply could not be parsed",
+    Outcome.REFUSED: "the model refused",
+    Outcome.FILTERED: "the API filtered the request or the reply",
+    Outcome.EMPTY: "the reply was empty",
+    Outcome.TIMEOUT: "no reply in time",
+    Outcome.LIMIT: "a limit or the context's length stopped it",
+    Outcome.ERROR: "an error",
+}
+TYPES = {"bool": "boolean", "int": "integer", "long": "integer", "float": "number", "text": "text", "null": "empty"}
+
+
+def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], licence: str) -> str:
+    """The card as Markdown.
+
+    Args:
+        run: Where the rows come from.
+        counts: How many of the exported rows ended how.
+        columns: Their columns.
+        licence: The identifier for the head.
+    """
+    total = sum(counts.values())
+    asked = run.manifest.attempts[-1].asked
+    first, last = run.manifest.attempts[0], run.manifest.attempts[-1]
+    return "\n".join(
+        [
+            *head(run.manifest.graph, licence, total),
+            f"# Rows of a dikast {run.manifest.graph} run",
+            "",
+            f"{total} rows, made by the graph `{run.manifest.graph}` of [dikast](https://github.com/dikast/dikast);"
+            f" asked for were {'an unknown number' if asked is None else asked}.",
+            "",
+            "| outcome | rows | meaning |",
+            "| --- | ---: | --- |",
+            *(
+                f"| `{outcome}` | {counts[outcome]} | {MEANINGS[outcome]} |"
+                for outcome in Outcome
+                if counts.get(outcome)
+            ),
+            "",
+            "## Columns",
+            "",
+            "`input_*` is what the graph was given, `output_*` what it gave, `calls` every message and reply.",
+            "",
+            "| column | type |",
+            "| --- | --- |",
+            *(f"| `{table_text(name)}` | {type_text(kind)} |" for name, kind in columns.items()),
+            "",
+            "## Provenance",
+            "",
+            f"Begun {first.started}, last worked on {last.finished or last.started}, in {len(run.manifest.attempts)}"
+            f" attempt(s). Hash of the input: `{last.input_hash}`.",
+            "",
+            "```json",
+            json.dumps({"fingerprint": run.manifest.fingerprint, "versions": last.versions}, indent=1),
+            "```",
+            "",
+        ]
+    )
+
+
+def head(graph: str, licence: str, total: int) -> list[str]:
+    """The YAML head. JSON strings are YAML strings, whatever is in them."""
+    return [
+        "---",
+        f"license: {json.dumps(licence)}",
+        f"pretty_name: {json.dumps(f'dikast {graph}')}",
+        "tags:",
+        "- dikast",
+        "- synthetic",
+        "size_categories:",
+        f"- {size_category(total)}",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        "    path: data/train-*.parquet",
+        "---",
+        "",
+    ]
+
+
+def size_category(total: int) -> str:
+    """The hub's name for a number of rows."""
+    names = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M"]
+    return names[sum(total >= bound for bound in SIZES)]
+
+
+def type_text(kind: Kind) -> str:
+    """A column's type in words."""
+    inner = kind.rpartition(" ")[2]
+    return kind.replace(inner, TYPES.get(inner, "JSON text"))
+
+
+def table_text(text: str) -> str:
+    """Text that stays within one cell of a Markdown table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")

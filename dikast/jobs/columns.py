@@ -1,0 +1,94 @@
+"""Rows as columns, each of one type: what Parquet wants, of JSON that promises nothing.
+
+A column's kind is found by going through all rows once. Scalars and lists of scalars stay what they are; a column that
+holds objects, or values that do not go together, becomes JSON text, so that free-form names (a query's term weights) do
+not turn into thousands of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from dikast.jobs.files import dumps
+
+Kind = str
+"""`null`, `bool`, `int`, `float`, `text`, `json`, or `list of` one of these."""
+
+LIST = "list of "
+EXACT_IN_FLOAT = 2**53
+LARGEST = 2**63
+
+
+def flat(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of a journal as columns: its own fields, `input_*`, `output_*`, `usage` and `calls` as JSON."""
+    columns: dict[str, Any] = {}
+    for name, value in record.items():
+        if name in ("input", "output") and isinstance(value, dict):
+            columns |= {f"{name}_{field}": inner for field, inner in cast(dict[str, Any], value).items()}
+        else:
+            columns[name] = value
+    return columns
+
+
+def kind_of(value: object) -> Kind:
+    """The kind of one JSON value."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        if abs(value) <= EXACT_IN_FLOAT:
+            return "int"
+        return "long" if -LARGEST <= value < LARGEST else "json"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, list):
+        inner: Kind = "null"
+        for item in cast(list[object], value):
+            inner = merged(inner, kind_of(item))
+        return "json" if inner == "json" else LIST + inner
+    return "json"
+
+
+def merged(one: Kind, two: Kind) -> Kind:
+    """The kind that holds values of both without loss."""
+    if one == two or two == "null":
+        return one
+    if one == "null":
+        return two
+    if one.startswith(LIST) and two.startswith(LIST):
+        inner = merged(one.removeprefix(LIST), two.removeprefix(LIST))
+        return "json" if inner == "json" else LIST + inner
+    return {frozenset({"int", "long"}): "long", frozenset({"int", "float"}): "float"}.get(frozenset({one, two}), "json")
+
+
+def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
+    """The columns of all rows and their kinds, in the order in which they appear."""
+    found: dict[str, Kind] = {"usage": "json", "calls": "json"}
+    order: dict[str, None] = {}
+    for record in records:
+        for name, value in flat(record).items():
+            order[name] = None
+            found[name] = merged(found.get(name, "null"), kind_of(value))
+    return {name: found[name] for name in order}
+
+
+def cell(value: object, kind: Kind) -> object:
+    """A value as its column holds it."""
+    if value is None:
+        return None
+    if kind == "json":
+        return sound(dumps(value, ensure_ascii=False))
+    if kind == "float":
+        return float(cast(float, value))
+    if kind.startswith(LIST):
+        return [cell(item, kind.removeprefix(LIST)) for item in cast(list[object], value)]
+    return sound(value) if isinstance(value, str) else value
+
+
+def sound(text: str) -> str:
+    """Text that is UTF-8: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode() if not text.isascii() else text

@@ -1,0 +1,172 @@
+"""Files that grow by whole lines: appended, flushed to the disk, mended where a crash tore them.
+
+A crash can tear only the last line. `mended_size` says where the good part ends; the next append cuts the rest off.
+A write that fails half-way (disk full) is cut back at once, so that what is on the disk is always whole lines.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic_core import to_jsonable_python
+
+from dikast.errors import DataError
+from dikast.records import Outcome
+
+KEY = re.compile(r"[0-9a-f]{32}")
+OUTCOMES = frozenset(outcome.value for outcome in Outcome)
+CHUNK_BYTES = 1 << 16
+REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space and give the same command again",
+    errno.EDQUOT: "the disk quota is used up: free some space and give the same command again",
+    errno.EFBIG: "a file size limit (ulimit -f) is reached: raise it and give the same command again",
+    errno.EROFS: "the file system is read-only: choose another folder",
+    errno.EACCES: "no permission: choose another folder",
+    errno.EPERM: "no permission: choose another folder",
+    errno.ENOENT: "the folder was moved or deleted while the job ran: put it back and give the same command again",
+    errno.ENOTDIR: "a part of the path is a file: choose another folder",
+}
+
+
+@contextmanager
+def told(path: Path, done: str = "written") -> Generator[None]:
+    """Turn an `OSError` about a run's files into one line with its remedy."""
+    try:
+        yield
+    except OSError as error:
+        hint = REMEDIES.get(error.errno or 0, "what was finished before is kept; give the same command again")
+        raise DataError(f"cannot be {done}: {error.strerror or error}", path=path, hint=hint) from error
+
+
+def encode(record: object) -> bytes:
+    """One line of JSON; messages, Pydantic models and dates as Pydantic writes them.
+
+    It is UTF-8, except where the text has halves of surrogate pairs, which only escapes can carry.
+
+    Raises:
+        TypeError: Not JSON.
+        ValueError: It holds itself.
+    """
+    try:
+        return dumps(record, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        return dumps(record).encode() + b"\n"
+
+
+dumps = partial(json.dumps, separators=(",", ":"), default=to_jsonable_python)
+
+
+def decode(line: bytes) -> dict[str, Any] | None:
+    """The record that a line holds; `None` if it holds no whole one."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return cast(dict[str, Any], record) if isinstance(record, dict) else None
+
+
+def mended_size(handle: int) -> tuple[int, bool]:
+    """Where the good lines of a file end, and whether the last of them still lacks its line feed."""
+    size = end = os.fstat(handle).st_size
+    tail = b""
+    while end > 0:
+        start = max(0, end - CHUNK_BYTES)
+        tail = os.pread(handle, end - start, start) + tail
+        cut = tail.rfind(b"\n", 0, end - start)
+        if cut >= 0:
+            start, tail = start + cut + 1, tail[cut + 1 :]
+        if cut >= 0 or start == 0:
+            return (size, True) if tail and decode(tail) is not None else (start, False)
+        end = start
+    return 0, False
+
+
+class LineFile:
+    """A file that only grows, by whole lines.
+
+    Args:
+        path: Made if absent; a torn last line is mended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with told(path):
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            try:
+                self._end, unended = mended_size(self._handle)
+                os.ftruncate(self._handle, self._end)
+                if unended:
+                    self.append(b"\n")
+            except BaseException:
+                os.close(self._handle)
+                raise
+
+    def append(self, lines: bytes) -> None:
+        """Write whole lines and wait until the disk has them.
+
+        Raises:
+            DataError: They could not be written; the file ends where it did before.
+        """
+        if not lines:
+            return
+        with told(self.path):
+            try:
+                left = memoryview(lines)
+                while left:
+                    left = left[os.write(self._handle, left) :]
+                os.fsync(self._handle)
+                self._still_there()
+            except OSError:
+                with suppress(OSError):  # the first error is the one to tell; reading mends a torn line anyway
+                    os.ftruncate(self._handle, self._end)
+                raise
+        self._end += len(lines)
+
+    def _still_there(self) -> None:
+        """A deleted file takes writes without a word: look whether the path still leads to it."""
+        ours, there = os.fstat(self._handle), self.path.stat()
+        if (ours.st_ino, ours.st_dev) != (there.st_ino, there.st_dev):
+            raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(self.path))
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._handle)
+
+
+def is_row(record: Mapping[str, Any]) -> bool:
+    """Whether a record has what every line of a journal has."""
+    key = record.get("key")
+    return (
+        isinstance(key, str)
+        and KEY.fullmatch(key) is not None
+        and record.get("outcome") in OUTCOMES
+        and isinstance(record.get("usage"), dict)
+    )
+
+
+def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The records of a journal with the byte offset of each; a torn last line is left out, an absent file is empty.
+
+    Raises:
+        DataError: A line other than a torn last one is no row.
+    """
+    if not path.exists():
+        return
+    offset = 0
+    with told(path, "read"), path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            record = decode(line)
+            if record is not None and is_row(record):
+                yield offset, record
+            elif line.endswith(b"\n"):
+                hint = "the disk or a hand damaged it: delete the line, and its row is done again"
+                raise DataError("not a line of a journal", path=path, line=number, hint=hint)
+            offset += len(line)

@@ -1,0 +1,176 @@
+"""The run folder: one writer at a time, one fingerprint, and nothing of the user's ever overwritten.
+
+    manifest.json   what the run is            rows.jsonl     the journal
+    errors.jsonl    tracebacks                 export/        what `export` wrote
+    lock            held by the writer
+
+The lock is the kernel's (`flock`), so that a killed writer leaves none behind.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from dikast.errors import ResumeMismatchError, UsageError
+from dikast.jobs.files import told
+from dikast.jobs.manifest import NAME, Manifest, differences, read_manifest, sync_folder, write_manifest
+
+ROWS = "rows.jsonl"
+ERRORS = "errors.jsonl"
+LOCK = "lock"
+OURS = frozenset({NAME, f"{NAME}.new", ROWS, ERRORS, LOCK, "export"})
+SHOWN_CHARACTERS = 200
+
+
+class Folder:
+    """A run folder whose lock is held.
+
+    Args:
+        path: Where it is.
+        manifest: What was there; `None` for a new run.
+        aside: Whether what was there is moved aside when the new run begins.
+    """
+
+    def __init__(self, path: Path, lock: int, manifest: Manifest | None, aside: bool) -> None:
+        self.path = path
+        self.manifest = manifest
+        self._lock = lock
+        self._aside = aside
+
+    def begin(self, manifest: Manifest) -> str:
+        """Write the manifest that this attempt works under; return where an older run was moved to, if it was."""
+        moved = ""
+        with told(self.path):
+            if self._aside:
+                moved = self._move_aside()
+            write_manifest(self.path, manifest)
+            sync_folder(self.path.parent)
+        self.manifest = manifest
+        return moved
+
+    def save(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+        with told(self.path):
+            write_manifest(self.path, manifest)
+
+    def _move_aside(self) -> str:
+        taken = next(place for place in names_aside(self.path) if not place.exists())
+        self.path.rename(taken)
+        self.path.mkdir()
+        old, self._lock = self._lock, lock_file(self.path)
+        os.close(old)
+        self._aside = False
+        return str(taken)
+
+    def close(self) -> None:
+        """Let go of the lock; a folder that never got a manifest is taken away again."""
+        if not (self.path / NAME).exists():
+            with suppress(OSError):  # somebody put something in it: leave it
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
+        os.close(self._lock)
+
+
+@contextmanager
+def open_folder(path: Path, parts: dict[str, Any] | None, *, force_new: bool = False) -> Generator[Folder]:
+    """Take a run folder's lock, making the folder if need be.
+
+    Args:
+        path: The folder.
+        parts: The fingerprint of what is to be run; `None` takes what is there.
+        force_new: Start a new run; what is there is moved aside when it begins.
+
+    Raises:
+        UsageError: Somebody else is writing to it, or it is a folder of something else.
+        ResumeMismatchError: The run that is there has another fingerprint.
+        DataError: It cannot be written, or what is there is damaged.
+    """
+    with told(path):
+        refuse_foreign(path)
+        path.mkdir(parents=True, exist_ok=True)
+        lock = lock_file(path)
+    folder = Folder(path, lock, None, False)
+    try:
+        if (path / NAME).exists() or (path / ROWS).exists():
+            if force_new:
+                folder = Folder(path, lock, None, True)
+            else:
+                folder.manifest = read_manifest(path)
+                refuse_mismatch(path, folder.manifest, parts)
+        yield folder
+    finally:
+        folder.close()
+
+
+def refuse_foreign(path: Path) -> None:
+    """Raise `UsageError` for a folder that holds something, and not a run."""
+    if path.is_dir() and not (path / NAME).exists():
+        other = next((entry.name for entry in path.iterdir() if entry.name not in OURS), None)
+        if other is not None:
+            raise UsageError(f"{path} is not a run folder: it holds {other!r}", hint="name a new or an empty folder")
+
+
+def refuse_mismatch(path: Path, manifest: Manifest, parts: dict[str, Any] | None) -> None:
+    """Raise `ResumeMismatchError` unless the fingerprints are equal."""
+    found = differences(manifest.fingerprint, parts) if parts is not None else []
+    if found:
+        field, old, new = found[0]
+        more = f", and {len(found) - 1} more: {', '.join(name for name, _, _ in found[1:])}" if found[1:] else ""
+        raise ResumeMismatchError(
+            f"{path} was made with other settings: {field} was {shown(old)}, is now {shown(new)}{more}",
+            hint="name another folder, or start over with --force-new, which keeps the old run beside it",
+        )
+
+
+def shown(value: object) -> str:
+    """A value in a message, bounded."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+
+
+def names_aside(path: Path) -> Generator[Path]:
+    """Names for an old run, in the order in which they are tried."""
+    number = 1
+    while True:
+        yield path.with_name(f"{path.name}.old-{number}")
+        number += 1
+
+
+def lock_file(path: Path) -> int:
+    """Take the folder's lock.
+
+    Raises:
+        UsageError: Somebody else has it.
+    """
+    handle = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(handle, SHOWN_CHARACTERS, 0).decode(errors="replace").strip()
+        os.close(handle)
+        hint = "wait for it, stop it, or name another folder"
+        raise UsageError(f"{path} is being written by {holder or 'another process'}", hint=hint) from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    return handle
+
+
+def locked(path: Path) -> bool:
+    """Whether somebody is writing to this run."""
+    try:
+        handle = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

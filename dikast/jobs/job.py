@@ -1,0 +1,343 @@
+"""Batch jobs: one row, one run of a graph, one line of a journal.
+
+    summary = await run(genqr.graph, rows, genqr.Context(...), Path("runs/x"))
+
+The same call again does what is still owed; `retry` does again what failed. Any compiled LangGraph graph will do.
+
+Not here: reading a run (`Run`), exporting it (`export`), other engines than this event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from dikast.agents.ledger import Ledger, recording
+from dikast.agents.models.cache import RequestCache
+from dikast.agents.models.limits import Limits
+from dikast.errors import DataError, UsageError
+from dikast.jobs.attempt import Done, Work
+from dikast.jobs.feed import Feed, journal_rows
+from dikast.jobs.files import LineFile, read_journal
+from dikast.jobs.fingerprint import Parts, fingerprint
+from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
+from dikast.jobs.gate import Gate
+from dikast.jobs.inputs import InputSchema
+from dikast.jobs.keys import Row
+from dikast.jobs.local import Local
+from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
+from dikast.jobs.stopping import Stop, signals
+from dikast.jobs.summary import Summary, Tally, cost_of, summarise
+from dikast.jobs.writer import Writer
+from dikast.records import Outcome, Usage
+
+if TYPE_CHECKING:
+    from dikast.jobs.inputs import Graph
+
+CONCURRENCY = 64
+"""Rows in flight at most; the contract suite holds every engine to 64 requests in flight."""
+PROGRESS_SECONDS = 0.1
+FAILED = frozenset(outcome for outcome in Outcome if outcome.failed)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How a job goes, for a progress bar.
+
+    Args:
+        asked: Rows in all; `None` while a one-shot iterator has not ended.
+        finished: Rows with an outcome, earlier attempts' included.
+        failed: Those that another attempt may mend.
+        in_flight: Rows under way.
+        allowed: How many may be under way now.
+        usage: Spent so far, by role, earlier attempts included.
+        seconds: Since this attempt began.
+        stopping: Why no further row starts; empty while rows start.
+    """
+
+    asked: int | None
+    finished: int
+    failed: int
+    in_flight: int
+    allowed: int
+    usage: Mapping[str, Usage]
+    seconds: float
+    stopping: str
+
+
+OnProgress = Callable[[Progress], None]
+
+
+async def run(
+    graph: Graph,
+    rows: Iterable[object],
+    context: object,
+    out: Path,
+    *,
+    samples: int = 1,
+    limits: Limits | None = None,
+    row_limits: Limits | None = None,
+    cache: RequestCache | None = None,
+    concurrency: int = CONCURRENCY,
+    on_progress: OnProgress | None = None,
+    settings: Mapping[str, Any] | None = None,
+    force_new: bool = False,
+) -> Summary:
+    """Run a graph on each row, into a run folder; do what is still owed if the folder has a run already.
+
+    Args:
+        graph: A compiled graph, without a checkpointer.
+        rows: Mappings of names to JSON values. Gone through twice, so that a bad row is told before anything runs;
+            a one-shot iterator only once, and a bad row then ends the job after what is in flight.
+        context: The graph's context.
+        out: The run folder.
+        samples: Rows for each input.
+        limits: What the run may spend, earlier attempts included (`seconds`: this attempt).
+        row_limits: What one row may spend.
+        cache: The request cache.
+        concurrency: Rows in flight at most; the number adapts below it.
+        on_progress: Called on the event loop, about ten times a second.
+        settings: The caller's resolved settings, for the manifest.
+        force_new: Start over; a run that is there is moved aside.
+
+    Returns:
+        How the run stands; its `exit_code` is the command line's.
+
+    Raises:
+        DataError: A bad row, before anything runs; or the disk takes no more, with what is finished kept.
+        UsageError: The folder is not a run's or has another writer; an argument is wrong; or a row met a setting that
+            no row can work with.
+        ResumeMismatchError: The folder's run has another fingerprint.
+        ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
+    """
+    schema = checked(graph, samples, concurrency)
+    parts = fingerprint(graph.name, context, samples)
+    with open_folder(out, parts, force_new=force_new) as folder:
+        tally = await asyncio.to_thread(read_tally, folder)
+        counted = await Feed(rows, schema, samples, tally).look_through()
+        attempt = new_attempt(limits, counted)
+        manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt)
+        notes = [schema.note, *begin(folder, manifest)]
+        feed = Feed(rows, schema, samples, tally)
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
+        await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
+        if attempt.asked is None:
+            attempt.asked, attempt.foreign, attempt.input_hash = feed.asked, feed.foreign, feed.input_hash
+        return job.finish()
+
+
+async def retry(
+    graph: Graph,
+    context: object,
+    out: Path,
+    *,
+    outcomes: Collection[Outcome] = FAILED,
+    limits: Limits | None = None,
+    row_limits: Limits | None = None,
+    cache: RequestCache | None = None,
+    concurrency: int = CONCURRENCY,
+    on_progress: OnProgress | None = None,
+) -> Summary:
+    """Do again the rows of a run that ended in one of these outcomes; owed rows stay owed.
+
+    Their inputs come from the journal. Arguments, result and errors are those of `run`.
+
+    Raises:
+        DataError: There is no such run.
+    """
+    before = read_manifest(out)
+    checked(graph, before.samples, concurrency)
+    parts = fingerprint(graph.name, context, before.samples)
+    with open_folder(out, parts) as folder:
+        tally = await asyncio.to_thread(read_tally, folder)
+        attempt = new_attempt(limits, before.attempts[-1])
+        manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
+        notes = begin(folder, manifest)
+        feed = journal_rows(out / ROWS, tally, outcomes)
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
+        await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
+        return job.finish()
+
+
+def checked(graph: Graph, samples: int, concurrency: int) -> InputSchema:
+    """The graph's input schema, if a job can be made of these.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    if samples < 1 or concurrency < 1:
+        raise UsageError(f"samples and concurrency must be at least 1; got {samples} and {concurrency}")
+    if graph.checkpointer:
+        hint = "pass graph.builder.compile(checkpointer=False, name=...): a job resumes from its journal"
+        raise UsageError(f"graph {graph.name!r} has a checkpointer, which a job has no use for", hint=hint)
+    return InputSchema(graph)
+
+
+def read_tally(folder: Folder) -> Tally:
+    """What the run that is gone on with has finished; nothing for a new one."""
+    if folder.manifest is None:
+        return Tally()
+    return Tally().read(record for _, record in read_journal(folder.path / ROWS))
+
+
+def next_manifest(
+    folder: Folder,
+    graph: str,
+    context: object,
+    samples: int,
+    parts: Parts,
+    settings: Mapping[str, Any] | None,
+    attempt: Attempt,
+) -> Manifest:
+    """The folder's manifest with one more attempt, or that of a new run."""
+    as_json = context.model_dump(mode="json") if isinstance(context, BaseModel) else {}
+    before = folder.manifest
+    return Manifest(
+        graph=graph,
+        samples=samples,
+        fingerprint=parts,
+        context=as_json,
+        settings=dict(settings) if settings is not None else before.settings if before else {},
+        attempts=[*(before.attempts if before else []), attempt],
+    )
+
+
+def new_attempt(limits: Limits | None, counted: Feed | Attempt) -> Attempt:
+    """An attempt that starts now, at the rows that were counted."""
+    return Attempt(
+        started=now(),
+        asked=counted.asked,
+        foreign=counted.foreign,
+        input_hash=counted.input_hash,
+        versions=versions(),
+        limits=limits,
+    )
+
+
+def begin(folder: Folder, manifest: Manifest) -> list[str]:
+    """Write the manifest; say what a person should know before rows run."""
+    notes: list[str] = []
+    if len(manifest.attempts) > 1:
+        old, new = manifest.attempts[-2:]
+        changed = changed_versions(old.versions, new.versions)
+        notes += [f"versions changed since the last attempt: {changed}"] if changed else []
+        notes += [f"{new.foreign} finished rows are not in this input; they are kept"] if new.foreign else []
+    moved = folder.begin(manifest)
+    return [*notes, *([f"the run that was there is now {moved}"] if moved else [])]
+
+
+def left(limits: Limits | None, spent: Usage) -> Limits | None:
+    """What a run may still spend; `seconds` are each attempt's own."""
+    if limits is None:
+        return None
+    used = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "cost": limits.cost_of(spent)}
+    allowed = {name: getattr(limits, name) for name in used}
+    return limits.model_copy(
+        update={name: max(0, limit - used[name]) for name, limit in allowed.items() if limit is not None}
+    )
+
+
+@dataclass
+class _Job:
+    """One attempt at a run, its folder open."""
+
+    folder: Folder
+    manifest: Manifest
+    tally: Tally
+    limits: Limits | None
+    cache: RequestCache | None
+    on_progress: OnProgress | None
+    asked: int | None
+    notes: list[str]
+    done: int = 0
+    _told: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._started = time.monotonic()
+
+    async def do(self, work: Work, owed: Iterable[Row | None], concurrency: int) -> None:
+        """Run what is owed; afterwards everything that finished is on the disk."""
+        self.gate = Gate(concurrency)
+        self.stop = Stop(self._changed)
+        spent = sum(self.tally.usage.values(), Usage())
+        limits, name = left(self.limits, spent), "attempt" if spent.calls else "run"
+        with recording(cache=self.cache, limits=limits, name=name) as self.ledger, signals(self.stop.interrupt):
+            await self._run(work, owed, self.ledger)
+
+    @property
+    def usage(self) -> dict[str, Usage]:
+        """Spent by role, earlier attempts included."""
+        before, since = self.tally.usage, self.ledger.usage_by_role
+        return {role: before.get(role, Usage()) + since.get(role, Usage()) for role in [*before, *since]}
+
+    async def _run(self, work: Work, owed: Iterable[Row | None], ledger: Ledger) -> None:
+        rows, errors = LineFile(self.folder.path / ROWS), LineFile(self.folder.path / ERRORS)
+        writer = Writer(rows, errors, self.gate.wake, self._disk_failed)
+        try:
+            await Local(work, self.gate, self.stop, writer, ledger, self._finished).run(owed)
+        finally:
+            await writer.close()
+            rows.close()
+            errors.close()
+
+    def finish(self) -> Summary:
+        """Stamp the manifest and say how the run stands; raise what stopped the job, if it was an error."""
+        attempt = self.manifest.attempts[-1]
+        attempt.finished, attempt.stopped = now(), self.stop.why
+        attempt.outcomes = {outcome.value: count for outcome, count in self.tally.counts().items()}
+        self._tell()
+        if self.stop.error is not None:
+            with suppress(DataError):  # the error that stopped the job is the one to tell
+                self.folder.save(self.manifest)
+            raise self.stop.error
+        self.folder.save(self.manifest)
+        standing = summarise(self.folder.path, self.manifest, self.tally)
+        return replace(
+            standing,
+            usage=self.usage,
+            cost=cost_of(self.usage, self.limits),
+            seconds=round(time.monotonic() - self._started, 3),
+            done=self.done,
+            notes=tuple(note for note in self.notes if note),
+        )
+
+    def _finished(self, done: Done) -> None:
+        self.done += 1
+        self.tally.end(done.row.key, done.outcome)
+        if time.monotonic() - self._told >= PROGRESS_SECONDS:
+            self._tell()
+
+    def _changed(self) -> None:
+        self.gate.wake()
+        self._tell()
+
+    def _disk_failed(self, error: DataError) -> None:
+        self.stop.abort("disk", error)
+
+    def _tell(self) -> None:
+        if self.on_progress is None:
+            return
+        self._told = time.monotonic()
+        counts = self.tally.counts()
+        progress = Progress(
+            asked=self.asked,
+            finished=sum(counts.values()),
+            failed=sum(count for outcome, count in counts.items() if outcome.failed),
+            in_flight=self.gate.inside,
+            allowed=self.gate.allowed,
+            usage=self.usage,
+            seconds=self._told - self._started,
+            stopping=self.stop.why,
+        )
+        try:
+            self.on_progress(progress)
+        except Exception:
+            self.on_progress = None  # the job ends with this error: it is not to be raised once more on the way
+            raise

@@ -1,0 +1,160 @@
+"""The local engine: rows through the graph on this event loop, as many at a time as the gate allows.
+
+At most that many tasks exist, whatever the number of rows. Finished rows go to the writer in the order in which they
+finish. Rows that met an engine that cannot be reached are held back: if one of the next rows is well, they were single
+failures and are written as such; if `UNREACHABLE_IN_A_ROW` come together, the engine is gone, the job stops with that
+error, and they stay owed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from dikast.agents.ledger import Ledger
+from dikast.agents.models.throttle import on_throttle
+from dikast.errors import DikastError, LimitReached, UsageError
+from dikast.jobs.attempt import Done, Work
+from dikast.jobs.feed import ROWS_BETWEEN_YIELDS
+from dikast.jobs.files import encode
+from dikast.jobs.gate import Gate
+from dikast.jobs.keys import Row
+from dikast.jobs.stopping import Stop
+from dikast.jobs.writer import Writer
+from dikast.records import Outcome
+
+UNREACHABLE_IN_A_ROW = 16
+"""Each has been through its client's own retries, so that this many are no accident."""
+
+
+@dataclass
+class Local:
+    """Runs rows.
+
+    Args:
+        work: What is done with each row.
+        gate: How many at a time.
+        stop: Why no further row starts.
+        writer: Where finished rows go.
+        ledger: The run's, for its limits.
+        finished: Called for each row that is written.
+    """
+
+    work: Work
+    gate: Gate
+    stop: Stop
+    writer: Writer
+    ledger: Ledger
+    finished: Callable[[Done], None]
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+    _held: list[Done] = field(default_factory=list[Done])
+    _any_well: bool = False
+    _left_out: bool = False
+
+    async def run(self, owed: Iterable[Row | None]) -> None:
+        """Run what is owed, until it is done or the job stops. `None` stands for a row that is not owed.
+
+        Cancelling this cancels what is in flight.
+        """
+        token = on_throttle.set(self.gate.slow_down)
+        try:
+            try:
+                await self._start_all(owed)
+            except Exception as error:  # the input's: what is in flight has done nothing wrong
+                self.stop.drain("input", error)
+            await self._wait_for_all()
+        finally:
+            on_throttle.reset(token)
+            await self._cancel_all()
+        self._settle()
+        if not self._left_out:
+            self.stop.came_too_late()
+
+    async def _start_all(self, owed: Iterable[Row | None]) -> None:
+        for count, row in enumerate(owed, start=1):
+            if row is not None:
+                await self._room()
+            elif count % ROWS_BETWEEN_YIELDS == 0:
+                await asyncio.sleep(0)
+            if self.stop.stopping:
+                self._left_out = True
+                return
+            if row is not None:
+                self._start(row)
+
+    async def _room(self) -> None:
+        while (self.writer.behind or not self.gate.room) and not self.stop.stopping:
+            await self.gate.changed()
+
+    def _start(self, row: Row) -> None:
+        self.gate.enter()
+        task = asyncio.create_task(self._do(row))
+        self._tasks.add(task)
+        task.add_done_callback(self._out)
+
+    def _out(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.gate.leave()
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self.stop.abort("bug", error)
+
+    async def _do(self, row: Row) -> None:
+        done = await self.work.do(row)
+        if done.outcome is Outcome.TIMEOUT:
+            self.gate.slow_down()
+        if done.fatal is not None:
+            self._fatal(done, done.fatal)
+        elif done.limited and self._limit_reached():
+            self._left_out = True
+        else:
+            self._any_well = True
+            self._release()
+            self._write(done)
+
+    def _limit_reached(self) -> bool:
+        """Whether the run's own limit is used up: then the row stays owed, and no further one starts."""
+        try:
+            self.ledger.check()
+        except LimitReached as reached:
+            self.stop.drain(str(reached))
+            return True
+        return False
+
+    def _fatal(self, done: Done, error: DikastError) -> None:
+        if isinstance(error, UsageError):
+            self.stop.drain("usage", error)
+            return
+        self._held.append(done)
+        if len(self._held) >= UNREACHABLE_IN_A_ROW:
+            self.stop.drain("unreachable", error)
+
+    def _settle(self) -> None:
+        """At the end: single failures are results, unless no row of this attempt was well."""
+        if self._held and not self._any_well:
+            self.stop.drain("unreachable", self._held[-1].fatal)
+        if self.stop.stopping:
+            self._left_out |= bool(self._held)
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for done in held:
+            self._write(done)
+
+    def _write(self, done: Done) -> None:
+        trace = encode({"key": done.row.key, "row": done.row.number, "trace": done.trace}) if done.trace else b""
+        self.writer.add(done.line, trace)
+        self.finished(done)
+
+    async def _wait_for_all(self) -> None:
+        while self._tasks and not self.stop.aborting:
+            await self.gate.changed()
+
+    async def _cancel_all(self) -> None:
+        tasks = list(self._tasks)
+        self._left_out |= bool(tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,45 @@
+"""Parquet files, through pyarrow: the one module that knows it (its types are not complete, hence `Any`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from dikast.errors import MissingExtraError
+from dikast.jobs.columns import LIST, Kind, cell
+
+ROWS_A_GROUP = 2_000
+"""Rows of a row group, which is what is in memory at once."""
+
+
+def load_pyarrow() -> tuple[Any, Any]:
+    """The modules `pyarrow` and `pyarrow.parquet`.
+
+    Raises:
+        MissingExtraError: They are not installed.
+    """
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise MissingExtraError("pyarrow, for Parquet files,", extra="data") from error
+
+
+def write(place: Path, rows: Iterator[Mapping[str, Any]], columns: Mapping[str, Kind]) -> None:
+    """Write rows as columns of these kinds; a row may lack some."""
+    pa, parquet = load_pyarrow()
+    schema = pa.schema([(name, _type(pa, kind)) for name, kind in columns.items()])
+    with parquet.ParquetWriter(place, schema) as writer:
+        while group := list(islice(rows, ROWS_A_GROUP)):
+            arrays = [[cell(row.get(name), kind) for row in group] for name, kind in columns.items()]
+            writer.write_table(pa.table(arrays, schema=schema))
+
+
+def _type(pa: Any, kind: Kind) -> Any:
+    """A column's type; one that is always null is text."""
+    if kind.startswith(LIST):
+        return pa.list_(_type(pa, kind.removeprefix(LIST)))
+    named = {"bool": pa.bool_(), "int": pa.int64(), "long": pa.int64(), "float": pa.float64()}
+    return named.get(kind, pa.string())

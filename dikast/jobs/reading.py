@@ -1,0 +1,205 @@
+"""Reading runs: rows in the order of the input, one row by name, how a run stands, how two differ.
+
+    run = Run.open(Path("runs/x"))
+    for row in run.rows(): ...
+    run.row("7")          # by its number in the input; "7/2" is its third sample
+    run.row("23d67470")   # by the beginning of its key
+
+Nothing is written and no lock is taken: a run may be read while it is worked on. Memory: one index entry a row.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from dikast.errors import DataError, UsageError
+from dikast.jobs.files import decode, read_journal
+from dikast.jobs.folder import ERRORS, ROWS, locked
+from dikast.jobs.manifest import NAME, Manifest, read_manifest
+from dikast.jobs.summary import Summary, Tally, summarise
+
+ROW_NUMBER = re.compile(r"([1-9]\d{0,8})(?:/(\d+))?")
+KEY_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+SHOWN = 5
+"""Rows that a message about an ambiguous name lists."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Place:
+    number: int
+    sample: int
+    key: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder.
+
+    Args:
+        path: Where it is.
+        manifest: What it is.
+    """
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """Open a run folder for reading.
+
+        Raises:
+            DataError: It is none.
+        """
+        return cls(path, read_manifest(path))
+
+    @cached_property
+    def _places(self) -> list[_Place]:
+        """Where the last line of each key is, in the order of the input."""
+        places = {
+            record["key"]: _Place(record["row"], record["sample"], record["key"], offset)
+            for offset, record in read_journal(self.path / ROWS)
+        }
+        return sorted(places.values())
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The finished rows in the order of the input, the last line of each key.
+
+        Raises:
+            DataError: The journal is damaged.
+        """
+        if not self._places:
+            return
+        with (self.path / ROWS).open("rb") as file:
+            for place in self._places:
+                file.seek(place.offset)
+                yield json.loads(file.readline())
+
+    def row(self, name: str) -> dict[str, Any]:
+        """One finished row.
+
+        Args:
+            name: Its 1-based number in the input (`7`; `7/0` is the first of its samples), or the beginning of its
+                key, at least four digits.
+
+        Raises:
+            UsageError: No such row, or several.
+        """
+        found = self._named(name)
+        if not found:
+            there = f"{len(self._places)} rows are finished"
+            raise UsageError(f"{self.path}: no finished row {name!r}; {there}", hint="give a row's number or its key")
+        if len(found) > 1:
+            listed = ", ".join(f"{place.number}/{place.sample} ({place.key[:8]})" for place in found[:SHOWN])
+            raise UsageError(f"{self.path}: {name!r} names {len(found)} rows: {listed}", hint="give one of these")
+        with (self.path / ROWS).open("rb") as file:
+            file.seek(found[0].offset)
+            return json.loads(file.readline())
+
+    def _named(self, name: str) -> list[_Place]:
+        if number := ROW_NUMBER.fullmatch(name):
+            wanted = int(number[1]), None if number[2] is None else int(number[2])
+            found = [place for place in self._places if place.number == wanted[0]]
+            found = [place for place in found if wanted[1] in (None, place.sample)]
+            if found or not KEY_PREFIX.fullmatch(name):
+                return found
+        if not KEY_PREFIX.fullmatch(name):
+            return []
+        return [place for place in self._places if place.key.startswith(name)]
+
+    def trace(self, key: str) -> str:
+        """The last traceback of a row; empty if it never had one."""
+        last = ""
+        path = self.path / ERRORS
+        if path.exists():
+            with path.open("rb") as file:
+                for line in file:
+                    record = decode(line)
+                    if record is not None and record.get("key") == key:
+                        last = str(record.get("trace", ""))
+        return last
+
+    @property
+    def active(self) -> bool:
+        """Whether somebody is writing to it."""
+        return locked(self.path)
+
+    def summary(self) -> Summary:
+        """How the run stands, from its journal."""
+        tally = Tally().read(record for _, record in read_journal(self.path / ROWS))
+        return summarise(self.path, self.manifest, tally)
+
+
+def list_runs(folder: Path) -> list[Run]:
+    """The runs in a folder, itself and its subfolders one level down, the latest first.
+
+    Raises:
+        DataError: There is no such folder, or a run in it is damaged.
+    """
+    if not folder.is_dir():
+        raise DataError("no such folder", path=folder)
+    found = [Run.open(path) for path in (folder, *sorted(folder.iterdir())) if (path / NAME).is_file()]
+    return sorted(found, key=lambda run: run.manifest.attempts[-1].started, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row that two runs do not have alike.
+
+    Args:
+        key: The row's.
+        number: Its number in the input of the run that has it (the first, if both do).
+        before: The first run's row; `None` if only the second has it.
+        after: The second run's row; `None` if only the first has it.
+        fields: What differs: `outcome`, `output.NAME`.
+    """
+
+    key: str
+    number: int
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    fields: tuple[str, ...]
+
+
+def diff(first: Run, second: Run) -> Iterator[Difference]:
+    """The rows that two runs do not have alike, in the first one's order, then those that only the second has.
+
+    Compared are outcomes and outputs; not seconds, usage, attempts or what the calls said.
+    """
+    others = {place.key: place.offset for place in second._places}
+    for before in first.rows():
+        offset = others.pop(before["key"], None)
+        after = None if offset is None else _read_at(second.path / ROWS, offset)
+        fields = differing(before, after) if after is not None else ()
+        if after is None or fields:
+            yield Difference(before["key"], before["row"], before, after, fields)
+    for offset in others.values():
+        after = _read_at(second.path / ROWS, offset)
+        yield Difference(after["key"], after["row"], None, after, ())
+
+
+def differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+    """The names of what differs between two rows' results."""
+    one, two = flat(before), flat(after)
+    return tuple(name for name in [*one, *(name for name in two if name not in one)] if one.get(name) != two.get(name))
+
+
+def flat(record: dict[str, Any]) -> dict[str, Any]:
+    """A row's results by field name."""
+    output: object = record["output"]
+    if not isinstance(output, dict):
+        return {"outcome": record["outcome"], "output": output}
+    named = {f"output.{name}": value for name, value in cast(dict[str, Any], output).items()}
+    return {"outcome": record["outcome"], **named}
+
+
+def _read_at(path: Path, offset: int) -> dict[str, Any]:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return json.loads(file.readline())

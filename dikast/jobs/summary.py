@@ -1,0 +1,142 @@
+"""How a job stands: what was asked, what came of it, what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dikast.agents.models.limits import Limits
+from dikast.jobs.manifest import Manifest
+from dikast.jobs.stopping import INTERRUPTED
+from dikast.records import Outcome, Usage
+
+EXIT_FAILED_ROWS = 3
+EXIT_INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run stands.
+
+    Args:
+        folder: The run folder.
+        graph: The graph's name.
+        asked: Rows of the input times samples; `None` where the input was a one-shot iterator that did not end.
+        outcomes: How many finished rows ended how; only those that occur.
+        foreign: Finished rows that are not in the input any more: counted in `outcomes`, not in `asked`.
+        usage: Spent by role, over all attempts, done-over rows included.
+        cost: At the limits' prices; `None` without prices.
+        seconds: Of this attempt.
+        done: Rows finished by this attempt.
+        stopped: Why the attempt ended before all was done; empty if it did not.
+        notes: What a person should know, a line each.
+    """
+
+    folder: Path
+    graph: str
+    asked: int | None
+    outcomes: Mapping[Outcome, int]
+    foreign: int = 0
+    usage: Mapping[str, Usage] = field(default_factory=dict[str, Usage])
+    cost: float | None = None
+    seconds: float = 0.0
+    done: int = 0
+    stopped: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def finished(self) -> int:
+        """Rows with an outcome, good or bad."""
+        return sum(self.outcomes.values())
+
+    @property
+    def owed(self) -> int | None:
+        """Rows without one; `None` where `asked` is."""
+        return None if self.asked is None else max(0, self.asked - (self.finished - self.foreign))
+
+    @property
+    def failed(self) -> int:
+        """Rows that another attempt may mend."""
+        return sum(count for outcome, count in self.outcomes.items() if outcome.failed)
+
+    @property
+    def exit_code(self) -> int:
+        """The command line's: 0, 3 where rows failed or a limit left some owed, 130 where a signal did."""
+        if self.stopped == INTERRUPTED:
+            return EXIT_INTERRUPTED
+        return EXIT_FAILED_ROWS if self.failed or self.stopped else 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "folder": str(self.folder),
+            "graph": self.graph,
+            "asked": self.asked,
+            "finished": self.finished,
+            "owed": self.owed,
+            "outcomes": {outcome.value: count for outcome, count in self.outcomes.items()},
+            "usage": {role: usage.as_dict() for role, usage in self.usage.items()},
+            "cost": self.cost,
+            "seconds": self.seconds,
+            "done": self.done,
+            "stopped": self.stopped,
+            "notes": list(self.notes),
+        }
+
+
+class Tally:
+    """Outcomes by key and spend by role: what a journal says, kept up to date. Memory: about 100 bytes a key."""
+
+    def __init__(self) -> None:
+        self.ends: dict[bytes, Outcome] = {}
+        self.outcomes: Counter[Outcome] = Counter()
+        self.usage: dict[str, Usage] = {}
+
+    def read(self, records: Iterable[Mapping[str, Any]]) -> Tally:
+        """Take in the lines of a journal."""
+        for record in records:
+            self.end(record["key"], Outcome(record["outcome"]))
+            for role, spent in record["usage"].items():
+                self.usage[role] = self.usage.get(role, Usage()) + Usage(**spent)
+        return self
+
+    def end(self, key: str, outcome: Outcome) -> None:
+        """A row ended, perhaps again: its last end counts."""
+        short = bytes.fromhex(key)
+        before = self.ends.get(short)
+        if before is not None:
+            self.outcomes[before] -= 1
+        self.ends[short] = outcome
+        self.outcomes[outcome] += 1
+
+    def __contains__(self, key: str) -> bool:
+        return bytes.fromhex(key) in self.ends
+
+    def counts(self) -> dict[Outcome, int]:
+        """How many rows ended how, in the order of `Outcome`."""
+        return {outcome: self.outcomes[outcome] for outcome in Outcome if self.outcomes[outcome]}
+
+
+def cost_of(usage: Mapping[str, Usage], limits: Limits | None) -> float | None:
+    """What it cost, if prices are known."""
+    if limits is None or not (limits.price_input or limits.price_output):
+        return None
+    return limits.cost_of(sum(usage.values(), Usage()))
+
+
+def summarise(folder: Path, manifest: Manifest, tally: Tally) -> Summary:
+    """How a run stands, from what is on the disk."""
+    last = manifest.attempts[-1]
+    return Summary(
+        folder=folder,
+        graph=manifest.graph,
+        asked=last.asked,
+        outcomes=tally.counts(),
+        foreign=last.foreign,
+        usage=tally.usage,
+        cost=cost_of(tally.usage, last.limits),
+        stopped=last.stopped,
+    )

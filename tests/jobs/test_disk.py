@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dikast import jobs
+from dikast.errors import DataError
+from tests.jobs.graphs import Heard, graph_of, lines, run_one_call, same, values
+
+NOBODY = 65534
+SMALL_FILE = 20_000
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def small_files() -> Generator[None]:
+    """Files above a size take no more, as if the disk were full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_FILE, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def unprivileged() -> Generator[None]:
+    """Root may write anywhere: be somebody else."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+
+
+async def test_a_full_disk_is_told_and_what_is_there_is_whole(tmp_path: Path) -> None:
+    with small_files(), pytest.raises(DataError, match=r"rows\.jsonl: cannot be written: File too large"):
+        await run_one_call(tmp_path, 500, Heard(), concurrency=8)
+    kept = lines(tmp_path)
+    assert 0 < len(kept) < 100
+    assert (tmp_path / "rows.jsonl").stat().st_size <= SMALL_FILE
+    heard = Heard()
+    summary = await run_one_call(tmp_path, 500, heard)
+    assert (summary.finished, len(heard.queries)) == (500, 500 - len(kept))
+
+
+def test_a_full_disk_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.one_call", str(tmp_path / "x"), "--rows", "200"]
+    shell = ["sh", "-c", 'ulimit -f 20; exec "$@"', "sh", *command]
+    ended = subprocess.run(shell, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert "rows.jsonl: cannot be written: File too large (a file size limit" in ended.stderr
+
+
+async def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
+    await run_one_call(tmp_path / "run", 2, Heard())
+    before = (tmp_path / "run" / "rows.jsonl").read_bytes()
+    for folder in (tmp_path.parent.parent, tmp_path.parent, tmp_path, tmp_path / "run"):
+        folder.chmod(0o555)
+    (tmp_path / "run" / "lock").chmod(0o444)
+    try:
+        for out in (tmp_path / "run", tmp_path / "new"):
+            with (
+                unprivileged(),
+                pytest.raises(DataError, match=r"Permission denied \(no permission"),
+            ):
+                await run_one_call(out, 3, Heard())
+    finally:
+        for folder in (tmp_path.parent.parent, tmp_path.parent, tmp_path, tmp_path / "run"):
+            folder.chmod(0o755)
+    assert (tmp_path / "run" / "rows.jsonl").read_bytes() == before
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_a_folder_that_vanishes_is_told(tmp_path: Path, moved: bool) -> None:
+    out = tmp_path / "x"
+
+    async def node(value: int) -> int:
+        if value == 100:
+            out.rename(tmp_path / "elsewhere")
+            if not moved:
+                shutil.rmtree(tmp_path / "elsewhere")
+        return value
+
+    with pytest.raises(DataError, match="moved or deleted while the job ran"):
+        await jobs.run(graph_of(node), values(600), None, out, concurrency=8)
+    if moved:
+        (tmp_path / "elsewhere").rename(out)
+        assert (await jobs.run(graph_of(same), values(600), None, out)).finished == 600
+
+
+async def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("mine")
+    with pytest.raises(DataError, match="x: cannot be written: File exists"):
+        await run_one_call(tmp_path / "x", 1, Heard())
+    with pytest.raises(DataError, match="Not a directory"):
+        await run_one_call(tmp_path / "x" / "y", 1, Heard())
+    assert (tmp_path / "x").read_text() == "mine"
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    code = (
+        "import asyncio, resource, sys; from pathlib import Path; from dikast import jobs\n"
+        "from tests.jobs.graphs import graph_of, same\n"
+        "async def big(value): return 'x' * 100_000\n"
+        "rows = ({'value': n} for n in range(int(sys.argv[2])))\n"
+        "asyncio.run(jobs.run(graph_of(big), rows, None, Path(sys.argv[1]), concurrency=8))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+
+    def peak(rows: int) -> int:
+        command = [sys.executable, "-c", code, str(tmp_path / str(rows)), str(rows)]
+        return int(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+    # 350 more rows are 35 MB of output.
+    assert peak(400) - peak(50) < 8_000

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dikast import jobs
+from dikast.errors import MissingExtraError, UsageError
+from dikast.jobs.columns import cell, kind_of, kinds, merged
+from dikast.jobs.exports import Format
+from dikast.jobs.parquet import load_pyarrow
+from dikast.records import Outcome
+from tests.jobs.graphs import graph_of, lines, run_one_call, same, values
+from tests.jobs.test_keys import JSON
+
+RESULTS: list[Any] = [
+    {"text": "a", "hits": [["d1", 1.5]], "weights": {"a": 1.0}, "n": 1, "mixed": 1, "empty": None, "names": []},
+    {"text": "\ud83d", "hits": [], "weights": {}, "n": 2.5, "mixed": "x", "empty": None, "names": ["é"]},
+    {"text": None, "hits": None, "weights": None, "n": None, "mixed": {"deep": [1]}, "names": None, "late": 2**60},
+]
+
+
+async def varied(out: Path) -> jobs.Run:
+    async def node(value: int) -> object:
+        return 1 // 0 if value == 3 else RESULTS[value]
+
+    await jobs.run(graph_of(node), [{**row, "id": f"q{row['value']}"} for row in values(4)], None, out)
+    return jobs.Run.open(out)
+
+
+def table(path: Path) -> list[dict[str, Any]]:
+    _, parquet = load_pyarrow()
+    return parquet.read_table(path).to_pylist()
+
+
+async def test_jsonl_is_each_row_once_in_order(tmp_path: Path) -> None:
+    run = await varied(tmp_path)
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b"".join(reversed(path.read_bytes().splitlines(keepends=True))) + path.read_bytes())
+    out = jobs.export(jobs.Run.open(tmp_path), "jsonl")
+    assert out == tmp_path / "export" / "rows.jsonl"
+    assert [json.loads(line) for line in out.read_text().splitlines()] == list(run.rows())
+
+
+async def test_parquet_holds_what_the_journal_holds(tmp_path: Path) -> None:
+    run = await varied(tmp_path)
+    rows = table(jobs.export(run, "parquet"))
+    assert [row["input_id"] for row in rows] == ["q0", "q1", "q2", "q3"]
+    assert [row["outcome"] for row in rows] == ["ok", "ok", "ok", "error"]
+    # The result is an object: free-form, so JSON text.
+    assert json.loads(rows[0]["output_result"]) == RESULTS[0]
+    assert json.loads(rows[2]["output_result"]) == RESULTS[2]
+    assert rows[3]["output_result"] is None
+    assert json.loads(rows[0]["calls"]) == []
+
+
+async def test_columns_have_the_type_that_all_their_values_have(tmp_path: Path) -> None:
+    found = kinds({"output": result} for result in RESULTS)
+    assert found == {
+        "output_text": "text",
+        "output_hits": "json",
+        "output_weights": "json",
+        "output_n": "float",
+        "output_mixed": "json",
+        "output_empty": "null",
+        "output_names": "list of text",
+        "output_late": "long",
+    }
+
+
+def back(value: object, kind: str) -> object:
+    return json.loads(value) if kind == "json" and isinstance(value, str) else value
+
+
+@given(st.lists(JSON, max_size=6))
+@example([2**60 + 1, 0.5])
+@example([[2**60 + 1], [0.5]])
+@example([2**53 + 1, 1])
+@example([2**70])
+@example([True, 1])
+def test_no_value_changes_in_its_column(column: list[Any]) -> None:
+    kind = "null"
+    for value in column:
+        kind = merged(kind, kind_of(value))
+    assert [back(cell(value, kind), kind) for value in column] == column
+
+
+@given(st.lists(JSON, max_size=4), st.lists(JSON, max_size=4))
+def test_the_order_of_rows_does_not_change_a_columns_kind(one: list[Any], two: list[Any]) -> None:
+    def kind(values: list[Any]) -> str:
+        return kinds({"x": value} for value in [None, *values])["x"]
+
+    assert kind([*one, *two]) == kind([*two, *one])
+
+
+async def test_half_a_surrogate_pair_becomes_a_replacement_character(tmp_path: Path) -> None:
+    await run_one_call(tmp_path, 1, lambda query: "a\ud83d")
+    (row,) = table(jobs.export(jobs.Run.open(tmp_path), "parquet"))
+    assert row["output_text"] == "a?"
+    assert json.loads(row["calls"])[0]["reply"] == "a?"
+
+
+async def test_a_dataset_is_parquet_and_a_card(tmp_path: Path) -> None:
+    run = await varied(tmp_path / "run")
+    out = jobs.export(run, "datasets", tmp_path / "data set", licence="cc-by-4.0")
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()) == [
+        "README.md",
+        "data/train-00000-of-00001.parquet",
+    ]
+    text = (out / "README.md").read_text()
+    _, head, body = text.split("---\n", 2)
+    card = yaml.safe_load(head)
+    assert card["license"] == "cc-by-4.0"
+    assert card["size_categories"] == ["n<1K"]
+    assert card["configs"][0]["data_files"] == [{"split": "train", "path": "data/train-*.parquet"}]
+    assert "| `ok` | 3 |" in body
+    assert "| `error` | 1 |" in body
+    assert '"graph": "anything"' in body
+    assert str(run.manifest.attempts[0].input_hash) in body
+    assert len(table(next(out.rglob("*.parquet")))) == 4
+
+
+async def test_hostile_names_stay_within_the_card(tmp_path: Path) -> None:
+    await jobs.run(graph_of(same), [{"value": 1, "a | b\n---\n# `x": 1}], None, tmp_path / "run")
+    out = jobs.export(jobs.Run.open(tmp_path / "run"), "datasets", licence='"\n---\nx: y')
+    text = (out / "README.md").read_text()
+    assert yaml.safe_load(text.split("\n---\n")[0].removeprefix("---\n"))["license"] == '"\n---\nx: y'
+    assert "| `input_a \\| b --- # 'x` | integer |" in text
+
+
+async def test_only_the_outcomes_that_are_wanted(tmp_path: Path) -> None:
+    run = await varied(tmp_path)
+    out = jobs.export(run, "jsonl", tmp_path / "good.jsonl", outcomes=[Outcome.OK])
+    assert {row["outcome"] for row in map(json.loads, out.read_text().splitlines())} == {"ok"}
+    with pytest.raises(UsageError, match="no finished row has the outcome refused"):
+        jobs.export(run, "parquet", tmp_path / "none.parquet", outcomes=[Outcome.REFUSED])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "errors.jsonl", "good.jsonl", "lock", "manifest.json", "rows.jsonl",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet", "datasets"])
+async def test_an_export_replaces_its_own_and_nothing_else(tmp_path: Path, form: Format) -> None:
+    run = await varied(tmp_path / "run")
+    before = lines(tmp_path / "run")
+    assert jobs.export(run, form) == jobs.export(run, form)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "data").mkdir()
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "mine", tmp_path / "file", tmp_path / "run" / "rows.jsonl"):
+        with pytest.raises(UsageError, match="already there"):
+            jobs.export(run, form, place)
+    assert lines(tmp_path / "run") == before
+
+
+async def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = await varied(tmp_path)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'dikast\[data\]'"):
+        jobs.export(run, "parquet")
+    assert jobs.export(run, "jsonl").exists()
