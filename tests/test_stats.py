@@ -76,6 +76,11 @@ def test_randomisation_of_more_pairs_than_fit_at_once(monkeypatch: pytest.Monkey
     assert whole == pytest.approx(float(expected), abs=0.05)
 
 
+def test_monte_carlo_counts_the_observed_pattern() -> None:
+    """So p is never 0 (Davison and Hinkley 1997, section 4.2.1)."""
+    assert stats.randomisation([0] * 40, [1] * 40, samples=99).p == 1 / 100
+
+
 def test_no_difference_and_a_constant_difference() -> None:
     same = [0.1, 0.2, 0.3]
     assert stats.paired_t(same, same) == (0.0, 1.0)

@@ -8,22 +8,41 @@ keywords costs no model call.
 | `paper` | q + sum of K_i | GenQREnsemble, ECIR 2024, section 3: plain concatenation, repeats weigh |
 | `querygym` | 5 q + sum of K_i | QueryGym's reimplementation of it |
 | `mix` | (1 - l) q / |q| + l d(K) / |d(K)|, L1 norms | interpolation as in RM3; d damps the summed counts |
+| `dedup` | 5 q + 1 for each term of K | `querygym`, however many instructions agree |
+| `mugi` | r q + sum of K_i, r = (characters of K / characters of q) / 5, at least 1 | MuGI's adaptive repetition |
+| `lamer` | n q + sum of K_i, n lists that are not empty | LameR: the query before each answer |
+
+`TUNED_MIX` is the setting of `mix` that cross-validation chose.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dikast.retrieval.query import Analyze, WeightedQuery
 
-Combination = Literal["paper", "querygym", "mix"]
+Combination = Literal["paper", "querygym", "mix", "dedup", "mugi", "lamer"]
 Damping = Literal["none", "sqrt", "log", "binary"]
 
 QUERYGYM_REPEATS = 5
 """How often QueryGym repeats the original query in front of the keywords."""
+MUGI_RATIO = 5
+"""MuGI's characters of generated text for each character of the repeated query."""
+
+
+class Mix(NamedTuple):
+    """A setting of `mix`."""
+
+    mixing: float
+    damping: Damping
+
+
+TUNED_MIX = Mix(mixing=0.7, damping="log")
+"""Chosen by 10 x 2-fold cross-validation over queries: docs/methods/genqr-combination.md."""
 
 DAMP: Mapping[Damping, Callable[[float], float]] = {
     "none": lambda count: count,
@@ -50,7 +69,7 @@ def combine(
 
     Args:
         query: The original query.
-        keywords: One list of keywords an instruction.
+        keywords: One list of keywords an instruction; passages of a method that writes text are lists of one.
         analyze: Text to index terms; the retriever's own.
         combination: The weighting.
         mixing: Share of the keywords in `mix`, from 0 (query alone) to 1.
@@ -68,11 +87,44 @@ def combine(
         damp = DAMP[damping]
         damped = {term: damp(count) for term, count in added.items()}
         return WeightedQuery(_interpolate(original, damped, mixing), text)
-    repeats = QUERYGYM_REPEATS if combination == "querygym" else 1
+    repeats = _repeats(combination, query, keywords)
     weights = {term: float(repeats * count) for term, count in original.items()}
     for term, count in added.items():
-        weights[term] = weights.get(term, 0.0) + count
+        weights[term] = weights.get(term, 0.0) + (1 if combination == "dedup" else count)
     return WeightedQuery(weights, text)
+
+
+def without_query(text: str, query: str, *, copies: int | None = None) -> str:
+    """What a published expansion adds to its query: the text without copies of the query.
+
+    Published files hold one string a query, the original some times over with the generated text after or between.
+    Words are compared, so that case, punctuation and white space may differ.
+
+    Args:
+        text: The expanded query.
+        query: The original query.
+        copies: How many copies to take off the beginning, at most; all copies, wherever they stand, by default.
+    """
+    words: list[str] = re.findall(r"\w+", query)
+    if not words:
+        return text
+    copy = r"\W*\b" + r"\W+".join(map(re.escape, words)) + r"\b\W*"
+    if copies is None:
+        return re.sub(copy, " ", text, flags=re.IGNORECASE).strip()
+    found = re.match(f"(?:{copy}){{0,{copies}}}", text, flags=re.IGNORECASE)
+    return text[found.end() if found else 0 :]
+
+
+def _repeats(combination: Combination, query: str, keywords: Sequence[Sequence[str]]) -> int:
+    """How often the query stands in the concatenation."""
+    if combination in ("querygym", "dedup"):
+        return QUERYGYM_REPEATS
+    if combination == "lamer":
+        return sum(any(keyword.strip() for keyword in listed) for listed in keywords)
+    if combination == "mugi":
+        text = " ".join(keyword for listed in keywords for keyword in listed)
+        return max(1, len(text) // max(1, len(query)) // MUGI_RATIO)
+    return 1
 
 
 def _interpolate(query: Mapping[str, float], keywords: Mapping[str, float], mixing: float) -> dict[str, float]:

@@ -1,0 +1,127 @@
+"""Comparing runs with a baseline, measure by measure: differences, intervals, tests, wins and losses.
+
+    rows = compare(qrels, {"bm25": run_a, "genqr": run_b}, baseline="bm25", measures=["nDCG@10", "AP"])
+    print(render(rows, "markdown"))                 # dikast.retrieval.report
+
+Every judged query counts, the ones that a run lacks as 0. For each measure the p values are adjusted by Holm over the
+systems that are compared with the baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from dikast import stats
+from dikast.errors import UsageError
+from dikast.records import Qrels
+from dikast.retrieval.measures import DEFAULT_MEASURES, mean, measure
+from dikast.retrieval.retriever import Hit
+
+TIE = 1e-9  # values that differ by less are the same
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A system against the baseline on one measure, query by query.
+
+    Args:
+        difference: Mean of system minus baseline.
+        interval: Bootstrap interval (BCa) of that mean.
+        p_t: Paired t test, adjusted by Holm; `None` with fewer than 2 queries.
+        p_randomisation: Paired randomisation test, adjusted by Holm.
+        wins: Queries on which the system is better.
+        ties: Queries on which both are the same.
+        losses: Queries on which the baseline is better.
+    """
+
+    difference: float
+    interval: stats.Interval
+    p_t: float | None
+    p_randomisation: float
+    wins: int
+    ties: int
+    losses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One system on one measure.
+
+    Args:
+        measure: The measure's name.
+        system: The run's name.
+        asked: Judged queries; the mean is over these.
+        scored: Those of them for which the run ranks any document.
+        mean: Of the measure, 0 to 1.
+        paired: Against the baseline; `None` for the baseline itself, or without one.
+    """
+
+    measure: str
+    system: str
+    asked: int
+    scored: int
+    mean: float
+    paired: Paired | None
+
+
+def compare(
+    qrels: Qrels,
+    runs: Mapping[str, Mapping[str, Sequence[Hit]]],
+    *,
+    baseline: str | None = None,
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    confidence: float = stats.CONFIDENCE,
+    seed: int = stats.SEED,
+) -> list[Row]:
+    """One row a measure and system, measures in their order, systems in theirs, the baseline first.
+
+    Raises:
+        UsageError: The baseline is none of the runs, or a measure is unknown.
+        DataError: There are no judgments, or a ranking names a document twice.
+    """
+    if baseline is not None and baseline not in runs:
+        raise UsageError(f"baseline {baseline!r} is none of the runs: {', '.join(runs)}")
+    names = sorted(runs, key=lambda name: name != baseline)
+    values = {name: measure(qrels, runs[name], measures) for name in names}
+    scored = {name: sum(bool(runs[name].get(qid)) for qid in qrels) for name in names}
+    rows: list[Row] = []
+    for what in measures:
+        of_systems = {name: values[name][what] for name in names}
+        paired = _against(baseline, of_systems, confidence, seed) if baseline is not None else {}
+        rows += [
+            Row(what, name, len(qrels), scored[name], mean(of_systems[name]), paired.get(name)) for name in of_systems
+        ]
+    return rows
+
+
+def _against(
+    baseline: str, values: Mapping[str, Mapping[str, float]], confidence: float, seed: int
+) -> dict[str, Paired]:
+    base = list(values[baseline].values())
+    raw = {
+        name: _pair(base, list(scores.values()), confidence, seed)
+        for name, scores in values.items()
+        if name != baseline
+    }
+    by_t = stats.holm([pair.p_t for pair in raw.values() if pair.p_t is not None]) or [None] * len(raw)
+    by_randomisation = stats.holm([pair.p_randomisation for pair in raw.values()])
+    return {
+        name: replace(pair, p_t=p_t, p_randomisation=p_randomisation)
+        for (name, pair), p_t, p_randomisation in zip(raw.items(), by_t, by_randomisation, strict=True)
+    }
+
+
+def _pair(base: list[float], system: list[float], confidence: float, seed: int) -> Paired:
+    differences = [after - before for before, after in zip(base, system, strict=True)]
+    wins, losses = sum(moved > TIE for moved in differences), sum(moved < -TIE for moved in differences)
+    return Paired(
+        difference=fmean(differences),
+        interval=stats.bootstrap(differences, confidence=confidence, seed=seed),
+        p_t=stats.paired_t(base, system).p if len(base) > 1 else None,
+        p_randomisation=stats.randomisation(base, system, seed=seed).p,
+        wins=wins,
+        ties=len(base) - wins - losses,
+        losses=losses,
+    )

@@ -1,0 +1,182 @@
+"""An inverted index with its documents: postings, lengths and texts, in one file that is read where it lies.
+
+    index = Index.build(documents)                 # in memory
+    build_index(documents, Path("robust.index"))   # streamed to disk, moved into place when whole
+    index = Index.open(Path("robust.index"))       # memory-mapped
+
+Documents are numbered in the order of their ids, whatever order they came in: the same documents give the same index,
+and ties are broken by id for nothing.
+
+Not done: adding to or deleting from an index (build it again), positions (no phrase queries), fields.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zlib
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dikast.errors import RetrievalError
+from dikast.records import Document
+from dikast.retrieval import analysis, store
+from dikast.retrieval.build import Progress, write_index
+
+
+class Postings(NamedTuple):
+    """The documents that hold a term: numbers ascending, and how often each holds it."""
+
+    documents: NDArray[np.int32]
+    frequencies: NDArray[np.integer]
+
+
+class Index:
+    """A read-only index. `document_frequency`, `postings` and `number` take the index's own terms and ids.
+
+    Attributes:
+        docids: Ids in ascending order; a document's number is its place here.
+        lengths: Terms in each document, stop words not counted.
+    """
+
+    def __init__(self, stored: store.Stored, origin: str) -> None:
+        analyzer = stored.meta["analyzer"]
+        if analyzer != analysis.ANALYZER:
+            hint = "build it again with `dikast index build`"
+            raise RetrievalError(f"{origin}: analysed by {analyzer}, this dikast has {analysis.ANALYZER}", hint=hint)
+        self.origin = origin
+        self.content_hash: str = stored.meta["content_hash"]
+        self.docids = stored.text("docids")
+        self.lengths = cast("NDArray[np.int32]", stored.sections["lengths"])
+        self._stored = stored
+        self._starts = cast("NDArray[np.int64]", stored.sections["term_starts"])
+        self._posting_documents = cast("NDArray[np.int32]", stored.sections["posting_documents"])
+        self._posting_frequencies = cast("NDArray[np.integer]", stored.sections["posting_frequencies"])
+
+    @classmethod
+    def build(cls, documents: Iterable[Document], progress: Progress | None = None) -> Index:
+        """Index documents in memory.
+
+        Raises:
+            DataError: There is no document, an id comes twice, or a text is not valid Unicode.
+        """
+        out = io.BytesIO()
+        write_index(documents, out, progress)
+        return cls(store.read(out.getbuffer(), "the index in memory", unchecked=["texts"]), "the index in memory")
+
+    @classmethod
+    def open(cls, path: str | Path) -> Index:
+        """Map a saved index into memory.
+
+        Raises:
+            RetrievalError: The file is missing, foreign, of another version, torn or damaged.
+        """
+        return cls(store.open_file(Path(path), unchecked=["texts"]), str(path))
+
+    def __len__(self) -> int:
+        """The number of documents."""
+        return len(self.docids)
+
+    @cached_property
+    def terms(self) -> dict[str, int]:
+        """Term -> its number, in alphabetical order."""
+        return {term: number for number, term in enumerate(self._stored.text("terms"))}
+
+    @cached_property
+    def docid_array(self) -> NDArray[np.object_]:
+        """`docids` as an array, which maps many numbers at once."""
+        return np.array(self.docids, np.object_)
+
+    @cached_property
+    def documents_with_terms(self) -> int:
+        """How many documents hold any term: what Lucene's idf and average length count."""
+        return int(np.count_nonzero(self.lengths))
+
+    @cached_property
+    def average_length(self) -> float:
+        """Mean terms of the documents that hold any; 1 where none does."""
+        return float(self.lengths.sum(dtype=np.int64)) / self.documents_with_terms if self.documents_with_terms else 1.0
+
+    def document_frequency(self, term: str) -> int:
+        """In how many documents the term occurs."""
+        number = self.terms.get(term)
+        return 0 if number is None else int(self._starts[number + 1] - self._starts[number])
+
+    def postings(self, term: str) -> Postings | None:
+        """A term's postings, not copied; `None` for a term that no document holds."""
+        number = self.terms.get(term)
+        if number is None:
+            return None
+        held = slice(int(self._starts[number]), int(self._starts[number + 1]))
+        return Postings(self._posting_documents[held], self._posting_frequencies[held])
+
+    def number(self, docid: str) -> int:
+        """A document's number.
+
+        Raises:
+            RetrievalError: The id is not in the index.
+        """
+        place = bisect_left(self.docids, docid)
+        if place == len(self.docids) or self.docids[place] != docid:
+            raise RetrievalError(f"{self.origin}: no document {docid!r}")
+        return place
+
+    def document(self, docid: str) -> Document:
+        """A document with its text.
+
+        Raises:
+            RetrievalError: The id is not in the index, or its text is damaged.
+        """
+        number = self.number(docid)
+        sections = self._stored.sections
+        start, length = int(sections["text_starts"][number]), int(sections["text_lengths"][number])
+        text = sections["texts"][start : start + length].tobytes()
+        if zlib.crc32(text) != sections["text_checksums"][number]:
+            raise RetrievalError(f"{self.origin}: the text of document {docid!r} is damaged (its checksum is wrong)")
+        return Document(docid, text.decode())
+
+
+def build_index(documents: Iterable[Document], path: str | Path, progress: Progress | None = None) -> Index:
+    """Index documents into a file, one at a time, and open it; texts are never all in memory.
+
+    The file appears under its name when it is whole and on disk; an older one stays until then.
+
+    Raises:
+        DataError: There is no document, an id comes twice, or a text is not valid Unicode.
+        RetrievalError: The file cannot be written.
+    """
+    path = Path(path)
+    try:
+        _write_whole(path, lambda out: write_index(documents, out, progress))
+    except OSError as error:
+        raise RetrievalError(f"{path}: cannot write the index: {error.strerror}") from error
+    return Index.open(path)
+
+
+def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as out:
+        try:
+            write(cast(BinaryIO, out))
+            os.fsync(out.fileno())
+            Path(out.name).chmod(0o666 & ~_umask())
+            Path(out.name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(out.name).unlink()
+            raise
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,216 @@
+"""Topics, judgments and runs: the files that retrieval experiments exchange.
+
+    topics = read_topics("topics.tsv")             # query id -> text
+    qrels = read_qrels("qrels.txt")                # query id -> document id -> grade
+    write_run(Path("bm25.run"), {"q1": hits}, tag="bm25")
+    run = read_run("bm25.run")                     # query id -> hits, best first
+
+Topics are TSV (`qid<TAB>text`, the text in CSV's quotes or not) or JSON lines (`{"id"|"_id"|"qid", "text"|"query"|..}`,
+which is BEIR's form); judgments TREC (`qid iter docid grade`) or BEIR's TSV with its header; all plain or gzipped, or
+`irds:NAME`. Runs are TREC's six columns.
+
+`trec_eval` ignores ranks and breaks ties of score by document id, descending; so a run is written with scores that
+fall strictly, and its order is what any tool measures.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dikast.errors import DataError
+from dikast.retrieval import irds
+from dikast.retrieval.files import read_lines
+from dikast.retrieval.retriever import Hit
+
+Run = Mapping[str, Sequence[Hit]]
+"""Query id -> hits, best first."""
+
+TOPIC_IDS = ("id", "_id", "qid", "query_id")
+TOPIC_TEXTS = ("text", "query", "title")
+_QRELS_HINT = "a line is: query-id iteration document-id grade, or BEIR's query-id<TAB>corpus-id<TAB>score"
+
+
+def read_topics(source: str | Path) -> dict[str, str]:
+    """Query id -> text, in the order of the file.
+
+    Raises:
+        DataError: The file is missing, empty or broken, or an id comes twice; says file and line.
+        MissingExtraError: `irds:NAME` without `ir_datasets`.
+    """
+    if str(source).startswith(irds.SCHEME):
+        return irds.topics(str(source))
+    path, topics = Path(source), dict[str, str]()
+    for number, line in _records(path):
+        qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
+        if qid in topics:
+            raise DataError(f"query id {qid!r} comes twice", path=path, line=number)
+        if qid.split() != [qid]:
+            raise DataError(f"query id {qid!r:.60} is empty or holds white space", path=path, line=number)
+        topics[qid] = text
+    if not topics:
+        raise DataError("the file holds no topic", path=path)
+    return topics
+
+
+def _records(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank; a text in CSV's quotes may run over several, none of which holds a tab."""
+    open_at, held = 0, list[str]()
+    for number, line in read_lines(path):
+        if held and "\t" in line:  # the quote was the text's own
+            yield from ((open_at + place, each) for place, each in enumerate(held) if each.strip())
+            held = []
+        if held or _opens_quote(line):
+            open_at, held = (open_at if held else number), [*held, line]
+            if sum(each.count('"') for each in held) % 2 == 0:
+                yield open_at, "\n".join(held)
+                held = []
+        elif line.strip():
+            yield number, line
+    yield from ((open_at + place, each) for place, each in enumerate(held) if each.strip())
+
+
+def _opens_quote(line: str) -> bool:
+    return line.partition("\t")[2].startswith('"') and line.count('"') % 2 == 1
+
+
+def _filled(path: Path) -> Iterator[tuple[int, str]]:
+    return ((number, line) for number, line in read_lines(path) if line.strip())
+
+
+def _tsv_topic(line: str, path: Path, number: int) -> tuple[str, str]:
+    qid, tab, text = line.partition("\t")
+    if not tab:
+        raise DataError("no tab", path=path, line=number, hint="a line is query-id<TAB>text")
+    return qid.strip(), _unquoted(text.strip())
+
+
+def _unquoted(text: str) -> str:
+    """A text that is one field in CSV's quotes, without them."""
+    inner = text[1:-1]
+    quoted = len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if quoted else text
+
+
+def _json_topic(line: str, path: Path, number: int) -> tuple[str, str]:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not JSON: {error}", path=path, line=number) from error
+    return (_topic_field(record, TOPIC_IDS, path, number), _topic_field(record, TOPIC_TEXTS, path, number))
+
+
+def _topic_field(record: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> str:
+    value = next((record[name] for name in names if name in record), None)
+    if not isinstance(value, str | int):
+        raise DataError("missing or not text", path=path, line=number, field=names[0], hint=f"one of {names}")
+    return str(value).strip()
+
+
+def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:
+    """Query id -> document id -> grade.
+
+    Raises:
+        DataError: The file is missing, empty or broken, or judges a document twice and differently.
+        MissingExtraError: `irds:NAME` without `ir_datasets`.
+    """
+    if str(source).startswith(irds.SCHEME):
+        return irds.qrels(str(source))
+    path, qrels = Path(source), dict[str, dict[str, int]]()
+    for place, (number, line) in enumerate(_filled(path)):
+        fields = line.split()
+        if place == 0 and fields[0] == "query-id":
+            continue
+        qid, docid, grade = _judgment(fields, path, number)
+        if qrels.setdefault(qid, {}).setdefault(docid, grade) != grade:
+            what = f"document {docid!r} has two grades for query {qid!r}: {qrels[qid][docid]} and {grade}"
+            raise DataError(what, path=path, line=number, hint="keep one of them")
+    if not qrels:
+        raise DataError("the file holds no judgment", path=path)
+    return qrels
+
+
+def _judgment(fields: list[str], path: Path, number: int) -> tuple[str, str, int]:
+    if len(fields) not in (3, 4):
+        raise DataError(f"{len(fields)} fields, not 4", path=path, line=number, hint=_QRELS_HINT)
+    qid, docid, grade = fields[0], fields[-2], fields[-1]
+    try:
+        return qid, docid, int(grade)
+    except ValueError as error:
+        what = f"{grade!r:.30} is not a whole number"
+        raise DataError(what, path=path, line=number, field="grade", hint=_QRELS_HINT) from error
+
+
+def read_run(source: str | Path) -> dict[str, list[Hit]]:
+    """Query id -> hits in the order that `trec_eval` gives them: falling score, equals by document id descending.
+
+    Scores are compared as 32-bit floats, as there.
+
+    Raises:
+        DataError: The file is missing or broken, or names a document twice for one query; says file and line.
+    """
+    path, run = Path(source), dict[str, dict[str, float]]()
+    for number, line in _filled(path):
+        fields = line.split()
+        if len(fields) != 6:
+            hint = "a line is: query-id Q0 document-id rank score tag"
+            raise DataError(f"{len(fields)} fields, not 6", path=path, line=number, hint=hint)
+        hits = run.setdefault(fields[0], {})
+        if fields[2] in hits:
+            raise DataError(f"document {fields[2]!r} comes twice for query {fields[0]!r}", path=path, line=number)
+        hits[fields[2]] = _score(fields[4], path, number)
+    if not run:
+        raise DataError("the file holds no ranking", path=path)
+    return {qid: _ordered(hits) for qid, hits in run.items()}
+
+
+def _ordered(scores: dict[str, float]) -> list[Hit]:
+    return sorted(map(Hit._make, scores.items()), key=lambda hit: (np.float32(hit.score), hit.docid), reverse=True)
+
+
+def _score(text: str, path: Path, number: int) -> float:
+    try:
+        score = float(text)
+    except ValueError:
+        score = math.nan
+    if not math.isfinite(score):
+        raise DataError(f"{text!r:.30} is not a finite number", path=path, line=number, field="score")
+    return score
+
+
+def write_run(path: Path, run: Run, tag: str) -> None:
+    """Write a run with scores that fall strictly, so that every tool sees the same order.
+
+    Raises:
+        DataError: An id or the tag holds white space.
+    """
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in run_lines(run, tag))
+
+
+def run_lines(run: Run, tag: str) -> Iterator[str]:
+    """The lines of a TREC run; raises as `write_run`."""
+    for qid, hits in run.items():
+        for name in (qid, tag, *(hit.docid for hit in hits)):
+            if name.split() != [name]:
+                raise DataError(f"{name!r:.60} is empty or holds white space: a TREC run cannot hold it")
+        for rank, (hit, score) in enumerate(zip(hits, falling([hit.score for hit in hits]), strict=True), 1):
+            yield f"{qid} Q0 {hit.docid} {rank} {score} {tag}"
+
+
+def falling(scores: Sequence[float]) -> list[str]:
+    """Scores as text, each below the one before, moved by as little as 32-bit floats allow.
+
+    `trec_eval` reads scores as 32-bit floats, so that what differs only beyond them is a tie to it.
+    """
+    texts: list[str] = []
+    last = np.float32(np.inf)
+    for score in scores:
+        last = min(np.float32(score), np.nextafter(last, np.float32(-np.inf)))
+        texts.append(str(last))
+    return texts
