@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Other processes may hold the cores for a while: no example has a deadline.
+settings.register_profile("dikast", deadline=None)
+settings.load_profile("dikast")
 
 
 @pytest.fixture(scope="session")

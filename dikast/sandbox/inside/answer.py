@@ -1,0 +1,92 @@
+"""Turn what a program computed into plain JSON values: pandas and numpy types become lists, numbers and text.
+
+    plain(df["a"])   # [1, 2, None]
+
+It runs inside the box on objects of hostile make, so what it writes is a claim; the host reads it as strict JSON.
+Missing values (None, NaN, NaT, pd.NA) become null; infinities cannot be written and are refused.
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import fractions
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+MAX_NESTING = 64  # deeper than any policy allows; it bounds this function's own recursion
+
+_VIEWS = ("dict_keys", "dict_values", "dict_items", "range")
+
+
+def plain(value: Any, depth: int = 0) -> object:
+    """JSON values for `value`: a DataFrame by rows, a Series, Index or array by items, a set sorted.
+
+    Raises:
+        TypeError: It holds something that has no JSON form.
+        ValueError: It is nested too deeply.
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (int, float)):
+        return None if value != value else value
+    if depth > MAX_NESTING:
+        raise ValueError("nested too deeply")
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[Any, Any], value).items()
+        return {_key(key): plain(item, depth + 1) for key, item in pairs}
+    items = _items(value)
+    if items is not None:
+        return [plain(item, depth + 1) for item in items]
+    return _scalar(value, depth)
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, tuple):
+        return ", ".join(map(_key, cast(tuple[Any, ...], key)))
+    text = plain(key)
+    return text if isinstance(text, str) else "null" if text is None else str(text)
+
+
+def _items(value: Any) -> list[Any] | None:
+    """The items of whatever is a list by another name; `None` for anything else."""
+    pd: Any = import_module("pandas")
+    np: Any = import_module("numpy")
+    if isinstance(value, pd.DataFrame):
+        return [list(row) for row in value.itertuples(index=False, name=None)]
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return None
+    if isinstance(value, (set, frozenset)):
+        return sorted(cast(set[Any], value), key=repr)
+    listed = (list, tuple, np.ndarray, pd.Series, pd.Index, pd.api.extensions.ExtensionArray)
+    if isinstance(value, listed) or hasattr(value, "__next__") or type(value).__name__ in _VIEWS:
+        return list(value)
+    return None
+
+
+def _scalar(value: Any, depth: int) -> object:
+    pd: Any = import_module("pandas")
+    np: Any = import_module("numpy")
+    if value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, np.datetime64):
+        return plain(pd.Timestamp(value), depth)
+    if isinstance(value, np.timedelta64):
+        return str(pd.Timedelta(value))
+    if isinstance(value, (np.generic, np.ndarray)):
+        return plain(value.item(), depth + 1)
+    if isinstance(value, (datetime.date, datetime.time)):
+        return _iso(value)
+    if isinstance(value, (datetime.timedelta, pd.Period, pd.Interval)):
+        return str(value)
+    if isinstance(value, (decimal.Decimal, fractions.Fraction)):
+        return plain(float(value), depth)
+    raise TypeError("no JSON form")
+
+
+def _iso(value: datetime.date | datetime.time) -> str:
+    """A date without a time of day prints as a date, since tables hold dates as midnights."""
+    if isinstance(value, datetime.datetime) and value.time() == datetime.time() and value.tzinfo is None:
+        return value.date().isoformat()
+    return value.isoformat()

@@ -1,0 +1,148 @@
+"""Each layer by itself, since together they hide one another: seccomp refuses what Landlock would have refused."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.sandbox.inside import child, landlock, seccomp
+from dikast.sandbox.inside.kernel import PR_SET_NO_NEW_PRIVS, prctl, syscall
+
+SHUT, OPEN = 7, 8
+
+
+def outcome(lock: Callable[[], object], attempt: Callable[[], object]) -> int:
+    """Fork, lock, try: `SHUT` if the kernel refused by permission, `OPEN` if not, minus the signal if it killed."""
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            prctl(PR_SET_NO_NEW_PRIVS, 1)
+            lock()
+            attempt()
+            code = OPEN
+        except PermissionError:
+            code = SHUT
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def nothing() -> None:
+    """No lock."""
+
+
+def landlocked() -> None:
+    landlock.restrict(landlock.deny_all())
+
+
+def filtered() -> None:
+    seccomp.install(seccomp.build())
+
+
+@pytest.fixture
+def attempts(tmp_path: Path) -> dict[str, Callable[[], object]]:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    parent = os.getpid()
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    abstract = socket.socket(socket.AF_UNIX)
+    name = f"\0dikast-test-{os.getpid()}"
+    abstract.bind(name)
+    abstract.listen()
+    keep.extend([listener, abstract])
+
+    def connect_abstract() -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(name)
+
+    return {
+        "read": lambda: secret.read_text(),
+        "write": lambda: (tmp_path / "new").write_text("x"),
+        "truncate": lambda: os.truncate(secret, 0),
+        "list": lambda: list(tmp_path.iterdir()),
+        "delete": lambda: secret.unlink(),
+        "make a folder": lambda: (tmp_path / "folder").mkdir(),
+        "link": lambda: (tmp_path / "link").symlink_to("/etc"),
+        "connect": lambda: socket.create_connection(address).close(),
+        "listen": lambda: socket.create_server(("127.0.0.1", 0)).close(),
+        "abstract socket": connect_abstract,
+        "signal": lambda: os.kill(parent, 0),
+    }
+
+
+keep: list[socket.socket] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_sockets() -> Any:
+    yield
+    while keep:
+        keep.pop().close()
+
+
+NAMES = ["read", "write", "truncate", "list", "delete", "make a folder", "link", "connect", "listen", "signal"]
+SCOPED = ["abstract socket"]
+
+
+@pytest.mark.parametrize("name", NAMES + SCOPED)
+def test_landlock_alone_refuses(name: str, attempts: dict[str, Callable[[], object]]) -> None:
+    version = landlock.abi()
+    if version < 6:
+        pytest.skip(f"needs Landlock ABI 6 (Linux 6.12) for signals and abstract sockets; this is {version}")
+    assert outcome(landlocked, attempts[name]) == SHUT
+    assert outcome(nothing, attempts[name]) == OPEN
+
+
+@pytest.mark.parametrize("name", NAMES + SCOPED)
+def test_seccomp_alone_refuses(name: str, attempts: dict[str, Callable[[], object]]) -> None:
+    assert outcome(filtered, attempts[name]) == SHUT
+
+
+def test_another_abi_kills() -> None:
+    assert outcome(filtered, lambda: syscall(0x40000000 | 39)) == -signal.SIGSYS
+
+
+def test_the_filter_lets_a_program_compute() -> None:
+    def compute() -> None:
+        import time
+
+        block = ctypes.create_string_buffer(1 << 24)
+        time.sleep(0.001)
+        assert len(block) + time.monotonic() > 0
+        os.urandom(8)
+
+    assert outcome(filtered, compute) == OPEN
+
+
+def test_a_child_gives_up_everything_and_the_filter_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    limits: dict[int, tuple[int, int]] = {}
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda *_: done.append(name)
+
+    monkeypatch.setattr(child, "prctl", note("death"))
+    monkeypatch.setattr(child.landlock, "restrict", note("landlock"))
+    monkeypatch.setattr(child.os, "closerange", note("close"))
+    monkeypatch.setattr(child.seccomp, "install", note("seccomp"))
+    monkeypatch.setattr(child.resource, "setrlimit", limits.__setitem__)
+    child._lock(child.LIMITS.pack(1 << 40, 1 << 30, 7), child.Cage(3, b""), os.getppid())
+    assert done == ["death", "landlock", "close", "seccomp"]
+    assert limits == {
+        resource.RLIMIT_AS: (1 << 40, 1 << 40),
+        resource.RLIMIT_DATA: (1 << 30, 1 << 30),
+        resource.RLIMIT_CPU: (7, 8),
+        resource.RLIMIT_NOFILE: (0, 0),
+        resource.RLIMIT_FSIZE: (0, 0),
+        resource.RLIMIT_NPROC: (0, 0),
+    }

@@ -1,0 +1,35 @@
+"""A part of the hostile programs in every run: one of each class and every CVE's trick, in both tiers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dikast.errors import MissingExtraError
+from dikast.sandbox import Tier
+from dikast.sandbox.launch import bwrap
+
+SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "hostile.py"
+
+
+def test_no_hostile_program_gets_out() -> None:
+    try:
+        bwrap()
+    except MissingExtraError as error:
+        pytest.skip(f"the throwaway namespace for the controls needs bubblewrap: {error}")
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--json", "--sample", "1"], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert set(told["tiers"]) == {Tier.BWRAP, Tier.LANDLOCK}
+    for summary in told["tiers"].values():
+        for user in summary["users"].values():
+            assert user["escaped"] == {}
+            assert user["honest_after"] == user["tried"]
+            assert user["programs"] > 45
+            assert len(user["classes"]) == 13
