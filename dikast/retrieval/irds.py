@@ -45,7 +45,7 @@ def _records(source: str, kind: str) -> Iterator[Any]:
     try:
         package = import_module("ir_datasets")
     except ImportError as error:
-        raise MissingExtraError("ir_datasets", extra="data") from error
+        raise MissingExtraError("ir_datasets", extra="irds") from error
     try:
         yield from getattr(package.load(source.removeprefix(SCHEME)), f"{kind}_iter")()
     except Exception as error:  # the package has no exception of its own for what it cannot find or fetch

@@ -127,8 +127,9 @@ def replies_of(result: _Result, request: Request, where: str) -> list[Reply]:
     Raises:
         ModelError: It holds an error instead.
     """
-    response = result.response or _Response(status_code=500, body=result.error)
-    content = json.dumps(response.body).encode()
+    response = result.response or _Response(status_code=500)
+    # OpenAI puts an error into the body, `vllm run-batch` beside it.
+    content = json.dumps(result.error if response.body is None else response.body).encode()
     if response.status_code != 200:
         raise explain(response.status_code, content, where=where, key="the batch's own settings")
     return from_body(content, request, where)

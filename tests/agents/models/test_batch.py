@@ -101,11 +101,13 @@ async def test_what_did_not_come_back_stays_owed(tmp_path: Path) -> None:
     assert owed(tmp_path) == [second, *rest]
 
 
-async def test_refused_request_is_told_to_the_row_that_asks_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["body", "beside"])
+async def test_refused_request_is_told_to_the_row_that_asks_it(place: str, tmp_path: Path) -> None:
     model = model_in(tmp_path)
     await put_off(model, REQUESTS[:1])
     said = {"error": {"message": "This model's maximum context length is 8 tokens", "type": "BadRequestError"}}
-    refused = {"custom_id": request_key(REQUESTS[0]), "response": {"status_code": 400, "body": said}, "error": None}
+    body, error = (said, None) if place == "body" else (None, said["error"])
+    refused = {"custom_id": request_key(REQUESTS[0]), "response": {"status_code": 400, "body": body}, "error": error}
     assert take_in(tmp_path, write(tmp_path / "out.jsonl", [refused])) == TakenIn(0, 1, 0)
     await model.aclose()
     with pytest.raises(ModelContextOverflow):

