@@ -146,17 +146,33 @@ def test_the_wheel_installs_one_name(wheel: Path) -> None:
         assert needed in names
 
 
-def test_the_wheel_runs_by_itself(wheel: Path, tmp_path: Path) -> None:
-    """Unpacked beside the installed dependencies, and away from the checkout."""
+@pytest.fixture(scope="session")
+def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked away from the checkout."""
+    folder = tmp_path_factory.mktemp("site")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(tmp_path / "site")
-    code = (
-        f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); sys.argv = ['dikast', '--help']\n"
-        "import dikast; assert 'site/dikast' in dikast.__file__, dikast.__file__\n"
-        "from dikast.cli import main; main()"
-    )
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert "genqr" in done.stdout, done.stderr
+        archive.extractall(folder)
+    return folder
+
+
+def from_wheel(site: Path, code: str, folder: Path) -> str:
+    """Run code with the wheel's package in front of the installed dependencies."""
+    first = f"import sys; sys.path.insert(0, {str(site)!r}); import dikast; assert {str(site)!r} in dikast.__file__\n"
+    command = [sys.executable, "-I", "-c", first + code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_shows_its_help(site: Path, tmp_path: Path) -> None:
+    code = "sys.argv = ['dikast', '--help']\nfrom dikast.cli import main; main()"
+    assert "genqr" in from_wheel(site, code, tmp_path)
+
+
+def test_the_wheel_runs_the_readmes_first_example(site: Path, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, after = readme.partition("```python\n")
+    assert "[" in from_wheel(site, after.partition("```")[0], tmp_path)
 
 
 def test_the_ignores_are_few_and_have_reasons() -> None:

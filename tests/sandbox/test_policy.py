@@ -11,7 +11,7 @@ from dikast.sandbox import Policy, Result, Status
 )
 def test_a_limit_that_is_not_positive_is_refused(limits: dict[str, int]) -> None:
     with pytest.raises(UsageError, match=next(iter(limits))):
-        Policy(**limits)  # pyright: ignore[reportArgumentType] each of its own type
+        Policy(**limits)  # pyright: ignore[reportArgumentType] # each of its own type
 
 
 def test_concurrency_is_bounded_by_default() -> None:

@@ -39,7 +39,7 @@ def load(*, arrow: bool) -> None:
     """Import everything that programs may use; without Arrow, keep pandas from finding pyarrow and its thread."""
     if not arrow:
         # typed Any-ward: a None entry is the documented way to make an import fail
-        sys.modules["pyarrow"] = None  # pyright: ignore[reportArgumentType]
+        sys.modules["pyarrow"] = None  # pyright: ignore[reportArgumentType] # how the import system blocks a module
     warnings.simplefilter("ignore")
     for name in (*OFFERED, *_LATE, *(OFFERED_ARROW if arrow else ())):
         importlib.import_module(name)
