@@ -105,5 +105,42 @@ def _move(before: int | None, after: int | None) -> str:
     return f"{before - after:+d}" if before != after else "="
 
 
-STORIES: Mapping[str, Callable[[Row], None]] = {"genqr": _genqr}
+def _reviseval(row: Row) -> None:
+    output = row["output"]
+    if output is None:
+        return
+    show(f"verdict: {output['winner'] or output['score'] or 'none'}; in each order: {output['ab']}, {output['ba']}")
+    for number, reference in enumerate(output["references"], start=1):
+        told = f"{reference['kind']}, {reference['outcome']}{_because(reference['reason'])}"
+        of = f" of response {reference['primary']}" if reference["primary"] else ""
+        show(f"\nreference {number}: {told}{of}")
+        if reference["diagnosis"]:
+            _tell_diagnosis(reference["diagnosis"])
+        if reference["text"]:
+            show(_indented("text", reference["text"]))
+    show("\njudgements")
+    table(
+        ("judge", "reference", "order", "verdict", "P(shown first)", "outcome"),
+        [
+            (
+                one["judge"] + 1,
+                "-" if one["reference"] is None else one["reference"] + 1,
+                one["order"] + (", after a conflict" if one["synthesis"] else ""),
+                one["verdict"] or one["score"] or "-",
+                "-" if one["preference"] is None else f"{one['preference']:.3f}",
+                one["outcome"] + _because(one["reason"]),
+            )
+            for one in output["judgements"]
+        ],
+    )
+
+
+def _tell_diagnosis(diagnosis: Mapping[str, Any]) -> None:
+    edited = f"{diagnosis['edit_distance']:.2f} of its words edited, {diagnosis['kept']:.2f} kept"
+    flags = [name.replace("_", " ") for name in ("unchanged", "copies_guide", "nearer_to_guide") if diagnosis[name]]
+    added = ", ".join(diagnosis["added_entities"]) or "none"
+    show("; ".join([edited, *flags, f"names and numbers added: {added}"]))
+
+
+STORIES: Mapping[str, Callable[[Row], None]] = {"genqr": _genqr, "reviseval": _reviseval}
 """Graph -> what is told of its output in place of plain JSON."""

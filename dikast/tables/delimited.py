@@ -27,6 +27,8 @@ from dikast.tables.table import MemoryTable, Problem
 MAX_BYTES = 256 * 2**20
 """Text cells as Python objects take about ten times their size in memory."""
 
+MAX_CELL = 131_072
+"""Characters in one cell: the csv module's own default; a longer one is a quote that was never closed."""
 MAX_COLUMNS = 16_384
 """What a workbook can hold (Excel's limit)."""
 
@@ -99,6 +101,7 @@ def _text(path: Path, encoding: str) -> str:
 
 
 def _rows(path: Path, text: str, delimiter: str, escape: str | None) -> Iterator[Row]:
+    csv.field_size_limit(MAX_CELL)  # the process's, which other readers set to theirs
     file = io.StringIO(text, newline="")
     reader = csv.reader(file, delimiter=delimiter, escapechar=escape, doublequote=escape is None, strict=True)
     try:

@@ -182,5 +182,5 @@ def test_ir_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ir_datasets_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ir_datasets", None)
-    with pytest.raises(MissingExtraError, match=r"ir_datasets is not installed \(pip install 'dikast\[data\]'\)"):
+    with pytest.raises(MissingExtraError, match=r"ir_datasets is not installed \(pip install 'dikast\[irds\]'\)"):
         list(read_corpus("irds:vaswani"))

@@ -18,7 +18,7 @@ from typing import Any
 
 from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.request import Request, Sampling, Structured
-from dikast.errors import MissingExtraError, ModelUnavailable
+from dikast.errors import MissingExtraError, ModelUnavailable, UsageError
 
 BATCHED_TOKENS = 2048
 """Prefill is four times as fast as with the engine's own default, 256 (measured on 2 cores)."""
@@ -77,7 +77,7 @@ def import_genai() -> Any:
     absent = object()
     before: Any = sys.modules.get(TELEMETRY, absent)
     # None makes `import openvino_telemetry` fail, for which OpenVINO has a stub.
-    sys.modules[TELEMETRY] = None  # pyright: ignore[reportArgumentType] -- the import system's own way to block a module
+    sys.modules[TELEMETRY] = None  # pyright: ignore[reportArgumentType] # how the import system blocks a module
     try:
         return import_module("openvino_genai")
     except ImportError as error:
@@ -105,12 +105,16 @@ def load_pipeline(genai: Any, path: Path, settings: Settings) -> Any:
     except Exception as error:
         raise ModelUnavailable(
             f"OpenVINO cannot load {path.name}: {reason(error)}",
-            hint="it reads GGUFs of llama, qwen2 and qwen3, in F16, Q8_0, Q4_0, Q4_1, Q4_K and Q6_K",
+            hint="it reads GGUFs of llama, qwen2, qwen3 (F16, Q8_0, Q4_0, Q4_1, Q4_K, Q6_K); cache_gb must fit in RAM",
         ) from error
 
 
 def generation_config(genai: Any, request: Request, draw: int) -> Any:
-    """The native configuration of the `draw`-th reply."""
+    """The native configuration of the `draw`-th reply.
+
+    Raises:
+        UsageError: A stop string or a form holds a lone surrogate, which no reply can.
+    """
     sampling = request.sampling
     config = genai.GenerationConfig()
     config.max_new_tokens = sampling.max_tokens
@@ -121,13 +125,16 @@ def generation_config(genai: Any, request: Request, draw: int) -> Any:
         config.rng_seed = draw_seed(sampling, draw)
         if sampling.top_k:
             config.top_k = sampling.top_k
-    if sampling.stop:
-        # Kept in the output, and cut from the text by the model: the engine would drop the whole last token.
-        config.stop_strings, config.include_stop_str_in_output = set(sampling.stop), True
     if request.logprobs is not None:
         config.logprobs = 1
-    if request.structured is not None:
-        config.structured_output_config = _native_form(genai, request.structured)
+    try:
+        if sampling.stop:
+            # Kept in the output, and cut from the text by the model: the engine would drop the whole last token.
+            config.stop_strings, config.include_stop_str_in_output = set(sampling.stop), True
+        if request.structured is not None:
+            config.structured_output_config = _native_form(genai, request.structured)
+    except (TypeError, UnicodeError) as error:
+        raise UsageError("a stop string or structured form is not valid Unicode: it holds a lone surrogate") from error
     return config
 
 
@@ -142,8 +149,8 @@ def draw_seed(sampling: Sampling, draw: int) -> int:
 
 
 def form_text(structured: Structured | None) -> str:
-    """The text of a form that the native compiler might refuse."""
-    return "" if structured is None else structured.model_dump_json(exclude_none=True)
+    """The text of a form that the native compiler might refuse; a choice is a grammar of ours, which it takes."""
+    return "" if structured is None or structured.choice is not None else repr(structured)
 
 
 def _native_form(genai: Any, structured: Structured) -> Any:
@@ -160,7 +167,13 @@ def _native_form(genai: Any, structured: Structured) -> Any:
 
 
 def choice_grammar(choice: Sequence[str]) -> str:
-    """A choice of strings in the engine's EBNF; each character beyond letters, digits and spaces is escaped."""
+    """A choice of strings in the engine's EBNF; each character beyond letters, digits and spaces is escaped.
+
+    Raises:
+        UnicodeError: One of them holds a lone surrogate.
+    """
+    for text in choice:
+        text.encode()
     quoted = ['"' + "".join(_escaped(character) for character in text) + '"' for text in choice]
     return f"root ::= {' | '.join(quoted)}"
 

@@ -340,6 +340,17 @@ async def test_cancelled_request_gives_its_blocks_back_at_the_next_step(model: O
     assert not native.has_non_finished_requests()
 
 
+async def test_form_that_is_no_unicode_is_refused(model: OpenVinoModel) -> None:
+    with pytest.raises(UsageError, match="lone surrogate"):
+        await one(model, ask("hi", Structured(choice=("\ud800",))))
+
+
+async def test_choice_can_be_long_and_hold_the_same_twice(model: OpenVinoModel) -> None:
+    many = tuple(f"the item with the number {i}" for i in range(2000))
+    for choice in (many, ("yes", "yes"), ("", "a")):
+        assert (await one(model, ask("Which?", Structured(choice=choice), max_tokens=30))).text in choice
+
+
 async def test_timeout_of_the_spec_is_a_model_error(model: OpenVinoModel) -> None:
     await model._open()
     hasty = load(f"openvino:{NAME}?timeout=0.05")
