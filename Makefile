@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-EXTRAS := cpu,data,evaluation,sandbox
+EXTRAS := astral,cpu,data,evaluation,faiss,human,sandbox
 
 .PHONY: help demo test test-engines check docs bench clean
 .DEFAULT_GOAL := help

@@ -12,7 +12,7 @@ keywords costs no model call.
 | `mugi` | r q + sum of K_i, r = (characters of K / characters of q) / 5, at least 1 | MuGI's adaptive repetition |
 | `lamer` | n q + sum of K_i, n lists that are not empty | LameR: the query before each answer |
 
-`TUNED_MIX` is the setting of `mix` that cross-validation chose.
+`TUNED_MIX` and `POOLED_MIX` are the settings of `mix` that cross-validation chose.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Mix(NamedTuple):
 
 
 TUNED_MIX = Mix(mixing=0.7, damping="log")
-"""Chosen by 10 x 2-fold cross-validation over queries: docs/methods/genqr-combination.md."""
+"""Chosen for one method's keywords by 10 x 2-fold cross-validation over queries: docs/methods/genqr-combination.md."""
+POOLED_MIX = Mix(mixing=0.8, damping="none")
+"""Chosen likewise for what several methods generated, passages among it, all in one."""
 
 DAMP: Mapping[Damping, Callable[[float], float]] = {
     "none": lambda count: count,

@@ -1,141 +1,66 @@
-r"""Choosing among reformulations of one query without judgments, by what their rankings look like.
+"""Choosing among reformulations of one query without judgments, by what the retrieval engine sees.
 
-    places = select(predict(candidates, matrix, by="agreement"))
-    best = candidates[select(...)]
+    candidates = [Candidate(query, hits) for query, hits in zip(queries, await bm25.search(queries, 100))]
+    choice = select("does ... cause ...", candidates, Evidence(bm25))
+    candidates[choice.place]
 
-Predictors of a ranking's quality (D_k its top k, C the collection, score(C) the mean BM25 score over all documents):
+By default each document's relevance is estimated (`dikast.retrieval.evidence`, `dikast.retrieval.relevance`) and the
+ranking with the highest expected DCG is taken; or a predictor of `dikast.retrieval.predictors` decides.
 
-| predictor | value | source |
-| --- | --- | --- |
-| `clarity` | KL divergence, in bits, of the top documents' language model from the collection's | Cronen-Townsend, Zhou and Croft 2002 |
-| `nqc` | standard deviation of the top scores / score(C) | Shtok, Kurland, Carmel, Raiber and Markovits 2012 |
-| `wig` | mean of (score - score(C)) over the top, / square root of the query's weight | Zhou and Croft 2007 |
-| `agreement` | discounted support of the top documents by the other rankings | reciprocal ranks as votes; Aslam and Pavlu 2007 compare rankings likewise |
-
-They were made to compare queries; between reformulations of one query they tell little (docs/methods/
-genqr-combination.md). `dikast.retrieval.evidence` estimates the relevance of each document instead, and
-`expected_gain` turns such estimates into a value of a ranking.
+What each of these is worth: docs/methods/genqr-combination.md.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, get_args
-
-import numpy as np
+from typing import Literal, NamedTuple
 
 from dikast.errors import UsageError
-from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit
-from dikast.retrieval.termmatrix import TermMatrix
-
-Predictor = Literal["clarity", "nqc", "wig", "agreement"]
-
-DEPTH = 10
-"""Documents of a ranking that count: nDCG@10's."""
-CLARITY_DEPTH = 100
-NQC_DEPTH = 100
-"""Shtok et al. 2012, section 5.1."""
-WIG_DEPTH = 5
-"""Zhou and Croft 2007, section 5."""
-VOTE_K = 1
-"""How little the first ranks stand out in a vote, as RRF's k; of 1, 5, 20 and 60 the best here."""
+from dikast.retrieval.evidence import Evidence
+from dikast.retrieval.predictors import DEPTH, Candidate, Predictor, expected_gain, predict
+from dikast.retrieval.relevance import WEIGHTS
 
 
-class Candidate(NamedTuple):
-    """A reformulation and what it finds.
+class Choice(NamedTuple):
+    """The chosen candidate.
 
     Attributes:
-        query: The reformulation.
-        hits: Best first, with the retriever's scores, at least as deep as the predictor looks.
+        place: Its place; the first among equals.
+        values: What each candidate was worth; comparable within one query only.
     """
 
-    query: WeightedQuery
-    hits: Sequence[Hit]
+    place: int
+    values: list[float]
 
 
-def select(values: Sequence[float]) -> int:
-    """The place of the highest value, the first among equals.
-
-    Raises:
-        UsageError: There is nothing to choose from.
-    """
-    if not values:
-        raise UsageError("there is no candidate to choose from")
-    return max(range(len(values)), key=values.__getitem__)
-
-
-def predict(candidates: Sequence[Candidate], matrix: TermMatrix, *, by: Predictor) -> list[float]:
-    """A value for each candidate, the higher the better; a candidate that finds nothing has 0.
-
-    Raises:
-        UsageError: The predictor is unknown.
-    """
-    if by == "agreement":
-        return agreement([candidate.hits for candidate in candidates])
-    if by == "clarity":
-        return [clarity(candidate.hits, matrix) for candidate in candidates]
-    if by not in get_args(Predictor):
-        raise UsageError(f"predictor {by!r}: one of {', '.join(get_args(Predictor))}")
-    of_scores = nqc if by == "nqc" else wig
-    return [of_scores(candidate, collection_score(candidate.query, matrix)) for candidate in candidates]
-
-
-def collection_score(query: WeightedQuery, matrix: TermMatrix) -> float:
-    """The mean BM25 score of all documents, of which most have 0."""
-    return float(matrix.vector(query.terms) @ matrix.mean_impacts)
-
-
-def nqc(candidate: Candidate, background: float, *, depth: int = NQC_DEPTH) -> float:
-    """Normalised query commitment: how far the top scores lie apart, in units of `background`, the collection's."""
-    scores = [hit.score for hit in candidate.hits[:depth]]
-    return float(np.std(scores)) / background if scores and background else 0.0
-
-
-def wig(candidate: Candidate, background: float, *, depth: int = WIG_DEPTH) -> float:
-    """Weighted information gain: how far the top scores lie above `background`, the collection's."""
-    scores = [hit.score for hit in candidate.hits[:depth]]
-    weight = sum(candidate.query.terms.values())
-    return (float(np.mean(scores)) - background) / weight**0.5 if scores else 0.0
-
-
-def clarity(hits: Sequence[Hit], matrix: TermMatrix, *, depth: int = CLARITY_DEPTH) -> float:
-    """Bits by which the language model of the top documents, weighted by score, differs from the collection's."""
-    top = [hit for hit in hits[:depth] if hit.score > 0]
-    if not top:
-        return 0.0
-    entries = matrix.take([matrix.index.number(hit.docid) for hit in top])
-    lengths = np.bincount(entries.rows, entries.frequencies, minlength=len(top))
-    share = np.array([hit.score for hit in top]) / sum(hit.score for hit in top)
-    cells = share[entries.rows] * entries.frequencies / lengths[entries.rows]
-    model = np.bincount(entries.columns, cells, minlength=len(matrix.probabilities))
-    held = model > 0
-    return float(model[held] @ np.log2(model[held] / matrix.probabilities[held]))
-
-
-def agreement(rankings: Sequence[Sequence[Hit]], *, k: float = VOTE_K) -> list[float]:
-    """For each ranking the discounted votes that the other rankings have for its top documents.
-
-    A ranking votes `1 / (k + rank)` for a document.
-    """
-    votes: defaultdict[str, float] = defaultdict(float)
-    for ranking in rankings:
-        for rank, hit in enumerate(ranking, 1):
-            votes[hit.docid] += 1 / (k + rank)
-    return [
-        expected_gain(ranking, {hit.docid: votes[hit.docid] - 1 / (k + rank) for rank, hit in enumerate(ranking, 1)})
-        for ranking in rankings
-    ]
-
-
-def expected_gain(ranking: Sequence[Hit], relevance: Mapping[str, float], *, depth: int = DEPTH) -> float:
-    """DCG of the top documents (Järvelin and Kekäläinen 2002, with log2(rank + 1)) for estimated grades.
+def select(
+    query: str,
+    candidates: Sequence[Candidate],
+    evidence: Evidence,
+    *,
+    by: Predictor | Literal["evidence"] = "evidence",
+    weights: Mapping[str, float] = WEIGHTS,
+) -> Choice:
+    """Choose a reformulation.
 
     Args:
-        ranking: Best first.
-        relevance: Document id -> estimate; a document without one counts 0.
-        depth: How many documents count.
+        query: The original query.
+        candidates: Its reformulations with what they find; 10 hits suffice for `evidence`, predictors want 100.
+        evidence: Of the collection that was searched.
+        by: What decides.
+        weights: Of the features, for `evidence`: see `dikast.retrieval.relevance.fit`.
+
+    Raises:
+        UsageError: There is no candidate, or `by` is unknown.
+        RetrievalError: A hit is not in the collection.
     """
-    discounts = 1 / np.log2(np.arange(2, depth + 2))
-    return float(sum(relevance.get(hit.docid, 0.0) * by for hit, by in zip(ranking, discounts, strict=False)))
+    if not candidates:
+        raise UsageError("there is no candidate to choose from")
+    if by != "evidence":
+        values = predict(candidates, evidence.matrix, by=by)
+    elif not any(candidate.hits for candidate in candidates):
+        values = [0.0] * len(candidates)
+    else:
+        relevance = evidence.pool(query, candidates).relevance(weights)
+        values = [expected_gain(candidate.hits, relevance, depth=DEPTH) for candidate in candidates]
+    return Choice(max(range(len(values)), key=values.__getitem__), values)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dikast.errors import RetrievalError
 from dikast.retrieval.index import Postings
 from dikast.retrieval.scoring import Scorer
 
@@ -41,16 +42,26 @@ class Entries(NamedTuple):
     frequencies: Floats
     impacts: Floats
 
+    def sums(self, values: Floats, documents: int) -> Floats:
+        """The values of each document's cells, summed."""
+        return np.bincount(self.rows, values, minlength=documents).astype(float)
+
 
 class TermMatrix:
-    """All postings of an index, by document."""
+    """All postings of an index, by document.
+
+    Raises:
+        RetrievalError: The collection holds no term.
+    """
 
     def __init__(self, scorer: Scorer) -> None:
         self.index = scorer.index
+        if not self.index.terms:
+            raise RetrievalError(f"{self.index.origin}: no document holds a term")
         lists = [_held(self.index.postings(term)) for term in self.index.terms]
         documents = np.concatenate([held.documents for held in lists])
         order = np.argsort(documents, kind="stable")
-        self._starts = np.searchsorted(documents[order], np.arange(len(self.index) + 1))
+        self._starts: Integers = np.searchsorted(documents[order], np.arange(len(self.index) + 1)).astype(np.int64)
         self.document_frequencies = np.array([len(held.documents) for held in lists], float)
         self._columns = np.repeat(np.arange(len(lists), dtype=np.int32), self.document_frequencies.astype(int))[order]
         self._frequencies = np.concatenate([held.frequencies for held in lists]).astype(np.float32)[order]
@@ -75,10 +86,12 @@ class TermMatrix:
 
     def take(self, documents: Sequence[int] | Integers) -> Entries:
         """The cells of these documents, by number."""
-        spans = [np.arange(self._starts[number], self._starts[number + 1]) for number in documents]
-        places = np.concatenate(spans) if spans else np.empty(0, np.int64)
+        asked = np.asarray(documents, np.int64)
+        sizes = self._starts[asked + 1] - self._starts[asked]
+        firsts = np.cumsum(sizes) - sizes
+        places: Integers = np.repeat(self._starts[asked] - firsts, sizes) + np.arange(int(sizes.sum()))
         return Entries(
-            np.repeat(np.arange(len(spans)), [len(span) for span in spans]),
+            np.repeat(np.arange(len(asked)), sizes),
             self._columns[places].astype(np.int64),
             self._frequencies[places].astype(float),
             self._impacts[places].astype(float),

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.retrieval.combine import Combination, Damping, combine
+from dikast.retrieval.combine import DAMP, POOLED_MIX, TUNED_MIX, Combination, Damping, combine, without_query
 from dikast.retrieval.query import WeightedQuery
 
 TERMS = st.text(alphabet="abcdef", min_size=1, max_size=2)
@@ -39,6 +40,74 @@ def test_paper_is_plain_concatenation() -> None:
 
 def test_querygym_repeats_the_query_five_times() -> None:
     assert made("a b", LISTED, "querygym").terms == {"a": 5, "b": 6, "c": 3, "d": 1}
+
+
+def test_dedup_counts_a_keyword_once() -> None:
+    assert made("a b", LISTED, "dedup").terms == {"a": 5, "b": 6, "c": 1, "d": 1}
+
+
+def test_lamer_puts_the_query_before_each_answer() -> None:
+    query = made("a b", [["b c c"], ["  "], ["d"], []], "lamer")
+    assert query.terms == {"a": 2, "b": 3, "c": 2, "d": 1}
+
+
+@pytest.mark.parametrize(("characters", "repeats"), [(1, 1), (29, 1), (30, 2), (149, 9), (150, 10)])
+def test_mugi_repeats_the_query_by_the_length_of_the_text(characters: int, repeats: int) -> None:
+    """r = (characters of the text // characters of the query) // 5, at least 1."""
+    assert made("abc", [["x" * characters]], "mugi").terms["abc"] == repeats
+
+
+@given(PHRASES, LISTS)
+def test_paper_querygym_and_lamer_differ_in_the_query_alone(query: str, lists: list[list[str]]) -> None:
+    plain = {term: float(count) for term, count in Counter(query.split()).items()}
+    added = Counter(term for listed in lists for keyword in listed for term in keyword.split())
+    filled = sum(map(bool, lists))
+    repeated: list[tuple[Combination, int]] = [("paper", 1), ("querygym", 5), ("lamer", filled)]
+    for combination, repeats in repeated:
+        terms = made(query, lists, combination).terms
+        expected = {t: repeats * plain.get(t, 0) + added[t] for t in {*plain, *added}} if added else plain
+        assert terms == expected
+
+
+@pytest.mark.parametrize("setting", [TUNED_MIX, POOLED_MIX])
+def test_frozen_settings_are_settings(setting: tuple[float, Damping]) -> None:
+    mixing, damping = setting
+    assert 0 < mixing < 1
+    assert damping in DAMP
+    terms = made("a", [["b"]], "mix", damping, mixing).terms
+    assert terms == pytest.approx({"a": 1 - mixing, "b": mixing})
+
+
+def test_copies_of_the_query_are_taken_off() -> None:
+    text = 'Does X-ray help?  does x ray help\nDOES X-RAY HELP: "does x-ray help", dose'
+    assert without_query(text, "Does X-ray help?", copies=3) == 'does x-ray help", dose'
+    assert without_query(text, "Does X-ray help?", copies=9) == "dose"
+    assert without_query(text, "Does X-ray help?") == "dose"
+
+
+def test_copies_inside_the_text_are_taken_out_if_all_are() -> None:
+    assert without_query("a b one. A b: two cab a bc", "a b") == "one two cab a bc"
+    assert without_query("a b one. A b: two", "a b", copies=5) == "one. A b: two"
+
+
+def test_a_query_without_words_takes_nothing_off() -> None:
+    assert without_query("?? one", "??") == "?? one"
+
+
+WORDS = st.lists(st.sampled_from(["ab", "cd", "éf", "x1"]), min_size=1, max_size=4)
+
+
+@given(WORDS, st.lists(WORDS.map(" ".join), max_size=3), st.integers(0, 7))
+def test_what_was_generated_comes_back(query: list[str], keywords: list[str], copies: int) -> None:
+    """Whatever the keywords are: copies of the query among them too stay, beyond the ones that the method put there."""
+    text = " ".join([*[" ".join(query)] * copies, *keywords])
+    assert without_query(text, " ".join(query), copies=copies).split() == " ".join(keywords).split()
+
+
+@given(st.text(max_size=40), st.text(max_size=10), st.none() | st.integers(0, 5))
+def test_any_text_can_be_stripped(text: str, query: str, copies: int | None) -> None:
+    left = without_query(text, query, copies=copies)
+    assert len(left) <= len(text)
 
 
 @pytest.mark.parametrize(
