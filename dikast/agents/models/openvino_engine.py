@@ -11,9 +11,10 @@ would race: with prefix caching `add_request` touches the block manager that `st
 What the native pipeline leaves to its caller, and is done here (openvino-genai 2026.4.1):
 - A prompt beyond the context is not refused and runs for ever; the tokenizer of a GGUF silently keeps the last
   8,192 tokens. `encode` counts all of them, and `room` says how many fit.
-- A form that cannot be compiled makes `step` raise, and every later `step` too. A form that is new is let in alone;
-  if `step` raises, all requests are cancelled, which empties the pipeline, the form's own are refused, and the others
-  start again.
+- A form that cannot be compiled makes `step` raise, and every later `step` too; what other requests are sampling at
+  that moment, in the engine's own threads, then runs on over freed memory, and the process may die. A form that is new
+  is therefore let in alone, once what runs has ended; if `step` raises, its requests are cancelled, which empties the
+  pipeline, and refused.
 
 Not here: messages, sampling parameters and structured forms (`dikast.agents.models.openvino`).
 """
@@ -241,19 +242,20 @@ class Engine:
             if self._closing:
                 return False
             waiting, self._inbox = self._inbox, deque()
-        later = [ticket for ticket in waiting if not self._admit(ticket)]
+        while waiting and self._admit(waiting[0]):
+            waiting.popleft()
         with self._wake:
-            self._inbox.extendleft(reversed(later))
+            self._inbox.extendleft(reversed(waiting))
         return True
 
     def _admit(self, ticket: Ticket) -> bool:
-        """Add a request to the pipeline; false if it must wait until another new form is proven."""
+        """Add a request to the pipeline; false if it, and all behind it, must wait: a new form runs alone."""
         if ticket.cancelled:
             return True
         if ticket.form in self._forms.refused:
             ticket.settle(UsageError(self._forms.refused[ticket.form]))
             return True
-        if not self._forms.known(ticket.form) and self._unproven() - {ticket.form}:
+        if any(self._not_beside(ticket, other) for other in self._running):
             return False
         self._numbers += 1
         try:
@@ -263,6 +265,10 @@ class Engine:
         else:
             self._running.append(ticket)
         return True
+
+    def _not_beside(self, ticket: Ticket, other: Ticket) -> bool:
+        """Whether two requests may not share a step: one of two different forms is new."""
+        return ticket.form != other.form and not (self._forms.known(ticket.form) and self._forms.known(other.form))
 
     def _step(self) -> None:
         for ticket in self._running:
@@ -276,20 +282,15 @@ class Engine:
             self._recover(error)
 
     def _recover(self, error: Exception) -> None:
-        """Empty the pipeline after a failed step, refuse the form that failed it, and start the others again."""
-        unproven = self._unproven()
-        if len(unproven) != 1:
+        """Empty the pipeline after a failed step, and refuse the new form that failed it; nothing else was in it."""
+        form = self._running[0].form
+        if self._forms.known(form):
             raise error
         self._drop_all()
-        [form] = unproven
         self._forms.refused[form] = f"OpenVINO cannot hold a reply to this form: {reason(error)}"
-        with self._wake:
-            self._inbox.extendleft(reversed(self._running))
+        for ticket in self._running:
+            ticket.settle(UsageError(self._forms.refused[form]))
         self._running = []
-
-    def _unproven(self) -> set[str]:
-        """The forms, one at most, that are in the pipeline and may yet break it."""
-        return {ticket.form for ticket in self._running if not self._forms.known(ticket.form)}
 
     def _drop_all(self) -> None:
         for ticket in self._running:

@@ -307,19 +307,40 @@ async def test_form_that_cannot_be_compiled_hurts_no_one_else(model: OpenVinoMod
 
 
 class Wrapped:
-    """The native pipeline, with its steps counted, or failing."""
+    """The native pipeline, with its steps counted, or failing; `before` is called before each."""
 
-    def __init__(self, pipeline: Any, *, broken: bool = False) -> None:
-        self.pipeline, self.broken, self.steps = pipeline, broken, 0
+    def __init__(self, pipeline: Any, *, broken: bool = False, before: Callable[[], None] = lambda: None) -> None:
+        self.pipeline, self.broken, self.before, self.steps = pipeline, broken, before, 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.pipeline, name)
 
     def step(self) -> None:
+        self.before()
         if self.broken:
             raise RuntimeError("[10:00:00] a/b/core.cpp:7: out of order")
         self.pipeline.step()
         self.steps += 1
+
+
+async def test_new_form_is_tried_alone(model: OpenVinoModel, engine: Engine) -> None:
+    """When a form fails in a step, what else is in that step goes on sampling over freed memory."""
+    native, beside = engine.pipeline, list[set[str]]()
+
+    def look() -> None:
+        forms = {ticket.form for ticket in engine._running}
+        if any(not engine._forms.known(form) for form in forms):
+            beside.append(forms)
+
+    engine.pipeline = Wrapped(native, before=look)
+    new = [Structured(regex=f"(new{i}"[i % 2 :]) for i in range(4)]  # two of them cannot be compiled
+    plain = [ask(f"Count from {i}.") for i in range(6)]
+    mixed = [request for pair in zip(plain, [ask("x", form) for form in new], strict=False) for request in pair]
+    replies = await asyncio.gather(*(one(model, each) for each in (*mixed, *plain[4:])), return_exceptions=True)
+    engine.pipeline = native
+    assert [isinstance(reply, UsageError) for reply in replies] == [i in (1, 5) for i in range(len(replies))]
+    assert len(beside) >= len(new)
+    assert all(len(forms) == 1 for forms in beside)
 
 
 ENDLESS = ask("Go.", Structured(grammar='root ::= "a " root'), max_tokens=4000)
