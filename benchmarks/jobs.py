@@ -1,6 +1,6 @@
 """What a job costs beside the same graph bare, beside the raw engine, and beside a plain HTTP loop.
 
-    .venv/bin/python benchmarks/jobs.py --json [--model openvino:smollm2-135m] [--skip openvino,http]
+    .venv/bin/python benchmarks/jobs.py --json [--model openvino:smollm2-135m] [--vllm SPEC] [--skip openvino,http,vllm]
 
 Every figure is a ratio of two sides that alternate in one run; the median of the pairs is given, with all of them.
 
@@ -9,6 +9,8 @@ Every figure is a ratio of two sides that alternate in one run; the median of th
 * `ms_per_branch`: processor milliseconds of one `Send` branch that does nothing.
 * `engine_ratio.openvino`: tokens/s of a GenQR job ÷ `ContinuousBatchingPipeline.generate` on the same prompts with the
   same settings; greedy, so that both sides make the same tokens, which is checked.
+* `engine_ratio.vllm`: the same beside vLLM's `LLM.chat`, by `benchmarks/vllm_ratio.py`: with vLLM in this environment and
+  `--vllm SPEC`, or in the one that `make test-engines` made, with its model.
 * `http_ratio`: rows/s of the one-call graph as a job over a server on loopback ÷ a loop over AsyncOpenAI that writes
   each reply as a line of JSON, as many in flight.
 """
@@ -60,7 +62,11 @@ SIDE_SECONDS = 6.0
 """How long one side of an engine pair should take, on whatever machine this is."""
 MOST_QUERIES = 24
 ECHO = "org/echo"
-LOOPBACK = Path(__file__).resolve().parents[1] / "tests" / "loopback.py"
+ROOT = Path(__file__).resolve().parents[1]
+LOOPBACK = ROOT / "tests" / "loopback.py"
+LANE = ROOT / ".engines" / "vllm"
+"""Where `make test-engines` puts vLLM's CPU build and a model for it."""
+LANE_SPEC = f"vllm:{LANE / 'smollm2-135m'}?dtype=float32&max_model_len=2048&enforce_eager=true&kv_cache_memory_bytes=1073741824"
 
 Side = Callable[[], Awaitable[float]]
 """Does its work once; returns units of it a second."""
@@ -259,6 +265,19 @@ async def measure_http(count: int) -> dict[str, Any]:
                 await solver.model.aclose()
 
 
+async def measure_vllm(spec: str | None) -> dict[str, Any]:
+    """A GenQR job over `vllm:` against `LLM.chat`, in a process of its own: two engines take much memory."""
+    python = Path(sys.executable) if spec else LANE / "venv" / "bin" / "python"
+    if not python.exists():
+        return {"ratio": None, "reason": "no vLLM: make test-engines installs its CPU build; or --vllm SPEC"}
+    command = [str(python), "-m", "benchmarks.vllm_ratio", "--json", "--model", spec or LANE_SPEC]
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
+    said, _ = await process.communicate()
+    if process.returncode != 0:
+        raise DikastError(f"benchmarks/vllm_ratio.py ended with {process.returncode}")
+    return json.loads(said.splitlines()[-1])["details"]
+
+
 async def attempt(name: str, skipped: set[str], measure: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     """A measurement that may not be possible here: then `ratio` is null, and the reason is given."""
     if name in skipped:
@@ -275,19 +294,20 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     branch = await measure_branch()
     http = await attempt("http", skipped, lambda: measure_http(max(IN_FLIGHT, arguments.rows // HTTP_SHARE)))
     openvino = await attempt("openvino", skipped, lambda: measure_openvino(arguments.model))
+    vllm = await attempt("vllm", skipped, lambda: measure_vllm(arguments.vllm))
     return {
         "rows_per_s": rows["ours"],
         "bare_rows_per_s": rows["theirs"],
         "ratio": rows["ratio"],
         "ms_per_branch": branch,
-        "engine_ratio": {"openvino": openvino["ratio"], "vllm": None},
+        "engine_ratio": {"openvino": openvino["ratio"], "vllm": vllm["ratio"]},
         "http_ratio": http["ratio"],
         "in_flight": IN_FLIGHT,
         "details": {
             "rows": rows,
             "openvino": openvino,
             "http": http,
-            "vllm": {"reason": "needs a GPU: see the engine's own benchmark"},
+            "vllm": vllm,
         },
         **facts("dikast", "langgraph", "openvino-genai", "openai", "aiohttp"),
     }
@@ -298,7 +318,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="ignored: the last line is always JSON")
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--skip", default="", metavar="NAMES", help="openvino,http")
+    parser.add_argument("--vllm", metavar="SPEC", help="vllm:... of this environment, in place of the engine lane's")
+    parser.add_argument("--skip", default="", metavar="NAMES", help="openvino,http,vllm")
     print(json.dumps(asyncio.run(measure(parser.parse_args()))))
 
 
