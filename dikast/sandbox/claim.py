@@ -2,13 +2,14 @@
 
     status, error, line, answer = read(frame, policy, lines=3)
 
-Refused: NaN and infinities, repeated keys, lone surrogates, integers beyond Python's own digit limit, nesting and
-number of values beyond the policy, and any key or claim that is not known.
+Refused: NaN and infinities, integers that no float can hold, repeated keys, lone surrogates, nesting and number of
+values beyond the policy, and any key or claim that is not known.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, NamedTuple, cast
 
 from dikast.sandbox.policy import ErrorClass, Json, Policy, Status
@@ -66,7 +67,7 @@ def _judge(claim: dict[str, Any], policy: Policy, lines: int) -> Claim:
 
 
 def _within(answer: Json, policy: Policy) -> bool:
-    """Whether the answer keeps to depth and count, and all its text can be written as UTF-8."""
+    """Whether the answer keeps to depth and count, its numbers are finite and its text can be written as UTF-8."""
     count, level = 0, [answer]
     for _ in range(policy.answer_depth + 1):
         count += len(level)
@@ -85,8 +86,8 @@ def _items(value: Json) -> list[Json]:
 
 
 def _writable(value: Json) -> bool:
-    if isinstance(value, float):
-        return value - value == 0  # neither NaN nor infinity, which "1e999" reads as
+    if isinstance(value, (int, float)):
+        return abs(value) <= sys.float_info.max  # false for NaN, for infinity, which "1e999" reads as, and for 10**400
     texts = value if isinstance(value, dict) else [value]
     return not any(isinstance(text, str) and any("\ud800" <= c <= "\udfff" for c in text) for text in texts)
 

@@ -102,11 +102,10 @@ class Sandbox:
             inputs: Values that the program finds under these names, such as an earlier answer.
 
         Raises:
-            SandboxError: The sandbox is not open, or its zygotes die again and again.
+            SandboxError: The sandbox is not open, or was left meanwhile, or its zygotes die again and again.
             UsageError: An input's name is no identifier, or its value is not JSON.
         """
-        if not self._open:
-            raise SandboxError("the sandbox is not open", hint="async with Sandbox(policy) as box: ...")
+        self._check_open()
         job = _job(program, inputs or {})
         if len(program.encode(errors="replace")) > self.policy.program_bytes:
             return Result(Status.REFUSED)
@@ -140,6 +139,9 @@ class Sandbox:
             failed = await selftest.failures(run, arrow=arrow)
         except WorkerLost:
             failed = ["the zygote died"]
+        except BaseException:
+            await worker.close()
+            raise
         if failed:
             await worker.close()
             raise SandboxError(f"tier {self.tier}: self-test failed: {', '.join(failed)}")
@@ -153,15 +155,21 @@ class Sandbox:
                 worker = await self._take(arrow=arrow, fresh=attempt > 0)
                 begun = time.monotonic()
                 try:
+                    self._check_open()  # again, since a fresh zygote takes its time
                     end = await worker.run(job, table)
                     return self._result(end, program, time.monotonic() - begun)
                 except WorkerLost:
-                    self.lost += 1
+                    self.lost += self._open
                 finally:
                     await self._give(worker, arrow=arrow)
         raise SandboxError(f"tier {self.tier}: the zygote died {_ATTEMPTS} times under one program")
 
+    def _check_open(self) -> None:
+        if not self._open:
+            raise SandboxError("the sandbox is not open", hint="async with Sandbox(policy) as box: ...")
+
     async def _take(self, *, arrow: bool, fresh: bool) -> Worker:
+        self._check_open()
         idle = self._idle[arrow]
         worker = idle.pop() if idle and not fresh else await self._start(arrow=arrow)
         self._busy.add(worker)

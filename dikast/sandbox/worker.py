@@ -66,6 +66,7 @@ class Worker:
         self._process, self._control, self._policy = process, control, policy
         self._group = cgroup.Group((), "none")
         self._base = (0, 0)
+        self._readable: asyncio.Future[None] | None = None
         self.facts: dict[str, Any] = {}
         self.zygote_pid = 0
         self.usable = False
@@ -113,10 +114,13 @@ class Worker:
             os.close(result)
 
     async def close(self) -> None:
-        """Kill the zygote and all that is inside with it."""
+        """Kill the zygote and all that is inside with it; a program that still runs there ends as `WorkerLost`."""
         self.usable = False
-        self._control.close()
         self._process.kill()
+        if self._readable and not self._readable.done():
+            self._readable.set_exception(WorkerLost("the zygote was ended"))
+        self._unwatch()
+        self._control.close()
         await asyncio.to_thread(self._bury)
 
     def _bury(self) -> None:
@@ -181,13 +185,14 @@ class Worker:
     async def _receive(self, seconds: float) -> tuple[bytes, list[int]]:
         """The next message and its descriptors."""
         loop = asyncio.get_running_loop()
-        readable = loop.create_future()
+        self._readable = readable = loop.create_future()
         loop.add_reader(self._control, _settle, readable)
         try:
             async with asyncio.timeout(seconds):
                 await readable
         finally:
-            loop.remove_reader(self._control)
+            self._readable = None
+            self._unwatch()
         try:
             message, descriptors, _, _ = socket.recv_fds(self._control, _MESSAGE_BYTES, 1)
         except OSError as error:
@@ -195,6 +200,11 @@ class Worker:
         if not message:
             raise WorkerLost("the zygote is gone")
         return message, descriptors
+
+    def _unwatch(self) -> None:
+        """Let the loop forget the socket: before it is closed, since its number will be another file's."""
+        if self._control.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._control)
 
 
 def _settle(future: asyncio.Future[None]) -> None:

@@ -55,6 +55,8 @@ def test_an_answer_within_the_policy_arrives_as_it_is(answer: Any) -> None:
         '{"a":' * 50_000 + "1" + "}" * 50_000,
         json.dumps([0] * 20),
         "9" * 10_000,
+        "1" + "0" * 309,
+        '{"a": [-1' + "0" * 400 + "]}",
     ],
     ids=lambda text: text[:20],
 )

@@ -270,6 +270,40 @@ async def test_leaving_kills_what_still_runs(box: Sandbox) -> None:
         await own.run("1")
 
 
+async def test_leaving_while_programs_run_ends_them_at_once(box: Sandbox) -> None:
+    """The one that runs, and the one that waits for its place."""
+    own = await Sandbox(Policy(tier=box.tier, wall_s=60.0, workers=1)).__aenter__()
+    games = [asyncio.create_task(own.run("import time\ntime.sleep(60)")) for _ in range(2)]
+    (worker,) = await _busy(own)
+    await _child_of(worker.zygote_pid)
+    begun = time.monotonic()
+    await own.__aexit__()
+    ends = await asyncio.gather(*games, return_exceptions=True)
+    assert all(isinstance(end, SandboxError) and "not open" in str(end) for end in ends), ends
+    assert time.monotonic() - begun < 10
+    assert worker._process.poll() is not None
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing_running(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    testing, workers = asyncio.Event(), list[Worker]()
+    start = Worker.start
+
+    async def noted(*arguments: Any, **options: Any) -> Worker:
+        workers.append(await start(*arguments, **options))
+        return workers[0]
+
+    async def never(*_: Any, **__: Any) -> list[str]:
+        testing.set()
+        return await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(Worker, "start", noted)
+    monkeypatch.setattr(selftest, "failures", never)
+    opening = asyncio.create_task(Sandbox(Policy(tier=box.tier)).__aenter__())
+    await testing.wait()
+    await _cancel(opening)
+    assert workers[0]._process.poll() is not None
+
+
 async def test_when_the_host_is_killed_nothing_of_the_sandbox_lives_on(box: Sandbox) -> None:
     script = f"""
 import asyncio, os

@@ -62,9 +62,9 @@ def run(descriptors: list[int], limits: bytes, cage: Cage | None, read_table: Re
         read_table: Turns the table's bytes into the program's names.
         parent: The zygote's process id, as seen from here; without it the child ends.
     """
-    job = mmap.mmap(descriptors[0], 0, prot=mmap.PROT_READ)
+    job = _readable(descriptors[0])
     result = mmap.mmap(descriptors[1], 0)
-    table = mmap.mmap(descriptors[2], 0, prot=mmap.PROT_READ) if len(descriptors) > 2 else None
+    table = _readable(descriptors[2]) if len(descriptors) > 2 else None
     _lock(limits, cage, parent)
     claim = _claim(json.loads(job[:]), table, read_table)
     if len(claim) > len(result) - LENGTH.size:
@@ -72,6 +72,11 @@ def run(descriptors: list[int], limits: bytes, cage: Cage | None, read_table: Re
     result[LENGTH.size : LENGTH.size + len(claim)] = claim
     result[: LENGTH.size] = LENGTH.pack(len(claim))
     os._exit(0)
+
+
+def _readable(descriptor: int) -> mmap.mmap:
+    """A private mapping: before 6.7 Linux refuses a shared one, even for reading, of a file sealed against writing."""
+    return mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
 
 
 def _lock(limits: bytes, cage: Cage | None, parent: int) -> None:

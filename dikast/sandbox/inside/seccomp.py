@@ -3,9 +3,13 @@
     install(build())
 
 A program has no open file: its table and its result are mappings made beforehand. So it may manage private memory
-that is never executable, look at the clock, sleep, wait on a lock, draw random bytes and leave; all else fails with
-EPERM, and another ABI (32-bit, x32) kills the process. Arguments are compared as the kernel reads them, 32 or 64 bits
-(CVE-2019-10063 was a filter that compared 64 where the kernel reads 32). Only x86-64.
+that is never executable, look at the clock, sleep, wait on a lock of its own, draw random bytes and leave; all else
+fails with EPERM, and another ABI (32-bit, x32) kills the process. Arguments are compared as the kernel reads them, 32
+or 64 bits (CVE-2019-10063 was a filter that compared 64 where the kernel reads 32). Only x86-64.
+
+Two of these calls reach beyond the process by an argument alone. A negative clock number names another process, whose
+existence and processor time it tells; a futex without the private flag is one for everybody who maps the same file, so
+that the programs of two games could talk over a page of libc.
 """
 
 from __future__ import annotations
@@ -37,13 +41,13 @@ FREE = {
     "exit": 60,
     "gettimeofday": 96,
     "time": 201,
-    "clock_gettime": 228,
-    "clock_getres": 229,
-    "clock_nanosleep": 230,
     "exit_group": 231,
     "getrandom": 318,
 }
 """Calls allowed whatever their arguments; x86-64 numbers."""
+
+CLOCKS = {"clock_gettime": 228, "clock_getres": 229, "clock_nanosleep": 230}
+"""Calls allowed on the machine's and the process's own clocks."""
 
 MMAP, MPROTECT, MADVISE, FUTEX = 9, 10, 28, 202
 
@@ -51,8 +55,9 @@ _PROT_READ_WRITE = 0x3
 _MAP_PRIVATE_ANONYMOUS = 0x22
 _MAP_HINTS = 0x24000  # MAP_STACK, MAP_NORESERVE: glibc's malloc and thread stacks use them
 _ADVICE = (4, 8, 14)  # MADV_DONTNEED and MADV_FREE (malloc), MADV_HUGEPAGE (numpy); not MADV_MERGEABLE
-_FUTEX_FLAGS = 0x180  # private, realtime clock
-_FUTEX_OPERATIONS = (0, 1, 9, 10)  # wait, wake, and both by bitset; no requeue, no priority inheritance
+_CLOCK_REALTIME_FLAG = 0x100
+_FUTEX_OPERATIONS = (0x80, 0x81, 0x89, 0x8A)  # private wait, wake, and both by bitset; no requeue, no inheritance
+_OWN_CLOCKS = (0, 1, 2, 3, 4, 5, 6, 7, 11)  # CLOCK_REALTIME to CLOCK_BOOTTIME, CLOCK_TAI; not another's, no alarms
 
 Instruction = tuple[int, int, int, int]
 
@@ -72,7 +77,9 @@ def build() -> bytes:
     program += _when(MMAP, [*_no_bits(2, ~_PROT_READ_WRITE), *_one_of(3, [_MAP_PRIVATE_ANONYMOUS], ~_MAP_HINTS)])
     program += _when(MPROTECT, [*_no_bits(2, ~_PROT_READ_WRITE), (_RET, 0, 0, _ALLOW)])
     program += _when(MADVISE, _one_of(2, _ADVICE))
-    program += _when(FUTEX, _one_of(1, _FUTEX_OPERATIONS, ~_FUTEX_FLAGS))
+    program += _when(FUTEX, _one_of(1, _FUTEX_OPERATIONS, ~_CLOCK_REALTIME_FLAG))
+    for number in CLOCKS.values():
+        program += _when(number, _one_of(0, _OWN_CLOCKS))
     program.append((_RET, 0, 0, _EPERM))
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
 
