@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from math import prod
+from random import Random
 
 from dikast.errors import UsageError
+from dikast.evaluation.arrays.build import by_weight, covering_array, drawn
 from dikast.evaluation.arrays.space import OPEN, Row, Rule, Space
 from dikast.evaluation.axes import Axes, Cell
 
@@ -101,30 +103,22 @@ def plan(axes: Axes, *, strength: int | None, quota: int = 1, seed: int = 0, bud
     """
     if quota < 1 or (budget is not None and budget < 1):
         raise UsageError(f"quota={quota}, budget={budget}: at least 1 of each")
-    space = _checked(axes, strength)
-    rows = _product(space) if strength is None else _array(space, strength, seed)
-    return [_named(axes, range(len(row)), row) for row in rows * quota][:budget]
+    space, random = _checked(axes, strength), Random(seed)
+    if strength is None:
+        rows = _product(space)
+        rows = rows if budget is None or budget >= len(rows) else by_weight(space, rows, random)
+    else:
+        rows = covering_array(space, strength, random)
+    rows = rows * quota
+    if budget is not None:
+        rows = [*rows[:budget], *islice(drawn(space, rows, random), max(0, budget - len(rows)))]
+    return [_named(axes, range(len(row)), row) for row in rows]
 
 
 def _product(space: Space) -> list[Row]:
     if prod(space.sizes) > PRODUCT_CELLS:
         raise UsageError(f"the full product has {prod(space.sizes):,} cells", hint="give a strength, such as 2")
     return [levels for levels, possible in space.tuples(range(len(space.sizes))) if possible]
-
-
-def _array(space: Space, strength: int, seed: int) -> list[Row]:
-    wanted = [(f, levels) for f in space.subsets(strength) for levels, possible in space.tuples(f) if possible]
-    rows: list[Row] = []
-    done: set[tuple[tuple[int, ...], Row]] = set()
-    order = [range(size) for size in space.sizes]
-    for factors, levels in wanted:
-        if (factors, levels) not in done:
-            row = [OPEN] * len(space.sizes)
-            for f, level in zip(factors, levels, strict=True):
-                row[f] = level
-            rows.append(space.completed(row, order))
-            done.update((f, tuple(rows[-1][i] for i in f)) for f in space.subsets(strength))
-    return rows
 
 
 def _checked(axes: Axes, strength: int | None) -> Space:

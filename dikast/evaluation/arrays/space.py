@@ -50,6 +50,10 @@ class Space:
         """Whether a rule names the factor."""
         return factor in self._constrained
 
+    def allowed(self, row: Sequence[int]) -> bool:
+        """Whether a full row breaks no rule."""
+        return not any(all(row[f] in levels for f, levels in rule.items()) for rule in self.rules)
+
     def possible(self, row: Sequence[int]) -> bool:
         """Whether the row, some of it open, can be completed without breaking a rule."""
         if not self.rules:
@@ -71,10 +75,11 @@ class Space:
             raise UsageError("no cell is allowed", hint="exclude less")
         for factor in range(len(full)):
             if full[factor] == OPEN:
-                full[factor] = next(level for level in order[factor] if self._fits(full, factor, level))
+                full[factor] = next(level for level in order[factor] if self.fits(full, factor, level))
         return tuple(full)
 
-    def _fits(self, row: list[int], factor: int, level: int) -> bool:
+    def fits(self, row: list[int], factor: int, level: int) -> bool:
+        """Whether the row, open at this factor, stays possible with the level there."""
         row[factor] = level
         fits = not self.constrained(factor) or self.possible(row)
         row[factor] = OPEN
