@@ -57,7 +57,7 @@ class Ledger:
         self.open = int(np.count_nonzero(self.counts == 0)) // self.repeats
 
     def _ask(self, factors: Sequence[int]) -> None:
-        ranges = [np.arange(self.start[f], self.start[f + 1]) for f in factors]
+        ranges: list[Ints] = [np.arange(self.start[f], self.start[f + 1]) for f in factors]
         free = not any(self.space.constrained(factor) for factor in factors)
         block = np.zeros([len(r) for r in ranges], np.int32)
         if not free:
