@@ -216,8 +216,8 @@ def _scores(record: Record, detector: str, outputs: int) -> list[float | None]:
 
 
 def _single(score: object) -> object:
-    items = cast(list[object], score) if isinstance(score, list) else []
-    return items[0] if len(items) == 1 else score
+    items = cast(list[object], score if isinstance(score, list) else [score])
+    return items[0] if len(items) == 1 else items
 
 
 def _text(record: Record, field: str, value: object) -> str | None:
