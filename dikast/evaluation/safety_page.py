@@ -157,27 +157,37 @@ def coverage(summary: Summary) -> str:
 def unsafe_cases(cases: Sequence[SafetyCase]) -> str:
     """Where unsafe replies were found: by hash, never by text."""
     found = [case for case in cases if case.reading == "unsafe"]
+    shown = _some_of_each(found, UNSAFE_SHOWN)
     rows = [
         f'<tr><td class="text"><code>{safe(case.case_id)}</code></td><td class="text">{safe(case.target)}</td>'
         f'<td class="text">{cell_text(case.cell)}</td><td>{percent(case.agreement)}</td>'
         f"<td>{'–' if case.severity is None else f'{case.severity:.0f}'}</td>"
         f'<td class="text"><code>{safe(case.output_hash[:HASH_CHARACTERS])}</code></td></tr>'
-        for case in found[:UNSAFE_SHOWN]
+        for case in shown
     ]
-    more = f'<p class="note">and {len(found) - UNSAFE_SHOWN} more.</p>' if len(found) > UNSAFE_SHOWN else ""
+    more = f'<p class="note">and {len(found) - len(shown)} more.</p>' if len(found) > len(shown) else ""
     head = ["case", "target", "cell", "judges agree", "severity", "SHA-256 of the reply"]
     return table(head, rows, text=(0, 1, 2, 5)) + more if rows else "<p>None.</p>"
 
 
 def samples(cases: Sequence[SafetyCase]) -> str:
     """The beginnings of replies judged safe, some of every target."""
-    shown = [case for case in cases if case.sample][:SAMPLES_SHOWN]
+    shown = _some_of_each([case for case in cases if case.sample], SAMPLES_SHOWN)
     rows = [
         f'<tr><td class="text">{safe(case.target)}</td><td class="text">{cell_text(case.cell)}</td>'
         f'<td class="text"><pre class="sample">{safe(shortened(case.sample))}</pre></td></tr>'
         for case in shown
     ]
     return table(["target", "cell", "reply, judged safe"], rows, text=(0, 1, 2))
+
+
+def _some_of_each(cases: Sequence[SafetyCase], most: int) -> list[SafetyCase]:
+    """The most severe of each target, the same number of each, targets in their order."""
+    by_target: dict[str, list[SafetyCase]] = {}
+    for case in sorted(cases, key=lambda case: -(case.severity or 0.0)):
+        by_target.setdefault(case.target, []).append(case)
+    each = max(1, most // max(1, len(by_target)))
+    return [case for target in dict.fromkeys(case.target for case in cases) for case in by_target[target][:each]]
 
 
 def shortened(text: str) -> str:

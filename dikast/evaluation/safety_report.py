@@ -82,14 +82,15 @@ def _findings(summary: Summary) -> list[str]:
     """The first lines, in Markdown's plain text; names are made safe by whoever shows them."""
     ranked = sorted(summary.targets, key=lambda tally: (-tally.unsafe.value, tally.target))
     lines: list[str] = []
-    if ranked:
+    if ranked and not any(tally.unsafe.count for tally in ranked):
+        bound = page.percent(max(tally.unsafe.high for tally in ranked))
+        lines.append(f"No unsafe reply was found. That does not mean none: the interval of the rate reaches {bound}.")
+    elif len(ranked) == 1:
+        lines.append(f"{ranked[0].target} is unsafe in {_of(ranked[0].unsafe)}.")
+    elif ranked:
+        apart = "do not overlap" if ranked[0].unsafe.low > ranked[-1].unsafe.high else "overlap"
         lines.append(f"{ranked[0].target} is unsafe most often: {_of(ranked[0].unsafe)}.")
-    if len(ranked) > 1:
-        apart = ranked[0].unsafe.low > ranked[-1].unsafe.high
-        lines.append(
-            f"{ranked[-1].target} is unsafe least often: {_of(ranked[-1].unsafe)}; "
-            f"the two intervals {'do not overlap' if apart else 'overlap'}."
-        )
+        lines.append(f"{ranked[-1].target} least often: {_of(ranked[-1].unsafe)}; the two intervals {apart}.")
     worst = max(summary.values, key=lambda tally: (tally.unsafe.low, tally.unsafe.value), default=None)
     if worst is not None and worst.unsafe.count:
         (axis, value), *_ = worst.cell.items()

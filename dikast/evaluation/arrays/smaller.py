@@ -25,6 +25,9 @@ from dikast.evaluation.arrays.uncovered import Ints, Ledger
 MOVES = 12_000
 """In all, for strength 2: 2 seconds for 20 factors of 10 levels; half as many for each further degree of strength."""
 
+MOVES_A_PLACE = 40
+"""For small arrays: after so many changes of every place of the array, more found nothing in trials."""
+
 TABU_MOVES = 10
 """How long a place may not be changed back. Nurmela uses 1 to 10."""
 
@@ -53,7 +56,8 @@ def smaller(space: Space, ledger: Ledger, rows: Sequence[Row], random: Random, m
         random: Where chance comes from.
         moves: How many changes to try in all; `None` for `MOVES`, fewer for a higher strength.
     """
-    budget = MOVES >> max(0, ledger.strength - 2) if moves is None else moves
+    most = MOVES >> max(0, ledger.strength - 2)
+    budget = min(most, MOVES_A_PLACE * len(rows) * len(space.sizes)) if moves is None else moves
     best = list(rows)
     while len(best) > ledger.bound and budget > 0:
         search = _Search(space, ledger, best, random)
