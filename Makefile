@@ -28,7 +28,7 @@ test: $(READY) ## Run the test suite
 	$(BIN)/dikast models pull smollm2-135m
 	$(BIN)/python -m pytest
 
-test-engines: $(READY) ## Run the heavy lanes: real Lucene, real vLLM; a skip is a failure
+test-engines: $(READY) ## Run the heavy lanes: real Lucene, real vLLM, a real browser; a skip is a failure
 	$(BIN)/python tests/engines/lanes.py
 
 check: $(READY) ## Lint, format, types, import direction

@@ -162,8 +162,10 @@ def _bca_levels(observed: Floats, means: Floats, tails: tuple[float, float]) -> 
     return low, high
 
 
-def wilson(successes: int, trials: int, *, confidence: float = CONFIDENCE) -> Interval:
+def wilson(successes: float, trials: float, *, confidence: float = CONFIDENCE) -> Interval:
     """Wilson's score interval of a proportion (Wilson 1927), without continuity correction; 0 to 1 for no trials.
+
+    Counts need not be whole: a planner asks what the interval would be.
 
     Raises:
         UsageError: `successes` is not between 0 and `trials`, or `confidence` not between 0 and 1.

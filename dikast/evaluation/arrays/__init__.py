@@ -1,0 +1,1 @@
+"""How covering arrays are made: the space and its constraints, constructions, and making an array smaller."""

@@ -1,0 +1,144 @@
+"""Test prompts that say the same again, and how different the others are.
+
+    seen = NearDuplicates()
+    seen.add("a", "How do I bake bread?")       # None: new, and kept
+    seen.add("b", "How do I bake bread??")      # "a": what it repeats; not kept
+
+Texts are compared by the characters they share: the Jaccard similarity of their sets of 5-character shingles (Broder
+1997). Candidates are found by MinHash and banding (`datasketch`, extra `astral`) and then compared exactly, so that
+what is called a near-duplicate is one; the same texts in the same order give the same answer.
+
+Not covered: paraphrases, which share meaning and not characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import combinations, pairwise
+from math import comb, fsum, nan
+from random import Random
+from typing import Any
+
+from dikast.errors import MissingExtraError, UsageError
+from dikast.evaluation.axes import Cell
+
+SHINGLE_CHARACTERS = 5
+"""Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.2.2: 5 for short documents."""
+
+THRESHOLD = 0.8
+"""Above it, two prompts differ by a few characters or a word."""
+
+PERMUTATIONS = 128
+
+CANDIDATES_FROM = 0.7
+"""Of the threshold: banding finds half of the pairs at its own threshold, and nearly all that lie so far above it."""
+
+PAIRS = 20_000
+"""The distance of more pairs than these is estimated from so many of them."""
+
+
+class NearDuplicates:
+    """The texts kept so far.
+
+    Args:
+        threshold: Texts at least so similar, 0..1, are near-duplicates.
+
+    Raises:
+        UsageError: The threshold is not above 0 and at most 1.
+        MissingExtraError: `datasketch` is not installed.
+    """
+
+    def __init__(self, threshold: float = THRESHOLD) -> None:
+        if not 0 < threshold <= 1:
+            raise UsageError(f"a similarity threshold of {threshold}", hint="give one above 0 and at most 1")
+        try:
+            self._datasketch: Any = import_module("datasketch")
+        except ImportError as error:
+            raise MissingExtraError("datasketch, for near-duplicates,", extra="astral") from error
+        self.threshold = threshold
+        self._index: Any = self._datasketch.MinHashLSH(threshold=threshold * CANDIDATES_FROM, num_perm=PERMUTATIONS)
+        self._kept: dict[str, frozenset[str]] = {}
+
+    def add(self, key: str, text: str) -> str | None:
+        """Keep a text, unless a kept one is nearly the same.
+
+        Returns:
+            The key of the kept text that it repeats, the most similar one; `None` if it was kept.
+
+        Raises:
+            UsageError: The key was used before.
+        """
+        if key in self._kept:
+            raise UsageError(f"two texts have the key {key!r}")
+        found = shingles(text)
+        sketch = self._sketch(found)
+        close = sorted((-similarity(found, self._kept[other]), other) for other in self._index.query(sketch))
+        if close and -close[0][0] >= self.threshold:
+            return close[0][1]
+        self._kept[key] = found
+        self._index.insert(key, sketch)
+        return None
+
+    def _sketch(self, found: frozenset[str]) -> Any:
+        sketch = self._datasketch.MinHash(num_perm=PERMUTATIONS)
+        sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(found)])
+        return sketch
+
+
+@dataclass(frozen=True, slots=True)
+class Diversity:
+    """How different texts are.
+
+    Args:
+        n: How many there are.
+        distance: Mean Jaccard distance over all pairs, 0 (all the same) .. 1; NaN for fewer than two texts.
+        distinct: Different word pairs among all word pairs, 0..1 (distinct-2, Li et al., arXiv 1510.03055); NaN
+            without any.
+    """
+
+    n: int
+    distance: float
+    distinct: float
+
+
+def diversity(texts: Sequence[str]) -> Diversity:
+    """Measure texts against each other."""
+    sets = [shingles(text) for text in texts]
+    distances = [1 - similarity(sets[i], sets[j]) for i, j in _pairs(len(sets))]
+    words = [text.casefold().split() for text in texts]
+    bigrams = [pair for line in words for pair in pairwise(line)]
+    return Diversity(
+        n=len(texts),
+        distance=fsum(distances) / len(distances) if distances else nan,
+        distinct=len(set(bigrams)) / len(bigrams) if bigrams else nan,
+    )
+
+
+def diversity_by_cell(items: Iterable[tuple[Cell, str]]) -> list[tuple[Cell, Diversity]]:
+    """The figure of each cell's texts, cells in the order in which they first occur."""
+    texts: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for cell, text in items:
+        texts.setdefault(tuple(cell.items()), []).append(text)
+    return [(dict(cell), diversity(found)) for cell, found in texts.items()]
+
+
+def shingles(text: str) -> frozenset[str]:
+    """The text's runs of 5 characters, case and white space made alike; a shorter text is one run."""
+    plain = " ".join(text.casefold().split())
+    last = max(1, len(plain) - SHINGLE_CHARACTERS + 1)
+    return frozenset(plain[i : i + SHINGLE_CHARACTERS] for i in range(last))
+
+
+def similarity(first: frozenset[str], second: frozenset[str]) -> float:
+    """Jaccard's: what both have, of what either has."""
+    return len(first & second) / len(first | second)
+
+
+def _pairs(n: int) -> Iterable[tuple[int, int]]:
+    if comb(n, 2) <= PAIRS:
+        return combinations(range(n), 2)
+    random = Random(0)
+    draws = ((int(random.random() * n), int(random.random() * (n - 1))) for _ in range(PAIRS))
+    return ((i, j + (j >= i)) for i, j in draws)

@@ -1,0 +1,100 @@
+"""An operator's own test prompts out of a file, each with the cell that it belongs to.
+
+    items = read_suite("suite.jsonl", DEFAULT_AXES)
+
+A record has a `prompt`; it may have an `id`, `benign` (true where the prompt ought to be answered), and one field for
+each axis (`category`, `style`, ...). JSONL, JSON, CSV and TSV are read; other fields are left alone. No error message
+quotes a prompt.
+
+Not covered: conversations of several turns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dikast.errors import UsageError
+from dikast.evaluation.axes import Axes, Cell
+from dikast.evaluation.interchange.files import read_records
+from dikast.evaluation.interchange.record import Record
+
+COLUMNS = ("id", "prompt", "benign")
+TRUTHS: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "": False}
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteItem:
+    """A test prompt of somebody's own.
+
+    Args:
+        id: Unique within the suite.
+        prompt: The text; untrusted.
+        cell: The axes that the record names.
+        benign: Whether it ought to be answered.
+    """
+
+    id: str
+    prompt: str
+    cell: Cell
+    benign: bool = False
+
+
+def read_suite(path: str | Path, axes: Axes, columns: Mapping[str, str] | None = None) -> list[SuiteItem]:
+    """The prompts of a file, in its order. Without an `id` the line number is taken.
+
+    Args:
+        path: `.jsonl`, `.json`, `.csv` or `.tsv`.
+        axes: Which values there are; a record's fields of the same names are its cell.
+        columns: Our names, and those of axes, to the file's.
+
+    Raises:
+        UsageError: `columns` names what is neither a column of ours nor an axis.
+        DataError: There is no prompt, a value is not on the axes or its cell is excluded, an id occurs twice, or the
+            file has no record; says file, line and field.
+    """
+    ours = (*COLUMNS, *axes.values)
+    unknown = sorted(set(columns or {}) - set(ours))
+    if unknown:
+        raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(ours)}")
+    name = {our: (columns or {}).get(our, our) for our in ours}
+    items: list[SuiteItem] = []
+    seen: dict[str, int] = {}
+    for record in read_records(path):
+        item = _item(record, axes, name)
+        if item.id in seen:
+            raise record.error(name["id"], f"{item.id!r} already stands on line {seen[item.id]}")
+        seen[item.id] = record.line
+        items.append(item)
+    if not items:
+        raise Record(Path(path), 1, {}).error(name["prompt"], "the file has no record", "give one prompt a line")
+    return items
+
+
+def suite_as_rows(items: Sequence[SuiteItem]) -> list[dict[str, object]]:
+    """Rows that `read_suite` reads."""
+    return [{"id": item.id, "prompt": item.prompt, "benign": item.benign, **item.cell} for item in items]
+
+
+def _item(record: Record, axes: Axes, name: Mapping[str, str]) -> SuiteItem:
+    prompt = record.value(name["prompt"])
+    if not isinstance(prompt, str) or not prompt.strip():
+        raise record.error(name["prompt"], "not text, or empty", "give the prompt as a string")
+    cell = {axis: value for axis in axes.values if (value := record.text(name[axis], default=""))}
+    try:
+        allowed = axes.allowed(cell)
+    except UsageError as error:
+        axis = next(axis for axis, value in cell.items() if value not in axes.values[axis])
+        raise record.error(name[axis], error.message, error.hint) from error
+    if not allowed:
+        raise record.error(name[next(iter(cell))], "the axes exclude this cell", "change the cell, or the axes")
+    return SuiteItem(record.text(name["id"], default=str(record.line)), prompt, cell, _truth(record, name["benign"]))
+
+
+def _truth(record: Record, field: str) -> bool:
+    value = record.values.get(field)
+    word = "" if value is None else str(value).strip().lower()
+    if word not in TRUTHS:
+        raise record.error(field, f"neither true nor false: {value!r:.20}", "write true or false")
+    return TRUTHS[word]

@@ -1,0 +1,288 @@
+"""Safety tests, counted: how often each target was unsafe, refused, failed; by axis value, by pair of them, by cell.
+
+    summary = summarise(cases, axes=DEFAULT_AXES, strength=2)
+    summary.targets[0].unsafe.value, summary.targets[0].unsafe.high
+
+Every rate is of what was asked. Where it is not known whether a reply was safe (the verdict is `unknown` or unparsed,
+the target failed or timed out) the case stays in the denominator, and `unsafe_if_undecided` says what the rate would be
+had all of those been unsafe. A refusal, a filtered request and an empty reply are safe unless a judge says otherwise.
+Benign prompts are tallied apart: there a refusal is the finding.
+
+Not covered: correcting for the judge's own errors (`dikast.evaluation.prevalence`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Literal
+
+from dikast import stats
+from dikast.errors import UsageError
+from dikast.evaluation.agreement import krippendorff_alpha
+from dikast.evaluation.axes import Axes, Cell
+from dikast.evaluation.covering import Coverage, coverage
+from dikast.records import Outcome
+
+Verdict = Literal["safe", "unsafe", "unknown"]
+
+DECLINED = (Outcome.REFUSED, Outcome.FILTERED)
+SAYS_NOTHING_UNSAFE = (*DECLINED, Outcome.EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class SafetyCase:
+    """One prompt given to one target, and what came of it. It holds no prompt, and no reply that may be unsafe.
+
+    Args:
+        case_id: Unique among the cases of a run.
+        target: The model or service under test.
+        cell: Axis -> value.
+        prompt_hash: Which prompt it was.
+        outcome: How the call of the target ended.
+        verdict: The judges' verdict; `None` if unparsed, or where nothing was judged.
+        votes: The single judges' verdicts, `None` for one that was unparsed.
+        agreement: Share of the votes that agree with the verdict, 0..1; NaN without votes.
+        severity: 0..100, as a judge sees it; `None` if not asked.
+        reason: A judge's words, only where the verdict is `safe`.
+        sample: The reply or its beginning, only where the verdict is `safe`.
+        output_hash: Which reply it was; what stands for it in a report.
+        benign: Whether the prompt ought to be answered: its refusal is an over-refusal.
+
+    Raises:
+        UsageError: There is reply text beside a verdict other than `safe`. The message does not quote it.
+    """
+
+    case_id: str
+    target: str
+    cell: Cell
+    prompt_hash: str
+    outcome: Outcome
+    verdict: Verdict | None = None
+    votes: tuple[Verdict | None, ...] = ()
+    agreement: float = math.nan
+    severity: float | None = None
+    reason: str = ""
+    sample: str = ""
+    output_hash: str = ""
+    benign: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.sample or self.reason) and self.verdict != "safe":
+            raise UsageError(
+                f"case {self.case_id!r}: text of a reply that is not judged safe (verdict: {self.verdict})",
+                hint="keep it in the protected file, and give its hash here",
+            )
+
+    @property
+    def reading(self) -> str:
+        """`safe`, `unsafe`, `unknown`, `unparsed`, or `failed` where the target gave nothing to judge."""
+        if self.verdict is not None:
+            return self.verdict
+        if self.outcome in SAYS_NOTHING_UNSAFE:
+            return "safe"
+        return "failed" if self.outcome.failed else "unparsed"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share of what was asked, with Wilson's 95 % interval; NaN, 0 and 1 where nothing was asked."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """`count / of`."""
+        return self.count / self.of if self.of else math.nan
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return stats.wilson(self.count, self.of).low
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return stats.wilson(self.count, self.of).high
+
+    def as_json(self) -> dict[str, float | int | None]:
+        """Count, denominator, share and interval."""
+        low, high = stats.wilson(self.count, self.of)
+        return {"count": self.count, "of": self.of, "value": self.value if self.of else None, "low": low, "high": high}
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The cases of a target, or those of them in a part of the space.
+
+    Args:
+        target: Whose.
+        cell: The axis values that the cases share; empty for all of the target's cases.
+        asked: How many cases: the denominator of every rate.
+        outcomes: How many of each outcome.
+        readings: How many of each `SafetyCase.reading`.
+    """
+
+    target: str
+    cell: Cell
+    asked: int
+    outcomes: Mapping[Outcome, int]
+    readings: Mapping[str, int]
+
+    @property
+    def executed(self) -> int:
+        """Cases in which the target answered in some way: not a failure."""
+        return self.asked - sum(count for outcome, count in self.outcomes.items() if outcome.failed)
+
+    @property
+    def undecided(self) -> int:
+        """Cases of which it is not known whether they are safe."""
+        return sum(self.readings.get(name, 0) for name in ("unknown", "unparsed", "failed"))
+
+    @property
+    def unsafe(self) -> Rate:
+        """Unsafe, of all asked: what is undecided counts as safe."""
+        return Rate(self.readings.get("unsafe", 0), self.asked)
+
+    @property
+    def unsafe_if_undecided(self) -> Rate:
+        """The same, had all that is undecided been unsafe."""
+        return Rate(self.readings.get("unsafe", 0) + self.undecided, self.asked)
+
+    @property
+    def refusal(self) -> Rate:
+        """Refused by the target, or filtered before it spoke."""
+        return Rate(sum(self.outcomes.get(outcome, 0) for outcome in DECLINED), self.asked)
+
+    @property
+    def unparsed(self) -> Rate:
+        """Replies on which no verdict could be read."""
+        return Rate(self.readings.get("unparsed", 0), self.asked)
+
+    @property
+    def failed(self) -> Rate:
+        """Timeouts, limits and errors of the target."""
+        return Rate(self.asked - self.executed, self.asked)
+
+    def as_json(self) -> dict[str, Any]:
+        """Counts above 0, and the rates."""
+        return {
+            "target": self.target,
+            "cell": dict(self.cell),
+            "asked": self.asked,
+            "executed": self.executed,
+            "undecided": self.undecided,
+            "outcomes": {outcome.value: count for outcome, count in sorted(self.outcomes.items()) if count},
+            "readings": {name: count for name, count in sorted(self.readings.items()) if count},
+            "unsafe": self.unsafe.as_json(),
+            "unsafe_if_undecided": self.unsafe_if_undecided.as_json(),
+            "refusal": self.refusal.as_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All that was asked of all targets, counted.
+
+    Args:
+        targets: One tally a target, in the order in which they first occur.
+        values: One a target and axis value.
+        pairs: One a target and pair of values of two axes.
+        cells: One a target and cell.
+        benign: One a target, over benign prompts only; those are in none of the others.
+        alpha: Target -> Krippendorff's alpha of the judges' votes; NaN where it is not defined.
+        coverage: Target -> coverage by the cells that it answered in some way; empty without axes.
+    """
+
+    targets: tuple[Tally, ...]
+    values: tuple[Tally, ...]
+    pairs: tuple[Tally, ...]
+    cells: tuple[Tally, ...]
+    benign: tuple[Tally, ...] = ()
+    alpha: Mapping[str, float] = field(default_factory=dict[str, float])
+    coverage: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it, for CI and for other programs; what is not defined is null."""
+        return {
+            **{name: [t.as_json() for t in getattr(self, name)] for name in TALLIES},
+            "alpha": {target: None if math.isnan(alpha) else alpha for target, alpha in self.alpha.items()},
+            "coverage": {target: _coverage_json(found) for target, found in self.coverage.items()},
+        }
+
+
+TALLIES = ("targets", "values", "pairs", "cells", "benign")
+
+
+def summarise(cases: Iterable[SafetyCase], *, axes: Axes | None = None, strength: int = 2) -> Summary:
+    """Count cases.
+
+    Args:
+        cases: What was asked, whatever its outcome.
+        axes: With them, the coverage that the executed cells reach is told.
+        strength: Of that coverage.
+
+    Raises:
+        UsageError: Two cases of the same id, or a cell that is not on the axes.
+    """
+    counts: dict[tuple[str, tuple[tuple[str, str], ...]], Counter[tuple[Outcome, str]]] = defaultdict(Counter)
+    benign: dict[str, Counter[tuple[Outcome, str]]] = defaultdict(Counter)
+    votes: dict[str, list[Sequence[Verdict | None]]] = defaultdict(list)
+    cells: dict[str, dict[tuple[tuple[str, str], ...], Cell]] = defaultdict(dict)
+    seen: set[str] = set()
+    for case in cases:
+        if case.case_id in seen:
+            raise UsageError(f"two cases have the id {case.case_id!r}")
+        seen.add(case.case_id)
+        votes[case.target].append(case.votes)
+        ending = (case.outcome, case.reading)
+        if case.benign:
+            benign[case.target][ending] += 1
+            continue
+        pairs = tuple(case.cell.items())
+        for part in _parts(pairs):
+            counts[case.target, part][ending] += 1
+        if not case.outcome.failed:
+            cells[case.target][pairs] = case.cell
+    sizes = {target: len(found) for (target, part), found in counts.items() if not part}
+    tallies = {key: _tally(*key, found) for key, found in counts.items()}
+    longest = max((len(part) for _, part in counts), default=0)
+    return Summary(
+        targets=tuple(tally for (_, part), tally in tallies.items() if not part),
+        values=tuple(tally for (_, part), tally in tallies.items() if len(part) == 1),
+        pairs=tuple(tally for (_, part), tally in tallies.items() if len(part) == 2),
+        cells=tuple(tally for (_, part), tally in tallies.items() if part and len(part) == longest),
+        benign=tuple(_tally(target, (), found) for target, found in benign.items()),
+        alpha={target: krippendorff_alpha(found) for target, found in votes.items()},
+        coverage={target: coverage(axes, strength, cells[target].values()) for target in sizes} if axes else {},
+    )
+
+
+def _parts(pairs: tuple[tuple[str, str], ...]) -> list[tuple[tuple[str, str], ...]]:
+    """Nothing, each value, each pair of values, all of them; each once."""
+    parts = [(), *combinations(pairs, 1), *combinations(pairs, 2), pairs]
+    return list(dict.fromkeys(parts))
+
+
+def _tally(target: str, part: tuple[tuple[str, str], ...], found: Counter[tuple[Outcome, str]]) -> Tally:
+    outcomes, readings = Counter[Outcome](), Counter[str]()
+    for (outcome, reading), count in found.items():
+        outcomes[outcome] += count
+        readings[reading] += count
+    return Tally(target, dict(part), found.total(), outcomes, readings)
+
+
+def _coverage_json(found: Coverage) -> dict[str, Any]:
+    return {
+        "strength": found.strength,
+        "covered": found.covered,
+        "total": found.total,
+        "share": found.share,
+        "impossible": len(found.impossible),
+        "disallowed": found.disallowed,
+        "missing": [dict(cell) for cell in found.missing],
+    }
