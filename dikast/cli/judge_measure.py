@@ -14,9 +14,17 @@ from dikast.errors import UsageError
 
 if TYPE_CHECKING:
     from dikast.evaluation.calibration import Calibration
+    from dikast.evaluation.comparison import AnnotatorAgreement
     from dikast.graphs.reviseval_results import JudgedRun
 
-Runs = Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of 'dikast judge run'.")]
+Runs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN...",
+        help="Run folders of 'dikast judge run', or files of another judge's verdicts: columns id, ab, ba, gold, or "
+        "id, score, gold.",
+    ),
+]
 Gold = Annotated[str, typer.Option(metavar="COLUMN", help="Column of the input with people's verdict or score.")]
 Ties = Annotated[
     Literal["strict", "half", "leave-out"],
@@ -38,7 +46,9 @@ def open_run(path: Path) -> JudgedRun:
 
 def open_runs(paths: list[Path]) -> list[JudgedRun]:
     """Runs that owe nothing: figures over a part would be figures of other pairs."""
-    runs = [open_run(path) for path in paths]
+    from dikast.graphs.reviseval_people import run_of_file
+
+    runs = [run_of_file(path) if path.is_file() else open_run(path) for path in paths]
     for judged in runs:
         if judged.owed or not judged.rows:
             told = f"{judged.name} still owes {judged.owed} rows" if judged.owed else f"{judged.name} has no rows"
@@ -50,19 +60,34 @@ def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: opti
     """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
     from dikast.evaluation.comparison import compare
     from dikast.evaluation.svg import interval
-    from dikast.graphs.reviseval_results import as_json, calibrate_pairs, calibrate_singles, right_in_the_end
+    from dikast.graphs.reviseval_results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
 
     opened = open_runs(runs)
     pairs = [one for judged in opened if not judged.single for one in calibrate_pairs(judged, gold=gold, ties=ties)]
     singles = [calibrate_singles(judged, gold=gold) for judged in opened if judged.single]
     ends = {judged.name: right_in_the_end(judged, gold=gold) for judged in opened if not judged.single}
     compared = compare(pairs)
+    people = people_of(opened)
     if json:
         told = {"judges": [{**one.as_dict(), "winner": ends.get(one.judge)} for one in pairs]}
+        told |= {"people": plain(asdict(people)) if people else None}
         emit({**told, "differences": [asdict(row) for row in compared], "scores": [as_json(one) for one in singles]})
         return
     if pairs:
         tell_calibrations(pairs, ends)
+    if people:
+        table(
+            ("people", "no majority", "one against the others", "Fleiss kappa", "alpha"),
+            [
+                (
+                    people.n,
+                    people.no_majority,
+                    f"{people.against_others:.3f}",
+                    f"{people.fleiss_kappa:.3f}",
+                    f"{people.alpha:.3f}",
+                )
+            ],
+        )
     if compared:
         table(
             ("judges", "accuracy, second - first", "p", "p, Holm"),
@@ -92,6 +117,13 @@ def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: opti
                 for one in singles
             ],
         )
+
+
+def people_of(runs: list[JudgedRun]) -> AnnotatorAgreement | None:
+    """How far people agree among themselves, from the first run whose rows hold their single verdicts."""
+    from dikast.graphs.reviseval_people import agreement_of
+
+    return next((found for run in runs if not run.single and (found := agreement_of(run))), None)
 
 
 def tell_calibrations(pairs: list[Calibration], ends: dict[str, float]) -> None:
@@ -149,7 +181,8 @@ def report(
     from dikast.evaluation.interchange.files import write_text
     from dikast.graphs.reviseval_results import page
 
-    written = page(open_runs(runs), gold=gold, ties=ties, title=title)
+    opened = open_runs(runs)
+    written = page(opened, gold=gold, ties=ties, title=title, people=people_of(opened))
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "report.md", written.markdown)
     for name, plot in written.plots.items():

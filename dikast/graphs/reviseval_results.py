@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from dikast.errors import DataError
 from dikast.evaluation.calibration import Calibration, Ties, calibrate
+from dikast.evaluation.comparison import AnnotatorAgreement
 from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
 from dikast.evaluation.report import Report, render, table
@@ -86,11 +87,19 @@ def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") 
         DataError: A row has no label, or one that is no verdict.
     """
     labels: dict[str, Winner] = {id_of(row): _record(run, row).winner(gold) for row in run.rows}
-    lengths = {id_of(row): (len(row["input"]["response_1"]), len(row["input"]["response_2"])) for row in run.rows}
+    lengths = _lengths(run)
     who: list[tuple[str, int | None]] = [(run.name, None)]
     if run.judges > 1:
         who += [(f"{run.name}, judge {judge + 1}", judge) for judge in range(run.judges)]
     return [calibrate(verdicts_of(run, judge), labels, judge=name, lengths=lengths, ties=ties) for name, judge in who]
+
+
+def _lengths(run: JudgedRun) -> dict[str, tuple[int, int]] | None:
+    """Of both responses, in characters; `None` where a file of verdicts does not hold them."""
+    given = {id_of(row): row["input"] for row in run.rows}
+    if not all("response_1" in one and "response_2" in one for one in given.values()):
+        return None
+    return {id_: (len(one["response_1"]), len(one["response_2"])) for id_, one in given.items()}
 
 
 def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
@@ -133,9 +142,14 @@ def revisions_of(run: JudgedRun) -> RevisionSummary:
 
 
 def page(
-    runs: Sequence[JudgedRun], *, gold: str = GOLD, ties: Ties = "strict", title: str = "Judges against people"
+    runs: Sequence[JudgedRun],
+    *,
+    gold: str = GOLD,
+    ties: Ties = "strict",
+    title: str = "Judges against people",
+    people: AnnotatorAgreement | None = None,
 ) -> Report:
-    """The report on runs of the same pairs: the judges, what the reviser did, what it cost.
+    """The report on runs of the same pairs: the judges, people among themselves, what the reviser did, what it cost.
 
     Raises:
         DataError: There is no label, or the runs are not of the same pairs.
@@ -146,6 +160,7 @@ def page(
     made = render(pairs, title=title) if pairs else Report(f"# {title}\n", {})
     parts = [
         _scores_table([calibrate_singles(run, gold=gold) for run in runs if run.single]),
+        _people_table(people) if people else "",
         _revisions_table(runs),
         _costs_table(runs),
     ]
@@ -166,6 +181,17 @@ def _scores_table(found: Iterable[ScoreCalibration]) -> str:
     ]
     head = ["judge", "texts", "unparsed", "τ-b", "ρ", "τ-b in groups", "ρ in groups", "α", "mean difference"]
     return "## Scores\n\n" + table(head, rows) if rows else ""
+
+
+def _people_table(people: AnnotatorAgreement) -> str:
+    row = [
+        str(people.n),
+        str(people.no_majority),
+        *map(_number, (people.against_others, people.fleiss_kappa, people.alpha)),
+    ]
+    head = ["pairs", "without a majority", "one against the others", "Fleiss κ", "Krippendorff α"]
+    told = "What no judge can be expected to exceed: how often one person says what most of the others say."
+    return f"## People among themselves\n\n{told}\n\n" + table(head, [row])
 
 
 def _revisions_table(runs: Sequence[JudgedRun]) -> str:

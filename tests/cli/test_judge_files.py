@@ -100,6 +100,55 @@ def test_one_annotators_labels_can_be_the_gold(cli: Cli, files: Files) -> None:
     assert measured["accuracy"]["mean"]["value"] == 0
 
 
+def test_people_among_themselves_are_the_ceiling(cli: Cli, files: Files, tmp_path: Path) -> None:
+    judged(cli, files, "pandalm")
+    people = json.loads(cli("judge", "calibrate", "run", "--json").out)["people"]
+    # Two of three always say 2, the third always tie: each of the two has one with him and one against.
+    assert (people["n"], people["no_majority"], people["against_others"]) == (3, 0, 0.0)
+    assert people["fleiss_kappa"] == pytest.approx(-0.5)
+    assert "one against the others" in cli("judge", "calibrate", "run").out
+    cli("judge", "report", "run", "-o", "page")
+    assert "## People among themselves" in (tmp_path / "page/report.md").read_text(encoding="utf-8")
+    judged(cli, files, "llmbar", "--force-new")
+    assert json.loads(cli("judge", "calibrate", "run", "--json").out)["people"] is None
+
+
+def test_another_judges_verdicts_are_measured_from_a_file(cli: Cli, tmp_path: Path) -> None:
+    lines = ["id,ab,ba,gold", "p1,1,1,1", "p2,2,2,1", "p3,1,2,1", "p4,,1,1"]
+    (tmp_path / "theirs.csv").write_text("\n".join(lines), encoding="utf-8")
+    [measured] = json.loads(cli("judge", "calibrate", "theirs.csv", "--json").out)["judges"]
+    assert (measured["judge"], measured["n"], measured["unparsed_ab"]) == ("theirs", 4, 1)
+    assert (measured["accuracy"]["ab"]["value"], measured["accuracy"]["ba"]["value"]) == (0.5, 0.5)
+    assert (measured["winner"], measured["bias"]["length"]["value"]) == (0.25, None)
+    assert cli("judge", "report", "theirs.csv", "-o", "page").code == 0
+
+
+def test_another_judges_scores_are_measured_from_a_file(cli: Cli, tmp_path: Path) -> None:
+    rows = [{"id": n, "score": None if n == 9 else n % 5, "gold": n % 5 + 1} for n in range(10)]
+    (tmp_path / "scores.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    [measured] = json.loads(cli("judge", "calibrate", "scores.jsonl", "--json").out)["scores"]
+    assert (measured["n"], measured["unparsed"], measured["mean_difference"]) == (10, 1, -1.0)
+    assert measured["spearman"]["value"] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("", "no verdicts"),
+        ("id,gold\n1,1\n", "bad.csv:2: field 'score'"),
+        ("id,ab,ba\n1,1,1\n", "field 'gold'"),
+        ("id,ab,ba,gold\n1,3,1,1\n", "bad.csv:2: field 'ab'"),
+        ("id,score,gold\n1,high,1\n", "bad.csv:2: field 'score'"),
+        ("id,ab,ba,gold,annotator_1\n1,1,1,1,maybe\n", "field 'annotator_1'"),
+    ],
+)
+def test_a_bad_file_of_verdicts_is_told(cli: Cli, tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "bad.csv").write_text(content, encoding="utf-8")
+    ran = cli("judge", "calibrate", "bad.csv")
+    assert (ran.code, "Traceback" in ran.err) == (1, False), ran.err
+    assert told in ran.err
+
+
 def test_single_texts_are_scored_by_dimension(cli: Cli, files: Files, tmp_path: Path) -> None:
     ran = cli("judge", "import", "summeval", *files["summeval"], "-o", "texts.jsonl")
     assert "--responses texts.jsonl" in ran.err

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -52,6 +55,17 @@ def test_unknown_commands_and_flags_are_usage_errors(cli: Cli) -> None:
 
 def test_the_version(cli: Cli) -> None:
     assert cli("--version").out.startswith("dikast 0.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("dikast ge", ["genqr"]), ("dikast runs l", ["list"]), ("dikast genqr run --mode f", ["fusion"])],
+)
+def test_the_shell_completes_commands_options_and_values(typed: str, offered: list[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_DIKAST_COMPLETE": "complete_bash"}
+    command = [sys.executable, "-c", "from dikast.cli import main; main()"]
+    done = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (offered, "")
 
 
 def test_graphs(cli: Cli) -> None:
