@@ -9,8 +9,8 @@ Every figure is a ratio of two sides that alternate in one run; the median of th
 * `ms_per_branch`: processor milliseconds of one `Send` branch that does nothing.
 * `engine_ratio.openvino`: tokens/s of a GenQR job ÷ `ContinuousBatchingPipeline.generate` on the same prompts with the
   same settings; greedy, so that both sides make the same tokens, which is checked.
-* `engine_ratio.vllm`: the same beside vLLM's `LLM.chat`, by `benchmarks/vllm_ratio.py`: with vLLM in this environment and
-  `--vllm SPEC`, or in the one that `make test-engines` made, with its model.
+* `engine_ratio.vllm`: the same beside vLLM's `LLM.chat`, by `benchmarks/vllm_ratio.py`: with vLLM in this environment
+  and `--vllm SPEC`, or in the one that `make test-engines` made, with its model.
 * `http_ratio`: rows/s of the one-call graph as a job over a server on loopback ÷ a loop over AsyncOpenAI that writes
   each reply as a line of JSON, as many in flight.
 """
@@ -66,7 +66,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = ROOT / "tests" / "loopback.py"
 LANE = ROOT / ".engines" / "vllm"
 """Where `make test-engines` puts vLLM's CPU build and a model for it."""
-LANE_SPEC = f"vllm:{LANE / 'smollm2-135m'}?dtype=float32&max_model_len=2048&enforce_eager=true&kv_cache_memory_bytes=1073741824"
+LANE_OPTIONS = "dtype=float32&max_model_len=2048&enforce_eager=true&kv_cache_memory_bytes=1073741824"
+LANE_SPEC = f"vllm:{LANE / 'smollm2-135m'}?{LANE_OPTIONS}"
 
 Side = Callable[[], Awaitable[float]]
 """Does its work once; returns units of it a second."""
@@ -290,9 +291,9 @@ async def attempt(name: str, skipped: set[str], measure: Callable[[], Awaitable[
 
 async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     skipped = set(arguments.skip.split(","))
-    rows = await measure_rows(arguments.rows)
+    rows = await measure_rows(arguments.count)
     branch = await measure_branch()
-    http = await attempt("http", skipped, lambda: measure_http(max(IN_FLIGHT, arguments.rows // HTTP_SHARE)))
+    http = await attempt("http", skipped, lambda: measure_http(max(IN_FLIGHT, arguments.count // HTTP_SHARE)))
     openvino = await attempt("openvino", skipped, lambda: measure_openvino(arguments.model))
     vllm = await attempt("vllm", skipped, lambda: measure_vllm(arguments.vllm))
     return {
@@ -316,11 +317,18 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="ignored: the last line is always JSON")
-    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--full", action="store_true", help="accepted for uniformity")
+    parser.add_argument("--rows", type=Path, help="write every pair's figures here, JSON lines")
+    parser.add_argument("--count", type=int, default=ROWS, help="rows of a scripted job")
     parser.add_argument("--model", default=MODEL)
     parser.add_argument("--vllm", metavar="SPEC", help="vllm:... of this environment, in place of the engine lane's")
     parser.add_argument("--skip", default="", metavar="NAMES", help="openvino,http,vllm")
-    print(json.dumps(asyncio.run(measure(parser.parse_args()))))
+    arguments = parser.parse_args()
+    found = asyncio.run(measure(arguments))
+    if arguments.rows:
+        lines = (json.dumps({"what": name, **figures}) for name, figures in found["details"].items())
+        arguments.rows.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

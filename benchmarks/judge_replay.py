@@ -44,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with pairwise/")
     parser.add_argument("--rows", type=Path, help="write every verdict here")
+    parser.add_argument("--full", action="store_true", help="accepted for uniformity")
     parser.add_argument("--json", action="store_true", help="only the last line on stdout (it always is one object)")
     args = parser.parse_args()
     folder: Path = args.data / "pairwise"

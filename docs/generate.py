@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def help_of(*words: str) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip()
 
 
+def help_below(words: tuple[str, str]) -> str:
+    """The same of a subcommand."""
+    return help_of(*words)
+
+
 def subcommands(text: str) -> list[str]:
     """The names under `Commands:` in a help text."""
     _, found, after = text.partition("\nCommands:\n")
@@ -44,10 +50,15 @@ def subcommands(text: str) -> list[str]:
 def reference() -> str:
     """The whole of `docs/cli.md`."""
     parts = ["# Command line", "Made by `make docs`; do not edit.", f"```\n{help_of()}\n```"]
-    for command in COMMANDS:
-        text = help_of(command)
+    # Each is a process of its own; the threads only wait for them.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        texts: dict[str, str] = dict(zip(COMMANDS, pool.map(help_of, COMMANDS), strict=True))
+        below = [(command, name) for command, text in texts.items() for name in subcommands(text)]
+        texts_below = dict(zip(below, pool.map(help_below, below), strict=True))
+    for command, text in texts.items():
         parts.append(f"## dikast {command}\n\n```\n{text}\n```")
-        parts += [f"### dikast {command} {name}\n\n```\n{help_of(command, name)}\n```" for name in subcommands(text)]
+        named = [name for one, name in below if one == command]
+        parts += [f"### dikast {command} {name}\n\n```\n{texts_below[command, name]}\n```" for name in named]
     return "\n\n".join(parts) + "\n"
 
 

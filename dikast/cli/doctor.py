@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -37,7 +38,7 @@ class Finding:
 
 @app.callback(invoke_without_command=True)
 def doctor(json: Json = False) -> None:
-    """Say what is here, what is missing, and what to install for what. Nothing is loaded, started or sent."""
+    """Say what is here, what is missing, and what to install for what. Nothing is sent; only the sandbox is tried."""
     findings = [finding for examine in EXAMINED for finding in examine()]
     if json:
         emit([asdict(finding) for finding in findings])
@@ -78,10 +79,14 @@ def _models() -> Iterator[Finding]:
 
 
 PACKAGES = (
-    ("OpenVINO GenAI (models on the CPU)", "openvino-genai", "cpu"),
-    ("vLLM (models on a GPU)", "vllm", "vllm"),
-    ("Parquet export", "pyarrow", "data"),
+    ("models on the CPU", "openvino-genai", "cpu"),
+    ("models on a GPU", "vllm", "vllm"),
+    ("Parquet, Excel, DuckDB", "pyarrow", "data"),
+    ("BLEU, chrF, ROUGE", "sacrebleu", "evaluation"),
+    ("ir_datasets ids as input", "ir-datasets", "irds"),
+    ("Lucene", "pyserini", "lucene"),
 )
+"""What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 
 
 def _packages() -> Iterator[Finding]:
@@ -112,11 +117,19 @@ def _java() -> Iterator[Finding]:
 
 
 def _sandbox() -> Iterator[Finding]:
-    bubblewrap = shutil.which("bwrap")
-    found = bubblewrap or "no bwrap on the path"
-    lsm = Path("/sys/kernel/security/lsm")
-    landlock = "Landlock" if lsm.is_file() and "landlock" in lsm.read_text(encoding="utf-8") else "Landlock not told"
-    yield Finding("sandbox", None, f"{found}; {landlock}; for running code that models wrote")
+    from dikast.sandbox import Policy, Sandbox
+
+    async def manifest() -> dict[str, Any]:
+        async with Sandbox(Policy()) as box:
+            return box.manifest()
+
+    what = "sandbox for programs that models write"
+    try:
+        tried = asyncio.run(manifest())
+    except DikastError as error:
+        yield Finding(what, False, error.message, error.hint)
+        return
+    yield Finding(what, True, f"{tried['tier']}: none of {tried['probes']} probes got out; cgroup {tried['cgroup']}")
 
 
 EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (_base, _disk, _models, _packages, _gpu, _java, _sandbox)

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from dikast.cli.output import say
+from dikast.cli.options import Json
+from dikast.cli.output import emit, say
 from dikast.errors import UsageError
 
 app = typer.Typer(help="Fuse TREC run files.")
@@ -25,6 +26,7 @@ def fuse(
     weights: Annotated[str | None, typer.Option(metavar="W,W,...", help="One weight a run.")] = None,
     depth: Annotated[int, typer.Option(min=1, help="Documents of each ranking that count, and that are kept.")] = 1000,
     tag: Annotated[str, typer.Option(help="The run's name, in its last column.")] = "fused",
+    json: Json = False,
 ) -> None:
     """Fuse TREC runs query by query. A run that lacks a query adds nothing to it."""
     from dikast.retrieval.fusion import combmnz, combsum, fuse_runs, rrf
@@ -43,6 +45,8 @@ def fuse(
 
     fused = fuse_runs([read_run(path) for path in runs], lambda rankings: join([list(one) for one in rankings]))
     write_run(out, fused, tag)
+    if json:
+        emit({"queries": len(fused), "runs": len(runs), "method": method, "wrote": str(out)})
     say(f"{len(fused)} queries from {len(runs)} runs by {method}: {out}")
 
 

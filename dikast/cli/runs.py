@@ -153,12 +153,16 @@ def export(
         Path | None, typer.Option("-o", "--out", metavar="PATH", help="Default: under the run's export folder.")
     ] = None,
     licence: Annotated[str, typer.Option("--license", help="The data set's licence, for its card.")] = "unknown",
+    json: options.Json = False,
 ) -> None:
     """Write a run's rows as a data set."""
     from dikast.jobs.exports import export as export_run
     from dikast.jobs.reading import Run
 
-    say(f"wrote {export_run(Run.open(run), form, out, licence=licence)}")
+    written = export_run(Run.open(run), form, out, licence=licence)
+    if json:
+        emit({"wrote": str(written), "form": form})
+    say(f"wrote {written}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,12 +42,18 @@ def search(
 
     if (query is None) == (topics is None):
         raise UsageError("give either a query or --topics FILE")
-    spec = source if source.startswith(("bm25:", "rm3:")) else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
+    if query is not None and out is not None:
+        raise UsageError("--out is for --topics", hint="a query's ranking is printed; --json makes it data")
+    named = source.startswith(("bm25:", "rm3:"))
+    if named and rm3 and not source.startswith("rm3:"):
+        raise UsageError(f"--rm3 says otherwise than {source!r}", hint="name the file alone, or begin with rm3:")
+    spec = source if named else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
     retriever = load_retriever(spec)
     if query is not None:
         show_hits(retriever, make(query, retriever, weighted), k or 10, json)
     elif topics is not None:
-        write_hits(spec, retriever, topics, out, k or 1000, weighted, processes, tag or spec.partition(":")[0])
+        run = find_all(spec, retriever, topics, k or 1000, weighted, processes)
+        write_hits(run, out, tag or spec.partition(":")[0], json)
 
 
 def make(text: str, retriever: Retriever, weighted: bool) -> WeightedQuery:
@@ -77,24 +84,30 @@ def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool)
     table(("rank", "document", "score", "text"), rows)
 
 
-def write_hits(
-    spec: str, retriever: Retriever, topics: str, out: Path | None, k: int, weighted: bool, processes: int, tag: str
-) -> None:
-    """Search with every topic and write the run, to stdout without `--out`."""
+def find_all(
+    spec: str, retriever: Retriever, topics: str, k: int, weighted: bool, processes: int
+) -> dict[str, list[Hit]]:
+    """Search with every topic of a file."""
     from dikast.retrieval.batch import search_batch
-    from dikast.retrieval.trec import read_topics, run_lines, write_run
+    from dikast.retrieval.trec import read_topics
 
     texts = read_topics(topics)
     queries = [make(text, retriever, weighted) for text in texts.values()]
-    if processes > 1:
-        found = list(search_batch(spec, queries, k, processes))
-    else:
-        found = asyncio.run(retriever.search(queries, k))
-    run = dict(zip(texts, found, strict=True))
-    if out is None:
-        for line in run_lines(run, tag):
-            print(line, end="" if line.endswith("\n") else "\n")
-    else:
-        write_run(out, run, tag)
+    found = search_batch(spec, queries, k, processes) if processes > 1 else asyncio.run(retriever.search(queries, k))
+    return dict(zip(texts, found, strict=True))
+
+
+def write_hits(run: dict[str, list[Hit]], out: Path | None, tag: str, as_json: bool) -> None:
+    """Write the rankings as a TREC run, to stdout without `--out`; as JSON only what was found or written."""
+    from dikast.retrieval.trec import run_lines, write_run
+
     empty = sum(not hits for hits in run.values())
+    if out is not None:
+        write_run(out, run, tag)
+        if as_json:
+            emit({"queries": len(run), "found nothing": empty, "wrote": str(out)})
+    elif as_json:
+        emit({qid: [{"docid": hit.docid, "score": hit.score} for hit in hits] for qid, hits in run.items()})
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in run_lines(run, tag))
     say(f"{len(run)} queries, {sum(map(len, run.values())):,} documents; {empty} queries found nothing")

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from dikast.errors import DataError
 from dikast.evaluation.calibration import Calibration, Ties, calibrate
+from dikast.evaluation.comparison import AnnotatorAgreement
 from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
 from dikast.evaluation.report import Report, render, table
@@ -66,12 +67,12 @@ def verdicts_of(run: JudgedRun, judge: int | None = None) -> list[PairVerdict]:
 
 def winners_of(run: JudgedRun) -> dict[str, Winner | None]:
     """Row id -> the run's own final verdict: by votes, syntheses and probabilities."""
-    return {_id(row): _output(row).get("winner") for row in _once(run)}
+    return {id_of(row): _output(row).get("winner") for row in _once(run)}
 
 
 def scores_of(run: JudgedRun) -> dict[str, float | None]:
     """Row id -> the panel's score."""
-    return {_id(row): _output(row).get("score") for row in _once(run)}
+    return {id_of(row): _output(row).get("score") for row in _once(run)}
 
 
 def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> list[Calibration]:
@@ -85,12 +86,20 @@ def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") 
     Raises:
         DataError: A row has no label, or one that is no verdict.
     """
-    labels: dict[str, Winner] = {_id(row): _record(run, row).winner(gold) for row in run.rows}
-    lengths = {_id(row): (len(row["input"]["response_1"]), len(row["input"]["response_2"])) for row in run.rows}
+    labels: dict[str, Winner] = {id_of(row): _record(run, row).winner(gold) for row in run.rows}
+    lengths = _lengths(run)
     who: list[tuple[str, int | None]] = [(run.name, None)]
     if run.judges > 1:
         who += [(f"{run.name}, judge {judge + 1}", judge) for judge in range(run.judges)]
     return [calibrate(verdicts_of(run, judge), labels, judge=name, lengths=lengths, ties=ties) for name, judge in who]
+
+
+def _lengths(run: JudgedRun) -> dict[str, tuple[int, int]] | None:
+    """Of both responses, in characters; `None` where a file of verdicts does not hold them."""
+    given = {id_of(row): row["input"] for row in run.rows}
+    if not all("response_1" in one and "response_2" in one for one in given.values()):
+        return None
+    return {id_: (len(one["response_1"]), len(one["response_2"])) for id_, one in given.items()}
 
 
 def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
@@ -99,15 +108,15 @@ def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
     Raises:
         DataError: A row has no human score.
     """
-    labels = {_id(row): _record(run, row).number(gold) for row in run.rows}
-    groups = {_id(row): str(row["input"].get("group") or row["input"]["instruction"]) for row in run.rows}
+    labels = {id_of(row): _record(run, row).number(gold) for row in run.rows}
+    groups = {id_of(row): str(row["input"].get("group") or row["input"]["instruction"]) for row in run.rows}
     return calibrate_scores(scores_of(run), labels, judge=run.name, groups=groups)
 
 
 def right_in_the_end(run: JudgedRun, *, gold: str = GOLD) -> float:
     """Share of all pairs on which the run's own final verdict is people's."""
     winners = winners_of(run)
-    return fmean(winners[_id(row)] == _record(run, row).winner(gold) for row in run.rows)
+    return fmean(winners[id_of(row)] == _record(run, row).winner(gold) for row in run.rows)
 
 
 def as_json(calibration: ScoreCalibration) -> dict[str, Any]:
@@ -133,9 +142,14 @@ def revisions_of(run: JudgedRun) -> RevisionSummary:
 
 
 def page(
-    runs: Sequence[JudgedRun], *, gold: str = GOLD, ties: Ties = "strict", title: str = "Judges against people"
+    runs: Sequence[JudgedRun],
+    *,
+    gold: str = GOLD,
+    ties: Ties = "strict",
+    title: str = "Judges against people",
+    people: AnnotatorAgreement | None = None,
 ) -> Report:
-    """The report on runs of the same pairs: the judges, what the reviser did, what it cost.
+    """The report on runs of the same pairs: the judges, people among themselves, what the reviser did, what it cost.
 
     Raises:
         DataError: There is no label, or the runs are not of the same pairs.
@@ -146,6 +160,7 @@ def page(
     made = render(pairs, title=title) if pairs else Report(f"# {title}\n", {})
     parts = [
         _scores_table([calibrate_singles(run, gold=gold) for run in runs if run.single]),
+        _people_table(people) if people else "",
         _revisions_table(runs),
         _costs_table(runs),
     ]
@@ -166,6 +181,17 @@ def _scores_table(found: Iterable[ScoreCalibration]) -> str:
     ]
     head = ["judge", "texts", "unparsed", "τ-b", "ρ", "τ-b in groups", "ρ in groups", "α", "mean difference"]
     return "## Scores\n\n" + table(head, rows) if rows else ""
+
+
+def _people_table(people: AnnotatorAgreement) -> str:
+    row = [
+        str(people.n),
+        str(people.no_majority),
+        *map(_number, (people.against_others, people.fleiss_kappa, people.alpha)),
+    ]
+    head = ["pairs", "without a majority", "one against the others", "Fleiss κ", "Krippendorff α"]
+    told = "What no judge can be expected to exceed: how often one person says what most of the others say."
+    return f"## People among themselves\n\n{told}\n\n" + table(head, [row])
 
 
 def _revisions_table(runs: Sequence[JudgedRun]) -> str:
@@ -226,14 +252,15 @@ def _once(run: JudgedRun) -> Sequence[Mapping[str, Any]]:
     Raises:
         DataError: Two rows have the same id.
     """
-    twice = [id_ for id_, count in Counter(map(_id, run.rows)).items() if count > 1]
+    twice = [id_ for id_, count in Counter(map(id_of, run.rows)).items() if count > 1]
     if twice:
         hint = "judge the changed input into a folder of its own"
         raise DataError(f"two rows are called {twice[0]!r}", path=run.name, hint=hint)
     return run.rows
 
 
-def _id(row: Mapping[str, Any]) -> str:
+def id_of(row: Mapping[str, Any]) -> str:
+    """The row's id in its input, else its number."""
     return str(row["input"].get("id", row["row"]))
 
 
@@ -247,4 +274,4 @@ def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:
         nothing: Mapping[str, Any] = {}
         votes: Sequence[Mapping[str, Any]] = output.get("votes", ())
         output = next((vote for vote in votes if vote["judge"] == judge), nothing)
-    return PairVerdict(_id(row), cast("Winner | None", output.get("ab")), cast("Winner | None", output.get("ba")))
+    return PairVerdict(id_of(row), cast("Winner | None", output.get("ab")), cast("Winner | None", output.get("ba")))

@@ -94,7 +94,7 @@ class Run:
         found = self._named(name)
         if not found:
             there = f"{len(self._places)} rows are finished"
-            raise UsageError(f"{self.path}: no finished row {name!r}; {there}", hint="give a row's number or its key")
+            raise UsageError(f"{self.path}: no finished row {name!r}; {there}", hint="give its number, key or id")
         if len(found) > 1:
             listed = ", ".join(f"{place.number}/{place.sample} ({place.key[:8]})" for place in found[:SHOWN])
             raise UsageError(f"{self.path}: {name!r} names {len(found)} rows: {listed}", hint="give one of these")
@@ -143,7 +143,7 @@ def list_runs(folder: Path) -> list[Run]:
         DataError: There is no such folder, or a run in it is damaged.
     """
     if not folder.is_dir():
-        raise DataError("no such folder", path=folder)
+        raise DataError("no such folder", path=folder, hint="name the folder that holds the run folders")
     found = [Run.open(path) for path in (folder, *sorted(folder.iterdir())) if (path / NAME).is_file()]
     return sorted(found, key=lambda run: run.manifest.attempts[-1].started, reverse=True)
 

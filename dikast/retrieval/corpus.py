@@ -60,7 +60,7 @@ def _distinct(found: Iterator[tuple[Path, int, Document]], source: Path) -> Iter
         seen.add(document.docid)
         yield document
     if not seen:
-        raise DataError("the collection holds no document", path=source)
+        raise DataError("the collection holds no document", path=source, hint="give it one document a line at least")
 
 
 def _files(source: Path) -> list[Path]:

@@ -1,11 +1,50 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from dikast.cli import COMMANDS
+from dikast.errors import SandboxError
+from dikast.sandbox import Sandbox
 from tests.cli.conftest import Cli
+
+
+def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Every command that does something, below this one."""
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    if command.invoke_without_command:
+        yield path, command
+    for name, below in command.commands.items():
+        yield from leaves(below, f"{path} {name}")
+
+
+def every_command() -> list[Any]:
+    found: list[Any] = []
+    for name, (where, _) in COMMANDS.items():
+        module, attribute = where.split(":")
+        command = typer.main.get_command(getattr(import_module(module), attribute))
+        found += [pytest.param(one, id=path) for path, one in leaves(command, name)]
+    return found
+
+
+@pytest.mark.parametrize("command", every_command())
+def test_every_command_can_answer_in_json_and_says_what_it_does(command: Any) -> None:
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert "--json" in options
+    assert command.help
+    for parameter in command.params:
+        assert parameter.help, parameter.name
 
 
 def test_unknown_commands_and_flags_are_usage_errors(cli: Cli) -> None:
@@ -16,6 +55,17 @@ def test_unknown_commands_and_flags_are_usage_errors(cli: Cli) -> None:
 
 def test_the_version(cli: Cli) -> None:
     assert cli("--version").out.startswith("dikast 0.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("dikast ge", ["genqr"]), ("dikast runs l", ["list"]), ("dikast genqr run --mode f", ["fusion"])],
+)
+def test_the_shell_completes_commands_options_and_values(typed: str, offered: list[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1), "_DIKAST_COMPLETE": "complete_bash"}
+    command = [sys.executable, "-c", "from dikast.cli import main; main()"]
+    done = subprocess.run(command, env={**os.environ, **words}, capture_output=True, text=True, check=False)
+    assert (done.stdout.split(), done.stderr) == (offered, "")
 
 
 def test_graphs(cli: Cli) -> None:
@@ -36,6 +86,7 @@ def test_models_list_and_check(cli: Cli) -> None:
     assert bad.code == 4
     assert "127.0.0.1:9" in bad.out
     assert "nope" in bad.out
+    assert "did you mean 'openvino:mine.gguf'?" in cli("models", "check", "mine.gguf").out
 
 
 def test_a_model_that_has_not_been_pulled_is_told(cli: Cli) -> None:
@@ -57,7 +108,18 @@ def test_a_broken_gguf_is_told(cli: Cli, tmp_path: Path, size: int) -> None:
 def test_doctor(cli: Cli) -> None:
     findings = {finding["what"]: finding for finding in json.loads(cli("doctor", "--json").out)}
     assert findings["model smollm2-135m"]["remedy"] == "dikast models pull smollm2-135m"
+    assert findings["sandbox for programs that models write"]["ok"]
     assert "Python" in cli("doctor").out
+
+
+def test_doctor_says_what_a_sandbox_lacks(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(self: Sandbox) -> Sandbox:
+        raise SandboxError("no sandbox", hint="apt install bubblewrap")
+
+    monkeypatch.setattr(Sandbox, "__aenter__", refused)
+    findings = {finding["what"]: finding for finding in json.loads(cli("doctor", "--json").out)}
+    found = findings["sandbox for programs that models write"]
+    assert (found["ok"], found["found"], found["remedy"]) == (False, "no sandbox", "apt install bubblewrap")
 
 
 def test_runs_of_no_folder(cli: Cli, tmp_path: Path) -> None:
@@ -74,7 +136,8 @@ def test_export_and_diff(cli: Cli, tmp_path: Path) -> None:
     assert cli("runs", "export", "a", "--as", "jsonl").code == 0
     lines = (tmp_path / "a/export/rows.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["input"]["qid"] for line in lines] == ["q01", "q02", "q03"]
-    assert cli("runs", "export", "a", "--as", "datasets", "--license", "cc0-1.0").code == 0
+    exported = json.loads(cli("runs", "export", "a", "--as", "datasets", "--license", "cc0-1.0", "--json").out)
+    assert exported == {"wrote": "a/export/dataset", "form": "datasets"}
     different = json.loads(cli("runs", "diff", "a", "b", "--json").out)
     assert [one["row"] for one in different] == [1, 2, 3]
     assert "output.hits" in different[0]["fields"]

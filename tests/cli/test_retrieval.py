@@ -27,6 +27,16 @@ def test_an_index_answers_as_its_collection_does(cli: Cli) -> None:
     assert cli("search", "s.index", query, "-k", "2").out.count("\n") == 3
 
 
+def test_rankings_of_topics_as_json(cli: Cli, runs: Path) -> None:
+    found = json.loads(cli("search", FILES.corpus, "--topics", FILES.topics, "-k", "3", "--json").out)
+    assert len(found) == 30
+    assert [len(hits) for hits in found.values()] == [3] * 30
+    wrote = json.loads(cli("search", FILES.corpus, "--topics", FILES.topics, "-o", "x.run", "--json").out)
+    assert wrote == {"queries": 30, "found nothing": 0, "wrote": "x.run"}
+    fused = json.loads(cli("fuse", "bm25.run", "rm3.run", "-o", "fused.run", "--json").out)
+    assert fused == {"queries": 30, "runs": 2, "method": "rrf", "wrote": "fused.run"}
+
+
 def test_weights_in_a_query(cli: Cli) -> None:
     plain = json.loads(cli("search", FILES.corpus, "damp mould", "--json").out)
     doubled = json.loads(cli("search", FILES.corpus, "damp^2 mould^2", "--weighted", "--json").out)
@@ -74,6 +84,8 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
     [
         (["search", "corpus"], 2, "--topics"),
         (["search", "absent", "x"], 1, "absent"),
+        (["search", "s.index", "x", "-o", "x.run"], 2, "--topics"),
+        (["search", "bm25:s.index", "x", "--rm3"], 2, "rm3:"),
         (["search", "s.torn", "x"], 1, "s.torn"),
         (["index", "build", "absent", "-o", "x"], 1, "absent"),
         (["fuse", "bm25.run", "-o", "x"], 2, "two runs"),

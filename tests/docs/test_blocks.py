@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BENCHMARKS = ROOT / "benchmarks" / "README.md"
+PAGES = [ROOT / "README.md", BENCHMARKS, *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCKS = [
     pytest.param(block, id=f"{page.relative_to(ROOT)}-{number}")
@@ -42,3 +43,13 @@ def test_the_generated_parts_are_up_to_date() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_every_benchmark_is_explained() -> None:
+    scripts = {
+        path.stem
+        for path in BENCHMARKS.parent.glob("*.py")
+        if 'add_argument("--json"' in path.read_text(encoding="utf-8")
+    }
+    explained = set(re.findall(r"^\| `(\w+)` \|", BENCHMARKS.read_text(encoding="utf-8"), re.MULTILINE))
+    assert explained == scripts

@@ -53,6 +53,8 @@ def load_model(spec: str) -> EngineModel:
     if not colon or scheme not in ENGINES:
         close = get_close_matches(scheme, ENGINES, n=1)
         hint = f"did you mean '{close[0]}:'?" if close else f"known: {', '.join(f'{name}:...' for name in ENGINES)}"
+        if spec.endswith(".gguf") and not colon:
+            hint = f"did you mean 'openvino:{spec}'?"
         raise UsageError(f"model spec {spec!r}: no engine is called {scheme!r}", hint=hint)
     allowed = os.environ.get(SCHEMES_VARIABLE)
     if allowed is not None and scheme not in allowed.split(","):

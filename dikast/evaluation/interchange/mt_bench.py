@@ -173,7 +173,7 @@ def judgment_rows(
     """Rows that FastChat's `show_result.py --mode pairwise-all` reads; `judge` is (model, prompt's name)."""
     return [
         {
-            "question_id": int(verdict.id) if NUMBER.fullmatch(verdict.id) else verdict.id,
+            "question_id": _question(verdict.id),
             "model_1": model_1,
             "model_2": model_2,
             "g1_winner": MODELS[verdict.ab],
@@ -183,6 +183,26 @@ def judgment_rows(
         }
         for verdict in verdicts
     ]
+
+
+def score_rows(
+    scores: Iterable[tuple[str, str, float | None]], *, judge: tuple[str, str], turn: int = 1
+) -> list[dict[str, object]]:
+    """Rows of a `*_single.jsonl`, from (question, model, score); an unparsed score is -1 there."""
+    return [
+        {
+            "question_id": _question(id_),
+            "model": model,
+            "judge": list(judge),
+            "turn": turn,
+            "score": UNSCORED if score is None else score,
+        }
+        for id_, model, score in scores
+    ]
+
+
+def _question(id_: str) -> int | str:
+    return int(id_) if NUMBER.fullmatch(id_) else id_
 
 
 def _winner(record: Record, field: str) -> Winner | None:

@@ -1,4 +1,4 @@
-"""BLEU, chrF and ROUGE of one text against its references, as sacrebleu and rouge-score compute them.
+"""BLEU, chrF and ROUGE of one text against its references, as sacrebleu and rouge-score compute them; all by name.
 
     bleu("the cat sat", ["the cat sat down"])          # 0 .. 100
     rouge("the cat sat", ["the cat sat down"], "rougeL")   # 0 .. 1, F-measure
@@ -16,6 +16,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dikast.errors import MissingExtraError, UsageError
+from dikast.evaluation.metrics.meteor import meteor_exact_stem
 
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
@@ -70,8 +71,9 @@ METRICS: Mapping[str, Metric] = {
     "rouge1": partial(rouge, kind="rouge1"),
     "rouge2": partial(rouge, kind="rouge2"),
     "rougeL": partial(rouge, kind="rougeL"),
+    "meteor-exact-stem": meteor_exact_stem,
 }
-"""Name -> metric, for tables and votes."""
+"""Name -> metric, for tables and votes: all that need neither an encoder nor a model."""
 
 
 def _checked(references: Sequence[str]) -> Sequence[str]:
