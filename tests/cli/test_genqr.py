@@ -234,9 +234,22 @@ def test_queries_that_break_other_tools(cli: Cli, files: dict[str, Path], text: 
         (["--measures", "nDGC@10"], 2, "nDGC@10"),
         (["--price", "free"], 2, "IN,OUT"),
         (["--instructions", "absent.txt"], 1, "absent.txt"),
+        (["--instructions", "corpus.jsonl"], 1, "ending in .txt"),
+        (["--instructions", "empty.txt"], 1, "empty.txt: no instruction"),
+        (["--instructions", "latin.txt"], 1, "latin.txt: not UTF-8 at byte 4"),
+        (["-n", "11"], 2, "there are 10 instructions"),
+        (["--method", "magic"], 2, "magic"),
+        (["--method", "qa_expand", "--instructions", "own.txt"], 2, "makes its own questions"),
+        (["--weights", "1,2", "--mode", "fusion"], 2, "2 weights for 10 rankings"),
+        (["--weights", "a"], 2, "write numbers"),
+        (["--samples", "7"], 2, "70 reformulations of a query: 64 at most"),
     ],
 )
-def test_wrong_options_are_told(cli: Cli, files: dict[str, Path], more: list[str], code: int, told: str) -> None:
+def test_wrong_options_are_told(
+    cli: Cli, files: dict[str, Path], tmp_path: Path, more: list[str], code: int, told: str
+) -> None:
+    (tmp_path / "empty.txt").write_text("# nothing\n\n", encoding="utf-8")
+    (tmp_path / "latin.txt").write_bytes(b"R\xc3\xa9v\xe9")
     ran = cli(*arguments(files, *more))
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     assert told in ran.err
@@ -251,6 +264,62 @@ def test_feedback(cli: Cli, files: dict[str, Path], kind: str) -> None:
     assert used[0] == "d1"
     assert ("critic" in row["usage"]) == (kind == "critic")
     assert "given context" in cli("runs", "show", "x", "q1").out
+
+
+def test_an_oracles_headline_is_the_residual_collections(cli: Cli, files: dict[str, Path]) -> None:
+    """q1 is shown d1 of its two relevant documents; q2's only one is shown, so nothing is left to find for it."""
+    ran = cli(*arguments(files, "--feedback", "oracle", "--feedback-k", "1", "--json"))
+    told = json.loads(ran.out)
+    assert (told["evaluation"], told["exhausted"]) == ("residual", 1)
+    [plain] = [row for row in told["plain"] if (row["measure"], row["system"]) == ("nDCG@10", "after")]
+    [left] = [row for row in told["comparison"] if (row["measure"], row["system"]) == ("nDCG@10", "after")]
+    assert (plain["asked"], left["asked"]) == (2, 1)
+    # "battery, amperage" finds d2, first of what is left of q1.
+    assert left["mean"] == pytest.approx(1.0)
+    table = cli(*arguments(files, "--feedback", "oracle", "--feedback-k", "1"))
+    assert table.out.count("nDCG@10") == 2
+    assert "1 queries have no relevant document left" in table.err
+    assert table.err.index("residual collection") < table.err.index("plain scores")
+    assert json.loads(cli(*arguments(files, "-o", "plain", "--json")).out)["evaluation"] == "plain"
+
+
+def test_an_oracle_that_shows_everything_leaves_nothing_to_score(cli: Cli, files: dict[str, Path]) -> None:
+    ran = cli(*arguments(files, "--feedback", "oracle"))
+    assert (ran.code, "there is no residual score" in ran.err) == (0, True)
+    assert json.loads(cli(*arguments(files, "--feedback", "oracle", "--json")).out)["comparison"] == []
+
+
+def test_a_method_is_settings_that_flags_override(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    def made(*more: str) -> dict[str, Any]:
+        ran = cli(*arguments(files, "--force-new", "-o", "x", *more))
+        assert ran.code == 0, ran.err
+        manifest = json.loads((tmp_path / "x/manifest.json").read_text(encoding="utf-8"))
+        return manifest["context"]
+
+    mugi = made("--method", "mugi")
+    assert (mugi["samples"], mugi["combination"], mugi["reply"]) == (5, "mugi", "passage")
+    assert mugi["sampling"]["max_tokens"] == 1024
+    fewer = made("--method", "mugi", "--samples", "2", "--temperature", "0")
+    assert (fewer["samples"], fewer["combination"]) == (2, "mugi")
+    assert (fewer["sampling"]["max_tokens"], fewer["sampling"]["temperature"]) == (1024, 0)
+    (tmp_path / "dikast.toml").write_text('[genqr.run]\nsamples = 3\nmethod = "mugi"\n', encoding="utf-8")
+    assert made()["samples"] == 3
+    (tmp_path / "own.txt").write_text("# mine\nWrite an abstract\n", encoding="utf-8")
+    assert made("--instructions", "own.txt")["instructions"] == ["Write an abstract"]
+
+
+def test_combinations_weights_and_choice_from_the_command_line(cli: Cli, files: dict[str, Path]) -> None:
+    fused = ["--mode", "fusion", "-n", "2", "--with-original", "--weights", "1,0,2", "-o", "f"]
+    assert cli(*arguments(files, *fused)).code == 0
+    output = json.loads(cli("runs", "show", "f", "q1", "--json").out)["output"]
+    assert len(output["queries"]) == 3
+    chosen = ["--select", "judge", "--judge", "scripted:script:lenient", "--distinct", "1", "-o", "c"]
+    assert cli(*arguments(files, *chosen)).code == 0
+    story = cli("runs", "show", "c", "q1").out
+    assert "chosen by judge" in story
+    assert "near-duplicate of reformulation 1" in story
+    assert cli(*arguments(files, "--fluent", "--combination", "lamer", "-o", "l")).code == 0
+    assert "fluent query for people" in cli("runs", "show", "l", "q1").out
 
 
 def test_an_oracle_needs_judgments(cli: Cli, files: dict[str, Path]) -> None:
