@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from dikast.cli import genqr_options as own
 from dikast.cli import options
-from dikast.cli.output import say
+from dikast.cli.output import emit, say
 from dikast.cli.running import Running, tell
 from dikast.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Rewrite queries by instruction ensembles, search before and after.")
-
-
-@app.callback()
-def group() -> None:
-    """Keep `run` a subcommand: other verbs may follow."""
 
 
 @app.command()
@@ -122,3 +118,23 @@ def run(
     report(out, judged, [name.strip() for name in measures.split(",")], json, summary, context.feedback)
     tell(summary)
     raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def plot(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Run folders of dikast genqr run.")],
+    qrels: own.QrelsFile = None,
+    measure: Annotated[str, typer.Option(help="The measure that is drawn.")] = "nDCG@10",
+    form: Annotated[Literal["svg", "png", "both"], typer.Option("--as", help="Form of the figures.")] = "svg",
+    json: options.Json = False,
+) -> None:
+    """Draw per-query differences, the number of instructions, and ways of fusion, with their numbers; asks no model.
+
+    Written into RUN/export/plots. Judgments are the run's own, unless --qrels names others.
+    """
+    from dikast.cli.genqr_plot import plot_run
+
+    forms = ("svg", "png") if form == "both" else (form,)
+    written = {str(run): plot_run(run, qrels, measure, forms) for run in runs}
+    if json:
+        emit(written)
