@@ -4,9 +4,10 @@
         [--model SPEC] [--limit N]
 
 Over every collection of DIR: BM25, then the GenQR graph with no feedback document, the first search's top 5, or the
-judgments' 5 most relevant. `plain` scores are over all judged queries. `residual` scores, the oracle's headline, are
-over what is left when the documents that the oracle showed are taken out of judgments and of all rankings alike;
-`exhausted` queries have nothing relevant left and cannot be scored. p: paired randomisation test against BM25.
+judgments' most relevant, 1 or 5. `plain` scores are over all judged queries. `residual` scores, the oracle's headline,
+are over what is left when the documents that the oracle showed are taken out of judgments and of both rankings alike;
+`exhausted` queries have nothing relevant left and cannot be scored. p: paired randomisation test against BM25, Holm
+over the systems of a table.
 
 By default no language model takes part: the solver is a script that answers with the words that occur in most of the
 quoted documents, a stand-in for what a model could read off its context. Without context it answers nothing, so that
@@ -22,7 +23,6 @@ import re
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,13 @@ from dikast.retrieval.retriever import Hit
 from dikast.retrieval.trec import read_qrels, read_topics, write_run
 
 MEASURES = ("nDCG@10", "AP", "R@100")
-FEEDBACK: tuple[Kind, ...] = ("none", "pseudo", "oracle")
-K = 5
+SYSTEMS: dict[str, tuple[Kind, int]] = {
+    "none": ("none", 1),
+    "pseudo_5": ("pseudo", 5),
+    "oracle_1": ("oracle", 1),
+    "oracle_5": ("oracle", 5),  # the paper's
+}
+"""Name -> who chooses, and how many documents at most."""
 WORDS = 20
 """Of an answer; RM3 takes ten terms, the paper's 40 tokens hold about this many words."""
 SHORTEST = 4
@@ -69,8 +74,9 @@ def frequent_words(request: Request) -> str:
 Runs = dict[str, dict[str, list[Hit]]]
 
 
-async def rank(data: Path, feedback: Kind, model: str | None, limit: int | None) -> tuple[Runs, dict[str, list[str]]]:
+async def rank(data: Path, system: str, model: str | None, limit: int | None) -> tuple[Runs, dict[str, list[str]]]:
     """The rankings before and after, and what was shown, by query."""
+    feedback, k = SYSTEMS[system]
     qrels = read_qrels(data / "qrels.txt")
     topics = read_topics(data / "topics.tsv")
     rows = [{"qid": qid, "query": topics[qid]} for qid in qrels if qid in topics][:limit]
@@ -83,18 +89,18 @@ async def rank(data: Path, feedback: Kind, model: str | None, limit: int | None)
         mixing=TUNED_MIX.mixing,
         damping=TUNED_MIX.damping,
         feedback=feedback,
-        feedback_k=K,
+        feedback_k=k,
         oracle=QrelsOracle(qrels),
     )
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         await jobs.run(genqr.graph, rows, context, out, concurrency=16)
-        runs: Runs = {"bm25": {}, feedback: {}}
+        runs: Runs = {"bm25": {}, system: {}}
         shown: dict[str, list[str]] = {}
         for row in jobs.Run.open(out).rows():
             qid, output = row["input"]["qid"], row["output"]
             runs["bm25"][qid] = [Hit(*hit) for hit in output["baseline"]]
-            runs[feedback][qid] = [Hit(*hit) for hit in output["hits"]]
+            runs[system][qid] = [Hit(*hit) for hit in output["hits"]]
             shown[qid] = [one["docid"] for one in output["feedback"] if one["used"]]
     return runs, shown
 
@@ -115,22 +121,20 @@ def told(rows: list[Row]) -> dict[str, Any]:
 async def report(data: Path, model: str | None, limit: int | None, folder: Path | None) -> dict[str, Any]:
     """A collection's scores."""
     runs: Runs = {}
-    shown: Mapping[str, list[str]] = {}
-    for feedback in FEEDBACK:
-        found, seen = await rank(data, feedback, model, limit)
+    shown: dict[str, dict[str, list[str]]] = {}
+    for system in SYSTEMS:
+        found, shown[system] = await rank(data, system, model, limit)
         runs |= found
-        shown = seen if feedback == "oracle" else shown
-        print(data.name, feedback, file=sys.stderr, flush=True)
+        print(data.name, system, file=sys.stderr, flush=True)
     qrels = {qid: grades for qid, grades in read_qrels(data / "qrels.txt").items() if qid in runs["bm25"]}
     for name, run in runs.items() if folder else ():
         write_run((folder or data) / f"{data.name}.{name}.run", run, name)
-    left = residual(qrels, {name: runs[name] for name in ("bm25", "oracle")}, shown)
-    scored = compare(left.qrels, left.runs, baseline="bm25", measures=MEASURES) if left.qrels else []
-    return {
-        "plain": told(compare(qrels, runs, baseline="bm25", measures=MEASURES)),
-        "residual": told(scored),
-        "exhausted": len(left.exhausted),
-    }
+    residuals: dict[str, Any] = {}
+    for system in (name for name, (feedback, _) in SYSTEMS.items() if feedback == "oracle"):
+        left = residual(qrels, {name: runs[name] for name in ("bm25", system)}, shown[system])
+        scored = compare(left.qrels, left.runs, baseline="bm25", measures=MEASURES) if left.qrels else []
+        residuals[system] = {"exhausted": len(left.exhausted), **told(scored)}
+    return {"plain": told(compare(qrels, runs, baseline="bm25", measures=MEASURES)), "residual": residuals}
 
 
 async def reports(found: list[Path], model: str | None, limit: int | None, folder: Path | None) -> dict[str, Any]:
@@ -155,7 +159,7 @@ def main() -> None:
     found = sorted(path.parent for path in options.data.glob("*/qrels.txt"))
     scored = asyncio.run(reports(found, options.model, options.limit, options.rows))
     solver = options.model or "script: frequent words of the feedback documents"
-    print(json.dumps({"solver": solver, "k": K, "headline": "residual", "collections": scored} | facts("dikast")))
+    print(json.dumps({"solver": solver, "headline": "residual", "collections": scored} | facts("dikast")))
 
 
 if __name__ == "__main__":
