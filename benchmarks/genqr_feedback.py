@@ -39,7 +39,6 @@ from dikast.graphs import genqr
 from dikast.graphs.genqr_feedback import Kind
 from dikast.retrieval.analysis import STOPWORDS
 from dikast.retrieval.bm25 import BM25
-from dikast.retrieval.combine import TUNED_MIX
 from dikast.retrieval.compare import Row, compare
 from dikast.retrieval.oracle import QrelsOracle
 from dikast.retrieval.residual import residual
@@ -85,9 +84,7 @@ async def rank(data: Path, system: str, model: str | None, limit: int | None) ->
         retriever=BM25(data / "corpus.jsonl.gz"),
         # The script answers every instruction alike.
         instructions=load_lines("genqr/instructions")[: None if model else 1],
-        combination="mix",
-        mixing=TUNED_MIX.mixing,
-        damping=TUNED_MIX.damping,
+        **genqr.preset("ensemble_mix"),
         feedback=feedback,
         feedback_k=k,
         oracle=QrelsOracle(qrels),

@@ -48,7 +48,20 @@ RepetitionPenalty = Annotated[
 MaxReplyTokens = Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one reply.")]
 
 Method = Annotated[
-    Literal["ensemble", "fusion", "genqr", "query2doc", "query2e", "mugi", "lamer", "csqe", "qa_expand", "hyde"] | None,
+    Literal[
+        "ensemble",
+        "ensemble_mix",
+        "fusion",
+        "genqr",
+        "query2doc",
+        "query2e",
+        "mugi",
+        "lamer",
+        "csqe",
+        "qa_expand",
+        "hyde",
+    ]
+    | None,
     typer.Option(
         rich_help_panel=METHOD,
         help="A published method: settings in place of the defaults shown here; flags that you give still win.",

@@ -6,6 +6,7 @@
 | method | asked | query that is searched with |
 | --- | --- | --- |
 | `ensemble`, `fusion` | ten instructions, keywords | q + K_1 + ... + K_10; or ten rankings fused |
+| `ensemble_mix` | the same | dikast's own: .3 q + .7 log-damped K, L1-normalised; `TUNED_MIX` |
 | `genqr` | one instruction, 5 samples, keywords | q + K_1 + ... + K_5 |
 | `query2doc` | a passage | 5 q + d |
 | `query2e` | keywords | 5 q + K |
@@ -26,8 +27,21 @@ from typing import Any, Literal, get_args
 from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import load_lines, load_prompt
 from dikast.errors import UsageError
+from dikast.retrieval.combine import TUNED_MIX
 
-Method = Literal["ensemble", "fusion", "genqr", "query2doc", "query2e", "mugi", "lamer", "csqe", "qa_expand", "hyde"]
+Method = Literal[
+    "ensemble",
+    "ensemble_mix",
+    "fusion",
+    "genqr",
+    "query2doc",
+    "query2e",
+    "mugi",
+    "lamer",
+    "csqe",
+    "qa_expand",
+    "hyde",
+]
 Preset = Mapping[str, Any]
 """Fields of GenQR's `Context`."""
 
@@ -126,6 +140,7 @@ def _hyde() -> Preset:
 
 _PRESETS: Mapping[Method, Callable[[], Preset]] = {
     "ensemble": lambda: {},
+    "ensemble_mix": lambda: {"combination": "mix", **TUNED_MIX._asdict()},
     "fusion": lambda: {"mode": "fusion"},
     "genqr": _genqr,
     "query2doc": _query2doc,

@@ -3,10 +3,20 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
+from dikast.agents.solver import load_solver
+from dikast.cli import genqr_options as own
+from dikast.graphs import genqr
+from dikast.graphs.genqr_feedback import Kind
+from dikast.graphs.genqr_methods import Method
+from dikast.graphs.genqr_records import Form
+from dikast.graphs.genqr_sift import By
+from dikast.retrieval.combine import Combination, Damping
+from dikast.retrieval.fusion import Normalization
+from dikast.retrieval.retriever import load_retriever
 from tests.cli.conftest import Cli, Ran
 
 CORPUS = [
@@ -306,6 +316,33 @@ def test_a_method_is_settings_that_flags_override(cli: Cli, files: dict[str, Pat
     assert made()["samples"] == 3
     (tmp_path / "own.txt").write_text("# mine\nWrite an abstract\n", encoding="utf-8")
     assert made("--instructions", "own.txt")["instructions"] == ["Write an abstract"]
+
+
+def test_the_commands_defaults_are_the_graphs(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    assert cli(*arguments(files, "-o", "x")).code == 0
+    manifest = json.loads((tmp_path / "x/manifest.json").read_text(encoding="utf-8"))
+    plain = genqr.Context(solver=load_solver("scripted:script:shout"), retriever=load_retriever("bm25:x"))
+    told = json.loads(plain.model_dump_json())
+    assert {**manifest["context"], "retriever": told["retriever"]} == told
+
+
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        (own.Method, Method),
+        (own.Combination, Combination),
+        (own.Select, By),
+        (own.Feedback, Kind),
+        (own.ReplyForm, Form),
+        (own.Normalize, Normalization),
+        (own.Damping, Damping),
+    ],
+)
+def test_the_commands_choices_are_the_graphs(option: Any, choices: Any) -> None:
+    """They are written out in the command so that its help needs no graph."""
+    offered = get_args(option)[0]
+    named = get_args(offered) if get_origin(offered) is Literal else get_args(get_args(offered)[0])
+    assert set(named) == set(get_args(choices))
 
 
 def test_combinations_weights_and_choice_from_the_command_line(cli: Cli, files: dict[str, Path]) -> None:

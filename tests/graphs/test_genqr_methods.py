@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -103,6 +104,15 @@ async def test_an_ensemble_and_its_fusion_are_the_defaults(retriever: BM25) -> N
     assert output["queries"][0]["terms"] == terms(retriever, QUERY, *numbered(range(1, 11)))
     fused, again = await run(retriever, "fusion", passage)
     assert len(asked) == len(again) == len(fused["queries"]) == 10
+
+
+async def test_the_tuned_mix_is_an_ensemble_with_the_frozen_setting(retriever: BM25) -> None:
+    output, _ = await run(retriever, "ensemble_mix", lambda _, n: "starter, starter" if n == 1 else "amperage")
+    log = {"starter": math.log(3), "amperag": math.log(10)}
+    query = {term: 0.3 * count / 3 for term, count in terms(retriever, QUERY).items()}
+    expected = {**query, **{term: 0.7 * weight / sum(log.values()) for term, weight in log.items()}}
+    assert len(query) == 3
+    assert output["queries"][0]["terms"] == pytest.approx(expected)
 
 
 async def test_samples_of_one_instruction_are_drawn_apart(retriever: BM25) -> None:
