@@ -73,6 +73,8 @@ def _genqr(row: Row) -> None:
                 for one in output["feedback"]
             ],
         )
+    if output.get("plan"):
+        show(_indented("\nplan", output["plan"]["text"] or output["plan"]["reason"]))
     show("\nkeywords by instruction")
     table(
         ("#", "instruction", "outcome", "keywords"),
@@ -81,6 +83,11 @@ def _genqr(row: Row) -> None:
             for one in output["reformulations"]
         ],
     )
+    if output.get("selection"):
+        _tell_selection(output["selection"])
+    for what, name in (("refined to", "refined"), ("fluent query for people", "fluent")):
+        if output.get(name):
+            show(f"\n{what}: {output[name]['text'] or output[name]['reason']}")
     for number, query in enumerate(output["queries"], start=1):
         heaviest = sorted(query["terms"].items(), key=lambda term: -term[1])
         listed = " ".join(f"{term}^{weight:.4g}" for term, weight in heaviest[:HEAVIEST])
@@ -88,6 +95,24 @@ def _genqr(row: Row) -> None:
         show(f"\nweighted query {number} of {len(output['queries'])}: {listed}{more}")
     if output["baseline"]:
         _tell_moves([hit[0] for hit in output["baseline"]], [hit[0] for hit in output["hits"]])
+
+
+def _tell_selection(selection: Mapping[str, Any]) -> None:
+    """Which reformulations were gone on with, and why."""
+    show("\nchosen by " + (selection["by"] or "resemblance"))
+    table(
+        ("reformulation", "kept", "value", "outcome", "reason"),
+        [
+            (
+                "original query" if one["index"] < 0 else one["index"] + 1,
+                "yes" if one["kept"] else "no",
+                "-" if one["value"] is None else f"{one['value']:.4g}",
+                one["outcome"],
+                one["reason"],
+            )
+            for one in selection["candidates"]
+        ],
+    )
 
 
 def _tell_moves(before: list[str], after: list[str]) -> None:

@@ -9,11 +9,17 @@ Paper: Dhole, Agichtein: GenQREnsemble, ECIR 2024; Dhole, Chandradevan, Agichtei
     context = genqr.Context(solver="openvino:smollm2-135m", retriever="bm25:corpus.jsonl")
     result = await genqr.graph.ainvoke({"query": "car will not start"}, context=context)
 
+Rivals are settings of the same graph: `genqr.Context(..., **genqr.preset("query2doc"))`; see `genqr_methods`.
+
 ```mermaid
 graph TD
     __start__ --> gather
-    gather -.-> reformulate
-    reformulate --> combine
+    gather --> plan
+    plan -.-> reformulate
+    plan -.-> sift
+    reformulate --> sift
+    sift --> polish
+    polish --> combine
     combine --> retrieve
     retrieve --> __end__
 ```
@@ -24,8 +30,8 @@ Not here: scores. Measures are computed from the rankings; judgments are seen by
 from __future__ import annotations
 
 import operator
-from collections import Counter
-from typing import Annotated, Any, Literal, NotRequired
+from itertools import product
+from typing import Annotated, Literal, NotRequired
 
 from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
@@ -34,26 +40,42 @@ from langgraph.types import Command, Send
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
-from dikast.agents.ask import outcome_of
 from dikast.agents.critic import load_critic
-from dikast.agents.keywords import KEYWORDS_SCHEMA, parse_keywords, parse_keywords_json
+from dikast.agents.judge import load_judge
+from dikast.agents.keywords import KEYWORDS_SCHEMA
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_lines, load_prompt
-from dikast.agents.roles import MAX_GRADE, Critic, RelevanceOracle, Solution, Solver
+from dikast.agents.roles import MAX_GRADE, Critic, Judge, RelevanceOracle, Solver
 from dikast.agents.solver import load_solver
 from dikast.errors import LimitReached, ModelError, ModelUnavailable
-from dikast.graphs import genqr_feedback
+from dikast.graphs import genqr_feedback, genqr_sift
 from dikast.graphs.genqr_feedback import Feedback
+from dikast.graphs.genqr_methods import PAPER_SAMPLING, preset
+from dikast.graphs.genqr_records import (
+    FORMS,
+    Form,
+    Reformulation,
+    Said,
+    Selection,
+    Weighted,
+    consult,
+    lost,
+    parse,
+    planned,
+    read,
+    summarise,
+)
+from dikast.graphs.genqr_search import expand, fuse, listed
 from dikast.records import Outcome
-from dikast.retrieval.combine import Combination, Damping, combine
-from dikast.retrieval.fusion import RRF_K, Normalization, combmnz, combsum, rrf
+from dikast.retrieval.combine import QUERYGYM_REPEATS, Combination, Damping
+from dikast.retrieval.fusion import RRF_K, Normalization
 from dikast.retrieval.oracle import load_qrels_oracle
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit, Retriever, load_retriever
+from dikast.retrieval.retriever import Retriever, load_retriever
 from dikast.wire import Spec, check, on_error, raise_again
 
-PAPER_SAMPLING = Sampling(max_tokens=40, temperature=1.0, top_p=0.92, top_k=200, repetition_penalty=1.2, seed=0)
-"""The paper's nucleus sampling (ECIR 2024, section 4); 40 new tokens is the authors' script's."""
+__all__ = ["FORMS", "PAPER_SAMPLING", "Context", "Input", "Output", "State", "Update", "build", "graph", "preset"]
+
 MAX_INSTRUCTIONS = 64
 """Each instruction is a branch of the graph; beyond this many a branch costs more than it shows."""
 MAX_TERMS = 1024
@@ -70,11 +92,6 @@ FEEDBACK_TOKENS = 1000
 CRITIC_THRESHOLD = 2
 """Grades 2 and 3 are TREC's relevant ones."""
 
-FORMS = {
-    "text": "Answer with a comma-separated list of keywords and nothing else.",
-    "json": 'Answer with a JSON object {"keywords": ["...", "..."]} and nothing else.',
-}
-
 
 class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=True):
     """Who takes part, and the method's knobs."""
@@ -85,18 +102,40 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     instructions: tuple[str, ...] = Field(
         default_factory=lambda: load_lines("genqr/instructions"), min_length=1, max_length=MAX_INSTRUCTIONS
     )
+    samples: int = Field(default=1, ge=1)
+    """Replies drawn for each instruction."""
+    plan: Annotated[Prompt, Spec(load_prompt)] | None = None
+    """Asked first; the lines of its reply, `planned` at most, take the instructions' place."""
+    planned: int = Field(default=3, ge=1, le=MAX_INSTRUCTIONS)
     prompt: Annotated[Prompt, Spec(load_prompt)] = Field(default_factory=lambda: load_prompt("genqr/keywords"))
-    reply: Literal["text", "json"] = "text"
-    """Form of the model's reply; `json` is held to a schema by the engine."""
+    reply: Form = "text"
+    """Form of the model's reply; `json` is held to a schema by the engine, a `passage` is used as it is."""
     sampling: Sampling = PAPER_SAMPLING
     combination: Combination = "paper"
     mixing: float = Field(default=MIXING, ge=0, lt=1)
     damping: Damping = "sqrt"
+    repeats: int = Field(default=QUERYGYM_REPEATS, ge=1)
+    """Copies of the query in `querygym` and `dedup`."""
     max_terms: int = Field(default=MAX_TERMS, ge=1)
+    distinct: float | None = Field(default=None, gt=0, le=1)
+    """Reformulations whose terms resemble an earlier one's this much (Jaccard) are left out."""
+    select: genqr_sift.By = "none"
+    """What decides which reformulations are kept: see `dikast.graphs.genqr_sift`."""
+    keep: int = Field(default=1, ge=1)
+    """How many reformulations `select` keeps: one is selection, more is filtering."""
+    judge: Annotated[Judge, Spec(load_judge)] | None = None
+    refine: Annotated[Prompt, Spec(load_prompt)] | None = None
+    """Asked with all that was kept; its reply takes the place of that. For `ensemble` only."""
+    fluent: bool = False
+    """Whether one fluent query is written for people, too; it is not searched with."""
     fusion: Literal["rrf", "combsum", "combmnz"] = "rrf"
     rrf_k: float = Field(default=RRF_K, gt=-1)
     normalize: Normalization = "none"
     """What is done to the scores before `combsum` and `combmnz`; the authors' script sums raw BM25 scores."""
+    weights: tuple[float, ...] = ()
+    """Of the fused rankings: one a reformulation, then one for the original query if it takes part; all 1 if empty."""
+    with_original: bool = False
+    """Whether the original query takes part: as one more ranking to fuse, as one more candidate of `select`."""
     depth: int = Field(default=DEPTH, ge=1)
     baseline: bool = True
     """Whether the original query is searched with as well, for comparison."""
@@ -111,6 +150,8 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     feedback_prompt: Annotated[Prompt, Spec(load_prompt)] = Field(
         default_factory=lambda: load_prompt("genqr/keywords_feedback")
     )
+    both: bool = False
+    """Whether everything is asked without the feedback documents as well as with them."""
     critic: Annotated[Critic, Spec(load_critic)] | None = None
     critic_threshold: int = Field(default=CRITIC_THRESHOLD, ge=0, le=MAX_GRADE)
     """The lowest grade that counts as relevant."""
@@ -119,12 +160,37 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     oracle: Annotated[RelevanceOracle, Spec(load_qrels_oracle)] | None = None
 
     @model_validator(mode="after")
-    def _feedback_has_its_actor(self) -> Context:
+    def _actors_are_there(self) -> Context:
         if self.feedback == "critic" and self.critic is None:
             raise ValueError("feedback='critic' needs critic=...")
         if self.feedback == "oracle" and self.oracle is None:
             raise ValueError("feedback='oracle' needs oracle=...")
+        if self.select == "judge" and self.judge is None:
+            raise ValueError("select='judge' needs judge=...")
+        if self.select in genqr_sift.NEEDS_INDEX and genqr_sift.index_of(self.retriever) is None:
+            raise ValueError(f"select={self.select!r} looks into a bm25: or rm3: index; try 'agreement' or 'judge'")
         return self
+
+    @model_validator(mode="after")
+    def _knobs_fit_together(self) -> Context:
+        if self.reformulations > MAX_INSTRUCTIONS:
+            raise ValueError(f"{self.reformulations} reformulations of a query: {MAX_INSTRUCTIONS} at most")
+        for prompt in (self.prompt, self.feedback_prompt):
+            if unknown := sorted(prompt.fields - {"context", "instruction", "query", "form"}):
+                raise ValueError(f"prompt {prompt.name!r} declares {', '.join(unknown)}, which GenQR has no value for")
+        if self.refine is not None and self.mode == "fusion":
+            raise ValueError("refine=... leaves one text: there is nothing to fuse")
+        if self.weights and self.mode == "ensemble":
+            raise ValueError("weights=... are those of rankings to fuse: mode='fusion'")
+        if self.weights and len(self.weights) != (rankings := self.reformulations + self.with_original):
+            raise ValueError(f"{len(self.weights)} weights for {rankings} rankings")
+        return self
+
+    @property
+    def reformulations(self) -> int:
+        """Reformulations of a query: fewer where there is no feedback document, or a plan is short."""
+        asked = len(self.instructions) if self.plan is None else self.planned
+        return asked * self.samples * (2 if self.both else 1)
 
 
 class Input(TypedDict):
@@ -134,37 +200,24 @@ class Input(TypedDict):
     qid: NotRequired[str]
 
 
-class Reformulation(TypedDict):
-    """What one instruction gave."""
-
-    index: int
-    instruction: str
-    keywords: list[str]
-    outcome: str
-    reason: str
-    usage: dict[str, float]
-    provenance: dict[str, Any]
-
-
-class Weighted(TypedDict):
-    """A weighted query as JSON: see `WeightedQuery`."""
-
-    terms: dict[str, float]
-    text: str
-
-
 class Output(TypedDict):
     """Rankings, and how they came about.
 
     `feedback` holds every document that was looked at for feedback; those with `used` were shown to the solver.
+    `selection` says which reformulations were gone on with and why, `None` if all were; `plan`, `refined` and `fluent`
+    are single replies, `None` where none was asked for.
 
     `hits` and `baseline` are `[docid, score]` pairs, best first. `queries` holds the one expanded query of an ensemble,
-    or in fusion one an instruction. The row's `outcome` is the worst that befell an instruction if that was a failure
+    or in fusion one a reformulation. The row's `outcome` is the worst that befell a call if that was a failure
     (`error`, `timeout`, `limit`), else `ok` if any instruction gave keywords, else what befell most of them.
     """
 
     feedback: list[Feedback]
+    plan: Said | None
     reformulations: list[Reformulation]
+    selection: Selection | None
+    refined: Said | None
+    fluent: Said | None
     queries: list[Weighted]
     hits: list[tuple[str, float]]
     baseline: list[tuple[str, float]]
@@ -173,11 +226,22 @@ class Output(TypedDict):
 
 
 class State(Input):
-    """What the nodes share; `context` is the feedback documents' text as the solver sees it."""
+    """What the nodes share.
+
+    `context` is the feedback documents' text as the solver sees it, `instructions` what it is asked, `kept` the indices
+    of the reformulations that are gone on with (-1: the original query), `lists` their keywords.
+    """
 
     feedback: list[Feedback]
     context: str
+    plan: Said | None
+    instructions: list[str]
     reformulations: Annotated[list[Reformulation], operator.add]
+    selection: Selection | None
+    kept: list[int]
+    lists: list[list[str]]
+    refined: Said | None
+    fluent: Said | None
     queries: list[Weighted]
     hits: list[tuple[str, float]]
     baseline: list[tuple[str, float]]
@@ -190,7 +254,14 @@ class Update(TypedDict, total=False):
 
     feedback: list[Feedback]
     context: str
+    plan: Said | None
+    instructions: list[str]
     reformulations: list[Reformulation]
+    selection: Selection | None
+    kept: list[int]
+    lists: list[list[str]]
+    refined: Said | None
+    fluent: Said | None
     queries: list[Weighted]
     hits: list[tuple[str, float]]
     baseline: list[tuple[str, float]]
@@ -204,82 +275,65 @@ class Branch(TypedDict):
     query: str
     context: str
     index: int
+    instruction: str
+    sample: int
 
 
 async def gather(state: State, runtime: Runtime[Context]) -> Update:
     """Choose the feedback documents, if any are wanted."""
     context = check(runtime.context, Context)
-    chosen = await look(state, context)
+    chosen = await genqr_feedback.look(state["query"], state.get("qid", ""), context)
     documents = await context.retriever.documents(genqr_feedback.used(chosen))
     return {"feedback": chosen, "context": genqr_feedback.quote(documents, context.feedback_tokens)}
 
 
-async def look(state: State, context: Context) -> list[Feedback]:
-    """Have the one who chooses look at documents."""
-    query, k = state["query"], context.feedback_k
-    if context.feedback == "none":
-        return []
-    if context.feedback == "oracle" and context.oracle is not None:
-        return await genqr_feedback.oracle(context.oracle, state.get("qid", ""), k, context.retriever)
-    pool = k if context.feedback == "pseudo" else max(k, context.feedback_pool)
-    documents = await genqr_feedback.first_search(context.retriever, query, pool)
-    if context.feedback == "critic" and context.critic is not None:
-        return await genqr_feedback.critic(
-            context.critic,
-            query,
-            documents,
-            k=k,
-            threshold=context.critic_threshold,
-            when_none=context.critic_when_none,
-        )
-    if context.feedback == "human":
-        return genqr_feedback.human(query, documents, k)
-    return genqr_feedback.pseudo(documents, k)
+async def plan(state: State, runtime: Runtime[Context]) -> Update:
+    """Say what the solver is asked: the instructions, or what a first call makes of the query."""
+    context = runtime.context
+    if context.plan is None:
+        return {"plan": None, "instructions": list(context.instructions)}
+    said = await consult(context.solver, context.plan, {"query": state["query"]}, context.sampling)
+    told, lines = planned(said, context.planned)
+    return {"plan": told, "instructions": lines}
 
 
-def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
-    """One branch an instruction."""
-    count = len(runtime.context.instructions)
-    query, context = state["query"], state["context"]
-    return [Send("reformulate", Branch(query=query, context=context, index=index)) for index in range(count)]
+def branches(state: State, context: Context) -> list[Branch]:
+    """Everything that is asked: contexts by instructions by samples."""
+    contexts = ["", state["context"]] if context.both and state["context"] else [state["context"]]
+    asked = product(contexts, state["instructions"], range(context.samples))
+    return [
+        Branch(query=state["query"], context=text, index=index, instruction=instruction, sample=sample)
+        for index, (text, instruction, sample) in enumerate(asked)
+    ]
+
+
+def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["sift"]:
+    """One branch an instruction and sample; none if a plan came to nothing."""
+    return [Send("reformulate", branch) for branch in branches(state, runtime.context)] or "sift"
 
 
 async def reformulate(state: Branch, runtime: Runtime[Context]) -> Update:
     """Ask for keywords by one instruction."""
     context = runtime.context
-    instruction = context.instructions[state["index"]]
-    structured = Structured(json_schema=KEYWORDS_SCHEMA) if context.reply == "json" else None
-    fields = {"instruction": instruction, "query": state["query"], "form": FORMS[context.reply]}
-    prompt = context.prompt
-    if state["context"]:
-        prompt, fields["context"] = context.feedback_prompt, state["context"]
-    solution = await context.solver.solve(prompt, fields, sampling=context.sampling, structured=structured)
-    return {"reformulations": [read(solution, state["index"], instruction, context.reply)]}
-
-
-def read(solution: Solution, index: int, instruction: str, form: str) -> Reformulation:
-    """Parse a solution; one that holds no keyword is `unparsed`, unless it ended in some other way already."""
-    keywords: list[str] = []
-    outcome, reason = solution.outcome, solution.reason
-    if outcome is Outcome.OK:
-        parsed = parse_keywords_json(solution.text) if form == "json" else parse_keywords(solution.text)
-        if parsed:
-            keywords = parsed
-        else:
-            outcome, reason = Outcome.UNPARSED, f"no keywords in {solution.text!r:.80}"
-    return Reformulation(
-        index=index,
-        instruction=instruction,
-        keywords=keywords,
-        outcome=outcome,
-        reason=reason,
-        usage=solution.usage.as_dict(),
-        provenance=solution.provenance.as_dict(),
+    prompt = context.feedback_prompt if state["context"] else context.prompt
+    known = {
+        "context": state["context"],
+        "instruction": state["instruction"],
+        "query": state["query"],
+        "form": FORMS[context.reply],
+    }
+    solution = await context.solver.solve(
+        prompt,
+        {name: text for name, text in known.items() if name in prompt.fields},
+        sampling=context.sampling,
+        structured=Structured(json_schema=KEYWORDS_SCHEMA) if context.reply == "json" else None,
+        sample=state["sample"],
     )
+    return {"reformulations": [read(solution, state["index"], state["instruction"], context.reply)]}
 
 
 @on_error
-async def lose(state: Branch, runtime: Runtime[Context], error: NodeError) -> Command[Literal["combine"]]:
+async def lose(state: Branch, error: NodeError) -> Command[Literal["sift"]]:
     """Turn a failed call into a record. A bug is raised again, and so is a model that cannot be reached at all.
 
     A handler does not follow its node's edges, so it names the next node itself: else a row whose every instruction
@@ -287,55 +341,49 @@ async def lose(state: Branch, runtime: Runtime[Context], error: NodeError) -> Co
     """
     if not isinstance(error.error, ModelError | LimitReached) or isinstance(error.error, ModelUnavailable):
         raise_again(error)
-    lost = Reformulation(
-        index=state["index"],
-        instruction=runtime.context.instructions[state["index"]],
-        keywords=[],
-        outcome=outcome_of(error.error),
-        reason=str(error.error),
-        usage={},
-        provenance={},
-    )
-    return Command(update=Update(reformulations=[lost]), goto="combine")
+    return Command(update=Update(reformulations=[lost(state["index"], state["instruction"], error)]), goto="sift")
+
+
+async def sift(state: State, runtime: Runtime[Context]) -> Update:
+    """Leave near-duplicates out, then keep the best, if that is wanted."""
+    context, made = runtime.context, state["reformulations"]
+    expected = len(branches(state, context))
+    if sorted(one["index"] for one in made) != list(range(expected)):
+        raise RuntimeError(f"{expected} branches must have run exactly once each: {[one['index'] for one in made]}")
+    selection = await genqr_sift.choose(state["query"], made, context)
+    left_out = {one["index"] for one in selection["candidates"] if not one["kept"]} if selection else set[int]()
+    every = [*range(expected), *genqr_sift.original(context)]
+    kept = [index for index in every if index not in left_out]
+    return {"selection": selection, "kept": kept, "lists": listed(made, kept)}
+
+
+async def polish(state: State, runtime: Runtime[Context]) -> Update:
+    """What is asked once all reformulations are there: a refined text to search with, a fluent query for people."""
+    context = runtime.context
+    written = "\n".join(", ".join(keywords) for keywords in state["lists"] if keywords)
+    fields = {"query": state["query"], "generated": written}
+    update = Update(refined=None, fluent=None)
+    if context.refine is not None and written:
+        said = await consult(context.solver, context.refine, fields, context.sampling)
+        update["refined"] = said
+        if said["outcome"] == Outcome.OK and (passage := parse(said["text"], "passage")):
+            update["lists"] = [passage]
+    if context.fluent and written:
+        update["fluent"] = await consult(context.solver, load_prompt("genqr/fluent"), fields, context.sampling)
+    return update
 
 
 async def combine_keywords(state: State, runtime: Runtime[Context]) -> Update:
-    """Make the weighted queries: one for all keywords, or in fusion one an instruction."""
-    context = runtime.context
-    reformulations = state["reformulations"]
-    indices = [reformulation["index"] for reformulation in reformulations]
-    if sorted(indices) != list(range(len(context.instructions))):
-        raise RuntimeError(f"each instruction must have run exactly once; these did: {indices}")
-    lists = [reformulation["keywords"] for reformulation in reformulations]
-    groups = [lists] if context.mode == "ensemble" else [[keywords] for keywords in lists]
-    queries = [
-        combine(
-            state["query"],
-            group,
-            context.retriever.analyze,
-            combination=context.combination,
-            mixing=context.mixing,
-            damping=context.damping,
-            max_terms=context.max_terms,
-        )
-        for group in groups
-    ]
-    outcome, reason = summarise(reformulations)
+    """Make the weighted queries: one for all keywords, or in fusion one a reformulation."""
+    queries = expand(state["query"], state["lists"], runtime.context)
+    judged = state["selection"]["candidates"] if state["selection"] else []
+    singles = {name: said for name in ("plan", "refined", "fluent") if (said := state[name])}
+    others = [*singles.items(), *(("judge", one) for one in judged)]
+    outcome, reason = summarise(
+        state["reformulations"], [(name, one["outcome"], one["reason"]) for name, one in others]
+    )
     weighted = [Weighted(terms=dict(query.terms), text=query.text) for query in queries]
     return {"queries": weighted, "outcome": outcome, "reason": reason}
-
-
-def summarise(reformulations: list[Reformulation]) -> tuple[Outcome, str]:
-    """The row's outcome out of its instructions': see `Output`."""
-    counts = Counter(Outcome(reformulation["outcome"]) for reformulation in reformulations)
-    for failure in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT):
-        if counts[failure]:
-            first = next(one["reason"] for one in reformulations if one["outcome"] == failure)
-            return failure, f"{counts[failure]} of {counts.total()} instructions; the first: {first}"
-    if counts[Outcome.OK]:
-        return Outcome.OK, ""
-    worst, count = counts.most_common(1)[0]
-    return worst, f"{count} of {counts.total()} instructions; the original query was searched with alone"
 
 
 async def retrieve(state: State, runtime: Runtime[Context]) -> Update:
@@ -346,28 +394,25 @@ async def retrieve(state: State, runtime: Runtime[Context]) -> Update:
         queries.append(WeightedQuery.from_text(state["query"], context.retriever.analyze))
     rankings = await context.retriever.search(queries, context.depth)
     baseline = rankings.pop() if context.baseline else []
-    hits = rankings[0] if context.mode == "ensemble" else fuse(rankings, context)
-    return {"hits": list(hits), "baseline": list(baseline)}
-
-
-def fuse(rankings: list[list[Hit]], context: Context) -> list[Hit]:
-    """One ranking out of the instructions' rankings, cut at `depth`."""
-    if context.fusion == "rrf":
-        return rrf(rankings, k=context.rrf_k)[: context.depth]
-    combine_scores = combsum if context.fusion == "combsum" else combmnz
-    return combine_scores(rankings, normalize=context.normalize)[: context.depth]
+    return {"hits": list(fuse(rankings, context, state["kept"])), "baseline": list(baseline)}
 
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
     builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("gather", gather)
+    builder.add_node("plan", plan)
     builder.add_node("reformulate", reformulate, error_handler=lose)
+    builder.add_node("sift", sift)
+    builder.add_node("polish", polish)
     builder.add_node("combine", combine_keywords)
     builder.add_node("retrieve", retrieve)
     builder.add_edge(START, "gather")
-    builder.add_conditional_edges("gather", fan_out, ["reformulate"])
-    builder.add_edge("reformulate", "combine")
+    builder.add_edge("gather", "plan")
+    builder.add_conditional_edges("plan", fan_out, ["reformulate", "sift"])
+    builder.add_edge("reformulate", "sift")
+    builder.add_edge("sift", "polish")
+    builder.add_edge("polish", "combine")
     builder.add_edge("combine", "retrieve")
     builder.add_edge("retrieve", END)
     return builder

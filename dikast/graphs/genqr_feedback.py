@@ -15,7 +15,7 @@ Each chooser returns everything it looked at, used or not, so that a row's story
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from langgraph.types import interrupt
 from pydantic import AfterValidator, BaseModel, create_model
@@ -27,6 +27,9 @@ from dikast.fence import fence
 from dikast.records import Document, Outcome
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Retriever
+
+if TYPE_CHECKING:
+    from dikast.graphs.genqr import Context
 
 Kind = Literal["none", "pseudo", "oracle", "critic", "human"]
 
@@ -45,6 +48,22 @@ class Feedback(TypedDict):
     outcome: str
 
 
+async def look(query: str, qid: str, context: Context) -> list[Feedback]:
+    """Have the one who chooses look at documents; nobody does without feedback."""
+    k, retriever = context.feedback_k, context.retriever
+    if context.feedback == "none":
+        return []
+    if context.feedback == "oracle" and context.oracle is not None:
+        return await oracle(context.oracle, qid, k, retriever)
+    documents = await first_search(
+        retriever, query, k if context.feedback == "pseudo" else max(k, context.feedback_pool)
+    )
+    if context.feedback == "critic" and context.critic is not None:
+        threshold, when_none = context.critic_threshold, context.critic_when_none
+        return await critic(context.critic, query, documents, k=k, threshold=threshold, when_none=when_none)
+    return human(query, documents, k) if context.feedback == "human" else pseudo(documents, k)
+
+
 def pseudo(documents: Sequence[Document], k: int) -> list[Feedback]:
     """The top k of the first search."""
     return [plain(document.docid) for document in documents[:k]]
@@ -60,7 +79,7 @@ async def present(docid: str, retriever: Retriever) -> Feedback:
     try:
         await retriever.documents([docid])
     except RetrievalError as error:
-        return Feedback(docid=docid, used=False, grade=None, reason=str(error), outcome=Outcome.ERROR)
+        return Feedback(docid=docid, used=False, grade=None, reason=str(error), outcome=Outcome.ERROR.value)
     return plain(docid)
 
 
@@ -79,7 +98,7 @@ async def critic(
     """
     grades = await judge.grade(query, documents)
     seen = [
-        Feedback(docid=document.docid, used=False, grade=given.grade, reason=given.reason, outcome=given.outcome)
+        Feedback(docid=document.docid, used=False, grade=given.grade, reason=given.reason, outcome=given.outcome.value)
         for document, given in zip(documents, grades, strict=True)
     ]
     kept = [one for one in seen if one["grade"] is not None and one["grade"] >= threshold]
@@ -124,7 +143,7 @@ def reply_form(documents: Sequence[Document]) -> type[HumanReply]:
 
 def plain(docid: str) -> Feedback:
     """A document that is used, without a grade."""
-    return Feedback(docid=docid, used=True, grade=None, reason="", outcome=Outcome.OK)
+    return Feedback(docid=docid, used=True, grade=None, reason="", outcome=Outcome.OK.value)
 
 
 async def first_search(retriever: Retriever, query: str, k: int) -> list[Document]:

@@ -6,11 +6,12 @@ keywords costs no model call.
 | combination | weights (counts of analysed terms) | source |
 | --- | --- | --- |
 | `paper` | q + sum of K_i | GenQREnsemble, ECIR 2024, section 3: plain concatenation, repeats weigh |
-| `querygym` | 5 q + sum of K_i | QueryGym's reimplementation of it |
+| `querygym` | r q + sum of K_i, r = 5 | QueryGym's reimplementation of it; Query2Doc and Query2E; CSQE with r = 2 |
 | `mix` | (1 - l) q / |q| + l d(K) / |d(K)|, L1 norms | interpolation as in RM3; d damps the summed counts |
-| `dedup` | 5 q + 1 for each term of K | `querygym`, however many instructions agree |
+| `dedup` | r q + 1 for each term of K, r = 5 | `querygym`, however many instructions agree |
 | `mugi` | r q + sum of K_i, r = (characters of K / characters of q) / 5, at least 1 | MuGI's adaptive repetition |
 | `lamer` | n q + sum of K_i, n lists that are not empty | LameR: the query before each answer |
+| `alone` | sum of K_i | what is generated without the query, as HyDE searches and GenQRFusion's script tries |
 
 `TUNED_MIX` and `POOLED_MIX` are the settings of `mix` that cross-validation chose.
 """
@@ -25,7 +26,7 @@ from typing import Literal, NamedTuple
 
 from dikast.retrieval.query import Analyze, WeightedQuery
 
-Combination = Literal["paper", "querygym", "mix", "dedup", "mugi", "lamer"]
+Combination = Literal["paper", "querygym", "mix", "dedup", "mugi", "lamer", "alone"]
 Damping = Literal["none", "sqrt", "log", "binary"]
 
 QUERYGYM_REPEATS = 5
@@ -63,11 +64,12 @@ def combine(
     mixing: float,
     damping: Damping,
     max_terms: int,
+    repeats: int = QUERYGYM_REPEATS,
 ) -> WeightedQuery:
     """One weighted query out of the original query and every list of keywords.
 
     Without keywords the result is the query alone, whatever the combination. Every term of the original query is in the
-    result.
+    result, unless what was generated is to stand `alone`.
 
     Args:
         query: The original query.
@@ -77,6 +79,7 @@ def combine(
         mixing: Share of the keywords in `mix`, from 0 (query alone) to 1.
         damping: What `mix` does to the keywords' counts before they are normalised.
         max_terms: How many distinct terms the keywords may bring: the most frequent, ties by first appearance.
+        repeats: How often `querygym` and `dedup` repeat the query.
     """
     original = Counter(analyze(query))
     flat = [keyword for listed in keywords for keyword in listed]
@@ -85,12 +88,14 @@ def combine(
     text = " ".join([query, *flat])
     if not added:
         return WeightedQuery({term: float(count) for term, count in original.items()}, query)
+    if combination == "alone":
+        return WeightedQuery({term: float(count) for term, count in added.items()}, " ".join(flat))
     if combination == "mix":
         damp = DAMP[damping]
         damped = {term: damp(count) for term, count in added.items()}
         return WeightedQuery(_interpolate(original, damped, mixing), text)
-    repeats = _repeats(combination, query, keywords)
-    weights = {term: float(repeats * count) for term, count in original.items()}
+    copies = repeats if combination in ("querygym", "dedup") else _copies(combination, query, keywords)
+    weights = {term: float(copies * count) for term, count in original.items()}
     for term, count in added.items():
         weights[term] = weights.get(term, 0.0) + (1 if combination == "dedup" else count)
     return WeightedQuery(weights, text)
@@ -117,10 +122,8 @@ def without_query(text: str, query: str, *, copies: int | None = None) -> str:
     return text[found.end() if found else 0 :]
 
 
-def _repeats(combination: Combination, query: str, keywords: Sequence[Sequence[str]]) -> int:
+def _copies(combination: Combination, query: str, keywords: Sequence[Sequence[str]]) -> int:
     """How often the query stands in the concatenation."""
-    if combination in ("querygym", "dedup"):
-        return QUERYGYM_REPEATS
     if combination == "lamer":
         return sum(any(keyword.strip() for keyword in listed) for listed in keywords)
     if combination == "mugi":

@@ -206,11 +206,14 @@ def run_lines(run: Run, tag: str) -> Iterator[str]:
 def falling(scores: Sequence[float]) -> list[str]:
     """Scores as text, each below the one before, moved by as little as 32-bit floats allow.
 
-    `trec_eval` reads scores as 32-bit floats, so that what differs only beyond them is a tie to it.
+    `trec_eval` reads scores as 32-bit floats, so that what differs only beyond them is a tie to it. A score that needs
+    not be moved stands there in full.
     """
     texts: list[str] = []
     last = np.float32(np.inf)
     for score in scores:
-        last = min(np.float32(score), np.nextafter(last, np.float32(-np.inf)))
-        texts.append(str(last))
+        single = np.float32(score)
+        below = np.nextafter(last, np.float32(-np.inf))
+        last = min(single, below)
+        texts.append(str(last) if single > below or float(single) == score else repr(float(score)))
     return texts

@@ -56,6 +56,10 @@ def grader(request):
     return json.dumps({"reason": "it is" if relevant else "it is not", "grade": 3 if relevant else 0})
 
 @scripted
+def lenient(request):
+    return "[[4]]"
+
+@scripted
 def slow(request):
     raise ModelTimeout("no reply within 1 s")
 

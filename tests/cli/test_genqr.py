@@ -3,10 +3,20 @@ from __future__ import annotations
 import gzip
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
+from dikast.agents.solver import load_solver
+from dikast.cli import genqr_options as own
+from dikast.graphs import genqr
+from dikast.graphs.genqr_feedback import Kind
+from dikast.graphs.genqr_methods import Method
+from dikast.graphs.genqr_records import Form
+from dikast.graphs.genqr_sift import By
+from dikast.retrieval.combine import Combination, Damping
+from dikast.retrieval.fusion import Normalization
+from dikast.retrieval.retriever import load_retriever
 from tests.cli.conftest import Cli, Ran
 
 CORPUS = [
@@ -234,9 +244,22 @@ def test_queries_that_break_other_tools(cli: Cli, files: dict[str, Path], text: 
         (["--measures", "nDGC@10"], 2, "nDGC@10"),
         (["--price", "free"], 2, "IN,OUT"),
         (["--instructions", "absent.txt"], 1, "absent.txt"),
+        (["--instructions", "corpus.jsonl"], 1, "ending in .txt"),
+        (["--instructions", "empty.txt"], 1, "empty.txt: no instruction"),
+        (["--instructions", "latin.txt"], 1, "latin.txt: not UTF-8 at byte 4"),
+        (["-n", "11"], 2, "there are 10 instructions"),
+        (["--method", "magic"], 2, "magic"),
+        (["--method", "qa_expand", "--instructions", "own.txt"], 2, "makes its own questions"),
+        (["--weights", "1,2", "--mode", "fusion"], 2, "2 weights for 10 rankings"),
+        (["--weights", "a"], 2, "write numbers"),
+        (["--samples", "7"], 2, "70 reformulations of a query: 64 at most"),
     ],
 )
-def test_wrong_options_are_told(cli: Cli, files: dict[str, Path], more: list[str], code: int, told: str) -> None:
+def test_wrong_options_are_told(
+    cli: Cli, files: dict[str, Path], tmp_path: Path, more: list[str], code: int, told: str
+) -> None:
+    (tmp_path / "empty.txt").write_text("# nothing\n\n", encoding="utf-8")
+    (tmp_path / "latin.txt").write_bytes(b"R\xc3\xa9v\xe9")
     ran = cli(*arguments(files, *more))
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     assert told in ran.err
@@ -253,7 +276,119 @@ def test_feedback(cli: Cli, files: dict[str, Path], kind: str) -> None:
     assert "given context" in cli("runs", "show", "x", "q1").out
 
 
+def test_an_oracles_headline_is_the_residual_collections(cli: Cli, files: dict[str, Path]) -> None:
+    """q1 is shown d1 of its two relevant documents; q2's only one is shown, so nothing is left to find for it."""
+    ran = cli(*arguments(files, "--feedback", "oracle", "--feedback-k", "1", "--json"))
+    told = json.loads(ran.out)
+    assert (told["evaluation"], told["exhausted"]) == ("residual", 1)
+    [plain] = [row for row in told["plain"] if (row["measure"], row["system"]) == ("nDCG@10", "after")]
+    [left] = [row for row in told["comparison"] if (row["measure"], row["system"]) == ("nDCG@10", "after")]
+    assert (plain["asked"], left["asked"]) == (2, 1)
+    # "battery, amperage" finds d2, first of what is left of q1.
+    assert left["mean"] == pytest.approx(1.0)
+    table = cli(*arguments(files, "--feedback", "oracle", "--feedback-k", "1"))
+    assert table.out.count("nDCG@10") == 2
+    assert "1 queries have no relevant document left" in table.err
+    assert table.err.index("residual collection") < table.err.index("plain scores")
+    assert json.loads(cli(*arguments(files, "-o", "plain", "--json")).out)["evaluation"] == "plain"
+
+
+def test_an_oracle_that_shows_everything_leaves_nothing_to_score(cli: Cli, files: dict[str, Path]) -> None:
+    ran = cli(*arguments(files, "--feedback", "oracle"))
+    assert (ran.code, "there is no residual score" in ran.err) == (0, True)
+    assert json.loads(cli(*arguments(files, "--feedback", "oracle", "--json")).out)["comparison"] == []
+
+
+def test_a_method_is_settings_that_flags_override(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    def made(*more: str) -> dict[str, Any]:
+        ran = cli(*arguments(files, "--force-new", "-o", "x", *more))
+        assert ran.code == 0, ran.err
+        manifest = json.loads((tmp_path / "x/manifest.json").read_text(encoding="utf-8"))
+        return manifest["context"]
+
+    mugi = made("--method", "mugi")
+    assert (mugi["samples"], mugi["combination"], mugi["reply"]) == (5, "mugi", "passage")
+    assert mugi["sampling"]["max_tokens"] == 1024
+    fewer = made("--method", "mugi", "--samples", "2", "--temperature", "0")
+    assert (fewer["samples"], fewer["combination"]) == (2, "mugi")
+    assert (fewer["sampling"]["max_tokens"], fewer["sampling"]["temperature"]) == (1024, 0)
+    (tmp_path / "dikast.toml").write_text('[genqr.run]\nsamples = 3\nmethod = "mugi"\n', encoding="utf-8")
+    assert made()["samples"] == 3
+    (tmp_path / "own.txt").write_text("# mine\nWrite an abstract\n", encoding="utf-8")
+    assert made("--instructions", "own.txt")["instructions"] == ["Write an abstract"]
+
+
+def test_the_commands_defaults_are_the_graphs(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    assert cli(*arguments(files, "-o", "x")).code == 0
+    manifest = json.loads((tmp_path / "x/manifest.json").read_text(encoding="utf-8"))
+    plain = genqr.Context(solver=load_solver("scripted:script:shout"), retriever=load_retriever("bm25:x"))
+    told = json.loads(plain.model_dump_json())
+    assert {**manifest["context"], "retriever": told["retriever"]} == told
+
+
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        (own.Method, Method),
+        (own.Combination, Combination),
+        (own.Select, By),
+        (own.Feedback, Kind),
+        (own.ReplyForm, Form),
+        (own.Normalize, Normalization),
+        (own.Damping, Damping),
+    ],
+)
+def test_the_commands_choices_are_the_graphs(option: Any, choices: Any) -> None:
+    """They are written out in the command so that its help needs no graph."""
+    offered = get_args(option)[0]
+    named = get_args(offered) if get_origin(offered) is Literal else get_args(get_args(offered)[0])
+    assert set(named) == set(get_args(choices))
+
+
+def test_combinations_weights_and_choice_from_the_command_line(cli: Cli, files: dict[str, Path]) -> None:
+    fused = ["--mode", "fusion", "-n", "2", "--with-original", "--weights", "1,0,2", "-o", "f"]
+    assert cli(*arguments(files, *fused)).code == 0
+    output = json.loads(cli("runs", "show", "f", "q1", "--json").out)["output"]
+    assert len(output["queries"]) == 3
+    chosen = ["--select", "judge", "--judge", "scripted:script:lenient", "--distinct", "1", "-o", "c"]
+    assert cli(*arguments(files, *chosen)).code == 0
+    story = cli("runs", "show", "c", "q1").out
+    assert "chosen by judge" in story
+    assert "near-duplicate of reformulation 1" in story
+    assert cli(*arguments(files, "--fluent", "--combination", "lamer", "-o", "l")).code == 0
+    assert "fluent query for people" in cli("runs", "show", "l", "q1").out
+
+
 def test_an_oracle_needs_judgments(cli: Cli, files: dict[str, Path]) -> None:
     given = arguments({name: path for name, path in files.items() if name != "qrels.txt"}, "--feedback", "oracle")
     ran = cli(*given)
     assert (ran.code, "--qrels" in ran.err) == (2, True)
+
+
+def test_a_run_is_drawn_with_its_numbers(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    cli(*arguments(files, "-o", "x", "--limit", "2", "-n", "3"))
+    drawn = cli("genqr", "plot", "x", "--as", "both", "--json")
+    assert drawn.code == 0, drawn.err
+    folder = tmp_path / "x/export/plots"
+    names = ("differences", "fusion", "instructions")
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        f"{name}.{form}" for name in names for form in ("csv", "png", "svg")
+    )
+    table = (folder / "instructions.csv").read_text(encoding="utf-8").splitlines()
+    assert table[0] == "reformulations,mean,low,high"
+    assert [line.split(",")[0] for line in table[1:]] == ["1", "2", "3"]
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert cli("genqr", "plot", "x", "--as", "both").code == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    moved = (folder / "differences.csv").read_text(encoding="utf-8").splitlines()[1].split(",")
+    assert float(moved[2]) - float(moved[1]) == pytest.approx(float(moved[3]))
+
+
+def test_what_cannot_be_drawn_is_told(cli: Cli, files: dict[str, Path]) -> None:
+    unjudged = {name: path for name, path in files.items() if name != "qrels.txt"}
+    cli(*arguments(unjudged, "-o", "x"))
+    ran = cli("genqr", "plot", "x")
+    assert (ran.code, "--qrels FILE" in ran.err) == (2, True)
+    files["qrels.txt"].write_text("other 0 d1 1\n", encoding="utf-8")
+    assert "no finished row has judgments" in cli("genqr", "plot", "x", "--qrels", files["qrels.txt"]).err
+    assert cli("genqr", "plot", "absent").code == 1

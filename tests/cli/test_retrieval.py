@@ -57,6 +57,27 @@ def test_what_is_a_weight_and_what_a_word(text: str, terms: dict[str, float]) ->
     assert parse_weighted(text, lambda word: [word]).terms == terms
 
 
+def test_fused_runs_are_the_formulas_by_hand(cli: Cli, tmp_path: Path) -> None:
+    """1 / (60 + rank), ranks from 1; min-max; a query that one run lacks. Read back from the file."""
+    (tmp_path / "a.run").write_text("q1 Q0 x 1 10.0 a\nq1 Q0 y 2 6.0 a\nq1 Q0 z 3 2.0 a\nq2 Q0 x 1 1.0 a\n")
+    (tmp_path / "b.run").write_text("q1 Q0 y 1 3.0 b\nq1 Q0 w 2 1.0 b\n")
+
+    def fused(*more: str) -> dict[str, float]:
+        assert cli("fuse", "a.run", "b.run", "-o", "f.run", *more).code == 0
+        lines = [line.split() for line in (tmp_path / "f.run").read_text(encoding="utf-8").splitlines()]
+        return {docid: float(score) for qid, _, docid, _, score, _ in lines if qid == "q1"}
+
+    by_hand = {"y": 1 / 62 + 1 / 61, "x": 1 / 61, "w": 1 / 62, "z": 1 / 63}
+    assert fused() == pytest.approx(by_hand, abs=1e-12)
+    weighted = {"y": 0.5 / 62 + 2 / 61, "w": 2 / 62, "x": 0.5 / 61, "z": 0.5 / 63}
+    assert fused("--weights", "0.5,2") == pytest.approx(weighted, abs=1e-12)
+    assert fused("--method", "combsum", "--weights", "1,3") == pytest.approx({"y": 3.5, "x": 1, "w": 0, "z": 0})
+    assert fused("--method", "combmnz", "--normalize", "none") == pytest.approx({"y": 18, "x": 10, "z": 2, "w": 1})
+    zscore = fused("--method", "combsum", "--normalize", "zscore")
+    assert zscore == pytest.approx({"x": 1.5**0.5, "y": 1.0, "w": -1.0, "z": -(1.5**0.5)})
+    assert set(fused("--depth", "1")) == {"x"}
+
+
 def test_runs_are_written_fused_and_measured(cli: Cli, runs: Path) -> None:
     assert cli("fuse", "bm25.run", "rm3.run", "-o", "fused.run", "--weights", "2,1").code == 0
     told = cli("measure", FILES.qrels, "bm25.run", "rm3.run", "fused.run", "--baseline", "bm25.run", "--json")

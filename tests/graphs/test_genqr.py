@@ -121,9 +121,10 @@ async def test_each_instruction_runs_once_and_they_differ(retriever: BM25) -> No
 
 async def test_a_row_whose_instructions_are_not_each_there_once_is_a_bug() -> None:
     runtime = Runtime(context=genqr.Context.model_construct(instructions=("one", "two")))
-    twice: Any = {"query": "q", "reformulations": [{"index": 0}, {"index": 0}]}
+    twice: Any = {"query": "q", "context": "", "instructions": ["one", "two"]}
+    twice["reformulations"] = [{"index": 0}, {"index": 0}]
     with pytest.raises(RuntimeError, match="exactly once"):
-        await genqr.combine_keywords(twice, runtime)
+        await genqr.sift(twice, runtime)
 
 
 @pytest.mark.parametrize(

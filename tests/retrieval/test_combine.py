@@ -46,6 +46,20 @@ def test_dedup_counts_a_keyword_once() -> None:
     assert made("a b", LISTED, "dedup").terms == {"a": 5, "b": 6, "c": 1, "d": 1}
 
 
+def test_repeats_are_the_callers() -> None:
+    cases: list[tuple[Combination, int]] = [("querygym", 3), ("dedup", 1)]
+    for combination, keyword in cases:
+        query = combine(
+            "a b", LISTED, str.split, combination=combination, mixing=0, damping="none", max_terms=9, repeats=2
+        )
+        assert query.terms == {"a": 2, "b": 3, "c": keyword, "d": 1}
+
+
+def test_alone_leaves_the_query_out() -> None:
+    query = made("a b", LISTED, "alone")
+    assert query == WeightedQuery({"b": 1, "c": 3, "d": 1}, "b c c c d")
+
+
 def test_lamer_puts_the_query_before_each_answer() -> None:
     query = made("a b", [["b c c"], ["  "], ["d"], []], "lamer")
     assert query.terms == {"a": 2, "b": 3, "c": 2, "d": 1}
@@ -125,7 +139,10 @@ def test_mix_is_the_closed_form(damping: Damping, counts: tuple[float, float, fl
     assert made("a b", LISTED, "mix", damping, mixing=0.7).terms == pytest.approx(expected)
 
 
-@given(PHRASES, LISTS, st.sampled_from(get_args(Combination)), st.sampled_from(get_args(Damping)), st.integers(1, 5))
+KEEPING = [combination for combination in get_args(Combination) if combination != "alone"]
+
+
+@given(PHRASES, LISTS, st.sampled_from(KEEPING), st.sampled_from(get_args(Damping)), st.integers(1, 5))
 def test_the_original_query_is_never_lost(
     query: str, lists: list[list[str]], combination: Combination, damping: Damping, max_terms: int
 ) -> None:
