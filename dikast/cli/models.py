@@ -1,9 +1,11 @@
-"""`dikast models`: which there are, fetching the embedded one, checking that one answers."""
+"""`dikast models`: which there are, fetching the embedded one, checking that one answers, a batch's results."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -104,6 +106,21 @@ def check(
         table(("model", "ok", "seconds", "told"), [tuple(row.values()) for row in rows])
     if not all(row["ok"] for row in rows):
         raise typer.Exit(4)
+
+
+@app.command("take-in")
+def take_in(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a batch: model.")],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="What 'vllm run-batch' or a batch API wrote.")],
+    json: Json = False,
+) -> None:
+    """Take a batch's results into its folder; 'dikast runs retry' then goes on with the rows that waited for them."""
+    from dikast.agents.models.batch import take_in as take
+
+    found = take(folder, results)
+    if json:
+        emit(asdict(found))
+    say(f"{found.replies} replies taken in, {found.refused} refused by the server, {found.owed} still owed")
 
 
 async def _check(spec: str) -> list[dict[str, object]]:

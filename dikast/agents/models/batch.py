@@ -2,7 +2,8 @@
 
     dikast genqr run ... --model 'batch:FOLDER?model=server:http://host/v1#ORG/MODEL' --out runs/x
     vllm run-batch -i FOLDER/owed.jsonl -o results.jsonl --model ORG/MODEL
-    take_in(Path("FOLDER"), Path("results.jsonl"))          # then `dikast runs retry runs/x`
+    dikast models take-in FOLDER results.jsonl              # `take_in(Path("FOLDER"), Path("results.jsonl"))`
+    dikast runs retry runs/x
 
 The model named in the spec is never asked: it says what the requests are for, and its fingerprint is the run's, so that
 the run may also be finished by asking it. A row that needs a reply that is not there ends as `error`, its requests in
@@ -33,7 +34,7 @@ from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.request_key import request_key
 from dikast.agents.models.server import ServerModel
 from dikast.agents.models.server_errors import explain
-from dikast.errors import DataError, DikastError, UsageError
+from dikast.errors import DataError, ModelError, UsageError
 
 OWED, RESULTS = "owed.jsonl", "results.jsonl"
 URL = "/v1/chat/completions"
@@ -81,8 +82,8 @@ class BatchModel(EngineModel):
         """The replies that came back for this request.
 
         Raises:
-            DikastError: None have; the request is now in `owed.jsonl`.
-            ModelError: The server refused it, or its answer is no chat completion.
+            ModelError: None have, and the request is now in `owed.jsonl`; or the server refused it, or its answer is no
+                chat completion.
             UsageError: The request is a random draw without a seed.
             DataError: A file in the folder is foreign.
         """
@@ -93,9 +94,7 @@ class BatchModel(EngineModel):
         if result is None:
             self._owe(key, request)
             await asyncio.sleep(PAUSE_SECONDS)
-            raise DikastError(
-                f"batch: the reply to request {key} is owed", hint=f"run {self.folder / OWED}, take it in"
-            )
+            raise ModelError(f"batch: the reply to request {key} is owed", hint=f"run {self.folder / OWED}, take it in")
         return replies_of(result, request, str(self.folder / RESULTS))
 
     def fingerprint(self) -> dict[str, object]:
@@ -144,11 +143,12 @@ def take_in(folder: Path, results: Path) -> TakenIn:
         DataError: A line is no result, or answers a request that was never written down here; nothing is changed.
     """
     owed, known = read_owed(folder / OWED), read_results(folder / RESULTS)
-    brought = {key: result for key, result in read_results(results, needed=True).items() if lasting(result)}
-    for key in brought:
+    found = read_results(results, needed=True)
+    for key in found:
         if key not in owed and key not in known:
             hint = "is it another batch's?"
             raise DataError(f"answers {key}, which this batch has not asked", path=results, hint=hint)
+    brought = {key: result for key, result in found.items() if lasting(result)}
     fresh = [result for key, result in brought.items() if key not in known]
     for result in fresh:
         append(folder / RESULTS, result.model_dump_json())

@@ -17,7 +17,7 @@ from dikast.agents.models.chat_wire import to_body
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Message, Request, Sampling, Structured
 from dikast.agents.models.request_key import request_key
-from dikast.errors import DataError, DikastError, ModelContextOverflow, ModelError, UsageError
+from dikast.errors import DataError, ModelContextOverflow, ModelError, UsageError
 from tests.loopback import ECHO, Loopback, choice, completion
 
 INNER = f"server:http://127.0.0.1:1/v1#{ECHO}"
@@ -47,7 +47,7 @@ def owed(folder: Path) -> list[dict[str, Any]]:
 
 async def put_off(model: BatchModel, requests: list[Request]) -> None:
     ended = await asyncio.gather(*(model.complete(request) for request in requests), return_exceptions=True)
-    assert all(type(end) is DikastError for end in ended), ended
+    assert all(type(end) is ModelError for end in ended), ended
 
 
 def answered(line: dict[str, Any]) -> dict[str, Any]:
