@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -233,8 +234,7 @@ def _arrow_table(frame: Any) -> Table:
     """Made in a process of its own, since pyarrow starts threads and controls are forked from this one."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
-        import pyarrow as pa
-
+        pa: Any = import_module("pyarrow")
         made = Table.of(pa.Table.from_pandas(frame))
         socket.send_fds(there, [str(made.size).encode()], [made.descriptor])
         os._exit(0)
@@ -411,8 +411,8 @@ def _arrow_reader() -> Callable[[mmap.mmap], dict[str, Any]]:
     import duckdb
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
+    pa: Any = import_module("pyarrow")
     connection = duckdb.connect(":memory:")
 
     def sql(query: str) -> Any:
