@@ -84,6 +84,7 @@ def _summary(tier: str, runs: dict[int, dict[str, Any]]) -> dict[str, Any]:
 
 def _of_user(controls: dict[str, list[str]], told: dict[str, Any]) -> dict[str, Any]:
     outcomes: dict[str, list[str]] = told["outcomes"]
+    statuses: dict[str, str] = told["statuses"]
     works = {name for name, signs in controls.items() if signs}
     return {
         "programs": len(works),
@@ -91,7 +92,7 @@ def _of_user(controls: dict[str, list[str]], told: dict[str, Any]) -> dict[str, 
         "escapes": sum(map(bool, outcomes.values())),
         "honest_after": sum("next game wrong" not in signs for signs in outcomes.values()),
         "escaped": {name: signs for name, signs in outcomes.items() if signs},
-        "statuses": dict(Counter(told["statuses"].values())),  # an attack that ran out of time was not tried to its end
+        "statuses": dict(Counter(statuses.values())),  # an attack that ran out of time was not tried to its end
         "classes": dict(Counter(name.partition(":")[0] for name in works)),
         "without_control": sorted(set(outcomes) - works),
         "manifest": told["manifest"],

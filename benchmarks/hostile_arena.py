@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ DIR, FILE = "/tmp/arena", "/tmp/arena/secret.txt"
 LIMIT_BYTES = 512 << 20  # what the memory programs ask for, twice what the policy allows
 POLICY = Policy(wall_s=1.0, cpu_s=2, memory_bytes=256 << 20, workers=1)
 OVERTIME_S = 1.0  # beyond the wall limit: a busy machine's delay, not a program's
-CONTROL_S = POLICY.wall_s + OVERTIME_S + 0.5
+CONTROL_S = POLICY.wall_s + OVERTIME_S + 1.0  # long enough that only a program that hangs is thought to hang
 CONTROL_RESULT_BYTES = 128 << 20
 OWNED = "PW" + "NED"  # apart, so that a program that answers its own text does not seem to have won
 HONEST = "answer = [int(df['n'].sum()), len(df), df['code'].notna().all().item()]"
@@ -69,6 +70,7 @@ class World:
     tcp: int
     udp: int
     hits: mmap.mmap
+    started: mmap.mmap
     tables: dict[bool, Table]
     digests: dict[bool, str]
     files: dict[str, tuple[str, int, float]] = field(default_factory=dict[str, tuple[str, int, float]])
@@ -121,9 +123,6 @@ def programs(*, full: bool, sample: int, only: str) -> list[Program]:
             name, _, code = block.partition("\n")
             found.append(Program(path.stem, name.strip(), code))
     return [program for program in found if re.search(only, f"{program.kind}: {program.name}")]
-
-
-# ---------------------------------------------------------------- the judge
 
 
 def judge(seen: Seen, world: World) -> list[str]:
@@ -193,9 +192,6 @@ def _take_hits(world: World) -> int:
     return count
 
 
-# ---------------------------------------------------------------- the arena
-
-
 def build_world() -> World:
     """Canary file, listeners and a table whose cells are payloads themselves."""
     host, cell, earlier = os.environ["DIKAST_CANARY"], secrets.token_hex(16), secrets.token_hex(16)
@@ -205,7 +201,7 @@ def build_world() -> World:
     frame = build_frame(cell, tcp)
     tables = {False: Table.of(frame), True: _arrow_table(frame)}
     digests = {arrow: _digest(table.descriptor) for arrow, table in tables.items()}
-    world = World(host, cell, earlier, tcp, udp, hits, tables, digests)
+    world = World(host, cell, earlier, tcp, udp, hits, mmap.mmap(-1, 1), tables, digests)
     world.files = _files()
     return world
 
@@ -233,8 +229,7 @@ def _arrow_table(frame: Any) -> Table:
     """Made in a process of its own, since pyarrow starts threads and controls are forked from this one."""
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     if os.fork() == 0:
-        import pyarrow as pa
-
+        pa: Any = import_module("pyarrow")
         made = Table.of(pa.Table.from_pandas(frame))
         socket.send_fds(there, [str(made.size).encode()], [made.descriptor])
         os._exit(0)
@@ -300,9 +295,6 @@ def _serve_hits(listeners: list[socket.socket], udp: socket.socket, host: str, h
                 connection.sendall(f"HTTP/1.0 200 OK\r\n\r\n{host}\n".encode())
 
 
-# ---------------------------------------------------------------- control: the sandbox off
-
-
 def control(program: Program, world: World) -> Seen:
     """Run by plain `exec` in a process that serves one game after another."""
     result = os.memfd_create("result")
@@ -311,6 +303,7 @@ def control(program: Program, world: World) -> Seen:
     table = os.memfd_create("table")
     source = world.table(program)
     os.write(table, os.pread(source.descriptor, source.size, 0))
+    world.started[0] = 0
     service = os.fork()
     if service == 0:
         os.setsid()
@@ -319,7 +312,7 @@ def control(program: Program, world: World) -> Seen:
             serve(program, world, [result, visible, table])
         _, status = os.waitpid(worker, 0)
         os._exit(0 if status == 0 else 1)
-    over = _wait(service)
+    over = _wait(service, world.started)
     seen = _look(result, visible, over)
     seen.table = _digest(table)
     for descriptor in (result, visible, table):
@@ -327,14 +320,16 @@ def control(program: Program, world: World) -> Seen:
     return seen
 
 
-def _wait(service: int) -> int | None:
-    """The service's wait status; `None` if it had to be killed because it hung."""
-    deadline = time.monotonic() + CONTROL_S
-    while time.monotonic() < deadline:
+def _wait(service: int, started: mmap.mmap) -> int | None:
+    """The service's wait status; `None` if it had to be killed because it hung once it had loaded."""
+    deadline = None
+    while deadline is None or time.monotonic() < deadline:
         done, status = os.waitpid(service, os.WNOHANG)
         if done:
             _kill_group(service)
             return status
+        if deadline is None and started[0]:
+            deadline = time.monotonic() + CONTROL_S
         time.sleep(0.002)
     _kill_group(service)
     with contextlib.suppress(ProcessLookupError):
@@ -373,6 +368,7 @@ def serve(program: Program, world: World, descriptors: list[int]) -> None:
     os.dup2(descriptors[1], 2)
     read = _arrow_reader() if program.kind == ARROW else _frame_reader()
     names: dict[str, Any] = {**read(table), "other_game": other_game, "forged": _stop}
+    world.started[0] = 1
     try:
         exec(world.prelude(program) + program.code, names)
     except MemoryError:
@@ -411,8 +407,8 @@ def _arrow_reader() -> Callable[[mmap.mmap], dict[str, Any]]:
     import duckdb
     import numpy as np
     import pandas as pd
-    import pyarrow as pa
 
+    pa: Any = import_module("pyarrow")
     connection = duckdb.connect(":memory:")
 
     def sql(query: str) -> Any:
@@ -430,9 +426,6 @@ def _lenient(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
     return list(value) if hasattr(value, "__iter__") and not isinstance(value, bytes) else str(value)
-
-
-# ---------------------------------------------------------------- the sandbox
 
 
 async def attack(box: Sandbox, program: Program, world: World) -> Seen:

@@ -74,6 +74,7 @@ class Sandbox:
         for tier in wanted:
             try:
                 await self._enter(tier)
+                self._manifest["refused"] = refused
                 self._open = True
                 return self
             except DikastError as error:
@@ -115,7 +116,7 @@ class Sandbox:
             return await self._run(program, job, own)
 
     def manifest(self) -> dict[str, Any]:
-        """Tier, cgroup, versions, self-test and limits, as JSON for a run's manifest."""
+        """Tier, why no better one, cgroup, versions, self-test and limits, as JSON for a run's manifest."""
         return {"tier": str(self.tier), **self._manifest, "policy": asdict(self.policy)}
 
     async def _enter(self, tier: Tier) -> None:

@@ -64,6 +64,9 @@ for descriptor in range(64):
     "bpf": _RAW + "answer = opened(call(321, 0, ctypes.create_string_buffer(120), 120))",
     "keyring": _RAW + "answer = opened(call(250, 0, -3, 0))",
     "x32 call": _RAW + "call(0x40000000 | 39); answer = 'open'",
+    "wake another process": _RAW
+    + "answer = opened(call(202, ctypes.cast(_libc.getpid, ctypes.c_void_p).value & ~3, 1, 1, None, None, 0))",
+    "time another process": _RAW + "answer = opened(call(228, ~1 << 3 | 2, ctypes.create_string_buffer(16)))",
     "see the environment": "import os; answer = 'open' if 'HOME' in os.environ or 'PATH' in os.environ else 'shut'",
     "more memory than allowed": "import numpy; numpy.ones(1 << 40, dtype='u1'); answer = 'open'",
 }

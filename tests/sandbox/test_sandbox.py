@@ -338,6 +338,7 @@ async def test_the_manifest_says_what_held(box: Sandbox) -> None:
     manifest = box.manifest()
     assert manifest["tier"] == box.tier
     assert manifest["landlock_abi"] >= 1
+    assert manifest["refused"] == []
     assert manifest["probes"] == len(selftest.PROBES)
     assert manifest["cgroup"] in ("v2", "v1", "none")
     assert ("bwrap" in manifest) == (box.tier is Tier.BWRAP)
@@ -351,6 +352,8 @@ async def test_the_best_tier_that_holds_is_taken(monkeypatch: pytest.MonkeyPatch
     try:
         async with Sandbox(Policy(workers=1)) as own:
             assert own.tier is Tier.LANDLOCK
+            (why,) = own.manifest()["refused"]
+            assert why.startswith("bubblewrap 0.8 or newer is not installed")
     finally:
         launch.bwrap.cache_clear()
 

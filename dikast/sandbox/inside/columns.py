@@ -77,13 +77,14 @@ def _pack_column(column: Any) -> tuple[dict[str, Any], bytes]:
 
 
 def _cell(cell: Any) -> Any:
-    import pandas as pd
-
     if cell is None or isinstance(cell, (bool, int, float, str)):
         return cell
+    np: Any = import_module("numpy")
+    pd: Any = import_module("pandas")
     if cell is pd.NA or cell is pd.NaT:
         return None
-    return cell.item() if hasattr(cell, "item") else str(cell)
+    value = cell.item() if isinstance(cell, np.generic) else cell
+    return value if isinstance(value, (bool, int, float)) else str(value)
 
 
 def _read_column(buffer: memoryview, spec: dict[str, Any]) -> Any:

@@ -48,6 +48,13 @@ def test_mixed_cells_arrive_as_they_are(rows: list[tuple[Any, Any]]) -> None:
     assert back.to_numpy().tolist() == frame.to_numpy().tolist()
 
 
+def test_cells_of_numpy_travel_as_numbers_or_text() -> None:
+    """A Parquet list column has arrays for cells."""
+    cells = [np.int8(3), np.float32(0.5), np.bool_(True), np.array([1, 2]), np.datetime64("2001-02-03"), b"x", 1j]
+    frame = pd.DataFrame({"a": pd.Series(cells, dtype="object")})
+    assert there_and_back(frame)["a"].tolist() == [3, 0.5, True, "[1 2]", "2001-02-03", "b'x'", "1j"]
+
+
 def test_equal_headers_and_other_headers_stay_apart() -> None:
     frame = pd.DataFrame([[1, "x", 2.5]], columns=["a", "a", 7])
     assert list(there_and_back(frame).columns) == ["a", "a", "7"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from dikast.sandbox.inside import child, landlock, seccomp
+from dikast.sandbox.inside import child, landlock, seccomp, zygote
 from dikast.sandbox.inside.kernel import PR_SET_NO_NEW_PRIVS, prctl, syscall
 
 SHUT, OPEN = 7, 8
@@ -146,3 +146,31 @@ def test_a_child_gives_up_everything_and_the_filter_last(monkeypatch: pytest.Mon
         resource.RLIMIT_FSIZE: (0, 0),
         resource.RLIMIT_NPROC: (0, 0),
     }
+
+
+PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS = 3, 39
+
+
+def test_the_zygote_gives_up_what_it_does_not_need_itself() -> None:
+    """Really, in a fork: what is left is told by the number of the first thing that is not so."""
+    process = os.fork()
+    if process == 0:
+        zygote._lock()
+        facts = [
+            os.getuid() != 0 and os.getgid() != 0,
+            prctl(PR_GET_NO_NEW_PRIVS, 0) == 1,
+            prctl(PR_GET_DUMPABLE, 0) == 0,
+            {resource.getrlimit(which) for which in zygote._ZERO_LIMITS} == {(0, 0)},
+            resource.getrlimit(resource.RLIMIT_STACK) == (zygote._STACK_BYTES, zygote._STACK_BYTES),
+            _refused(lambda: list(Path("/usr").iterdir())),
+        ]
+        os._exit(facts.index(False) + 1 if False in facts else 0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+
+
+def _refused(attempt: Callable[[], object]) -> bool:
+    try:
+        attempt()
+    except PermissionError:
+        return True
+    return False
