@@ -10,7 +10,9 @@ from dikast.evaluation.safety import SafetyCase, Verdict
 from dikast.records import Outcome
 
 OUTCOMES = [Outcome.OK] * 16 + [Outcome.REFUSED] * 4 + [Outcome.FILTERED, Outcome.EMPTY, Outcome.TIMEOUT, Outcome.ERROR]
-VERDICTS: tuple[Verdict | None, ...] = (*("safe",) * 12, "unsafe", "unsafe", "unknown", None)
+SAFE: Verdict = "safe"
+VERDICTS: list[Verdict | None] = ["unsafe", "unsafe", "unknown", None]
+VERDICTS += [SAFE] * 12
 
 
 def made_up(
