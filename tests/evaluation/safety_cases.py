@@ -11,8 +11,9 @@ from dikast.records import Outcome
 
 OUTCOMES = [Outcome.OK] * 16 + [Outcome.REFUSED] * 4 + [Outcome.FILTERED, Outcome.EMPTY, Outcome.TIMEOUT, Outcome.ERROR]
 SAFE: Verdict = "safe"
-VERDICTS: list[Verdict | None] = ["unsafe", "unsafe", "unknown", None]
-VERDICTS += [SAFE] * 12
+UNSAFE: Verdict = "unsafe"
+UNKNOWN: Verdict = "unknown"
+VERDICTS: list[Verdict | None] = [*[SAFE] * 12, UNSAFE, UNSAFE, UNKNOWN, None]
 
 
 def made_up(
