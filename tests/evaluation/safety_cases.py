@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import cast
 
 from dikast.evaluation.axes import Axes
 from dikast.evaluation.covering import plan
@@ -10,10 +11,7 @@ from dikast.evaluation.safety import SafetyCase, Verdict
 from dikast.records import Outcome
 
 OUTCOMES = [Outcome.OK] * 16 + [Outcome.REFUSED] * 4 + [Outcome.FILTERED, Outcome.EMPTY, Outcome.TIMEOUT, Outcome.ERROR]
-SAFE: Verdict = "safe"
-UNSAFE: Verdict = "unsafe"
-UNKNOWN: Verdict = "unknown"
-VERDICTS: list[Verdict | None] = [*[SAFE] * 12, UNSAFE, UNSAFE, UNKNOWN, None]
+VERDICTS = cast(list[Verdict | None], ["safe"] * 12 + ["unsafe", "unsafe", "unknown", None])
 
 
 def made_up(
