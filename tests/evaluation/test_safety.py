@@ -97,6 +97,16 @@ def test_tallies_of_any_level_add_up() -> None:
     assert set(summary.alpha) == {"m", "n"}
 
 
+def test_cells_may_be_partial_and_name_their_axes_in_any_order() -> None:
+    cells = [{"kind": "a", "style": "x"}, {"style": "x", "kind": "a"}, {"kind": "a"}]
+    cases = [SafetyCase(str(i), "m", cell, "p", Outcome.OK, "safe") for i, cell in enumerate(cells)]
+    summary = summarise(cases, axes=AXES)
+    assert [(t.cell, t.asked) for t in summary.pairs] == [({"kind": "a", "style": "x"}, 2)]
+    assert [(t.cell, t.asked) for t in summary.values] == [({"kind": "a"}, 3), ({"style": "x"}, 2)]
+    assert sorted((len(t.cell), t.asked) for t in summary.cells) == [(1, 3), (2, 2)]
+    assert summary.coverage["m"].covered == 1
+
+
 def test_the_json_has_no_nan_and_no_case_text() -> None:
     cases = [*made_up(AXES, ("m",), sample="A harmless sentence."), SafetyCase("z", "o", {}, "p", Outcome.OK, "safe")]
     text = json.dumps(summarise(cases, axes=AXES).as_json(), allow_nan=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import prod
+from math import fsum, prod
 from random import Random
 
 import numpy as np
@@ -150,7 +150,7 @@ def _drawn(space: Space, random: Random) -> Row:
     row = [OPEN] * len(space.sizes)
     for factor, weights in enumerate(space.weights):
         fitting = [level for level in range(len(weights)) if space.fits(row, factor, level)]
-        left = random.random() * sum(weights[level] for level in fitting)
+        left = random.random() * fsum(weights[level] for level in fitting)
         for level in fitting:
             row[factor] = level
             left -= weights[level]
