@@ -19,7 +19,7 @@ from math import prod
 from random import Random
 
 from dikast.errors import UsageError
-from dikast.evaluation.arrays.build import by_weight, covering_array, drawn
+from dikast.evaluation.arrays.build import by_weight, covering_array, extra
 from dikast.evaluation.arrays.space import OPEN, Row, Rule, Space
 from dikast.evaluation.axes import Axes, Cell
 
@@ -96,7 +96,7 @@ def plan(axes: Axes, *, strength: int | None, quota: int = 1, seed: int = 0, bud
         quota: How often each chosen cell is tested; the first round of all comes before the second.
         seed: Chooses among equal plans.
         budget: How many tests there shall be: of fewer than needed, the first are those that cover most; what is left
-            over goes to cells drawn by weight.
+            over goes to the cells that are furthest behind their weight.
 
     Raises:
         UsageError: No cell is allowed, a number is out of range, or the full product is too large to list.
@@ -111,7 +111,7 @@ def plan(axes: Axes, *, strength: int | None, quota: int = 1, seed: int = 0, bud
         rows = covering_array(space, strength, random)
     rows = rows * quota
     if budget is not None:
-        rows = [*rows[:budget], *islice(drawn(space, rows, random), max(0, budget - len(rows)))]
+        rows = [*rows[:budget], *islice(extra(space, rows, random), max(0, budget - len(rows)))]
     return [_named(axes, range(len(row)), row) for row in rows]
 
 

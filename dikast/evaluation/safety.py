@@ -32,6 +32,12 @@ Verdict = Literal["safe", "unsafe", "unknown"]
 DECLINED = (Outcome.REFUSED, Outcome.FILTERED)
 SAYS_NOTHING_UNSAFE = (*DECLINED, Outcome.EMPTY)
 
+_Part = tuple[tuple[str, str], ...]
+"""Some of a cell, or all of it."""
+
+_Ending = tuple[Outcome, str]
+"""How a target's call ended, and what the case counts as."""
+
 
 @dataclass(frozen=True, slots=True)
 class SafetyCase:
@@ -229,46 +235,62 @@ def summarise(cases: Iterable[SafetyCase], *, axes: Axes | None = None, strength
     Raises:
         UsageError: Two cases of the same id, or a cell that is not on the axes.
     """
-    counts: dict[tuple[str, tuple[tuple[str, str], ...]], Counter[tuple[Outcome, str]]] = defaultdict(Counter)
-    benign: dict[str, Counter[tuple[Outcome, str]]] = defaultdict(Counter)
-    votes: dict[str, list[Sequence[Verdict | None]]] = defaultdict(list)
-    cells: dict[str, dict[tuple[tuple[str, str], ...], Cell]] = defaultdict(dict)
-    seen: set[str] = set()
+    counts = _Counts()
     for case in cases:
-        if case.case_id in seen:
-            raise UsageError(f"two cases have the id {case.case_id!r}")
-        seen.add(case.case_id)
-        votes[case.target].append(case.votes)
-        ending = (case.outcome, case.reading)
-        if case.benign:
-            benign[case.target][ending] += 1
-            continue
-        pairs = tuple(case.cell.items())
-        for part in _parts(pairs):
-            counts[case.target, part][ending] += 1
-        if not case.outcome.failed:
-            cells[case.target][pairs] = case.cell
-    sizes = {target: len(found) for (target, part), found in counts.items() if not part}
-    tallies = {key: _tally(*key, found) for key, found in counts.items()}
-    longest = max((len(part) for _, part in counts), default=0)
+        counts.add(case)
+    tallies = {key: _tally(*key, found) for key, found in counts.parts.items()}
+    targets = tuple(tally for (_, part), tally in tallies.items() if not part)
+    executed = {tally.target: counts.executed.get(tally.target, {}) for tally in targets}
     return Summary(
-        targets=tuple(tally for (_, part), tally in tallies.items() if not part),
+        targets=targets,
         values=tuple(tally for (_, part), tally in tallies.items() if len(part) == 1),
         pairs=tuple(tally for (_, part), tally in tallies.items() if len(part) == 2),
-        cells=tuple(tally for (_, part), tally in tallies.items() if part and len(part) == longest),
-        benign=tuple(_tally(target, (), found) for target, found in benign.items()),
-        alpha={target: krippendorff_alpha(found) for target, found in votes.items()},
-        coverage={target: coverage(axes, strength, cells[target].values()) for target in sizes} if axes else {},
+        cells=tuple(tally for key, tally in tallies.items() if key in counts.whole),
+        benign=tuple(_tally(target, (), found) for target, found in counts.benign.items()),
+        alpha={target: krippendorff_alpha(found) for target, found in counts.votes.items()},
+        coverage={target: coverage(axes, strength, cells.values()) for target, cells in executed.items()}
+        if axes
+        else {},
     )
 
 
-def _parts(pairs: tuple[tuple[str, str], ...]) -> list[tuple[tuple[str, str], ...]]:
-    """Nothing, each value, each pair of values, all of them; each once."""
-    parts = [(), *combinations(pairs, 1), *combinations(pairs, 2), pairs]
-    return list(dict.fromkeys(parts))
+class _Counts:
+    """What cases amount to, one by one."""
+
+    def __init__(self) -> None:
+        self.parts: dict[tuple[str, _Part], Counter[_Ending]] = defaultdict(Counter)
+        self.benign: dict[str, Counter[_Ending]] = defaultdict(Counter)
+        self.votes: dict[str, list[Sequence[Verdict | None]]] = defaultdict(list)
+        self.executed: dict[str, dict[_Part, Cell]] = defaultdict(dict)
+        self.whole: set[tuple[str, _Part]] = set()
+        self._seen: set[str] = set()
+        self._place: dict[str, int] = {}
+
+    def add(self, case: SafetyCase) -> None:
+        if case.case_id in self._seen:
+            raise UsageError(f"two cases have the id {case.case_id!r}")
+        self._seen.add(case.case_id)
+        self.votes[case.target].append(case.votes)
+        ending = (case.outcome, case.reading)
+        if case.benign:
+            self.benign[case.target][ending] += 1
+            return
+        cell = self._ordered(case.cell)
+        for part in dict.fromkeys([(), *combinations(cell, 1), *combinations(cell, 2), cell]):
+            self.parts[case.target, part][ending] += 1
+        if cell:
+            self.whole.add((case.target, cell))
+        if not case.outcome.failed:
+            self.executed[case.target][cell] = case.cell
+
+    def _ordered(self, cell: Cell) -> _Part:
+        """The axes in the order in which they first occurred, whatever order this cell has them in."""
+        for axis in cell:
+            self._place.setdefault(axis, len(self._place))
+        return tuple(sorted(cell.items(), key=lambda item: self._place[item[0]]))
 
 
-def _tally(target: str, part: tuple[tuple[str, str], ...], found: Counter[tuple[Outcome, str]]) -> Tally:
+def _tally(target: str, part: _Part, found: Counter[_Ending]) -> Tally:
     outcomes, readings = Counter[Outcome](), Counter[str]()
     for (outcome, reading), count in found.items():
         outcomes[outcome] += count

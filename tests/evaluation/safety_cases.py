@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import cast
 
 from dikast.evaluation.axes import Axes
 from dikast.evaluation.covering import plan
@@ -10,7 +11,7 @@ from dikast.evaluation.safety import SafetyCase, Verdict
 from dikast.records import Outcome
 
 OUTCOMES = [Outcome.OK] * 16 + [Outcome.REFUSED] * 4 + [Outcome.FILTERED, Outcome.EMPTY, Outcome.TIMEOUT, Outcome.ERROR]
-VERDICTS: tuple[Verdict | None, ...] = (*("safe",) * 12, "unsafe", "unsafe", "unknown", None)
+VERDICTS = cast(list[Verdict | None], ["safe"] * 12 + ["unsafe", "unsafe", "unknown", None])
 
 
 def made_up(

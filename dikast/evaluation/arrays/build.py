@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import prod
+from math import fsum, prod
 from random import Random
 
 import numpy as np
@@ -21,8 +21,8 @@ from dikast.evaluation.arrays.smaller import smaller
 from dikast.evaluation.arrays.space import OPEN, Row, Space
 from dikast.evaluation.arrays.uncovered import Ledger
 
-DRAWS = 16
-"""How often an extra cell is drawn again because it is there already."""
+LISTED_CELLS = 50_000
+"""So many cells are listed one by one in a tenth of a second."""
 
 
 def covering_array(space: Space, strength: int, random: Random) -> list[Row]:
@@ -127,24 +127,30 @@ def by_weight(space: Space, rows: Sequence[Row], random: Random) -> list[Row]:
     return [rows[i] for i in sorted(range(len(rows)), key=lambda i: (-keys[i], i))]
 
 
-def drawn(space: Space, taken: Sequence[Row], random: Random) -> Iterator[Row]:
-    """Cells without end, each level drawn by its weight among those still possible; new ones where that is easy."""
-    seen = set(taken)
+def extra(space: Space, taken: Sequence[Row], random: Random) -> Iterator[Row]:
+    """Cells without end, so that each is tested as often as its weight says, those of `taken` counted.
+
+    Of few cells, the one that is furthest behind its weight is next (Webster's divisors), random among equal ones; of
+    too many to list, each level is drawn by its weight.
+    """
+    if prod(space.sizes) > LISTED_CELLS:
+        while True:
+            yield _drawn(space, random)
+    times = Counter(taken)
+    cells = [row for row, possible in space.tuples(range(len(space.sizes))) if possible]
+    heap = [((times[row] + 0.5) / _weight(space, row), random.random(), i) for i, row in enumerate(cells)]
+    heapq.heapify(heap)
     while True:
-        row = _drawn(space, random)
-        for _ in range(DRAWS):
-            if row not in seen:
-                break
-            row = _drawn(space, random)
-        seen.add(row)
-        yield row
+        behind, tie, i = heap[0]
+        yield cells[i]
+        heapq.heapreplace(heap, (behind + 1 / _weight(space, cells[i]), tie, i))
 
 
 def _drawn(space: Space, random: Random) -> Row:
     row = [OPEN] * len(space.sizes)
     for factor, weights in enumerate(space.weights):
         fitting = [level for level in range(len(weights)) if space.fits(row, factor, level)]
-        left = random.random() * sum(weights[level] for level in fitting)
+        left = random.random() * fsum(weights[level] for level in fitting)
         for level in fitting:
             row[factor] = level
             left -= weights[level]

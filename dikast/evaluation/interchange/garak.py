@@ -177,9 +177,9 @@ def _ours(record: Record, target: str) -> SafetyCase:
     notes = record.child("notes")
     outcome, verdict = notes.text("outcome"), notes.values.get("verdict")
     if outcome not in list(Outcome):
-        raise record.error("notes.outcome", f"no outcome: {outcome!r:.20}", f"use {', '.join(Outcome)}")
+        raise record.error("notes.outcome", "no outcome of ours", f"use {', '.join(Outcome)}")
     if verdict is not None and verdict not in SCORES:
-        raise record.error("notes.verdict", f"no verdict: {verdict!r:.20}", f"use {', '.join(SCORES)}, or null")
+        raise record.error("notes.verdict", "no verdict of ours", f"use {', '.join(SCORES)}, or null")
     cell = notes.child("cell")
     return SafetyCase(
         case_id=notes.text("case_id"),
@@ -227,8 +227,7 @@ def _text(record: Record, field: str, value: object) -> str | None:
     message = cast(dict[str, object], value) if isinstance(value, dict) else {}
     if isinstance(turns := message.get("turns"), list) and turns:
         last = cast(list[object], turns)[-1]
-        content = cast(dict[str, object], last).get("content") if isinstance(last, dict) else None
-        return _text(record, field, content)
+        return _text(record, field, cast(dict[str, object], last).get("content", 0) if isinstance(last, dict) else 0)
     if "text" not in message or not isinstance(message["text"], str | None):
         raise record.error(field, "neither text, nor a message, nor turns")
     return message["text"]

@@ -7,7 +7,7 @@ import base64
 import itertools
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class Page:
 
 
 @asynccontextmanager
-async def chromium(folder: Path) -> AsyncIterator[Page]:
+async def chromium(folder: Path) -> AsyncGenerator[Page, None]:
     """A fresh browser with one tab, its profile in `folder`; killed with all its processes at the end."""
     program = find()
     assert program, "no Chromium: the lane installs one"

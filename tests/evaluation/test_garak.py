@@ -1,0 +1,212 @@
+"""garak's reports and an operator's own suite. Shapes as in garak 0.9 (outputs as text) to 0.17 (conversations)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.errors import DataError, UsageError
+from dikast.evaluation.axes import DEFAULT_AXES, Axes
+from dikast.evaluation.interchange.files import write_jsonl
+from dikast.evaluation.interchange.garak import as_cases, read_garak
+from dikast.evaluation.interchange.garak_export import write_garak
+from dikast.evaluation.interchange.suite import SuiteItem, read_suite, suite_as_rows
+from dikast.evaluation.safety import summarise
+from dikast.records import Outcome
+from tests.evaluation.safety_cases import made_up
+
+CANARY = "canary-text"
+SETUP = {"entry_type": "start_run setup", "plugins.target_type": "test", "plugins.target_name": "Blank"}
+
+
+def message(text: str | None) -> dict[str, Any]:
+    return {"text": text, "lang": "en", "data_path": None, "data_type": None, "data_checksum": None, "notes": {}}
+
+
+def attempt(
+    uuid: str, status: int, outputs: list[Any], scores: dict[str, list[Any]], prompt: Any = CANARY
+) -> dict[str, Any]:
+    return {
+        "entry_type": "attempt",
+        "uuid": uuid,
+        "seq": 0,
+        "status": status,
+        "probe_classname": "test.Test",
+        "prompt": prompt,
+        "outputs": outputs,
+        "detector_results": scores,
+        "notes": {},
+    }
+
+
+def file(folder: Path, *rows: object) -> Path:
+    path = folder / "garak.report.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_the_last_line_of_an_attempt_counts(tmp_path: Path) -> None:
+    turns = {
+        "turns": [{"role": "system", "content": message("s")}, {"role": "user", "content": message("the question")}]
+    }
+    path = file(
+        tmp_path,
+        SETUP,
+        {"entry_type": "init", "garak_version": "0.17.0"},
+        attempt("u1", 1, [message("a"), message("b"), None, message("")], {}, turns),
+        attempt(
+            "u1",
+            2,
+            [message("a"), message("b"), None, message("")],
+            {"d.A": [0.2, 0.7, None, 0], "d.B": [0.1, 0, None, 0]},
+            turns,
+        ),
+        attempt("u2", 1, ["old style"], {}),
+        {"entry_type": "eval", "probe": "test.Test", "detector": "d.A", "passed": 1, "fails": 1},
+        {"entry_type": "completion"},
+    )
+    report = read_garak(path)
+    assert report.complete
+    assert [(o.attempt, o.index, o.output, o.scored) for o in report.outputs] == [
+        ("u1", 0, "a", True),
+        ("u1", 1, "b", True),
+        ("u1", 2, None, True),
+        ("u1", 3, "", True),
+        ("u2", 0, "old style", False),
+    ]
+    assert [o.prompt for o in report.outputs] == ["the question"] * 4 + [CANARY]
+    cases = as_cases(report)
+    assert [(c.outcome, c.verdict) for c in cases] == [
+        (Outcome.OK, "safe"), (Outcome.OK, "unsafe"), (Outcome.ERROR, None), (Outcome.EMPTY, None), (Outcome.OK, None),
+    ]  # fmt: skip
+    assert {c.target for c in cases} == {"test Blank"}
+    assert {c.cell["probe"] for c in cases} == {"test.Test"}
+    assert [c.reading for c in cases] == ["safe", "unsafe", "failed", "safe", "unparsed"]
+
+
+def test_the_runs_own_threshold_is_kept_and_a_cut_report_is_told(tmp_path: Path) -> None:
+    path = file(tmp_path, SETUP | {"run.eval_threshold": 0.8}, attempt("u", 2, ["x"], {"d": [[0.7]]}))
+    report = read_garak(path)
+    assert (report.threshold, report.complete) == (0.8, False)
+    assert as_cases(report)[0].verdict == "safe"
+
+
+def test_a_hitlog_is_read(tmp_path: Path) -> None:
+    told = {"goal": "g", "generator": "test Blank", "probe": "test.Test", "detector": "d.A"}
+    place = {"attempt_id": "u", "attempt_idx": 3}
+    hit = told | place | {"prompt": message("q"), "output": message("a"), "score": 1.0}
+    [case] = as_cases(read_garak(file(tmp_path, hit)))
+    assert (case.case_id, case.target, case.verdict) == ("u/3", "test Blank", "unsafe")
+
+
+def test_our_own_cases_come_back_as_they_were(tmp_path: Path) -> None:
+    cases = made_up(DEFAULT_AXES, ("model-a", "model-b"), sample=CANARY)
+    path = tmp_path / "ours.report.jsonl"
+    write_garak(path, cases, prompts={cases[0].case_id: "the prompt itself"})
+    assert CANARY not in path.read_text()
+    report = read_garak(path)
+    assert report.complete
+    assert report.outputs[0].prompt == "the prompt itself"
+    back = as_cases(report)
+    kept = ("case_id", "target", "cell", "prompt_hash", "outcome", "verdict", "output_hash", "benign")
+    assert [[getattr(c, name) for name in kept] for c in back] == [[getattr(c, name) for name in kept] for c in cases]
+    before, after = summarise(cases), summarise(back)
+    assert [t.as_json() for t in after.cells] == [t.as_json() for t in before.cells]
+
+
+def test_what_is_written_has_garaks_shape(tmp_path: Path) -> None:
+    cases = made_up(DEFAULT_AXES, ("model-a",), benign=0)
+    path = tmp_path / "ours.report.jsonl"
+    write_garak(path, cases)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    kinds = [row["entry_type"] for row in rows]
+    assert kinds[:2] == ["start_run setup", "init"]
+    assert kinds[-1] == "completion"
+    assert kinds.count("attempt") == 420
+    assert kinds.count("eval") == 14
+    for row in rows:
+        if row["entry_type"] == "attempt":
+            assert row["status"] == 2
+            assert row["probe_classname"].count(".") == 1
+            assert len(row["outputs"]) == len(row["detector_results"]["dikast.Oracle"]) == len(row["conversations"])
+        if row["entry_type"] == "eval":
+            assert row["passed"] + row["fails"] == row["total_evaluated"]
+            assert row["total_evaluated"] + row["nones"] == row["total_processed"] == 30
+    assert sum(row.get("fails", 0) for row in rows) == summarise(cases).targets[0].unsafe.count
+
+
+WRONG: list[tuple[list[Any], str]] = [
+    ([SETUP], "no attempt and no hit"),
+    ([attempt("u", 2, [CANARY], {"d": [0.1, 0.2]})], r"report.jsonl:1: field 'detector_results.d': 2 scores for 1"),
+    ([attempt("u", 2, [CANARY], {"d": [7]})], r"field 'detector_results.d': a score that is not"),
+    ([attempt("u", 2, [CANARY], {"d": [CANARY]})], r"field 'detector_results.d': a score that is not"),
+    ([attempt("u", 2, [3], {})], r"field 'outputs': neither text"),
+    ([attempt("u", 2, [{"text": 3}], {})], r"field 'outputs': neither text"),
+    ([attempt("u", 2, ["x"], {}, {"turns": [CANARY]})], r"field 'prompt': neither text"),
+    ([SETUP, attempt("u", 2, ["x"], {}, [CANARY])], r"report.jsonl:2: field 'prompt': neither text"),
+    ([{"entry_type": "attempt", "status": 2}], r"report.jsonl:1: field 'uuid': missing"),
+    ([{"prompt": CANARY}], r"report.jsonl:1: field 'attempt_id': missing"),
+    (
+        [attempt("u", 2, ["x"], {"dikast.Oracle": [0]}) | {"notes": {"outcome": CANARY, "cell": {}}}],
+        "no outcome",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "message"), WRONG)
+def test_errors_name_file_line_and_field_and_quote_no_text(tmp_path: Path, rows: list[Any], message: str) -> None:
+    path = file(tmp_path, *rows)
+    with pytest.raises(DataError, match=message) as caught:
+        read_garak(path)
+    assert CANARY not in str(caught.value)
+
+
+AXES = Axes({"kind": ("a", "b"), "style": ("x", "y")}, ({"kind": ("b",), "style": ("y",)},))
+
+
+def test_a_suite_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    items = [
+        SuiteItem("1", "Say hello.", {"kind": "a", "style": "y"}),
+        SuiteItem("2", "Name a color.", {"kind": "b"}, True),
+    ]
+    write_jsonl(tmp_path / "suite.jsonl", suite_as_rows(items))
+    assert read_suite(tmp_path / "suite.jsonl", AXES) == items
+
+
+def test_a_suite_of_other_columns(tmp_path: Path) -> None:
+    path = tmp_path / "suite.csv"
+    path.write_text("text,topic,ok\nSay hello.,a,yes\nSay bye.,,no\n")
+    items = read_suite(path, AXES, {"prompt": "text", "kind": "topic", "benign": "ok"})
+    assert items == [SuiteItem("2", "Say hello.", {"kind": "a"}, True), SuiteItem("3", "Say bye.", {}, False)]
+    with pytest.raises(UsageError, match="no column of ours is called 'question'"):
+        read_suite(path, AXES, {"question": "text"})
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (['{"id": "1"}'], r"suite.jsonl:1: field 'prompt': missing"),
+        (['{"prompt": ""}'], r"suite.jsonl:1: field 'prompt': not text, or empty"),
+        (['{"prompt": ["canary-text"]}'], r"suite.jsonl:1: field 'prompt': not text, or empty"),
+        (
+            ['{"prompt": "p"}', '{"prompt": "canary-text", "kind": "q"}'],
+            r"suite.jsonl:2: field 'kind': kind='q' is not",
+        ),
+        (['{"prompt": "canary-text", "kind": "b", "style": "y"}'], r"field 'kind': the axes exclude this cell"),
+        (
+            ['{"prompt": "p", "id": "1"}', '{"prompt": "q", "id": 1}'],
+            r"suite.jsonl:2: field 'id': '1' already stands on line 1",
+        ),
+        (['{"prompt": "p", "benign": "maybe"}'], r"field 'benign': neither true nor false"),
+        ([""], r"field 'prompt': the file has no record"),
+    ],
+)
+def test_a_wrong_suite_is_told_and_not_quoted(tmp_path: Path, lines: list[str], message: str) -> None:
+    path = tmp_path / "suite.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(DataError, match=message) as caught:
+        read_suite(path, AXES)
+    assert CANARY not in str(caught.value)
