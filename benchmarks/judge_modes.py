@@ -1,6 +1,6 @@
 """Every judge mode on pairs that people have judged, by a real model; then the same again from what it said.
 
-    python benchmarks/judge_modes.py --data ../shared/data/evals --json [--model openvino:smollm2-135m] [--pairs 8]
+    python benchmarks/judge_modes.py --data ../shared/data/evals --json [--model openvino:smollm2-135m] [--pairs 6]
 
 `--data` is a folder with `pandalm/`; the first pairs of each `.jsonl` in it that a majority of the annotators decided
 are judged in both orders, once in each mode. The embedded model is far too small to judge: what the figures show is
@@ -36,7 +36,7 @@ from dikast.graphs import reviseval
 from dikast.graphs.reviseval_results import JudgedRun, calibrate_pairs, verdicts_of
 
 MODEL = "openvino:smollm2-135m"
-TOKENS = 160
+TOKENS = 64
 """Of a judgement and of a reference: a short explanation and a verdict; the whole takes minutes on two cores."""
 DIGITS = 4
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with pandalm/")
     parser.add_argument("--model", default=MODEL, help="judge and reviser, a model spec without ? or &")
-    parser.add_argument("--pairs", type=int, default=8, help="how many of each file")
+    parser.add_argument("--pairs", type=int, default=6, help="how many of each file")
     parser.add_argument("--full", action="store_true", help="all pairs")
     parser.add_argument("--rows", type=Path, help="write every verdict here")
     parser.add_argument("--json", action="store_true", help="only the last line on stdout (it always is one object)")

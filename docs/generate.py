@@ -7,58 +7,55 @@ With `--check` nothing is written; the exit code says whether anything would cha
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
 
-from dikast.cli import COMMANDS
+from typer.testing import CliRunner
+
+from dikast.cli import COMMANDS, app, load
 from dikast.graphs import GRAPHS
 from dikast.graphs.drawing import mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 100
+TELL = "--tell-helps"
 
 
-def help_of(*words: str) -> str:
-    """What `dikast WORDS --help` prints, at a fixed width and without the caller's environment."""
+def helps() -> dict[str, str]:
+    """Command -> what `dikast COMMAND --help` prints, at a fixed width and without the caller's environment.
+
+    One process for all of them, since Typer reads the width when it is imported.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DIKAST_")}
+    width = {"COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "NO_COLOR": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "dikast.cli", *words, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**kept, "COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH), "NO_COLOR": "1"},
+        [sys.executable, __file__, TELL], capture_output=True, text=True, check=True, env=kept | width
     )
-    return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip()
+    return json.loads(done.stdout)
 
 
-def help_below(words: tuple[str, str]) -> str:
-    """The same of a subcommand."""
-    return help_of(*words)
-
-
-def subcommands(text: str) -> list[str]:
-    """The names under `Commands:` in a help text."""
-    _, found, after = text.partition("\nCommands:\n")
-    return re.findall(r"^  (\S+)", after, re.MULTILINE) if found else []
+def tell() -> None:
+    """What `helps` runs."""
+    ask = CliRunner()
+    paths: list[list[str]] = [[]]
+    for name in COMMANDS:
+        paths += [[name], *([name, one] for one in getattr(load(name), "commands", {}))]
+    texts = {" ".join(path): ask.invoke(app, [*path, "--help"], prog_name="dikast").output for path in paths}
+    print(json.dumps(texts))
 
 
 def reference() -> str:
     """The whole of `docs/cli.md`."""
-    parts = ["# Command line", "Made by `make docs`; do not edit.", f"```\n{help_of()}\n```"]
-    # Each is a process of its own; the threads only wait for them.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        texts: dict[str, str] = dict(zip(COMMANDS, pool.map(help_of, COMMANDS), strict=True))
-        below = [(command, name) for command, text in texts.items() for name in subcommands(text)]
-        texts_below = dict(zip(below, pool.map(help_below, below), strict=True))
-    for command, text in texts.items():
-        parts.append(f"## dikast {command}\n\n```\n{text}\n```")
-        named = [name for one, name in below if one == command]
-        parts += [f"### dikast {command} {name}\n\n```\n{texts_below[command, name]}\n```" for name in named]
+    parts = ["# Command line", "Made by `make docs`; do not edit."]
+    for command, text in helps().items():
+        title = f"{'###' if ' ' in command else '##'} dikast {command}\n\n" if command else ""
+        lines = "\n".join(line.rstrip() for line in text.splitlines()).strip()
+        parts.append(f"{title}```\n{lines}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -76,6 +73,9 @@ def drawings() -> dict[Path, str]:
 
 def main() -> int:
     """Write what changed, or say so."""
+    if TELL in sys.argv:
+        tell()
+        return 0
     wanted = {ROOT / "docs" / "cli.md": reference(), **drawings()}
     changed = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in changed:

@@ -53,11 +53,18 @@ class LazyGroup(TyperGroup):
         """Import the command that is called."""
         name = args[0]
         if name in COMMANDS and name not in self.commands:
-            module, attribute = COMMANDS[name][0].split(":")
-            command = typer.main.get_command(getattr(import_module(module), attribute))
-            command.name = name
-            self.commands = {**self.commands, name: command}
+            self.commands = {**self.commands, name: load(name)}
         return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """The command behind a name of the table, imported."""
+    module, attribute = COMMANDS[name][0].split(":")
+    found = getattr(import_module(module), attribute)
+    found._add_completion = False  # completing is the whole program's, not a command's
+    command = typer.main.get_command(found)
+    command.name = name
+    return command
 
 
 def _stand_in(name: str) -> Any:

@@ -4,41 +4,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from dikast.cli import COMMANDS
 from dikast.errors import SandboxError
 from dikast.sandbox import Sandbox
 from tests.cli.conftest import Cli
+from tests.cli.tree import every_command
 
 
-def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every command that does something, below this one."""
-    if not hasattr(command, "commands"):
-        yield path, command
-        return
-    if command.invoke_without_command:
-        yield path, command
-    for name, below in command.commands.items():
-        yield from leaves(below, f"{path} {name}")
-
-
-def every_command() -> list[Any]:
-    found: list[Any] = []
-    for name, (where, _) in COMMANDS.items():
-        module, attribute = where.split(":")
-        command = typer.main.get_command(getattr(import_module(module), attribute))
-        found += [pytest.param(one, id=path) for path, one in leaves(command, name)]
-    return found
-
-
-@pytest.mark.parametrize("command", every_command())
+@pytest.mark.parametrize("command", [pytest.param(command, id=path) for path, command in every_command()])
 def test_every_command_can_answer_in_json_and_says_what_it_does(command: Any) -> None:
     options = {name for parameter in command.params for name in parameter.opts}
     assert "--json" in options

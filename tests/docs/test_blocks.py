@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.tree import every_command
+
 ROOT = Path(__file__).resolve().parents[2]
 BENCHMARKS = ROOT / "benchmarks" / "README.md"
 PAGES = [ROOT / "README.md", BENCHMARKS, *sorted((ROOT / "docs").rglob("*.md"))]
@@ -37,6 +39,16 @@ def test_the_generated_parts_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, f"run make docs\n{done.stdout}{done.stderr}"
+
+
+def test_the_reference_has_every_command_and_flag() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for path, command in every_command():
+        _, found, after = text.partition(f"## dikast {path}\n")
+        assert found, path
+        page = after.partition("\n## ")[0].partition("\n### ")[0]
+        for parameter in command.params:
+            assert max(parameter.opts, key=len) in page or not parameter.opts[0].startswith("-"), (path, parameter.name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
