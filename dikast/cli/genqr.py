@@ -59,6 +59,7 @@ def run(
     distinct: own.Distinct = None,
     select: own.Select = "none",
     keep: own.Keep = 1,
+    select_weights: own.SelectWeights = None,
     feedback: own.Feedback = "none",
     feedback_k: own.FeedbackK = 5,
     feedback_pool: own.FeedbackPool = 10,
@@ -87,6 +88,7 @@ def run(
     from dikast.agents.models.default import default_model
     from dikast.cli.genqr_context import make_context
     from dikast.cli.genqr_human import run_with_a_person
+    from dikast.cli.genqr_learn import note_learnt
     from dikast.cli.genqr_report import estimate, read_judgments, read_queries, report, show_preview
     from dikast.graphs import genqr
     from dikast.retrieval.sample import sample_files
@@ -102,6 +104,8 @@ def run(
         say(f"model: {spec} ({why})")
     context = make_context(ctx, {**ctx.params, "corpus": corpus, "qrels": qrels}, spec)
     judged = read_judgments(qrels, rows)
+    if select_weights is not None:
+        note_learnt(select_weights, rows)
     running = Running(out, concurrency, cache, max_calls, max_run_tokens, max_seconds, max_cost, price, force_new)
     if dry_run:
         estimate(rows, context, running, json)
@@ -138,3 +142,21 @@ def plot(
     written = {str(run): plot_run(run, qrels, measure, forms) for run in runs}
     if json:
         emit(written)
+
+
+@app.command()
+def learn(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder of dikast genqr run.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="Where the weights go, as JSON.")],
+    qrels: own.QrelsFile = None,
+    json: options.Json = False,
+) -> None:
+    """Learn from a run's judged queries how --select evidence chooses, for other queries; asks no model.
+
+    Without it, weights are used that were learnt on scientific claims.
+    """
+    from dikast.cli.genqr_learn import learn_weights
+
+    told = learn_weights(run, qrels, out)
+    if json:
+        emit(told)

@@ -60,6 +60,7 @@ def make_context(ctx: typer.Context, given: Mapping[str, Any], spec: str) -> Con
     from dikast.agents.critic import load_critic
     from dikast.agents.judge import load_judge
     from dikast.agents.solver import load_solver
+    from dikast.cli.genqr_learn import read_weights
     from dikast.graphs import genqr
     from dikast.retrieval.oracle import QrelsOracle
     from dikast.retrieval.retriever import load_retriever
@@ -75,6 +76,8 @@ def make_context(ctx: typer.Context, given: Mapping[str, Any], spec: str) -> Con
         fields["critic"] = load_critic(given["critic"] or spec)
     if fields["feedback"] == "oracle":
         fields["oracle"] = QrelsOracle(required(given["qrels"]))
+    if given["select_weights"] is not None:
+        fields["evidence_weights"] = read_weights(given["select_weights"]).weights
     if fields["select"] == "judge":
         fields["judge"] = load_judge(given["judge"] or spec)
     retriever = load_retriever(given["retriever"] or corpus_spec(given["corpus"], given["k1"], given["b"]))

@@ -147,6 +147,12 @@ Select = Annotated[
 Keep = Annotated[
     int, typer.Option(min=1, rich_help_panel=CHOICE, help="--select: how many are kept; 1 is selection, more a filter.")
 ]
+SelectWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", rich_help_panel=CHOICE, help="--select evidence: weights that 'dikast genqr learn' wrote."
+    ),
+]
 JudgeSpec = Annotated[
     str | None,
     typer.Option(

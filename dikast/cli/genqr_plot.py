@@ -14,6 +14,8 @@ from dikast.errors import DataError, UsageError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from dikast.graphs.genqr import Context
+    from dikast.records import Qrels
     from dikast.retrieval.plots import Point
 
 FOLDER = Path("export") / "plots"
@@ -26,23 +28,10 @@ def plot_run(run: Path, qrels: str | None, measure: str, forms: Sequence[str]) -
         UsageError: It is no GenQR run, or there are no judgments.
         DataError: No finished row has judgments.
     """
-    from dikast.cli.runs import graph_and_context
     from dikast.graphs import genqr_analyses as analyses
-    from dikast.jobs.reading import Run
     from dikast.retrieval import plots
-    from dikast.retrieval.trec import read_qrels
 
-    opened = Run.open(run)
-    if opened.manifest.graph != "genqr":
-        raise UsageError(f"{run}: a run of {opened.manifest.graph}", hint="these figures are of genqr runs")
-    source = qrels or opened.manifest.settings.get("qrels")
-    if not source:
-        raise UsageError(f"{run}: the run has no judgments", hint="give --qrels FILE")
-    grades = read_qrels(source)
-    rows = [row for row in opened.rows() if row["output"] is not None]
-    if not analyses.judged(rows, grades):
-        raise DataError("no finished row has judgments", path=source, hint="do the query ids match?")
-    _, context = graph_and_context("genqr", opened.manifest.context)
+    rows, context, grades = read_run(run, qrels)
     pairs = analyses.per_query(rows, grades, measure)
     moved = {qid: after - before for qid, (before, after) in pairs.items()}
     before = sum(one for one, _ in pairs.values()) / len(pairs)
@@ -63,6 +52,32 @@ def plot_run(run: Path, qrels: str | None, measure: str, forms: Sequence[str]) -
     folder = run / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     return {name: write(folder, name, figure, table, forms) for name, (figure, table) in figures.items()}
+
+
+def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Context, Qrels]:
+    """A finished run's rows with an output, its context, and its judgments, or the ones that are named.
+
+    Raises:
+        UsageError: It is no GenQR run, or there are no judgments.
+        DataError: No finished row has judgments.
+    """
+    from dikast.cli.runs import graph_and_context
+    from dikast.graphs.genqr_analyses import judged
+    from dikast.jobs.reading import Run
+    from dikast.retrieval.trec import read_qrels
+
+    opened = Run.open(run)
+    if opened.manifest.graph != "genqr":
+        raise UsageError(f"{run}: a run of {opened.manifest.graph}", hint="give a run of dikast genqr run")
+    source = qrels or opened.manifest.settings.get("qrels")
+    if not source:
+        raise UsageError(f"{run}: the run has no judgments", hint="give --qrels FILE")
+    grades = read_qrels(source)
+    rows = [row for row in opened.rows() if row["output"] is not None]
+    if not judged(rows, grades):
+        raise DataError("no finished row has judgments", path=source, hint="do the query ids match?")
+    _, context = graph_and_context("genqr", opened.manifest.context)
+    return rows, context, grades
 
 
 MEAN = ("mean", "low", "high")

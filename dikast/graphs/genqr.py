@@ -71,6 +71,7 @@ from dikast.retrieval.combine import QUERYGYM_REPEATS, Combination, Damping
 from dikast.retrieval.fusion import RRF_K, Normalization
 from dikast.retrieval.oracle import load_qrels_oracle
 from dikast.retrieval.query import WeightedQuery
+from dikast.retrieval.relevance import FEATURES
 from dikast.retrieval.retriever import Retriever, load_retriever
 from dikast.wire import Spec, check, on_error, raise_again
 
@@ -123,6 +124,8 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     """What decides which reformulations are kept: see `dikast.graphs.genqr_sift`."""
     keep: int = Field(default=1, ge=1)
     """How many reformulations `select` keeps: one is selection, more is filtering."""
+    evidence_weights: dict[str, float] | None = None
+    """Of the features of `evidence`, learnt on judged queries; the ones that ship with dikast by default."""
     judge: Annotated[Judge, Spec(load_judge)] | None = None
     refine: Annotated[Prompt, Spec(load_prompt)] | None = None
     """Asked with all that was kept; its reply takes the place of that. For `ensemble` only."""
@@ -180,6 +183,8 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
                 raise ValueError(f"prompt {prompt.name!r} declares {', '.join(unknown)}, which GenQR has no value for")
         if self.refine is not None and self.mode == "fusion":
             raise ValueError("refine=... leaves one text: there is nothing to fuse")
+        if self.evidence_weights is not None and set(self.evidence_weights) != set(FEATURES):
+            raise ValueError(f"evidence_weights=... has to name these features: {', '.join(FEATURES)}")
         if self.weights and self.mode == "ensemble":
             raise ValueError("weights=... are those of rankings to fuse: mode='fusion'")
         if self.weights and len(self.weights) != (rankings := self.reformulations + self.with_original):

@@ -14,11 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dikast import stats
-from dikast.graphs.genqr_records import Reformulation
+from dikast.errors import UsageError
+from dikast.graphs.genqr_records import ORIGINAL, Reformulation
 from dikast.graphs.genqr_search import search_again
+from dikast.graphs.genqr_sift import evidence_of, index_of, search
 from dikast.records import Qrels
 from dikast.retrieval.measures import mean, measure
 from dikast.retrieval.plots import Point
+from dikast.retrieval.relevance import Pool, fit
 from dikast.retrieval.retriever import Hit
 
 if TYPE_CHECKING:
@@ -67,6 +70,25 @@ async def fusion_ablation(rows: Rows, context: Context, qrels: Qrels, name: str)
             contexts[f"{label} + original"] = context.model_copy(update={**update, "with_original": True})
     runs = await _searched(rows, contexts, lambda made: made)
     return [point(label, run, judged(rows, qrels), name) for label, run in runs.items()]
+
+
+async def learn_selection(rows: Rows, context: Context, qrels: Qrels) -> tuple[dict[str, float], list[str]]:
+    """Weights for `select="evidence"` from a run's judged queries, and the ids of these: use them for other queries.
+
+    Raises:
+        UsageError: The retriever has no native index.
+        DataError: No reformulation of any query finds a document that is judged relevant.
+    """
+    bm25 = index_of(context.retriever)
+    if bm25 is None:
+        raise UsageError("evidence is learnt from a bm25: or rm3: index", hint="run with one of these retrievers")
+    evidence, pools = evidence_of(bm25), dict[str, Pool]()
+    for row in rows:
+        made, query, qid = row["output"]["reformulations"], row["input"]["query"], row["input"]["qid"]
+        found = await search(query, made, [*range(len(made)), ORIGINAL], context)
+        if qid in qrels and any(candidate.hits for candidate in found.values()):
+            pools[qid] = evidence.pool(query, list(found.values()))
+    return fit(list(pools.values()), [qrels[qid] for qid in pools]), list(pools)
 
 
 async def _searched(

@@ -33,6 +33,7 @@ from dikast.retrieval.evidence import Evidence
 from dikast.retrieval.predictors import Candidate as Found
 from dikast.retrieval.predictors import Predictor, agreement
 from dikast.retrieval.query import Analyze
+from dikast.retrieval.relevance import WEIGHTS
 from dikast.retrieval.retriever import Retriever
 from dikast.retrieval.rm3 import RM3
 from dikast.retrieval.selection import select as select_by
@@ -136,7 +137,8 @@ async def value(query: str, found: Mapping[int, Found], context: Context) -> lis
     if by == "agreement":
         values = agreement([candidate.hits for candidate in candidates])
     else:
-        values = await asyncio.to_thread(measure, query, candidates, index_of(retriever), by)
+        weights = context.evidence_weights or WEIGHTS
+        values = await asyncio.to_thread(measure, query, candidates, index_of(retriever), by, weights)
     return [
         Candidate(index=index, kept=False, value=worth, outcome=Outcome.OK.value, reason="")
         for index, worth in zip(found, values, strict=True)
@@ -150,13 +152,15 @@ def best(candidates: list[Candidate], keep: int) -> list[Candidate]:
     return [{**one, "kept": one["index"] in chosen} for one in candidates]
 
 
-def measure(query: str, candidates: Sequence[Found], bm25: BM25 | None, by: By) -> list[float]:
+def measure(
+    query: str, candidates: Sequence[Found], bm25: BM25 | None, by: By, weights: Mapping[str, float]
+) -> list[float]:
     """Values by retrieval-side evidence. The index is turned round once, by whoever comes first."""
     if bm25 is None:
         raise RuntimeError(f"select={by!r} without a native index")
     predictor: Predictor | Literal["evidence"] = by if by in ("clarity", "nqc", "wig") else "evidence"
     with _LOCK:
-        return select_by(query, candidates, evidence_of(bm25), by=predictor).values
+        return select_by(query, candidates, evidence_of(bm25), by=predictor, weights=weights).values
 
 
 @lru_cache(maxsize=2)

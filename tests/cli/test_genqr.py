@@ -16,6 +16,7 @@ from dikast.graphs.genqr_records import Form
 from dikast.graphs.genqr_sift import By
 from dikast.retrieval.combine import Combination, Damping
 from dikast.retrieval.fusion import Normalization
+from dikast.retrieval.relevance import FEATURES
 from dikast.retrieval.retriever import load_retriever
 from tests.cli.conftest import Cli, Ran
 
@@ -392,3 +393,38 @@ def test_what_cannot_be_drawn_is_told(cli: Cli, files: dict[str, Path]) -> None:
     files["qrels.txt"].write_text("other 0 d1 1\n", encoding="utf-8")
     assert "no finished row has judgments" in cli("genqr", "plot", "x", "--qrels", files["qrels.txt"]).err
     assert cli("genqr", "plot", "absent").code == 1
+
+
+def test_selection_is_learnt_from_judged_queries_and_used_for_others(
+    cli: Cli, files: dict[str, Path], tmp_path: Path
+) -> None:
+    cli(*arguments(files, "-o", "x", "-n", "2"))
+    learnt = cli("genqr", "learn", "x", "-o", "weights.json", "--json")
+    assert learnt.code == 0, learnt.err
+    told = json.loads(learnt.out)
+    assert told == json.loads((tmp_path / "weights.json").read_text(encoding="utf-8"))
+    assert (set(told["weights"]), told["queries"]) == (set(FEATURES), ["q1", "q2"])
+    assert any(told["weights"].values())
+    chosen = ["-n", "2", "--select", "evidence", "--select-weights", "weights.json", "-o", "y"]
+    ran = cli(*arguments(files, *chosen))
+    assert (ran.code, "learnt from 2 of these queries" in ran.err) == (0, True), ran.err
+    manifest = json.loads((tmp_path / "y/manifest.json").read_text(encoding="utf-8"))
+    assert manifest["context"]["evidence_weights"] == told["weights"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "weights.json: Invalid JSON"),
+        ('{"weights": {"length": "much"}, "queries": []}', "field 'weights.length'"),
+        ('{"weights": {"length": 1}, "queries": []}', "has to name these features"),
+        (None, "weights.json: cannot be read"),
+    ],
+)
+def test_a_broken_file_of_weights_is_told(
+    cli: Cli, files: dict[str, Path], tmp_path: Path, content: str | None, told: str
+) -> None:
+    if content is not None:
+        (tmp_path / "weights.json").write_text(content, encoding="utf-8")
+    ran = cli(*arguments(files, "--select", "evidence", "--select-weights", "weights.json"))
+    assert (ran.code in (1, 2), told in ran.err, "Traceback" in ran.err) == (True, True, False), ran.err

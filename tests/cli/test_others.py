@@ -48,7 +48,7 @@ def test_the_shell_completes_commands_options_and_values(typed: str, offered: li
 def test_graphs(cli: Cli) -> None:
     assert "genqr\tdikast.graphs.genqr:graph" in cli("graphs", "list").out
     told = json.loads(cli("graphs", "show", "genqr", "--json").out)
-    assert "reformulate --> combine" in told["mermaid"]
+    assert "reformulate --> sift" in told["mermaid"]
     assert told["input"]["required"] == ["query"]
     assert "solver" in told["context"]["properties"]
     assert "genqr" in cli("graphs", "show", "geqnr").err

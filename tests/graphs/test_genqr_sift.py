@@ -20,10 +20,12 @@ from dikast.graphs.genqr_sift import best, resemblance
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.evidence import Evidence
+from dikast.retrieval.fusion import rrf
 from dikast.retrieval.index import Index
 from dikast.retrieval.oracle import QrelsOracle
 from dikast.retrieval.predictors import Candidate as Found
 from dikast.retrieval.query import WeightedQuery
+from dikast.retrieval.relevance import FEATURES
 from dikast.retrieval.rm3 import RM3
 from dikast.retrieval.selection import select
 
@@ -84,6 +86,17 @@ async def test_the_best_by_each_evidence_is_searched_with(retriever: BM25, by: s
     assert len(output["reformulations"]) == 3
 
 
+async def test_learnt_weights_decide(retriever: BM25) -> None:
+    """With weight on long documents, or against them, another reformulation is taken."""
+    plain = dict.fromkeys(FEATURES, 0.0)
+    chosen = [
+        kept(await run(retriever, select="evidence", evidence_weights=plain | {"length": weight})) for weight in (9, -9)
+    ]
+    assert chosen[0] != chosen[1]
+    with pytest.raises(ValidationError, match="has to name these features"):
+        await run(retriever, select="evidence", evidence_weights={"length": 1.0})
+
+
 async def test_several_are_kept_for_an_ensemble_or_a_fusion(retriever: BM25) -> None:
     output = await run(retriever, select="agreement", keep=2)
     first, second = kept(output)
@@ -91,7 +104,10 @@ async def test_several_are_kept_for_an_ensemble_or_a_fusion(retriever: BM25) -> 
     assert output["queries"][0]["terms"] == WeightedQuery.from_text(" ".join(texts), retriever.analyze).terms
     fused = await run(retriever, select="agreement", keep=2, mode="fusion", weights=(1.0, 2.0, 3.0))
     assert kept(fused) == [first, second]
-    assert len(fused["queries"]) == 2
+    queries = [WeightedQuery(query["terms"], query["text"]) for query in fused["queries"]]
+    rankings = await retriever.search(queries, 1000)
+    # Weights are those of the reformulations that were kept.
+    assert fused["hits"] == rrf(rankings, weights=[first + 1.0, second + 1.0])
 
 
 async def test_keeping_all_is_not_selecting(retriever: BM25) -> None:
