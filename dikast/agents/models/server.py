@@ -35,14 +35,13 @@ from typing import Any, cast
 from pydantic import PrivateAttr
 from yarl import URL
 
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.chat_wire import Dialect, from_body, shown, to_body
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
-from dikast.agents.models.server_errors import explain
-from dikast.agents.models.transport import Answer, Transport
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
+from dikast.http.server_errors import excerpt, explain
+from dikast.http.transport import Answer, Transport
 
 TIMEOUT_SECONDS = 600.0
 """The OpenAI client's value."""
