@@ -37,11 +37,12 @@ def search(
     json: Json = False,
 ) -> None:
     """Search. A query prints a ranking, a topics file writes a TREC run."""
-    from dikast.retrieval.retriever import load_retriever
+    from dikast.retrieval.retriever import SCHEMES, load_retriever
 
     if (query is None) == (topics is None):
         raise UsageError("give either a query or --topics FILE")
-    spec = source if source.startswith(("bm25:", "rm3:")) else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
+    given = source.partition(":")[0] in SCHEMES
+    spec = source if given else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
     retriever = load_retriever(spec)
     if query is not None:
         show_hits(retriever, make(query, retriever, weighted), k or 10, json)

@@ -16,6 +16,7 @@ Not done: another machine than Linux's; a second virtual machine in one process 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -215,6 +216,14 @@ def _environment(**wanted: str) -> Generator[None]:
                 os.environ[name] = value
 
 
+@contextmanager
+def _talk() -> Generator[None]:
+    """Keep pyserini's progress off stdout, and off stderr where nobody watches."""
+    out = sys.stderr if sys.stderr.isatty() else io.StringIO()
+    with redirect_stdout(out), redirect_stderr(out):
+        yield
+
+
 def prebuilt(name: str) -> Path:
     """The folder of one of pyserini's prebuilt indexes, which is fetched where it is not here yet.
 
@@ -228,7 +237,7 @@ def prebuilt(name: str) -> Path:
         what = f"{name}: neither an index folder nor the name of a prebuilt Lucene index"
         raise RetrievalError(what, hint="dikast index build CORPUS -o DIR --lucene makes one")
     try:
-        with redirect_stdout(sys.stderr):
+        with _talk():
             return Path(util.download_prebuilt_index(name, verbose=sys.stderr.isatty()))
     except Exception as error:  # pyserini raises ValueError, URLError, AssertionError (checksum), OSError
         reason = " ".join(str(error).split())[:200]

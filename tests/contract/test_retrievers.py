@@ -35,23 +35,15 @@ class Made(NamedTuple):
     folder: Path
 
 
-@pytest.fixture(params=sorted(KINDS))
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
 
 
-@pytest.fixture(scope="session")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Made]:
-    return {}
-
-
-@pytest.fixture
-def made(name: str, kept: dict[str, Made], tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Indexed once a session."""
-    if name not in kept:
-        folder = tmp_path_factory.mktemp(name)
-        kept[name] = Made(KINDS[name], KINDS[name].make(DOCUMENTS, folder), folder)
-    return kept[name]
+@pytest.fixture(scope="module")
+def made(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("retriever")
+    return Made(kind, kind.make(DOCUMENTS, folder), folder)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 import pytest
 from aiohttp import web
 
-from dikast.http import transport
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.agents.models.server import ServerModel
@@ -23,6 +22,7 @@ from dikast.errors import (
     ModelUnavailable,
     UsageError,
 )
+from dikast.http import transport
 from dikast.http.throttle import on_throttle
 from tests.loopback import ECHO, HALF_AN_ANSWER, HANG_UP, Fault, Loopback, raw, says, silence, status
 
