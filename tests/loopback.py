@@ -1,4 +1,4 @@
-"""An OpenAI-compatible chat server on loopback, with a model made of words: for tests and benchmarks.
+"""An OpenAI-compatible server on loopback, with a model made of words: for tests and benchmarks.
 
     with Loopback() as server:                      # in a thread of its own, so that any event loop may call it
         model = load_model(f"server:{server.url}#{ECHO}")
@@ -7,14 +7,17 @@
     python tests/loopback.py --port 8000            # a process of its own; prints its address, ends with SIGTERM
 
 The model is deterministic in (messages, seed, sample index), counts a word as a token, knows JSON schema and choice,
-gives log-probabilities, counts on and on when a prompt starts with "Count", and has vLLM's words for errors.
+gives log-probabilities, counts on and on when a prompt starts with "Count", and has vLLM's words for errors. It also
+gives embeddings, drawn from texts' hashes.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
+import struct
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -29,6 +32,8 @@ from aiohttp import web
 ECHO, THINKER = "org/echo", "org/thinker"
 """The models served; the second one gives its reasoning apart."""
 CONTEXT_WORDS = 2048
+EMBEDDING = 8
+"""Numbers in the vectors of the embeddings route."""
 WORDS = "red green blue river stone bird cloud lamp north tree seven glass paper horse winter salt"
 VOCABULARY = WORDS.split()
 REASONING = "first this then that"
@@ -96,6 +101,7 @@ class Loopback:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._chat)
+        app.router.add_post("/v1/embeddings", self._chat)
         app.router.add_get("/v1/models", self._models)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.0)
         await runner.setup()
@@ -136,6 +142,8 @@ class Loopback:
             self.bodies.append(body)
         if self.faults:
             return await self.faults.popleft()(request)
+        if request.path.endswith("/embeddings"):
+            return self._unauthorized(request) or embeddings(body)
         wrong = self._unauthorized(request) or refused(body)
         if wrong is not None:
             return wrong
@@ -163,6 +171,27 @@ def refused(body: dict[str, Any]) -> web.Response | None:
             400,
         )
     return None
+
+
+def embeddings(body: dict[str, Any]) -> web.Response:
+    """A text's vector is drawn from its hash. In reverse: the API promises an index, and no order."""
+    if body["model"] != ECHO:
+        return error(404, f"The model `{body['model']}` does not exist.", 404)
+    longest = max(len(text.split()) for text in body["input"])
+    if longest > CONTEXT_WORDS and "truncate_prompt_tokens" not in body:
+        words = f"This model's maximum context length is {CONTEXT_WORDS} tokens, you requested {longest} tokens."
+        return error(400, words, 400)
+    packed = body.get("encoding_format") == "base64"
+    made = [
+        {"index": index, "embedding": embedding(text, body.get("dimensions", EMBEDDING), packed)}
+        for index, text in enumerate(body["input"])
+    ]
+    return web.json_response({"data": made[::-1]})
+
+
+def embedding(text: str, dimension: int, packed: bool) -> str | list[float]:
+    values = [byte / 255 - 0.5 for byte in sha256(text.encode()).digest()[:dimension]]
+    return base64.b64encode(struct.pack(f"<{dimension}f", *values)).decode() if packed else values
 
 
 def completion(body: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import typer
 
 from dikast.cli.options import Json
 from dikast.cli.output import emit, table
-from dikast.errors import DikastError
+from dikast.errors import DikastError, MissingExtraError
 
 app = typer.Typer(help="Say what is here, what is missing, and what to install for what.")
 
@@ -84,9 +84,13 @@ PACKAGES = (
     ("Parquet, Excel, DuckDB", "pyarrow", "data"),
     ("BLEU, chrF, ROUGE", "sacrebleu", "evaluation"),
     ("ir_datasets ids as input", "ir-datasets", "irds"),
-    ("Lucene", "pyserini", "lucene"),
+    ("Lucene's jar (lucene: retriever)", "pyserini", "lucene"),
+    ("Java bridge (lucene: retriever)", "pyjnius", "lucene"),
+    ("tokenizers (local: encoder)", "tokenizers", "faiss"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
+FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")
+"""Distributions that bring the same module; any of them does."""
 
 
 def _packages() -> Iterator[Finding]:
@@ -107,13 +111,30 @@ def _gpu() -> Iterator[Finding]:
     yield Finding("GPU", told.returncode == 0, "; ".join((told.stdout or told.stderr).strip().splitlines()))
 
 
+def _faiss() -> Iterator[Finding]:
+    for package in FAISS:
+        try:
+            yield Finding("FAISS (faiss: retriever)", True, f"{package} {version(package)}")
+            return
+        except PackageNotFoundError:
+            continue
+    yield Finding("FAISS (faiss: retriever)", False, "-", "pip install 'dikast[faiss]'")
+
+
 def _java() -> Iterator[Finding]:
-    java = shutil.which("java", path=f"{os.environ.get('JAVA_HOME', '')}/bin:{os.environ.get('PATH', '')}")
-    if java is None:
-        yield Finding("Java", None, "none; only the Lucene retriever needs it")
-        return
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=JAVA_SECONDS, check=False)
-    yield Finding("Java", None, f"{(told.stderr or told.stdout).splitlines()[0]}; only the Lucene retriever needs it")
+    from dikast.retrieval.lucene_java import choose, jar, javas, needed
+
+    what, use = "Java (lucene: retriever)", "only the lucene: retriever needs it"
+    listed = ", ".join(f"{java.version} ({java.found})" for java in javas())
+    try:
+        least = needed(jar())
+        java = choose(least)
+        yield Finding(what, True, f"Java {java.version} at {java.home}; {least} is needed")
+    except MissingExtraError as error:
+        found = f"Java {listed}" if listed else "none"
+        yield Finding(what, None, f"{found}; {use}", error.hint if listed else "pip install 'dikast[lucene]'")
+    except DikastError as error:
+        yield Finding(what, False, error.message, error.hint)
 
 
 def _sandbox() -> Iterator[Finding]:
@@ -132,4 +153,13 @@ def _sandbox() -> Iterator[Finding]:
     yield Finding(what, True, f"{tried['tier']}: none of {tried['probes']} probes got out; cgroup {tried['cgroup']}")
 
 
-EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (_base, _disk, _models, _packages, _gpu, _java, _sandbox)
+EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _base,
+    _disk,
+    _models,
+    _packages,
+    _faiss,
+    _gpu,
+    _java,
+    _sandbox,
+)

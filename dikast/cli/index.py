@@ -1,17 +1,22 @@
-"""`dikast index build`: a collection into an index file."""
+"""`dikast index build`: a collection into an index for BM25, for dense retrieval, or of Lucene's own."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from dikast.cli.options import Json
 from dikast.cli.output import emit, say, stderr
+from dikast.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Build a search index.")
+
+DENSE = "Dense"
+MEGABYTE = 1e6
 
 
 @app.callback()
@@ -22,21 +27,70 @@ def group() -> None:
 @app.command()
 def build(
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="JSONL, TSV, TREC text, a BEIR or Anserini folder.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The index file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The index: a file, or Lucene's folder.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", rich_help_panel=DENSE, help="Encode documents for faiss: server:, local:."),
+    ] = None,
+    factory: Annotated[
+        str, typer.Option(rich_help_panel=DENSE, help="FAISS's index: Flat, HNSW32, IVF1024,Flat, IVF1024,PQ48.")
+    ] = "Flat",
+    metric: Annotated[
+        Literal["cosine", "dot"], typer.Option(rich_help_panel=DENSE, help="How vectors are compared.")
+    ] = "cosine",
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, rich_help_panel=DENSE, help="FAISS's threads; all, but 1 for HNSW, so that it repeats."),
+    ] = None,
+    lucene: Annotated[bool, typer.Option("--lucene", help="A Lucene index folder, by Anserini; needs Java.")] = False,
     json: Json = False,
 ) -> None:
-    """Index a collection for BM25. The file is memory-mapped when it is searched, and checked when it is opened."""
+    """Index a collection: for BM25, with --encoder for dense retrieval, with --lucene for Lucene.
+
+    The file is memory-mapped when it is searched, and checked when it is opened.
+    """
     from dikast.retrieval.corpus import read_corpus
-    from dikast.retrieval.index import build_index
 
-    def progress(documents: int) -> None:
-        if stderr.is_terminal:
-            stderr.print(f"{documents:,} documents", end="\r")
+    if lucene and encoder:
+        raise UsageError("--lucene and --encoder exclude one another", hint="hybrid: retrievers search two indexes")
+    documents, started = read_corpus(corpus), time.perf_counter()
+    if lucene:
+        from dikast.retrieval.lucene_build import build_lucene_index
 
-    started = time.perf_counter()
-    index = build_index(read_corpus(corpus), out, progress)
-    seconds = time.perf_counter() - started
-    megabytes = out.stat().st_size / 1e6
+        told: dict[str, float] = {"documents": build_lucene_index(documents, out, progress)}
+    elif encoder:
+        from dikast.retrieval.dense_index import build_dense_index
+        from dikast.retrieval.encoders import load_encoder
+
+        made = build_dense_index(
+            documents,
+            out,
+            load_encoder(encoder),
+            factory=factory,
+            metric=metric,
+            threads=threads,
+            progress=progress,
+        )
+        dense = asyncio.run(made)
+        told = {"documents": len(dense), "dimension": dense.dimension}
+    else:
+        from dikast.retrieval.index import build_index
+
+        index = build_index(documents, out, progress)
+        told = {"documents": len(index), "terms": len(index.terms)}
+    told |= {"megabytes": size(out) / MEGABYTE, "seconds": time.perf_counter() - started}
     if json:
-        emit({"documents": len(index), "terms": len(index.terms), "megabytes": megabytes, "seconds": seconds})
-    say(f"{len(index):,} documents, {len(index.terms):,} terms, {megabytes:.1f} MB in {seconds:.1f} s: {out}")
+        emit(told)
+    counts = ", ".join(f"{value:,} {name}" for name, value in list(told.items())[:-2])
+    say(f"{counts}, {told['megabytes']:.1f} MB in {told['seconds']:.1f} s: {out}")
+
+
+def progress(documents: int) -> None:
+    """Count on a terminal."""
+    if stderr.is_terminal:
+        stderr.print(f"{documents:,} documents", end="\r")
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of a folder's files."""
+    return sum(each.stat().st_size for each in path.iterdir()) if path.is_dir() else path.stat().st_size

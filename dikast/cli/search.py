@@ -38,13 +38,13 @@ def search(
     json: Json = False,
 ) -> None:
     """Search. A query prints a ranking, a topics file writes a TREC run."""
-    from dikast.retrieval.retriever import load_retriever
+    from dikast.retrieval.retriever import SCHEMES, load_retriever
 
     if (query is None) == (topics is None):
         raise UsageError("give either a query or --topics FILE")
     if query is not None and out is not None:
         raise UsageError("--out is for --topics", hint="a query's ranking is printed; --json makes it data")
-    named = source.startswith(("bm25:", "rm3:"))
+    named = source.partition(":")[0] in SCHEMES
     if named and rm3 and not source.startswith("rm3:"):
         raise UsageError(f"--rm3 says otherwise than {source!r}", hint="name the file alone, or begin with rm3:")
     spec = source if named else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from dikast.agents.ledger import Ledger
-from dikast.agents.models.throttle import on_throttle
 from dikast.errors import DikastError, LimitReached, UsageError
+from dikast.http.throttle import on_throttle
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.feed import ROWS_BETWEEN_YIELDS
 from dikast.jobs.files import encode

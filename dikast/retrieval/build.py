@@ -8,8 +8,6 @@ Not done: several processes.
 
 from __future__ import annotations
 
-import hashlib
-import zlib
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +22,7 @@ from dikast.errors import DataError
 from dikast.records import Document
 from dikast.retrieval import analysis
 from dikast.retrieval.store import Writer
+from dikast.retrieval.texts import TextTable
 
 Progress = Callable[[int], None]
 """Called now and then while an index is built, with the number of documents read so far."""
@@ -33,38 +32,25 @@ Numbers = NDArray[np.int64]
 REPORT_EVERY = 1000
 PACK_POSTINGS = 1 << 20  # counts kept as Python arrays before they are packed
 BLOCK_POSTINGS = 1 << 23  # counts inverted at once: about 250 MB of working memory
-DIGEST_BYTES = 16
 
 
 def _ints() -> array[int]:
     return array("i")
 
 
-def _longs() -> array[int]:
-    return array("q")
-
-
 @dataclass(slots=True)
 class _Documents:
-    """What was read: for each document its id, text and term counts, in the order they came."""
+    """What was read: for each document its text and term counts, in the order they came."""
 
-    docids: list[str] = field(default_factory=list[str])
-    digests: list[bytes] = field(default_factory=list[bytes])
-    text_starts: array[int] = field(default_factory=_longs)
-    text_lengths: array[int] = field(default_factory=_longs)
-    text_checksums: array[int] = field(default_factory=_longs)
+    texts: TextTable
     lengths: array[int] = field(default_factory=_ints)
     distinct: array[int] = field(default_factory=_ints)
     terms: array[int] = field(default_factory=_ints)
     frequencies: array[int] = field(default_factory=_ints)
     packed: list[tuple[NDArray[np.int32], NDArray[Any]]] = field(default_factory=list[Any])
 
-    def add(self, docid: str, text: bytes, start: int, counts: Counter[int]) -> None:
-        self.docids.append(docid)
-        self.digests.append(hashlib.blake2b(text, digest_size=DIGEST_BYTES).digest())
-        self.text_starts.append(start)
-        self.text_lengths.append(len(text))
-        self.text_checksums.append(zlib.crc32(text))
+    def add(self, document: Document, counts: Counter[int]) -> None:
+        self.texts.add(document)
         self.lengths.append(counts.total())
         self.distinct.append(len(counts))
         self.terms.extend(counts.keys())
@@ -100,55 +86,33 @@ def write_index(documents: Iterable[Document], out: BinaryIO, progress: Progress
     writer = Writer(out)
     vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
     read = _read(documents, writer, vocabulary, progress or (lambda _: None))
-    order = _order(read.docids)
+    order = read.texts.order()
     terms = sorted(vocabulary)
     inverted = _invert(read, order, np.array([vocabulary[term] for term in terms], np.int64))
-    writer.text("docids", [read.docids[number] for number in _listed(order)])
-    for name in ("text_starts", "text_lengths", "text_checksums", "lengths"):
-        writer.section(name, np.array(getattr(read, name))[order])
+    read.texts.save(order)
+    writer.section("lengths", np.array(read.lengths)[order])
     writer.text("terms", terms)
     writer.section("term_starts", inverted.starts)
     writer.section("posting_documents", inverted.documents)
     writer.section("posting_frequencies", inverted.frequencies)
-    writer.finish({"analyzer": analysis.ANALYZER, "content_hash": _content_hash(read, order)})
+    content_hash = read.texts.content_hash(order, analysis.ANALYZER.encode())
+    writer.finish({"analyzer": analysis.ANALYZER, "content_hash": content_hash})
 
 
 def _read(
     documents: Iterable[Document], writer: Writer, vocabulary: defaultdict[str, int], progress: Progress
 ) -> _Documents:
-    read = _Documents()
+    read = _Documents(TextTable(writer))
     writer.begin("texts")
     for document in documents:
-        counts = Counter(map(vocabulary.__getitem__, analysis.analyze(document.contents)))
-        text = _encode(document)
-        read.add(document.docid, text, writer.write(text), counts)
-        if len(read.docids) % REPORT_EVERY == 0:
-            progress(len(read.docids))
+        read.add(document, Counter(map(vocabulary.__getitem__, analysis.analyze(document.contents))))
+        if len(read.lengths) % REPORT_EVERY == 0:
+            progress(len(read.lengths))
     writer.end()
-    progress(len(read.docids))
-    if not read.docids:
+    progress(len(read.lengths))
+    if not read.lengths:
         raise DataError("the collection holds no document")
     return read
-
-
-def _encode(document: Document) -> bytes:
-    if not document.docid or document.docid.split() != [document.docid]:
-        hint = "TREC runs and judgments hold ids between spaces"
-        raise DataError(f"document id {document.docid!r} is empty or holds white space", hint=hint)
-    try:
-        document.docid.encode()
-        return document.contents.encode()
-    except UnicodeEncodeError as error:
-        raise DataError(f"document {document.docid!r}: the text is not valid Unicode: {error.reason}") from error
-
-
-def _order(docids: list[str]) -> Numbers:
-    """The places of the documents in ascending order of their ids."""
-    order = sorted(range(len(docids)), key=docids.__getitem__)
-    for first, second in pairwise(order):
-        if docids[first] == docids[second]:
-            raise DataError(f"document id {docids[first]!r} comes twice", hint="give each document an id of its own")
-    return np.array(order, np.int64)
 
 
 def _invert(read: _Documents, order: Numbers, old_terms: Numbers) -> _Inverted:
@@ -203,18 +167,6 @@ def _ranges(starts: Numbers, sizes: Numbers) -> Numbers:
     """`start, start + 1, ..` of `size` numbers each, after one another."""
     before = np.cumsum(sizes) - sizes
     return cast(Numbers, np.repeat(starts - before, sizes)) + np.arange(int(sizes.sum()), dtype=np.int64)
-
-
-def _content_hash(read: _Documents, order: Numbers) -> str:
-    """Of ids, texts and analysis; the order in which the documents came does not matter."""
-    content = hashlib.sha256(analysis.ANALYZER.encode())
-    for number in _listed(order):
-        content.update(f"\n{read.docids[number]}\n".encode() + read.digests[number])
-    return content.hexdigest()[: 2 * DIGEST_BYTES]
-
-
-def _listed(numbers: Numbers) -> list[int]:
-    return numbers.tolist()
 
 
 def _narrow(numbers: NDArray[np.int32]) -> NDArray[Any]:

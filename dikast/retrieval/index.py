@@ -13,15 +13,10 @@ Not done: adding to or deleting from an index (build it again), positions (no ph
 from __future__ import annotations
 
 import io
-import os
-import tempfile
-import zlib
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +25,7 @@ from dikast.errors import RetrievalError
 from dikast.records import Document
 from dikast.retrieval import analysis, store
 from dikast.retrieval.build import Progress, write_index
+from dikast.retrieval.texts import Texts
 
 
 class Postings(NamedTuple):
@@ -48,13 +44,14 @@ class Index:
     """
 
     def __init__(self, stored: store.Stored, origin: str) -> None:
-        analyzer = stored.meta["analyzer"]
+        analyzer = stored.of_kind("bm25", origin).meta["analyzer"]
         if analyzer != analysis.ANALYZER:
             hint = "build it again with `dikast index build`"
             raise RetrievalError(f"{origin}: analysed by {analyzer}, this dikast has {analysis.ANALYZER}", hint=hint)
         self.origin = origin
         self.content_hash: str = stored.meta["content_hash"]
-        self.docids = stored.text("docids")
+        self.texts = Texts(stored, origin)
+        self.docids = self.texts.docids
         self.lengths = cast("NDArray[np.int32]", stored.sections["lengths"])
         self._stored = stored
         self._starts = cast("NDArray[np.int64]", stored.sections["term_starts"])
@@ -124,10 +121,7 @@ class Index:
         Raises:
             RetrievalError: The id is not in the index.
         """
-        place = bisect_left(self.docids, docid)
-        if place == len(self.docids) or self.docids[place] != docid:
-            raise RetrievalError(f"{self.origin}: no document {docid!r}")
-        return place
+        return self.texts.number(docid)
 
     def document(self, docid: str) -> Document:
         """A document with its text.
@@ -135,13 +129,7 @@ class Index:
         Raises:
             RetrievalError: The id is not in the index, or its text is damaged.
         """
-        number = self.number(docid)
-        sections = self._stored.sections
-        start, length = int(sections["text_starts"][number]), int(sections["text_lengths"][number])
-        text = sections["texts"][start : start + length].tobytes()
-        if zlib.crc32(text) != sections["text_checksums"][number]:
-            raise RetrievalError(f"{self.origin}: the text of document {docid!r} is damaged (its checksum is wrong)")
-        return Document(docid, text.decode())
+        return self.texts.document(docid)
 
 
 def build_index(documents: Iterable[Document], path: str | Path, progress: Progress | None = None) -> Index:
@@ -155,28 +143,8 @@ def build_index(documents: Iterable[Document], path: str | Path, progress: Progr
     """
     path = Path(path)
     try:
-        _write_whole(path, lambda out: write_index(documents, out, progress))
+        with store.whole_file(path) as out:
+            write_index(documents, out, progress)
     except OSError as error:
         raise RetrievalError(f"{path}: cannot write the index: {error.strerror}") from error
     return Index.open(path)
-
-
-def _write_whole(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as out:
-        try:
-            write(cast(BinaryIO, out))
-            os.fsync(out.fileno())
-            Path(out.name).chmod(0o666 & ~_umask())
-            Path(out.name).replace(path)
-        except BaseException:
-            with suppress(OSError):
-                Path(out.name).unlink()
-            raise
-
-
-def _umask() -> int:
-    """The process's file mode mask, which can only be read by setting it."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

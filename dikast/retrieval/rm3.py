@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -99,11 +99,7 @@ class RM3:
         if not feedback:
             return query
         model = relevance_model([(self._vector(hit.docid), hit.score) for hit in feedback], self.fb_terms)
-        original = _shares(query.terms)
-        mixed = {term: self.original_weight * share for term, share in original.items()}
-        for term, share in model.items():
-            mixed[term] = mixed.get(term, 0.0) + (1 - self.original_weight) * share
-        return WeightedQuery(mixed, query.text)
+        return WeightedQuery(interpolate(query.terms, model, self.original_weight), query.text)
 
     def _vector(self, docid: str) -> dict[str, int]:
         vector = self._vectors.get(docid)
@@ -117,13 +113,34 @@ class RM3:
 def document_vector(index: Index, docid: str, size: int) -> dict[str, int]:
     """A document's most frequent terms that may be feedback, with their frequencies."""
     counts = Counter(analysis.analyze(index.document(docid).contents))
-    documents = np.float32(len(index))
+    return feedback_terms(counts, len(index), index.document_frequency, size)
+
+
+def feedback_terms(
+    counts: Mapping[str, int], documents: int, document_frequency: Callable[[str], int], size: int
+) -> dict[str, int]:
+    """The most frequent of a document's terms that may be feedback.
+
+    Args:
+        counts: The document's terms.
+        documents: How many documents the collection has.
+        document_frequency: In how many of them a term occurs.
+        size: How many terms are kept.
+    """
     held = {
         term: counts[term]
         for term in filter(_FEEDBACK_TERM.fullmatch, counts)
-        if np.float32(index.document_frequency(term)) / documents <= COMMON
+        if np.float32(document_frequency(term)) / np.float32(documents) <= COMMON
     }
     return _heaviest(held, size)
+
+
+def interpolate(query: Mapping[str, float], model: Mapping[str, float], original_weight: float) -> dict[str, float]:
+    """The query's terms, summing to `original_weight`, and the model's, summing to the rest."""
+    mixed = {term: original_weight * share for term, share in _shares(query).items()}
+    for term, share in model.items():
+        mixed[term] = mixed.get(term, 0.0) + (1 - original_weight) * share
+    return mixed
 
 
 def relevance_model(feedback: Iterable[tuple[Mapping[str, int], float]], size: int) -> dict[str, float]:

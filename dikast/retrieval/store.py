@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 import struct
+import tempfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,8 @@ from dikast.errors import RetrievalError
 MAGIC = b"DIKASTIX"
 VERSION = 1
 ALIGNMENT = 64
+SCHEMES: Mapping[str, str] = {"bm25": "bm25", "dense": "faiss"}
+"""Kind of index, as `meta` names it (`bm25` where it says nothing) -> the retriever that searches it."""
 _PREAMBLE = struct.Struct("<8sIIQQ")  # magic, version, CRC of table, offset of table, length of file
 _REBUILD = "build it again with `dikast index build`"
 
@@ -87,6 +92,18 @@ class Stored(NamedTuple):
     meta: dict[str, Any]
     sections: dict[str, NDArray[Any]]
 
+    def of_kind(self, kind: str, origin: str) -> Stored:
+        """This, if it is an index of that kind.
+
+        Raises:
+            RetrievalError: It is of another kind: `bm25` holds postings, `dense` vectors.
+        """
+        found = self.meta.get("kind", "bm25")
+        if found != kind:
+            hint = f"search it as {SCHEMES[found]}:{origin}" if found in SCHEMES else _REBUILD
+            raise RetrievalError(f"{origin}: this is a {found} index, not a {kind} one", hint=hint)
+        return self
+
     def text(self, name: str) -> list[str]:
         """A section that `Writer.text` wrote."""
         joined = self.sections[name].tobytes().decode()
@@ -141,3 +158,30 @@ def _table(data: mmap.mmap | bytes | memoryview, origin: str) -> dict[str, Any]:
     if zlib.crc32(table) != crc:
         raise RetrievalError(f"{origin}: the index's table is damaged (its checksum is wrong)", hint=_REBUILD)
     return json.loads(bytes(table))
+
+
+@contextmanager
+def whole_file(path: Path) -> Generator[BinaryIO]:
+    """A file to write to, which appears under its name when it is whole and on disk; an older one stays until then.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as out:
+        try:
+            yield cast(BinaryIO, out)
+            os.fsync(out.fileno())
+            Path(out.name).chmod(0o666 & ~_umask())
+            Path(out.name).replace(path)
+        except BaseException:
+            with suppress(OSError):
+                Path(out.name).unlink()
+            raise
+
+
+def _umask() -> int:
+    """The process's file mode mask, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -12,6 +12,9 @@ from tests.cli.conftest import Cli
 FILES = sample_files()
 
 
+TOY = "scripted:tests.contract.encoder:toy"
+
+
 @pytest.fixture
 def runs(cli: Cli, tmp_path: Path) -> Path:
     cli("search", FILES.corpus, "--topics", FILES.topics, "-o", "bm25.run")
@@ -35,6 +38,21 @@ def test_rankings_of_topics_as_json(cli: Cli, runs: Path) -> None:
     assert wrote == {"queries": 30, "found nothing": 0, "wrote": "x.run"}
     fused = json.loads(cli("fuse", "bm25.run", "rm3.run", "-o", "fused.run", "--json").out)
     assert fused == {"queries": 30, "runs": 2, "method": "rrf", "wrote": "fused.run"}
+
+
+def test_a_dense_index_is_built_and_searched_alone_and_in_a_hybrid(cli: Cli) -> None:
+    built = cli("index", "build", FILES.corpus, "-o", "s.dense", "--encoder", TOY, "--factory", "HNSW16", "--json")
+    told = json.loads(built.out)
+    assert (told["documents"], told["dimension"]) == (178, 32)
+    query = "black spots on bathroom wall"
+    dense = json.loads(cli("search", "faiss:s.dense", query, "--json").out)
+    assert [one["score"] for one in dense] == sorted((one["score"] for one in dense), reverse=True)
+    assert dense[0]["contents"]
+    hybrid = json.loads(cli("search", f"hybrid:bm25:{FILES.corpus}+faiss:s.dense", query, "--json").out)
+    lexical = json.loads(cli("search", FILES.corpus, query, "--json").out)
+    found = {one["docid"] for one in dense} | {one["docid"] for one in lexical}
+    assert {hybrid[0]["docid"], hybrid[1]["docid"]} <= found
+    assert cli("search", "faiss:s.dense", "--topics", FILES.topics, "-o", "dense.run").code == 0
 
 
 def test_weights_in_a_query(cli: Cli) -> None:
@@ -109,6 +127,11 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["search", "bm25:s.index", "x", "--rm3"], 2, "rm3:"),
         (["search", "s.torn", "x"], 1, "s.torn"),
         (["index", "build", "absent", "-o", "x"], 1, "absent"),
+        (["index", "build", "absent", "-o", "x", "--encoder", "toy"], 2, "encoder spec 'toy' is unknown"),
+        (["index", "build", str(FILES.corpus), "-o", "x", "--encoder", TOY, "--factory", "Flt"], 2, "'Flt'"),
+        (["index", "build", str(FILES.corpus), "-o", "x", "--encoder", TOY, "--lucene"], 2, "exclude one another"),
+        (["search", "faiss:s.index", "x"], 1, "this is a bm25 index, not a dense one (search it as bm25:s.index)"),
+        (["search", "faiss:s.torn", "x"], 1, "s.torn: the index is torn"),
         (["fuse", "bm25.run", "-o", "x"], 2, "two runs"),
         (["fuse", "bm25.run", "rm3.run", "-o", "x", "--weights", "1"], 2, "1 weights for 2"),
         (["fuse", "bm25.run", "absent.run", "-o", "x"], 1, "absent.run"),

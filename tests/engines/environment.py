@@ -28,13 +28,11 @@ class Environment:
         name: The lane.
         requirements: Pinned.
         finish: What is done to it after pip, given its Python.
-        alone: Only these files are wanted: no dependencies, and the suites run where `lanes.py` does.
     """
 
     name: str
     requirements: tuple[str, ...]
     finish: Callable[[Path], None] | None = None
-    alone: bool = False
 
     @property
     def folder(self) -> Path:
@@ -49,12 +47,7 @@ class Environment:
         """What it is made from: requirements, dikast's own dependencies, this Python, the code that says how."""
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
         code = hashlib.sha256((Path(__file__).parent / f"{self.name}_environment.py").read_bytes()).hexdigest()
-        return json.dumps([self.requirements, [] if self.alone else [TESTS, project], sys.version, code])
-
-    @property
-    def runner(self) -> Path:
-        """The Python that runs the lane's suites."""
-        return Path(sys.executable) if self.alone else self.python
+        return json.dumps([self.requirements, TESTS, project, sys.version, code])
 
     def make(self) -> Path:
         """The environment's Python; installed first unless that has been done."""
@@ -69,10 +62,7 @@ class Environment:
         check([sys.executable, "-m", "venv", str(self.folder / "venv")])
         pip = [str(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         check([*pip, "--upgrade", "pip>=25.1"])
-        if self.alone:
-            check([*pip, "--no-deps", *self.requirements])
-        else:
-            check([*pip, *self.requirements, *TESTS, "--editable", str(ROOT)])
+        check([*pip, *self.requirements, *TESTS, "--editable", str(ROOT)])
         if self.finish:
             self.finish(self.python)
         stamp.write_text(self.wanted)

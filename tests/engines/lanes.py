@@ -89,7 +89,7 @@ def run(lane: Lane) -> Result:
         variables, deadline = lane.prepare(), time.monotonic() + SUITES_SECONDS
         for suite in lane.suites:
             say(f"{lane.name}: {suite}")
-            run_suite(lane.environment.runner, suite, variables, result, deadline)
+            run_suite(python, suite, variables, result, deadline)
     except (SystemExit, OSError, subprocess.SubprocessError) as error:
         result.problems.append(str(error))
     result.seconds = time.monotonic() - started

@@ -17,7 +17,6 @@ from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.agents.models.request import Reply
-from dikast.agents.models.throttle import throttled
 from dikast.errors import (
     DataError,
     MissingExtraError,
@@ -29,6 +28,7 @@ from dikast.errors import (
     ResumeMismatchError,
     UsageError,
 )
+from dikast.http.throttle import throttled
 from dikast.jobs.local import UNREACHABLE_IN_A_ROW
 from dikast.records import Outcome
 from tests.jobs.graphs import Heard, errors, graph_of, lines, run_one_call, same, speaking, values

@@ -42,6 +42,11 @@ def test_round_trip(spec: str, full: str) -> None:
         ("bm25:x?fb_docs=3", "fb_docs=3 makes no sense (bm25 takes k1, b, each a number)"),
         ("bm25:x?k1=high", "k1=high makes no sense"),
         ("rm3:x?fb_docs=2.5", "fb_docs=2.5 makes no sense (rm3 takes k1, b, fb_docs, fb_terms, original_weight"),
+        (
+            "faiss:x?ef=many",
+            "ef=many makes no sense (faiss takes nprobe, ef, threads, gpu, encoder, each",
+        ),
+        ("faiss:x?encoder=nobody:x", "encoder spec 'nobody:x' is unknown"),
         ("bm25:x?b=2", "b=2.0: k1 is at least 0 and b between 0 and 1"),
     ],
 )

@@ -33,8 +33,8 @@ from dikast.agents.models.options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.request_key import request_key
 from dikast.agents.models.server import ServerModel
-from dikast.agents.models.server_errors import explain
 from dikast.errors import DataError, ModelError, UsageError
+from dikast.http.server_errors import explain
 
 OWED, RESULTS = "owed.jsonl", "results.jsonl"
 URL = "/v1/chat/completions"

@@ -6,16 +6,10 @@ name that say enough.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from dikast.errors import ModelContextOverflow, ModelError, ModelRefused, ModelTimeout, ModelUnavailable
-
-OVERFLOW = re.compile(
-    r"context[_ ]length|maximum context|context window|too many (input )?tokens|prompt is too long", re.I
-)
-FILTER = re.compile(r"content[_ ](filter|policy)|content management policy|safety system", re.I)
-EXCERPT_CHARACTERS = 300
+from dikast.http.server_errors import FILTER, OVERFLOW, excerpt
 
 
 def as_model_error(error: Exception, model: str) -> ModelError | None:
@@ -45,8 +39,3 @@ def from_status(status: int, message: str, model: str) -> ModelError:
     if status in (401, 403, 404):
         return ModelUnavailable(told, status=status)
     return ModelError(told, status=status)
-
-
-def excerpt(error: object) -> str:
-    """An exception's text on one line, bounded."""
-    return " ".join(str(error).split())[:EXCERPT_CHARACTERS]

@@ -18,9 +18,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.request import Reply, Request, Structured, TokenLogprob
 from dikast.errors import ModelError, UsageError
+from dikast.http.server_errors import excerpt
 
 Dialect = Literal["vllm", "openai"]
 WHOLE_VOCABULARY = -1

@@ -32,7 +32,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.gguf import Header, read_header
 from dikast.agents.models.openvino_native import (
     CACHE_BYTES_A_NUMBER,
@@ -43,6 +42,7 @@ from dikast.agents.models.openvino_native import (
     reason,
 )
 from dikast.errors import ModelError, ModelUnavailable, UsageError
+from dikast.http.server_errors import excerpt
 
 TOKENIZER_LIMIT = 8192
 """A GGUF's tokenizer keeps so many tokens, the last ones, and says nothing."""

@@ -16,9 +16,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.request import Request, Sampling, Structured
 from dikast.errors import MissingExtraError, ModelUnavailable, UsageError
+from dikast.http.server_errors import excerpt
 
 BATCHED_TOKENS = 2048
 """Prefill is four times as fast as with the engine's own default, 256 (measured on 2 cores)."""

@@ -1,68 +1,24 @@
-"""The part of a model spec after its `?`: typed, and refused where it is not understood.
+"""The part of a model spec after its `?`: `dikast.options`, with sampling.
 
-    options = Options("server", {"timeout": "30", "seed": "7"})
-    options.number("timeout", 600.0)
-    options.sampling()
-    options.done()
-
-A wrong option's value is never shown, since somebody may have put a key there.
+options = Options("server", {"timeout": "30", "seed": "7"})
+options.number("timeout", 600.0)
+options.sampling()
+options.done()
 """
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from pydantic import ValidationError
 
+from dikast import options
 from dikast.agents.models.request import Sampling
 from dikast.errors import UsageError
 
 SAMPLING = tuple(name for name in Sampling.model_fields if name != "stop")
 
 
-class Options:
-    """The options of one spec; each is taken once, and `done` refuses what is left.
-
-    Args:
-        scheme: The engine's scheme, for messages.
-        given: Option name -> text, as parsed from the spec.
-    """
-
-    def __init__(self, scheme: str, given: dict[str, str]) -> None:
-        self.scheme = scheme
-        self.given = dict(given)
-        self.known: list[str] = []
-
-    def text(self, name: str, default: str = "") -> str:
-        """Take an option as it is written."""
-        self.known.append(name)
-        return self.given.pop(name, default)
-
-    def number(self, name: str, default: float) -> float:
-        """Take an option as a positive number.
-
-        Raises:
-            UsageError: It is none.
-        """
-        text = self.text(name, str(default))
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
-        if not 0 < value < float("inf"):
-            raise UsageError(f"{self.scheme}: option {name!r} must be a number above 0")
-        return value
-
-    def count(self, name: str, default: int, least: int = 0) -> int:
-        """Take an option as a whole number.
-
-        Raises:
-            UsageError: It is none, or below `least`.
-        """
-        text = self.text(name, str(default))
-        if not text.isdecimal() or int(text) < least:
-            raise UsageError(f"{self.scheme}: option {name!r} must be a whole number, {least} or more")
-        return int(text)
+class Options(options.Options):
+    """The options of one model spec."""
 
     def sampling(self, base: Sampling | None = None) -> Sampling:
         """Take the fields of `Sampling` (all but `stop`); those not given are `base`'s.
@@ -78,14 +34,3 @@ class Options:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
             raise UsageError(f"{self.scheme}: option {name!r}: {first['msg']}") from None
-
-    def done(self) -> None:
-        """Refuse what nobody took.
-
-        Raises:
-            UsageError: An option is unknown.
-        """
-        for name in self.given:
-            close = get_close_matches(name, self.known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(self.known)}"
-            raise UsageError(f"{self.scheme}: no option is called {name!r}", hint=hint)

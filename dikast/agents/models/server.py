@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,14 +34,14 @@ from typing import Any, cast
 from pydantic import PrivateAttr
 from yarl import URL
 
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.chat_wire import Dialect, from_body, shown, to_body
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
-from dikast.agents.models.server_errors import explain
-from dikast.agents.models.transport import Answer, Transport
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
+from dikast.http.access import authorization, blotted, checked, key_variable
+from dikast.http.server_errors import excerpt, explain
+from dikast.http.transport import Answer, Transport
 
 TIMEOUT_SECONDS = 600.0
 """The OpenAI client's value."""
@@ -50,7 +49,6 @@ RETRIES = 5
 """About 15 s of pauses in all, enough for a load balancer to notice; a server's restart takes longer."""
 CONNECTIONS = 256
 """vLLM's default number of sequences run at once."""
-KEY_VARIABLES = ("DIKAST_API_KEY", "OPENAI_API_KEY")
 SHOWN_MODELS = 8
 """How many served models a message lists."""
 
@@ -102,7 +100,7 @@ class ServerModel(EngineModel):
             UsageError: The dialect cannot say what the request asks for.
         """
         body = to_body(request, self.model, self.dialect, self.template)
-        headers, key = self._headers()
+        headers, key = authorization(self.key_env)
         answer = await self._transport.post("chat/completions", body, headers)
         if answer.status != 200:
             raise await self._explained(answer, key)
@@ -126,7 +124,7 @@ class ServerModel(EngineModel):
         one = Transport([str(url)], timeout=self.timeout, retries=0, connections=1)
         probe = Request((Message(role="user", content="Say yes."),), Sampling(max_tokens=1))
         try:
-            headers, key = self._headers()
+            headers, key = authorization(self.key_env)
             served = await self._served(one, url, headers, key)
             started = time.perf_counter()
             answer = await one.post("chat/completions", to_body(probe, self.model, self.dialect), headers)
@@ -144,7 +142,7 @@ class ServerModel(EngineModel):
         """The error for an answer that is not 200."""
         if answer.status != 404:
             return self._plain(answer, key)
-        headers, _ = self._headers()
+        headers, _ = authorization(self.key_env)
         try:
             served = await self._served(self._transport, answer.url, headers, key)
         except ModelError:
@@ -163,7 +161,7 @@ class ServerModel(EngineModel):
 
     def _plain(self, answer: Answer, key: str) -> ModelError:
         content = blotted(answer.content, key)
-        return explain(answer.status, content, where=str(answer.url), key=self._key_variable())
+        return explain(answer.status, content, where=str(answer.url), key=key_variable(self.key_env))
 
     async def _served(self, transport: Transport, url: URL, headers: dict[str, str], key: str) -> tuple[str, ...]:
         """Names of the models that a server says it serves.
@@ -180,28 +178,6 @@ class ServerModel(EngineModel):
         except (ValueError, TypeError, LookupError, RecursionError):
             raise ModelError(f"{url}: not a list of models: {shown(blotted(answer.content, key))}") from None
 
-    def _headers(self) -> tuple[dict[str, str], str]:
-        """The authorization header, if there is a key, and the key.
-
-        Raises:
-            UsageError: The key's variable is named and not set, or holds what cannot be a key.
-        """
-        variable = self._key_variable()
-        key = os.environ.get(variable, "").strip()
-        if self.key_env and not key:
-            raise UsageError(f"server: the environment variable {variable}, named by key_env, is not set")
-        if not key:
-            return {}, ""
-        if not (key.isascii() and key.isprintable()):
-            raise UsageError(f"server: {variable} holds characters that no API key has")
-        return {"Authorization": f"Bearer {key}"}, key
-
-    def _key_variable(self) -> str:
-        """The variable that the key is read from; the one to set where none is set."""
-        if self.key_env:
-            return self.key_env
-        return next((name for name in KEY_VARIABLES if os.environ.get(name)), KEY_VARIABLES[0])
-
 
 def read(answer: Answer, request: Request, key: str) -> list[Reply]:
     """The replies in an answer; the key is in no message about it.
@@ -215,11 +191,6 @@ def read(answer: Answer, request: Request, key: str) -> list[Reply]:
         if not key:
             raise
     return from_body(blotted(answer.content, key), request, str(answer.url))
-
-
-def blotted(content: bytes, key: str) -> bytes:
-    """A body without the API key, which some servers repeat."""
-    return content.replace(key.encode(), b"***") if key else content
 
 
 def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
@@ -250,25 +221,6 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
     )
     given.done()
     return opened
-
-
-def checked(address: str) -> str:
-    """An address that can be asked and shown.
-
-    Raises:
-        UsageError: It is no http(s) address, or holds a password.
-    """
-    try:
-        url = URL(address)
-    except ValueError:
-        url = URL()
-    if url.user or url.password:
-        raise UsageError(
-            "server: an address must not hold a name or password", hint=f"put a key into {KEY_VARIABLES[0]}"
-        )
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UsageError(f"server: {address!r} is no address such as http://host:8000/v1")
-    return address
 
 
 def object_of(text: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from typing import NoReturn
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-from dikast.agents.models.boundary import excerpt
 from dikast.errors import UsageError
+from dikast.http.server_errors import excerpt
 
 RESERVED = frozenset({"model", "help"})
 """What a spec says in another place, or what is no argument."""

@@ -28,9 +28,9 @@ from uuid import uuid4
 from weakref import WeakSet
 
 from dikast.agents.models import vllm_guard
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.request import Reply, Request
 from dikast.errors import DikastError, ModelTimeout, ModelUnavailable, UsageError
+from dikast.http.server_errors import excerpt
 
 if TYPE_CHECKING:
     from dikast.agents.models.vllm_requests import Asker

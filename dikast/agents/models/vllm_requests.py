@@ -21,12 +21,12 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOu
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from dikast.agents.models.boundary import excerpt
 from dikast.agents.models.request import Reply, Request, Structured, TokenLogprob
 from dikast.agents.models.vllm_arguments import engine_arguments
 from dikast.agents.models.vllm_reasoning import Reasoning
 from dikast.agents.models.vllm_turns import Turns
 from dikast.errors import ModelContextOverflow, ModelError, ModelUnavailable
+from dikast.http.server_errors import excerpt
 
 if TYPE_CHECKING:
     from dikast.agents.models.vllm_engine import Ask

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dikast.agents.models.chat_wire import Dialect, from_body, share, to_body
 from dikast.agents.models.request import Message, Request, Sampling, Structured
-from dikast.agents.models.transport import LONGEST_PAUSE_SECONDS, pause_before, seconds_of
 from dikast.errors import ModelError, UsageError
+from dikast.http.transport import LONGEST_PAUSE_SECONDS, pause_before, seconds_of
 
 MESSAGES = (Message(role="system", content="Be brief."), Message(role="user", content="Hello \u00e9\ud800"))
 WHERE = "http://host/v1"

@@ -11,11 +11,9 @@ from collections.abc import Iterator
 import pytest
 from aiohttp import web
 
-from dikast.agents.models import transport
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.agents.models.server import ServerModel
-from dikast.agents.models.throttle import on_throttle
 from dikast.errors import (
     ModelContextOverflow,
     ModelError,
@@ -24,6 +22,8 @@ from dikast.errors import (
     ModelUnavailable,
     UsageError,
 )
+from dikast.http import transport
+from dikast.http.throttle import on_throttle
 from tests.loopback import ECHO, HALF_AN_ANSWER, HANG_UP, Fault, Loopback, raw, says, silence, status
 
 SECRET = "sk-very-secret"

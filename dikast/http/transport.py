@@ -25,9 +25,9 @@ from time import monotonic
 import aiohttp
 from yarl import URL
 
-from dikast.agents.models.boundary import excerpt
-from dikast.agents.models.throttle import throttled
 from dikast.errors import ModelError, ModelTimeout, ModelUnavailable
+from dikast.http.server_errors import excerpt
+from dikast.http.throttle import throttled
 
 CONNECT_SECONDS = 10.0
 """To open a connection. Longer ones mean a dead host, and another server or attempt may do."""

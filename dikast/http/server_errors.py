@@ -12,9 +12,12 @@ import json
 import re
 from typing import Any, cast
 
-from dikast.agents.models.boundary import FILTER, OVERFLOW, excerpt
 from dikast.errors import ModelContextOverflow, ModelError, ModelRefused, ModelUnavailable
 
+OVERFLOW = re.compile(
+    r"context[_ ]length|maximum context|context window|too many (input )?tokens|prompt is too long", re.I
+)
+FILTER = re.compile(r"content[_ ](filter|policy)|content management policy|safety system", re.I)
 SERVER_OVERFLOW = re.compile(
     # llama.cpp; then vLLM for a prompt that is too long by itself, and for a prompt that leaves no room to reply.
     r"available context size|exceed_context_size|maximum model length|max_model_len|max_tokens must be at least 1",
@@ -30,6 +33,7 @@ ADVICE = (
      "if this is not a vLLM server, add ?dialect=openai to the spec"),
 )  # fmt: skip
 """What a server's words mean for who runs it: pattern, remedy; the first that matches counts."""
+EXCERPT_CHARACTERS = 300
 
 
 def explain(status: int, content: bytes, *, where: str, key: str) -> ModelError:
@@ -73,3 +77,8 @@ def words_of(content: bytes) -> tuple[str, str]:
     inner = cast(dict[str, Any], error)
     message = inner.get("message") or inner.get("detail") or text
     return excerpt(message), f"{inner.get('code')} {inner.get('type')}"
+
+
+def excerpt(error: object) -> str:
+    """An exception's text on one line, bounded."""
+    return " ".join(str(error).split())[:EXCERPT_CHARACTERS]

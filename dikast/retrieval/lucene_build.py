@@ -1,0 +1,81 @@
+"""A collection into a Lucene index folder, by Anserini's own indexer in a Java process of its own.
+
+    build_lucene_index(read_corpus("corpus.jsonl"), Path("robust.lucene"))
+
+With document vectors, for RM3, and contents, for `documents`. The folder appears when it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from dikast.errors import DataError, RetrievalError
+from dikast.records import Document
+from dikast.retrieval.build import REPORT_EVERY, Progress
+from dikast.retrieval.lucene_java import VECTOR_MODULE, choose, jar, needed
+from dikast.retrieval.texts import encoded
+
+INDEXER = "io.anserini.index.IndexCollection"
+KEPT = ("-storeDocvectors", "-storeContents")
+LAST_LINES = 500
+"""Characters of what the indexer said last, shown when it fails."""
+
+
+def build_lucene_index(documents: Iterable[Document], folder: Path, progress: Progress | None = None) -> int:
+    """Index documents into a folder; how many there are.
+
+    Raises:
+        MissingExtraError: Pyserini or a Java that is new enough is not installed.
+        DataError: There is no document, or an id or text is not valid.
+        RetrievalError: The folder holds something already, or the indexer failed.
+    """
+    path = jar()
+    java = choose(needed(path))
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise RetrievalError(f"{folder}: there is something already", hint="give the name of a new folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as work:
+        corpus, index = Path(work) / "corpus", Path(work) / "index"
+        corpus.mkdir()
+        count = _write(documents, corpus / "corpus.jsonl", progress or (lambda _: None))
+        _run([str(java.home / "bin" / "java"), "-cp", str(path), *_arguments(corpus, index)], folder)
+        if folder.exists():
+            folder.rmdir()
+        index.replace(folder)
+    return count
+
+
+def _arguments(corpus: Path, index: Path) -> list[str]:
+    threads = str(len(os.sched_getaffinity(0)))
+    generator = "DefaultLuceneDocumentGenerator"
+    given = {"collection": "JsonCollection", "input": str(corpus), "index": str(index), "generator": generator}
+    options = [word for name, value in given.items() for word in (f"-{name}", value)]
+    return [INDEXER, *options, "-threads", threads, *KEPT]
+
+
+def _write(documents: Iterable[Document], path: Path, progress: Progress) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8") as out:
+        for count, document in enumerate(documents, 1):
+            encoded(document)
+            out.write(json.dumps({"id": document.docid, "contents": document.contents}) + "\n")
+            if count % REPORT_EVERY == 0:
+                progress(count)
+    progress(count)
+    if not count:
+        raise DataError("the collection holds no document")
+    return count
+
+
+def _run(command: list[str], folder: Path) -> None:
+    # Java reads options from here too; one that asks for a module it has not got would end it.
+    given = {name: value for name, value in os.environ.items() if VECTOR_MODULE not in value}
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=given)
+    if ran.returncode != 0:
+        said = " ".join((ran.stdout + ran.stderr).split())[-LAST_LINES:]
+        raise RetrievalError(f"{folder}: Anserini's indexer failed (exit {ran.returncode}): {said}")
