@@ -350,6 +350,10 @@ class TableOracle(Protocol):
         """
         ...
 
+    def unanswered(self, question_id: str) -> bool | None:
+        """What no answer is worth: false where a gold answer is known, `None` where none is."""
+        ...
+
     def tell(self, question_id: str, answer: Sealed) -> None:
         """Give the user the answer, if there is a user."""
         ...

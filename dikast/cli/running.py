@@ -80,11 +80,11 @@ class Running:
                     force_new=self.force_new,
                 )
 
-        return finish(job())
+        return finish(job(), context)
 
 
-def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, closing what the engines hold."""
+def finish(work: Coroutine[Any, Any, T], context: object = None) -> T:
+    """Run to the end, closing what the engines and the context's actors hold."""
     from dikast.agents.models.load import close_models
 
     async def closing() -> T:
@@ -92,6 +92,9 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
             return await work
         finally:
             await close_models()
+            for actor in vars(context).values() if context is not None else ():
+                if hasattr(actor, "aclose"):
+                    await actor.aclose()
 
     return asyncio.run(closing())
 

@@ -14,12 +14,12 @@ Paper: Watson, Cho, Balch, Veloso: HiddenTables and PyQTax, EMNLP 2023 (arXiv 24
 graph TD
     __start__ --> describe
     describe -.-> solve
-    solve --> review
+    solve -.-> review
+    solve -.-> execute
     review --> execute
     execute -.-> describe
     execute -.-> solve
-    execute -.-> conclude
-    conclude --> __end__
+    execute -.-> __end__
 ```
 
 Not here: what the time between two rounds tells (programs of one game can differ in it by seconds), and what the
@@ -285,13 +285,24 @@ async def solve(state: Branch, runtime: Runtime[Context]) -> Update:
 
 
 @on_error
-async def lose(state: Branch, error: NodeError) -> Command[Literal["review"]]:
+async def lose(state: Branch, runtime: Runtime[Context], error: NodeError) -> Command[Literal["review", "execute"]]:
     """Turn a failed call into a record; a bug is raised again, and so is a model that cannot be reached at all."""
     if not isinstance(error.error, ModelError | LimitReached) or isinstance(error.error, ModelUnavailable):
         raise_again(error)
     outcome, reason = outcome_of(error.error), str(error.error)
     draft = rounds.no_draft(state["turn"], state["round"], state["sample"], outcome, reason)
-    return Command(update=Update(drafts=[draft]), goto="review")
+    return Command(update=Update(drafts=[draft]), goto=who_is_next(runtime.context))
+
+
+def who_is_next(context: Context) -> Literal["review", "execute"]:
+    """Where drafts go: past the critic only if there is one, since each step of a graph costs a millisecond."""
+    return "execute" if context.critic is None else "review"
+
+
+def next_after_solving(state: State, runtime: Runtime[Context]) -> Literal["review", "execute"]:
+    """The same, as an edge."""
+    del state
+    return who_is_next(runtime.context)
 
 
 def current(state: State) -> list[Draft]:
@@ -303,7 +314,7 @@ def current(state: State) -> list[Draft]:
 
 
 async def review(state: State, runtime: Runtime[Context]) -> Update:
-    """Have the critic read the programs, if there is one and it may still send some back."""
+    """Have the critic read the programs, if it may still send some back."""
     critic, context = runtime.context.critic, runtime.context
     turn = len(state["turns"])
     sent_back = sum(one["turn"] == turn and one["feedback"] == "objected" for one in state["rounds"])
@@ -340,7 +351,8 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
         if draft["outcome"] == Outcome.UNPARSED and not last:
             return go_on(state, [], None, draft["problem"], 0.0)
         ended = closed(state, "", draft["problem"] or "no_reply", Outcome(draft["outcome"]), draft["reason"])
-        return {**go_on(state, [], None, "", 0.0), "turns": [ended]}
+        ended["correct"] = context.oracle.unanswered(ended["id"])
+        return end_turn(state, ended, [], None, 0.0)
     ran = await run(state, context, programs)
     chosen = rounds.majority(ran)
     executions = [executed(draft, one) for draft, one in zip(programs, ran, strict=True)]
@@ -407,7 +419,7 @@ def answer(state: State, context: Context, executions: list[Execution], draft: D
     reason = "" if outcome is Outcome.OK else f"the program ended with {ran.status}"
     ended = closed(state, draft["program"], ran.status, outcome, reason)
     turn = Turn({**ended, "correct": ran.correct, "answer": revealed})
-    return {**go_on(state, executions, draft["sample"], "", bits), "turns": [turn]}
+    return end_turn(state, turn, executions, draft["sample"], bits)
 
 
 def closed(state: State, program: str, status: str, outcome: Outcome, reason: str) -> Turn:
@@ -416,6 +428,7 @@ def closed(state: State, program: str, status: str, outcome: Outcome, reason: st
     return Turn(
         id=question_id,
         question=question,
+        schema=state["schema"],
         rounds=state["round"] + 1,
         status=status,
         program=program,
@@ -426,18 +439,21 @@ def closed(state: State, program: str, status: str, outcome: Outcome, reason: st
     )
 
 
-def after(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["describe", "conclude"]:
+def end_turn(state: State, turn: Turn, executions: list[Execution], chosen: int | None, bits: float) -> Update:
+    """Close a question's last round; after the last question, sum the game up."""
+    update: Update = {**go_on(state, executions, chosen, "", bits), "turns": [turn]}
+    turns = [*state["turns"], turn]
+    if len(turns) > len(state.get("follow_ups", [])):
+        outcome, reason, correct = rounds.summarise(turns)
+        update |= {"outcome": outcome, "reason": reason, "correct": correct}
+    return update
+
+
+def after(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["describe", "__end__"]:
     """Another try, the next question, or the end."""
     if len(state["turns"]) == state["rounds"][-1]["turn"]:
         return fan_out(state, runtime)
-    return "describe" if len(state["turns"]) <= len(state.get("follow_ups", [])) else "conclude"
-
-
-async def conclude(state: State, runtime: Runtime[Context]) -> Update:
-    """Sum the game up."""
-    del runtime
-    outcome, reason, correct = rounds.summarise(state["turns"])
-    return {"outcome": outcome, "reason": reason, "correct": correct}
+    return "describe" if len(state["turns"]) <= len(state.get("follow_ups", [])) else "__end__"
 
 
 def build() -> StateGraph[State, Context, Input, Output]:
@@ -447,13 +463,11 @@ def build() -> StateGraph[State, Context, Input, Output]:
     builder.add_node("solve", solve, error_handler=lose)
     builder.add_node("review", review)
     builder.add_node("execute", execute)
-    builder.add_node("conclude", conclude)
     builder.add_edge(START, "describe")
     builder.add_conditional_edges("describe", fan_out, ["solve"])
-    builder.add_edge("solve", "review")
+    builder.add_conditional_edges("solve", next_after_solving, ["review", "execute"])
     builder.add_edge("review", "execute")
-    builder.add_conditional_edges("execute", after, ["solve", "describe", "conclude"])
-    builder.add_edge("conclude", END)
+    builder.add_conditional_edges("execute", after, ["solve", "describe", END])
     return builder
 
 

@@ -121,6 +121,7 @@ class Turn(TypedDict):
 
     id: str
     question: str
+    schema: str
     rounds: int
     status: str
     program: str

@@ -197,7 +197,11 @@ class TableOracle:
         results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
         for program, result in zip(programs, results, strict=True):
             self._keep(_chain(table, secret, [*earlier, program]), _answer_of(result))
-        return self._judged(results, self.gold.get(question_id), detail)
+        return self._judged(results, question_id, detail)
+
+    def unanswered(self, question_id: str) -> bool | None:
+        """No answer is wrong where a gold answer is known."""
+        return None if judging.is_correct(self.gold.get(question_id), []) is None else False
 
     def tell(self, question_id: str, answer: Opened) -> None:
         """Hand an answer to `deliver`."""
@@ -225,14 +229,15 @@ class TableOracle:
         if box is not None:
             await box.__aexit__(None, None, None)
 
-    def _judged(self, results: Sequence[Result], question: Question | None, detail: str) -> list[Ran]:
+    def _judged(self, results: Sequence[Result], question_id: str, detail: str) -> list[Ran]:
+        question, wrong = self.gold.get(question_id), self.unanswered(question_id)
         answers = [items(result.answer) if _answered(result) else None for result in results]
         return [
             Ran(
                 status=feedback.status_of(result),
                 code=feedback.code_of(result, detail),
                 group=group,
-                correct=judging.is_correct(question, answer or []) if answer is not None else _wrong(question),
+                correct=wrong if answer is None else judging.is_correct(question, answer),
                 answer=None if answer is None else Secret(answer),
             )
             for result, answer, group in zip(results, answers, judging.groups(answers), strict=True)
@@ -283,11 +288,6 @@ def _answer_of(result: Result) -> Json:
     if not _answered(result) or result.answer is None:
         return None
     return result.answer if isinstance(result.answer, list) else [result.answer]
-
-
-def _wrong(question: Question | None) -> bool | None:
-    """No answer is wrong where a gold answer is known."""
-    return None if judging.is_correct(question, []) is None else False
 
 
 def _chain(table: str, secret: Sequence[str] | None, programs: Sequence[str]) -> bytes:
