@@ -147,19 +147,19 @@ def contexts_for(oracle: TableOracle, heard: list[str], chance: random.Random) -
         return json.dumps({"approved": chance.random() < 0.5, "remark": "a column is missing"})
 
     solver, critic = load_solver(ScriptedModel(solve)), load_code_critic(ScriptedModel(review))
-    common: dict[str, Any] = {"solver": solver, "oracle": oracle}
+    common: dict[str, Any] = {"solver": solver, "oracle": oracle, "rounds": 2}
     return [
         hidden_tables.Context(**common),
         hidden_tables.Context(**common, feedback="status", level="names", secret=None),
-        hidden_tables.Context(**common, feedback="outcome", level="presence", critic=critic),
+        hidden_tables.Context(**{**common, "rounds": 3}, feedback="outcome", level="presence", critic=critic),
         hidden_tables.Context(**common, level="formats", columns=2),
-        hidden_tables.Context(**common, samples=2, sampling=Sampling(temperature=1.0), rounds=2),
+        hidden_tables.Context(**common, samples=2, sampling=Sampling(temperature=1.0)),
     ]
 
 
 async def play(context: hidden_tables.Context, number: int) -> Any:
     given: dict[str, Any] = {"table": f"t{number % TABLES}", "question": f"Question {number}?", "id": str(number)}
-    if number % 4 == 0:
+    if number % 8 == 0:
         given["follow_ups"] = [{"question": "And which of those?", "id": f"{number}b"}]
     return await hidden_tables.graph.ainvoke(hidden_tables.Input(**given), context=context)
 
