@@ -62,25 +62,26 @@ class Running:
         return RequestCache(Path(self.cache) if self.cache else cache_folder() / CACHE_NAME)
 
     def run(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
+        """Run a job with a progress bar, from outside any event loop."""
+        return finish(self.job(graph, rows, context, settings), context)
+
+    async def job(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
         """Run a job with a progress bar."""
         from dikast.jobs import run
 
-        async def job() -> Summary:
-            with progress() as on_progress:
-                return await run(
-                    graph,
-                    rows,
-                    context,
-                    self.out,
-                    limits=self.limits(),
-                    cache=self.request_cache(),
-                    concurrency=self.concurrency,
-                    on_progress=on_progress,
-                    settings=settings,
-                    force_new=self.force_new,
-                )
-
-        return finish(job(), context)
+        with progress() as on_progress:
+            return await run(
+                graph,
+                rows,
+                context,
+                self.out,
+                limits=self.limits(),
+                cache=self.request_cache(),
+                concurrency=self.concurrency,
+                on_progress=on_progress,
+                settings=settings,
+                force_new=self.force_new,
+            )
 
 
 def finish(work: Coroutine[Any, Any, T], context: object = None) -> T:

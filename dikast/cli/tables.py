@@ -254,9 +254,13 @@ def run(
     if preview:
         show_preview(rows, context, running, preview, json)
         return
-    sandbox = finish(oracle.manifest(), context)
-    say(f"sandbox: {sandbox['tier']}")
-    summary = running.run(hidden_tables.graph, rows, context, {**settings, "sandbox": sandbox})
+
+    async def job() -> Summary:
+        sandbox = await oracle.manifest()
+        say(f"sandbox: {sandbox['tier']}")
+        return await running.job(hidden_tables.graph, rows, context, {**settings, "sandbox": sandbox})
+
+    summary = finish(job(), context)
     report(out, oracle, rows, summary, json)
     tell(summary)
     raise typer.Exit(summary.exit_code)

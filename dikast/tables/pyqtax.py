@@ -16,8 +16,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
+from dikast.tables.oracle import TableOracle
 from dikast.tables.questions import Question
 from dikast.tables.table import Table
 from dikast.tables.taxonomy import labels
@@ -67,23 +68,6 @@ ABOUT = (
 Record = Mapping[str, Any]
 
 
-class Owner(Protocol):
-    """Who holds the tables and the questions."""
-
-    @property
-    def gold(self) -> Mapping[str, Question]:
-        """Questions by id."""
-        ...
-
-    def load(self, name: str) -> Table:
-        """A table."""
-        ...
-
-    def digest(self, name: str) -> str:
-        """The hash of its file."""
-        ...
-
-
 def split_of(digest: str) -> str:
     """The split of a table, by its hash."""
     place = int(hashlib.sha256(digest.encode()).hexdigest(), 16) % sum(share for _, share in SPLITS)
@@ -94,7 +78,7 @@ def split_of(digest: str) -> str:
     raise RuntimeError("a place beyond all shares")
 
 
-def rows(records: Iterable[Record], owner: Owner) -> Iterator[tuple[str, dict[str, Any]]]:
+def rows(records: Iterable[Record], owner: TableOracle) -> Iterator[tuple[str, dict[str, Any]]]:
     """Split and row of each question of a run's games that came to an output.
 
     Args:

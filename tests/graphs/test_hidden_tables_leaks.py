@@ -14,6 +14,7 @@ import pytest
 from benchmarks import canary
 from dikast.agents.models.request import Request
 from dikast.graphs import hidden_tables
+from dikast.jobs.parquet import load_pyarrow
 from dikast.tables import feedback
 from dikast.tables.oracle import TableOracle
 from tests.games import POLICY, Heard, code, needs_sandbox
@@ -126,9 +127,7 @@ async def test_a_spy_learns_no_more_than_the_budget(tmp_path: Path, detail: str,
 
 async def test_prompts_do_not_depend_on_rows(tmp_path: Path) -> None:
     """Ten rows or twenty thousand, of other cells: the same bytes, for CSV and for Parquet, at both plain levels."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = load_pyarrow()
     told: dict[tuple[str, str], set[str]] = {}
     for rows in (10, 20_000):
         ids = list(range(rows))
