@@ -23,6 +23,7 @@ from dikast.errors import DikastError
 INTERRUPTED = 130
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "genqr": ("dikast.cli.genqr:app", "Rewrite queries by instruction ensembles, search before and after."),
+    "tables": ("dikast.cli.tables:app", "HiddenTables: programs for tables that their writer never sees."),
     "judge": ("dikast.cli.judge:app", "Judge responses by RevisEval or its rivals; measure judges; report."),
     "index": ("dikast.cli.index:app", "Build a search index."),
     "search": ("dikast.cli.search:app", "Search an index or a corpus file."),

@@ -62,29 +62,30 @@ class Running:
         return RequestCache(Path(self.cache) if self.cache else cache_folder() / CACHE_NAME)
 
     def run(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
+        """Run a job with a progress bar, from outside any event loop."""
+        return finish(self.job(graph, rows, context, settings), context)
+
+    async def job(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
         """Run a job with a progress bar."""
         from dikast.jobs import run
 
-        async def job() -> Summary:
-            with progress() as on_progress:
-                return await run(
-                    graph,
-                    rows,
-                    context,
-                    self.out,
-                    limits=self.limits(),
-                    cache=self.request_cache(),
-                    concurrency=self.concurrency,
-                    on_progress=on_progress,
-                    settings=settings,
-                    force_new=self.force_new,
-                )
-
-        return finish(job())
+        with progress() as on_progress:
+            return await run(
+                graph,
+                rows,
+                context,
+                self.out,
+                limits=self.limits(),
+                cache=self.request_cache(),
+                concurrency=self.concurrency,
+                on_progress=on_progress,
+                settings=settings,
+                force_new=self.force_new,
+            )
 
 
-def finish(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end, closing what the engines hold."""
+def finish(work: Coroutine[Any, Any, T], context: object = None) -> T:
+    """Run to the end, closing what the engines and the context's actors hold."""
     from dikast.agents.models.load import close_models
 
     async def closing() -> T:
@@ -92,6 +93,9 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
             return await work
         finally:
             await close_models()
+            for actor in vars(context).values() if context is not None else ():
+                if hasattr(actor, "aclose"):
+                    await actor.aclose()
 
     return asyncio.run(closing())
 

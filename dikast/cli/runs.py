@@ -118,7 +118,7 @@ def retry(
                 on_progress=on_progress,
             )
 
-    summary = finish(job())
+    summary = finish(job(), context)
     if json:
         emit(summary.as_dict())
     tell(summary)
@@ -146,8 +146,12 @@ def graph_and_context(name: str, context: dict[str, Any]) -> tuple[Any, Any]:
 def export(
     run: RunFolder,
     form: Annotated[
-        Literal["jsonl", "parquet", "datasets"],
-        typer.Option("--as", help="JSON lines, Parquet, or the folder layout of Hugging Face datasets, with a card."),
+        Literal["jsonl", "parquet", "datasets", "pyqtax"],
+        typer.Option(
+            "--as",
+            help="JSON lines, Parquet, the folder layout of Hugging Face datasets with a card, or (of 'tables run') "
+            "PyQTax: a row a question, split by table.",
+        ),
     ] = "jsonl",
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="PATH", help="Default: under the run's export folder.")
@@ -159,10 +163,31 @@ def export(
     from dikast.jobs.exports import export as export_run
     from dikast.jobs.reading import Run
 
-    written = export_run(Run.open(run), form, out, licence=licence)
+    opened = Run.open(run)
+    if form == "pyqtax":
+        written = export_pyqtax(opened, out, licence)
+    else:
+        written = export_run(opened, form, out, licence=licence)
     if json:
         emit({"wrote": str(written), "form": form})
     say(f"wrote {written}")
+
+
+def export_pyqtax(run: Run, out: Path | None, licence: str) -> Path:
+    """A run of HiddenTables as PyQTax.
+
+    Raises:
+        UsageError: It is another graph's run, or its oracle was an object that only its program can make again.
+    """
+    from dikast.jobs.card import About
+    from dikast.jobs.exports import export_splits
+    from dikast.tables import pyqtax
+
+    if run.manifest.graph != "hidden_tables":
+        raise UsageError(f"{run.path}: a run of {run.manifest.graph}", hint="PyQTax is made of 'dikast tables run'")
+    _, context = graph_and_context(run.manifest.graph, run.manifest.context)
+    about = About("PyQTax-like: questions, schemas and programs", pyqtax.ABOUT, pyqtax.MEANINGS)
+    return export_splits(run, "pyqtax", lambda: pyqtax.rows(run.rows(), context.oracle), about, out, licence=licence)
 
 
 @app.command()

@@ -167,5 +167,43 @@ def _tell_diagnosis(diagnosis: Mapping[str, Any]) -> None:
     show("; ".join([edited, *flags, f"names and numbers added: {added}"]))
 
 
-STORIES: Mapping[str, Callable[[Row], None]] = {"genqr": _genqr, "reviseval": _reviseval}
+def _hidden_tables(row: Row) -> None:
+    output = row["output"]
+    if output is None:
+        return
+    show(f"sandbox: {output['tier']}; the Solver learnt at most {output['bits']:g} bits by feedback")
+    for number, turn in enumerate(output["turns"]):
+        show(f"\nquestion {number + 1}: {turn['question']}")
+        show(_indented("schema", turn["schema"]))
+        for round_ in (one for one in output["rounds"] if one["turn"] == number):
+            _tell_round(round_, output)
+        right = {True: "right", False: "wrong", None: "not judged"}[turn["correct"]]
+        kept = "" if turn["answer"] is None else f": {', '.join(turn['answer'])}"
+        show(f"  end: {turn['status']}{_because(turn['reason'])}, answer {right}{kept}")
+
+
+def _tell_round(round_: Mapping[str, Any], output: Mapping[str, Any]) -> None:
+    here = (round_["turn"], round_["round"])
+    ends = {one["sample"]: one for one in round_["executions"]}
+    remarks = {one["sample"]: one for one in output["reviews"] if (one["turn"], one["round"]) == here}
+    for draft in (one for one in output["drafts"] if (one["turn"], one["round"]) == here):
+        sample = draft["sample"]
+        end = f"ran: {ends[sample]['status']}, answer group {ends[sample]['group']}" if sample in ends else "not run"
+        chosen = ", chosen" if sample == round_["chosen"] else ""
+        show(_indented(f"round {here[1] + 1}, program {sample + 1} ({end}{chosen})", draft["program"] or "(none)"))
+        if draft["reason"]:
+            show(f"    {draft['outcome']}: {draft['reason']}")
+        if sample in remarks:
+            said = remarks[sample]
+            word = {True: "approves", False: "objects", None: f"said nothing ({said['outcome']})"}[said["approved"]]
+            show(f"    critic {word}: {said['remark'] or said['reason'] or '-'}")
+    if round_["feedback"]:
+        show(f"    told: {round_['feedback']}, {round_['bits']:g} bits")
+
+
+STORIES: Mapping[str, Callable[[Row], None]] = {
+    "genqr": _genqr,
+    "hidden_tables": _hidden_tables,
+    "reviseval": _reviseval,
+}
 """Graph -> what is told of its output in place of plain JSON."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 GRAPHS: Mapping[str, str] = {
     "genqr": "dikast.graphs.genqr:graph",
+    "hidden_tables": "dikast.graphs.hidden_tables:graph",
     "reviseval": "dikast.graphs.reviseval:graph",
 }
 """Name -> where the compiled graph is; `langgraph.json` says the same, which a test holds."""

@@ -6,7 +6,8 @@ It says where the rows come from and how many ended how, so that nobody takes th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from dikast.jobs.columns import Kind
 from dikast.jobs.reading import Run
@@ -27,6 +28,21 @@ MEANINGS: Mapping[Outcome, str] = {
 TYPES = {"bool": "boolean", "int": "integer", "long": "integer", "float": "number", "text": "text", "null": "empty"}
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the card of a data set made of a run says.
+
+    Args:
+        title: Its heading.
+        text: Paragraphs: what it is, what is left out.
+        meanings: Column -> what it holds.
+    """
+
+    title: str
+    text: tuple[str, ...]
+    meanings: Mapping[str, str]
+
+
 def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], licence: str) -> str:
     """The card as Markdown.
 
@@ -38,10 +54,9 @@ def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], l
     """
     total = sum(counts.values())
     asked = run.manifest.attempts[-1].asked
-    first, last = run.manifest.attempts[0], run.manifest.attempts[-1]
     return "\n".join(
         [
-            *head(run.manifest.graph, licence, total),
+            *head(f"dikast {run.manifest.graph}", licence, total, ["train"]),
             f"# Rows of a dikast {run.manifest.graph} run",
             "",
             f"{total} rows, made by the graph `{run.manifest.graph}` of [dikast](https://github.com/dikast/dikast);"
@@ -63,25 +78,64 @@ def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], l
             "| --- | --- |",
             *(f"| `{table_text(name)}` | {type_text(kind)} |" for name, kind in columns.items()),
             "",
-            "## Provenance",
-            "",
-            f"Begun {first.started}, last worked on {last.finished or last.started}, in {len(run.manifest.attempts)}"
-            f" attempt(s). Hash of the input: `{last.input_hash}`.",
-            "",
-            "```json",
-            json.dumps({"fingerprint": run.manifest.fingerprint, "versions": last.versions}, indent=1),
-            "```",
-            "",
+            *provenance(run),
         ]
     )
 
 
-def head(graph: str, licence: str, total: int) -> list[str]:
+def card_of_splits(run: Run, counts: Mapping[str, int], columns: Mapping[str, Kind], about: About, licence: str) -> str:
+    """The card of a data set with splits as Markdown.
+
+    Args:
+        run: Where the rows come from.
+        counts: Split -> rows.
+        columns: The rows' columns.
+        about: What is said of them.
+        licence: The identifier for the head.
+    """
+    return "\n".join(
+        [
+            *head(about.title, licence, sum(counts.values()), list(counts)),
+            f"# {about.title}",
+            "",
+            *(line for paragraph in about.text for line in (paragraph, "")),
+            "| split | rows |",
+            "| --- | ---: |",
+            *(f"| {split} | {count} |" for split, count in counts.items()),
+            "",
+            "## Columns",
+            "",
+            "| column | type | what |",
+            "| --- | --- | --- |",
+            *(f"| `{name}` | {type_text(kind)} | {about.meanings.get(name, '')} |" for name, kind in columns.items()),
+            "",
+            *provenance(run),
+        ]
+    )
+
+
+def provenance(run: Run) -> list[str]:
+    """Where the rows come from."""
+    first, last = run.manifest.attempts[0], run.manifest.attempts[-1]
+    return [
+        "## Provenance",
+        "",
+        f"Begun {first.started}, last worked on {last.finished or last.started}, in {len(run.manifest.attempts)}"
+        f" attempt(s). Hash of the input: `{last.input_hash}`.",
+        "",
+        "```json",
+        json.dumps({"fingerprint": run.manifest.fingerprint, "versions": last.versions}, indent=1),
+        "```",
+        "",
+    ]
+
+
+def head(title: str, licence: str, total: int, splits: Sequence[str]) -> list[str]:
     """The YAML head. JSON strings are YAML strings, whatever is in them."""
     return [
         "---",
         f"license: {json.dumps(licence)}",
-        f"pretty_name: {json.dumps(f'dikast {graph}')}",
+        f"pretty_name: {json.dumps(title)}",
         "tags:",
         "- dikast",
         "- synthetic",
@@ -90,8 +144,7 @@ def head(graph: str, licence: str, total: int) -> list[str]:
         "configs:",
         "- config_name: default",
         "  data_files:",
-        "  - split: train",
-        "    path: data/train-*.parquet",
+        *(line for split in splits for line in (f"  - split: {split}", f"    path: data/{split}-*.parquet")),
         "---",
         "",
     ]

@@ -13,13 +13,13 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from dikast.errors import UsageError
 from dikast.jobs import parquet
-from dikast.jobs.card import card
+from dikast.jobs.card import About, card, card_of_splits
 from dikast.jobs.columns import Kind, flat, kinds
 from dikast.jobs.files import encode, told
 from dikast.jobs.reading import Run
@@ -58,19 +58,66 @@ def export(
         DataError: The journal is damaged, or the disk takes no more.
     """
     place = out if out is not None else run.path / "export" / ENDINGS[form]
-    if out is not None and out.exists():
-        raise UsageError(f"{out} is already there", hint="name another place, or move it away")
     if form != "jsonl":
         parquet.load_pyarrow()
+    write: dict[Format, Callable[[Path], object]] = {
+        "jsonl": lambda beside: write_jsonl(run, beside, outcomes),
+        "parquet": lambda beside: write_parquet(run, beside, outcomes),
+        "datasets": lambda beside: write_dataset(run, beside, outcomes, licence),
+    }
+    return put(place, write[form], replace=out is None)
+
+
+Split = tuple[str, dict[str, Any]]
+"""The name of a split, and a row of it."""
+
+
+def export_splits(
+    run: Run,
+    name: str,
+    rows: Callable[[], Iterator[Split]],
+    about: About,
+    out: Path | None = None,
+    *,
+    licence: str = "unknown",
+) -> Path:
+    """Write rows that were made of a run as a data set of several splits: Parquet, JSON lines and a card.
+
+    Args:
+        run: Where the rows come from.
+        name: The folder's, inside the run folder's `export/`, where `out` is not given.
+        rows: Goes through the rows from the first on, each time that it is called.
+        about: What the card says.
+        out: As for `export`.
+        licence: As for `export`.
+
+    Returns:
+        The folder.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        UsageError: There is no row, or something is at `out`.
+        DataError: The disk takes no more.
+    """
+    parquet.load_pyarrow()
+    place = out if out is not None else run.path / "export" / name
+    return put(place, lambda beside: write_splits(run, beside, rows, about, licence), replace=out is None)
+
+
+def put(place: Path, write: Callable[[Path], object], *, replace: bool) -> Path:
+    """Have something written beside its place and renamed when it is whole.
+
+    Raises:
+        UsageError: Something is there, and is not to be replaced.
+    """
+    if not replace and place.exists():
+        raise UsageError(f"{place} is already there", hint="name another place, or move it away")
     beside = place.with_name(f".{place.name}.{os.getpid()}")
     with told(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         remove(beside)
         try:
-            if form == "datasets":
-                write_dataset(run, beside, outcomes, licence)
-            else:
-                (write_jsonl if form == "jsonl" else write_parquet)(run, beside, outcomes)
+            write(beside)
             remove(place)
             beside.rename(place)
         finally:
@@ -123,3 +170,21 @@ def write_dataset(run: Run, place: Path, outcomes: Collection[Outcome], licence:
     columns = write_parquet(run, data / "train-00000-of-00001.parquet", outcomes)
     counts = Counter(Outcome(record["outcome"]) for record in chosen(run, outcomes))
     (place / "README.md").write_text(card(run, counts, columns, licence), encoding="utf-8")
+
+
+def write_splits(run: Run, place: Path, rows: Callable[[], Iterator[Split]], about: About, licence: str) -> None:
+    """A folder with `data/SPLIT-*.parquet`, `SPLIT.jsonl` and a card."""
+    data = place / "data"
+    data.mkdir(parents=True)
+    columns = kinds(row for _, row in rows())
+    counts = Counter(split for split, _ in rows())
+    if not counts:
+        raise UsageError(f"{run.path}: no finished row", hint="nothing to export")
+    for split in counts:
+        own = (row for name, row in rows() if name == split)
+        parquet.write(data / f"{split}-00000-of-00001.parquet", own, columns)
+        with (place / f"{split}.jsonl").open("wb") as file:
+            for name, row in rows():
+                if name == split:
+                    file.write(encode(row))
+    (place / "README.md").write_text(card_of_splits(run, counts, columns, about, licence), encoding="utf-8")

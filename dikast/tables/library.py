@@ -1,0 +1,180 @@
+"""Tables by name, opened when they are asked for, sealed for the sandbox, and let go again.
+
+    library = Library(Path("tables"))
+    held = await library.open("204-590", secret=())
+    held.schema("types").text, held.sealed
+
+A name is a file in the folder, with or without its ending; or, where one database or workbook is given, a table in it.
+At most `MOST_TABLES` tables and `MOST_BYTES` are held, the least recently used going first, so that memory does not
+grow with games. A table that somebody still uses lives on until they are done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal, cast
+
+from dikast import sandbox
+from dikast.errors import DataError
+from dikast.tables.load import SUFFIXES, load
+from dikast.tables.schema import Level, Schema, describe
+from dikast.tables.table import Table, frame
+
+Box = Literal["auto", "frame", "arrow"]
+
+MOST_TABLES = 512
+MOST_BYTES = 1 << 30
+DATABASES = ("sqlite", "duckdb", "excel")
+COLUMNAR = (".parquet", ".arrow", ".feather", ".ipc", ".duckdb")
+"""Endings whose tables go to the box that has Arrow and DuckDB. The number of rows decides nothing, or prompts would
+tell it."""
+
+WITHOUT_CELLS: tuple[Level, ...] = ("names", "types")
+"""Levels of a schema that are made when a table is opened, since they read no cell."""
+
+SQL_OFFERED = (
+    'Besides df there is sql("select ... from df"): it runs DuckDB SQL over the same columns and returns a data frame.'
+)
+
+Key = tuple[str, tuple[str, ...] | None]
+
+
+@dataclass
+class Held:
+    """A table that is ready to be asked; its cells are nowhere but in the sealed copy.
+
+    Args:
+        secret: Columns under aliases.
+        sealed: Its cells, for the sandbox.
+        schemas: By level, those that are known.
+        load: Opens the table again, for levels that look at cells.
+    """
+
+    secret: tuple[str, ...] | None
+    sealed: sandbox.Table
+    schemas: dict[str, Schema]
+    load: Callable[[], Table]
+
+    def schema(self, level: str) -> Schema:
+        """The schema at a level.
+
+        Raises:
+            UsageError: There is no such level.
+        """
+        if level not in self.schemas:
+            self.schemas[level] = describe(self.load(), cast(Level, level), secret=self.secret)
+        return self.schemas[level]
+
+
+class Library:
+    """The tables of a folder, a file or a database.
+
+    Args:
+        place: Where they are.
+        reading: Options of `load` for CSV and TSV: `delimiter`, `encoding`, `missing`, `thousands`.
+        box: Which kind of box tables go to: `auto` by the file's format, `frame` for pandas alone, `arrow` for DuckDB
+            besides.
+    """
+
+    def __init__(self, place: Path, reading: Mapping[str, str] | None = None, box: Box = "auto") -> None:
+        self.place, self.reading, self.box = place, dict(reading or {}), box
+        self._held: OrderedDict[Key, Held] = OrderedDict()
+        self._opening: dict[Key, asyncio.Future[Held]] = {}
+
+    @cached_property
+    def _is_database(self) -> bool:
+        return SUFFIXES.get(self.place.suffix.lower()) in DATABASES and self.place.is_file()
+
+    def load(self, name: str) -> Table:
+        """Open a table for reading; nothing is kept.
+
+        Raises:
+            DataError: There is none of this name.
+        """
+        inside = name if self._is_database and name != self.place.stem else None
+        reading = self.reading
+        return load(
+            self.path(name),
+            table=inside,
+            delimiter=reading.get("delimiter"),
+            encoding=reading.get("encoding", "utf-8"),
+            thousands=reading.get("thousands", ","),
+            missing=[text for text in reading.get("missing", "").split(",") if text],
+        )
+
+    def path(self, name: str) -> Path:
+        """The file that holds a table.
+
+        Raises:
+            DataError: There is none.
+        """
+        if self.place.is_file():
+            if not self._is_database and name not in (self.place.name, self.place.stem):
+                raise DataError(f"no table is called {name!r:.80}", path=self.place, hint=f"it is {self.place.stem!r}")
+            return self.place
+        asked = self.place / name
+        if not asked.resolve().is_relative_to(self.place.resolve()):
+            raise DataError(f"{name!r:.80} is not inside the folder", path=self.place, field="table")
+        if asked.is_file():
+            return asked
+        for suffix in SUFFIXES:
+            if (found := asked.with_name(asked.name + suffix)).is_file():
+                return found
+        raise DataError(f"no table is called {name!r:.80}", path=self.place, field="table", hint="name its file")
+
+    async def open(self, name: str, secret: Sequence[str] | None) -> Held:
+        """A table, opened once however many ask for it at the same time.
+
+        Raises:
+            DataError: There is none of this name, or it cannot be read.
+            UsageError: A secret column is not in it.
+        """
+        key = (name, None if secret is None else tuple(secret))
+        if key in self._held:
+            self._held.move_to_end(key)
+            return self._held[key]
+        if key in self._opening and self._opening[key].get_loop() is asyncio.get_running_loop():
+            return await asyncio.shield(self._opening[key])
+        task = asyncio.ensure_future(asyncio.to_thread(self._open, *key))
+        self._opening[key] = task
+        try:
+            held = await asyncio.shield(task)
+        finally:
+            self._opening.pop(key, None)
+        self._keep(key, held)
+        return held
+
+    def _open(self, name: str, secret: tuple[str, ...] | None) -> Held:
+        table = self.load(name)
+        schemas = {level: describe(table, level, secret=secret) for level in WITHOUT_CELLS}
+        return Held(secret, self._seal(table, schemas["names"].names), dict(schemas), partial(self.load, name))
+
+    def _seal(self, table: Table, names: Sequence[str]) -> sandbox.Table:
+        if not self._columnar(table):
+            return sandbox.Table.of(frame(table, names))
+        from dikast.tables.arrow import arrow_table
+
+        return sandbox.Table.of(arrow_table(table, names))
+
+    def _columnar(self, table: Table) -> bool:
+        if self.box != "auto":
+            return self.box == "arrow"
+        return table.source is not None and table.source.suffix.lower() in COLUMNAR
+
+    def _keep(self, key: Key, held: Held) -> None:
+        self._held[key] = held
+        while len(self._held) > 1 and (len(self._held) > MOST_TABLES or self.held_bytes > MOST_BYTES):
+            self._held.popitem(last=False)
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the tables that are held."""
+        return sum(held.sealed.size for held in self._held.values())
+
+    def __len__(self) -> int:
+        return len(self._held)

@@ -1,0 +1,346 @@
+"""The oracle of HiddenTables: it holds tables and gold answers, runs programs in the sandbox, and answers the user.
+
+    async with TableOracle("tables/", questions="test.jsonl", shape="wtq") as oracle:
+        text = await oracle.describe("204-590", "how many ...?", level="types", secret=(), columns=None)
+        [ran] = await oracle.run("204-590", [program], question_id="nu-0", earlier=[], secret=(), detail="errors")
+        ran.code, ran.correct, ran.answer          # "ok", True, [secret]
+
+It satisfies `dikast.agents.roles.TableOracle`. What a Solver may see is `describe`'s text and `Ran.code`. An answer
+leaves as a `Secret`; who is told of it is `deliver`'s business. Its memory does not grow with games: tables, earlier
+answers and sandboxes are bounded.
+
+Not here: how often a Solver may try, which the graph decides and counts in bits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, Self, cast, get_args
+from urllib.parse import parse_qsl, quote, unquote, urlencode
+
+from dikast.errors import DataError, UsageError
+from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
+from dikast.tables import feedback, judging
+from dikast.tables.answers import items
+from dikast.tables.columns import relevant
+from dikast.tables.library import SQL_OFFERED, Box, Held, Library
+from dikast.tables.questions import Question, Shape, read_questions
+from dikast.tables.secret import Secret
+from dikast.tables.table import Table, digest
+
+SCHEME = "tables:"
+OWN_NAMES = {"answer": "target"}
+"""What users call a column of theirs -> our name."""
+READING = ("delimiter", "encoding", "missing", "thousands")
+LIMITS = ("wall_s", "cpu_s", "memory_bytes", "answer_items", "answer_bytes")
+POLICY = Policy(answer_items=1_000)
+"""An answer is for a person to read; a thousand cells of a table are a copy of it."""
+MOST_EARLIER = 1_024
+"""Answers kept for follow-up questions; one that is gone is computed again from its program."""
+PREVIOUS = "prev"
+
+
+class Opened(Protocol):
+    """An answer that can be opened."""
+
+    def reveal(self) -> Sequence[str]:
+        """Its items."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """What is let out about one program; see `dikast.agents.roles.Ran`."""
+
+    status: str
+    code: str
+    group: int | None
+    correct: bool | None
+    answer: Secret[list[str]] | None
+
+
+class TableOracle:
+    """Holds tables.
+
+    Args:
+        place: A folder of table files, one file, or one database or workbook.
+        questions: A question file, for its gold answers. Without it nothing is judged.
+        shape: How the question file is laid out.
+        columns: For a user's own question file: our name (id, question, table, answer) -> theirs.
+        reading: Options of `dikast.tables.load.load` for CSV and TSV.
+        box: See `Library`.
+        policy: Limits and tier of the sandbox.
+        deliver: Is given each answer, for the user.
+    """
+
+    def __init__(
+        self,
+        place: str | Path,
+        *,
+        questions: str | Path | None = None,
+        shape: Shape = "own",
+        columns: Mapping[str, str] | None = None,
+        reading: Mapping[str, str] | None = None,
+        box: Box = "auto",
+        policy: Policy = POLICY,
+        deliver: Callable[[str, Secret[list[str]]], None] | None = None,
+    ) -> None:
+        self.library = Library(Path(place), reading, box)
+        self.questions = None if questions is None else Path(questions)
+        self.shape: Shape = shape
+        self.columns = {OWN_NAMES.get(ours, ours): theirs for ours, theirs in (columns or {}).items()}
+        self.policy = policy
+        self.deliver = deliver
+        self._box: Sandbox | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._opening = asyncio.Lock()
+        self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
+
+    @property
+    def spec(self) -> str:
+        """`tables:PLACE?questions=FILE&shape=wtq&...`; see `load_table_oracle`."""
+        options = {
+            **({} if self.questions is None else {"questions": str(self.questions), "shape": self.shape}),
+            **{f"column.{ours}": theirs for ours, theirs in self.columns.items()},
+            **self.library.reading,
+            **({} if self.library.box == "auto" else {"box": self.library.box}),
+            **({} if self.policy.tier is None else {"tier": self.policy.tier.value}),
+            **{name: str(value) for name, value in self._limits.items() if value != getattr(POLICY, name)},
+        }
+        return f"{SCHEME}{quote(str(self.library.place))}" + (f"?{urlencode(options)}" if options else "")
+
+    @property
+    def _limits(self) -> dict[str, Any]:
+        return {name: getattr(self.policy, name) for name in LIMITS}
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """Hashes of the question file and of the tables it names (of the one table, without questions); the limits."""
+        return {
+            "questions": None if self.questions is None else file_digest(self.questions),
+            "shape": self.shape,
+            "tables": self._tables_digest,
+            "reading": self.library.reading,
+            "box": self.library.box,
+            "limits": self._limits,
+        }
+
+    @cached_property
+    def _tables_digest(self) -> str:
+        if self.library.place.is_file():
+            return file_digest(self.library.place)
+        whole = hashlib.sha256()
+        for path in sorted({self.library.path(question.table) for question in self.gold.values()}):
+            whole.update(f"{path.name} {file_digest(path)}\n".encode())
+        return whole.hexdigest()
+
+    @cached_property
+    def gold(self) -> Mapping[str, Question]:
+        """The questions by id. Their gold answers stay in this object.
+
+        Raises:
+            DataError: The question file is broken, or an id is there twice.
+        """
+        if self.questions is None:
+            return {}
+        found: dict[str, Question] = {}
+        for question in read_questions(self.questions, self.shape, columns=self.columns):
+            if question.id in found:
+                raise DataError(f"id {question.id!r:.80} is there twice", path=self.questions, field="id")
+            found[question.id] = question
+        return found
+
+    def codes(self, detail: str) -> Sequence[str]:
+        """The closed set of codes; see `dikast.tables.feedback`."""
+        return feedback.codes(detail)
+
+    async def ready(self) -> str:
+        """Open the sandbox, if it is not open on this event loop; its tier.
+
+        Raises:
+            SandboxError: There is none that holds; says what to install.
+        """
+        return str((await self._sandbox()).tier)
+
+    async def manifest(self) -> dict[str, Any]:
+        """What the sandbox is, for a run's manifest."""
+        return (await self._sandbox()).manifest()
+
+    async def describe(
+        self, table: str, question: str, *, level: str, secret: Sequence[str] | None, columns: int | None
+    ) -> str:
+        """The schema as text; see `dikast.agents.roles.TableOracle.describe`."""
+        held = await self.library.open(table, secret)
+        schema = held.schema(level)
+        shown = schema if columns is None else relevant(schema, question, columns)
+        return f"{shown.text}\n{SQL_OFFERED}" if held.sealed.arrow else shown.text
+
+    async def run(
+        self,
+        table: str,
+        programs: Sequence[str],
+        *,
+        question_id: str,
+        earlier: Sequence[str],
+        secret: Sequence[str] | None,
+        detail: str,
+    ) -> list[Ran]:
+        """Run programs and judge their answers; see `dikast.agents.roles.TableOracle.run`."""
+        held = await self.library.open(table, secret)
+        previous = await self._previous(held, table, earlier)
+        results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
+        for program, result in zip(programs, results, strict=True):
+            self._keep(_chain(table, secret, [*earlier, program]), _answer_of(result))
+        return self._judged(results, question_id, detail)
+
+    def unanswered(self, question_id: str) -> bool | None:
+        """No answer is wrong where a gold answer is known."""
+        return None if judging.is_correct(self.gold.get(question_id), []) is None else False
+
+    def tell(self, question_id: str, answer: Opened) -> None:
+        """Hand an answer to `deliver`."""
+        if self.deliver is not None:
+            self.deliver(question_id, cast(Secret[list[str]], answer))
+
+    def load(self, name: str) -> Table:
+        """A table, for its owner: labels and digests of a data set are made from it."""
+        return self.library.load(name)
+
+    def digest(self, name: str) -> str:
+        """The hash of a table's file."""
+        return digest(self.load(name))
+
+    async def __aenter__(self) -> Self:
+        await self.ready()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the sandbox's processes; it opens again when it is needed."""
+        box, self._box = self._box, None
+        if box is not None:
+            await box.__aexit__(None, None, None)
+
+    def _judged(self, results: Sequence[Result], question_id: str, detail: str) -> list[Ran]:
+        question, wrong = self.gold.get(question_id), self.unanswered(question_id)
+        answers = [items(result.answer) if _answered(result) else None for result in results]
+        return [
+            Ran(
+                status=feedback.status_of(result),
+                code=feedback.code_of(result, detail),
+                group=group,
+                correct=wrong if answer is None else judging.is_correct(question, answer),
+                answer=None if answer is None else Secret(answer),
+            )
+            for result, answer, group in zip(results, answers, judging.groups(answers), strict=True)
+        ]
+
+    async def _execute(self, held: Held, program: str, previous: Json) -> Result:
+        box = await self._sandbox()
+        return await box.run(program, table=held.sealed, inputs={PREVIOUS: previous})
+
+    async def _previous(self, held: Held, table: str, earlier: Sequence[str]) -> Json:
+        """The last earlier program's answer, kept or computed again: programs give the same answer each time."""
+        if not earlier or not earlier[-1]:
+            return None
+        key = _chain(table, held.secret, earlier)
+        if key not in self._earlier:
+            before = await self._previous(held, table, earlier[:-1])
+            self._keep(key, _answer_of(await self._execute(held, earlier[-1], before)))
+        self._earlier.move_to_end(key)
+        return self._earlier[key].reveal()
+
+    def _keep(self, key: bytes, answer: Json) -> None:
+        self._earlier[key] = Secret(answer)
+        self._earlier.move_to_end(key)
+        while len(self._earlier) > MOST_EARLIER:
+            self._earlier.popitem(last=False)
+
+    async def _sandbox(self) -> Sandbox:
+        """The sandbox of the running event loop; one that belonged to another loop is ended first."""
+        loop = asyncio.get_running_loop()
+        if self._box is not None and self._loop is loop:
+            return self._box
+        if self._loop is not loop:
+            self._opening = asyncio.Lock()
+            await self.aclose()
+            self._loop = loop
+        async with self._opening:
+            if self._box is None:
+                self._box = await Sandbox(self.policy).__aenter__()
+        return self._box
+
+
+def _answered(result: Result) -> bool:
+    return result.status in ("ok", "empty")
+
+
+def _answer_of(result: Result) -> Json:
+    """The answer as `prev` has it: a list, or nothing."""
+    if not _answered(result) or result.answer is None:
+        return None
+    return result.answer if isinstance(result.answer, list) else [result.answer]
+
+
+def _chain(table: str, secret: Sequence[str] | None, programs: Sequence[str]) -> bytes:
+    text = repr((table, None if secret is None else tuple(secret), tuple(programs)))
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+def load_table_oracle(spec: str) -> TableOracle:
+    """An oracle from `tables:PLACE?questions=FILE&shape=wtq&column.question=q&missing=N/A&box=arrow&tier=...&wall_s=5`.
+
+    Raises:
+        UsageError: The spec is not of that form.
+    """
+    place, _, query = spec.removeprefix(SCHEME).partition("?")
+    if not spec.startswith(SCHEME) or not place:
+        raise UsageError(f"oracle {spec!r:.200} is unknown", hint="tables:PLACE?questions=FILE&shape=wtq")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    columns = {name.removeprefix("column."): options.pop(name) for name in list(options) if name.startswith("column.")}
+    reading = {name: options.pop(name) for name in READING if name in options}
+    limits: dict[str, Any] = {}
+    for name in LIMITS:
+        if name in options:
+            limits[name] = _number(name, options.pop(name))
+    questions, shape = options.pop("questions", None), options.pop("shape", "own")
+    box, tier = options.pop("box", "auto"), options.pop("tier", None)
+    if options or shape not in get_args(Shape) or box not in get_args(Box):
+        raise UsageError(f"oracle {spec!r:.200}: unknown {', '.join(options) or 'shape or box'}")
+    policy = replace(POLICY, tier=None if tier is None else Tier(tier), **limits)
+    return TableOracle(
+        unquote(place),
+        questions=questions,
+        shape=cast(Shape, shape),
+        columns=columns,
+        reading=reading,
+        box=cast(Box, box),
+        policy=policy,
+    )
+
+
+def _number(name: str, text: str) -> float | int:
+    with suppress(ValueError):
+        return float(text) if name == "wall_s" else int(text)
+    raise UsageError(f"oracle: {name}={text!r:.40} is not a number")

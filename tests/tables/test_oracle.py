@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.errors import DataError, UsageError
+from dikast.jobs.parquet import load_pyarrow
+from dikast.sandbox import ErrorClass, Result, Status, Tier
+from dikast.tables import feedback, judging, library
+from dikast.tables import oracle as module
+from dikast.tables.library import Library
+from dikast.tables.oracle import TableOracle, load_table_oracle
+from dikast.tables.questions import Question, Sql
+from dikast.tables.schema import describe
+from tests.games import POLICY, folder, items_of, oracle
+
+__all__ = ["folder", "oracle"]  # fixtures
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MAX = "answer = df['points'].max()"
+
+
+def descriptors() -> int:
+    """Open ones of this process."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def run(oracle: TableOracle, *programs: str, id: str = "top", **knobs: Any) -> list[module.Ran]:
+    given: dict[str, Any] = {"question_id": id, "earlier": [], "secret": (), "detail": "errors", **knobs}
+    return await oracle.run("points", programs, **given)
+
+
+async def test_what_is_let_out(oracle: TableOracle) -> None:
+    good, same, wrong, broken = await run(oracle, MAX, "answer = '7.0'", "answer = 8", "df['x']")
+    assert [one.code for one in (good, same, wrong, broken)] == ["ok", "ok", "ok", "KeyError"]
+    assert [one.group for one in (good, same, wrong, broken)] == [0, 0, 1, None]
+    assert [one.correct for one in (good, same, wrong, broken)] == [True, True, False, False]
+    assert items_of(good.answer) == ["7"]
+    assert "7" not in repr(good)
+    assert "7" not in str(good)
+    assert broken.answer is None
+
+
+async def test_a_closed_set_of_codes() -> None:
+    """Every end that the sandbox knows is one of the codes, at each detail."""
+    ends = [Result(status) for status in Status if status is not Status.ERROR]
+    ends += [Result(Status.ERROR, error) for error in (*ErrorClass, None)]
+    for detail, codes in feedback.CODES.items():
+        assert {feedback.code_of(end, detail) for end in ends} == set(codes)
+    with pytest.raises(UsageError, match="outcome, status, errors"):
+        feedback.codes("all")
+
+
+@pytest.mark.parametrize(
+    ("question", "right", "wrong"),
+    [
+        (Question("1", "?", "t", ("Zoë", "1,5")), ["1,5", "zoe"], ["zoe"]),
+        (Question("1", "?", "t", ("1", "1"), sql=Sql(0, "", ())), ["1.0", "1"], ["1"]),
+        (Question("1", "?", "t", (), sql=Sql(0, "", ())), [], ["1"]),
+        (Question("1", "?", "t", label=True), ["yes"], ["no"]),
+        (Question("1", "?", "t", label=False), ["False"], ["1"]),
+        (Question("1", "?", "t", label=False), ["0"], ["no", "no"]),
+    ],
+)
+async def test_each_data_sets_rule(question: Question, right: list[str], wrong: list[str]) -> None:
+    assert judging.is_correct(question, right) is True
+    assert judging.is_correct(question, wrong) is False
+
+
+async def test_equal_answers_are_one_group() -> None:
+    answers = [["7"], None, ["7.0000001", "7"], ["Zoë"], ["zoe"], [], ["b", "a"], ["a", "b"]]
+    assert judging.groups(answers) == [0, None, 0, 1, 1, 2, 3, 3]
+
+
+async def test_huge_answers_are_grouped_in_no_time() -> None:
+    one, other = [str(n) for n in range(5000)], [str(n + 0.5) for n in range(5000)]
+    assert judging.groups([one, other, list(reversed(one))]) == [0, 1, 0]
+
+
+async def test_prev_is_computed_again_when_it_is_not_kept(oracle: TableOracle) -> None:
+    earlier = ["answer = df['name'].tolist()", "answer = [name for name in prev if name > 'ann']"]
+    first = await run(oracle, "answer = prev", id="", earlier=earlier)
+    oracle._earlier.clear()
+    again = await run(oracle, "answer = prev", id="", earlier=earlier)
+    assert items_of(first[0].answer) == items_of(again[0].answer) == ["bob", "cyd"]
+
+
+async def test_memory_does_not_grow_with_games(oracle: TableOracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_EARLIER", 8)
+    gc.collect()
+    await run(oracle, MAX)
+    before = descriptors()
+    for number in range(40):
+        await run(oracle, f"answer = {number}")
+    assert len(oracle._earlier) <= 8
+    assert descriptors() == before
+
+
+async def test_few_tables_are_held_and_each_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        (tmp_path / f"t{number}.csv").write_text(f"a\n{number}\n", encoding="utf-8")
+    opened: list[str] = []
+    load = Library.load
+
+    def counted(self: Library, name: str) -> Any:
+        opened.append(name)
+        return load(self, name)
+
+    monkeypatch.setattr(Library, "load", counted)
+    monkeypatch.setattr(library, "MOST_TABLES", 2)
+    tables = Library(tmp_path)
+    await asyncio.gather(*(tables.open("t0", ()) for _ in range(5)))
+    assert opened == ["t0"]
+    before = descriptors()
+    for number in range(6):
+        await tables.open(f"t{number}", ())
+    gc.collect()
+    assert len(tables) == 2
+    assert descriptors() == before + 1
+    monkeypatch.setattr(library, "MOST_BYTES", 1)
+    held = await tables.open("t0", ())
+    assert len(tables) == 1
+    assert held.schema("types").text == describe(load(tables, "t0")).text
+
+
+async def test_a_table_in_use_outlives_its_place_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A descriptor that was closed and given out anew would show one game another game's table."""
+    monkeypatch.setattr(library, "MOST_TABLES", 1)
+    for number in range(8):
+        (tmp_path / f"t{number}.csv").write_text(f"a\n{number}\n", encoding="utf-8")
+    async with TableOracle(tmp_path, policy=replace(POLICY, workers=1)) as oracle:
+        given: dict[str, Any] = {"question_id": "", "earlier": [], "secret": (), "detail": "errors"}
+        program = "answer = int(df['a'][0])"
+        ran = await asyncio.gather(*(oracle.run(f"t{n % 8}", [program], **given) for n in range(32)))
+    assert [items_of(one.answer) for [one] in ran] == [[str(n % 8)] for n in range(32)]
+
+
+async def test_levels_that_look_at_cells(oracle: TableOracle) -> None:
+    text = await oracle.describe("points", "?", level="presence", secret=(), columns=None)
+    assert text.startswith("The data frame has these columns:")
+    with pytest.raises(UsageError, match="no schema level"):
+        await oracle.describe("points", "?", level="cells", secret=(), columns=None)
+
+
+async def test_tables_are_found_by_name_and_only_inside_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("x\n1\n", encoding="utf-8")
+    (tmp_path / "out.csv").write_text("x\n1\n", encoding="utf-8")
+    tables = Library(tmp_path / "in")
+    assert tables.path("a") == tables.path("a.csv") == tmp_path / "in" / "a.csv"
+    for name in ("../out", "../out.csv", str(tmp_path / "out.csv"), "b"):
+        with pytest.raises(DataError, match=r"not inside|no table"):
+            tables.path(name)
+    one = Library(tmp_path / "out.csv")
+    assert one.path("out") == one.path("out.csv")
+    with pytest.raises(DataError, match="it is 'out'"):
+        one.path("a")
+
+
+async def test_a_tables_kind_of_box_goes_by_the_format(tmp_path: Path) -> None:
+    pa, pq = load_pyarrow()
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "p.parquet")
+    (tmp_path / "c.csv").write_text("a\n1\n", encoding="utf-8")
+    kinds = {name: (await Library(tmp_path).open(name, ())).sealed.arrow for name in ("p", "c")}
+    assert kinds == {"p": True, "c": False}
+    assert (await Library(tmp_path, box="arrow").open("c", ())).sealed.arrow
+    assert not (await Library(tmp_path, box="frame").open("p", ())).sealed.arrow
+
+
+async def test_a_spec_makes_the_same_oracle(folder: Path) -> None:
+    made = TableOracle(
+        folder / "tables",
+        questions=folder / "questions.jsonl",
+        columns={"answer": "target", "question": "question"},
+        reading={"missing": "N/A,-"},
+        box="arrow",
+        policy=replace(module.POLICY, wall_s=3.0, tier=Tier.LANDLOCK),
+    )
+    again = load_table_oracle(made.spec)
+    assert again.spec == made.spec
+    assert again.fingerprint() == made.fingerprint()
+    assert again.policy == made.policy
+
+
+@pytest.mark.parametrize("spec", ["qrels:x", "tables:", "tables:x?shape=csv", "tables:x?nope=1", "tables:x?wall_s=a"])
+async def test_a_wrong_spec(spec: str) -> None:
+    with pytest.raises(UsageError, match="oracle"):
+        load_table_oracle(spec)
+
+
+async def test_the_fingerprint_changes_with_tables_gold_and_limits(tmp_path: Path) -> None:
+    table, questions = tmp_path / "t.csv", tmp_path / "q.jsonl"
+    table.write_text("a\n1\n", encoding="utf-8")
+    questions.write_text('{"id": "1", "question": "?", "table": "t", "target": ["1"]}\n', encoding="utf-8")
+
+    def seen(**more: Any) -> str:
+        return repr(TableOracle(tmp_path, questions=questions, **more).fingerprint())
+
+    first = seen()
+    assert seen() == first
+    assert seen(policy=replace(module.POLICY, wall_s=1.0)) != first
+    table.write_text("a\n2\n", encoding="utf-8")
+    second = seen()
+    questions.write_text('{"id": "1", "question": "?", "table": "t", "target": ["2"]}\n', encoding="utf-8")
+    assert len({first, second, seen()}) == 3
+
+
+async def test_an_id_that_is_there_twice(tmp_path: Path) -> None:
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"id": "1", "question": "?", "table": "t", "target": ["1"]}\n' * 2, encoding="utf-8")
+    with pytest.raises(DataError, match="twice"):
+        _ = TableOracle(tmp_path, questions=questions).gold
