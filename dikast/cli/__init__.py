@@ -22,6 +22,7 @@ from dikast.errors import DikastError
 
 INTERRUPTED = 130
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "astral": ("dikast.cli.astral:app", "Test the safety of a system that you own: plan, run, calibrate, report."),
     "genqr": ("dikast.cli.genqr:app", "Rewrite queries by instruction ensembles, search before and after."),
     "judge": ("dikast.cli.judge:app", "Judge responses by RevisEval or its rivals; measure judges; report."),
     "index": ("dikast.cli.index:app", "Build a search index."),
