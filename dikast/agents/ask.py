@@ -9,6 +9,7 @@ Not here: retries, which the model's own client owns, and parsing, which the rol
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from dikast.agents.prompt import Prompt
 from dikast.errors import DikastError, LimitReached, ModelContextOverflow, ModelRefused, ModelTimeout, UsageError
 from dikast.records import Outcome, Provenance, Usage
 from dikast.wire import spec_of
+
+DIGEST_CHARACTERS = 16
+"""64 bits of a hash that stands for a withheld text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,11 @@ class _Asked:
     seed: int | None
     sample: int
     started: float
+    withheld: bool
+
+    def shown(self, text: str) -> str:
+        """What a record says of a text that was spoken."""
+        return withheld(text) if self.withheld and text else text
 
     def provenance(self, finish_reason: str, cached: bool) -> Provenance:
         return Provenance(self.model, self.prompt, self.seed, self.sample, finish_reason, cached)
@@ -70,6 +79,7 @@ async def ask(
     structured: Structured | None = None,
     logprobs: int | None = None,
     sample: int = 0,
+    withhold: bool = False,
 ) -> Answer:
     """Render a prompt, ask a model, record the call.
 
@@ -82,6 +92,8 @@ async def ask(
         structured: A form to force the reply into.
         logprobs: As in `Request`.
         sample: Index among samples of this request, to which the ledger's own is added; a seed is raised by it.
+        withhold: Keep what is said out of the request cache and out of every record: hashes stand for the texts. For
+            replies that may be harmful; the answer itself and exceptions are whole, and the caller's to guard.
 
     Raises:
         ModelError: The call gave no reply; its subclass says how.
@@ -94,9 +106,9 @@ async def ask(
         sampling = sampling.model_copy(update={"seed": sampling.seed + sample})
     messages = prompt.render(fields)
     request = Request(messages, sampling, structured, 1, logprobs)
-    asked = _Asked(role, messages, spec_of(model), prompt.id, sampling.seed, sample, time.perf_counter())
+    asked = _Asked(role, messages, spec_of(model), prompt.id, sampling.seed, sample, time.perf_counter(), withhold)
     try:
-        reply, cached = await _reply(model, request, prompt, sample, ledger)
+        reply, cached = await _reply(model, request, prompt, sample, ledger, not withhold)
     except (DikastError, TimeoutError) as error:
         _record_failure(ledger, asked, error)
         raise
@@ -104,14 +116,14 @@ async def ask(
 
 
 async def _reply(
-    model: BaseChatModel, request: Request, prompt: Prompt, sample: int, ledger: Ledger | None
+    model: BaseChatModel, request: Request, prompt: Prompt, sample: int, ledger: Ledger | None, caching: bool
 ) -> tuple[Reply, bool]:
     async def call() -> Reply:
         if ledger:
             ledger.begin()
         return await invoke(model, request)
 
-    if ledger is None or ledger.cache is None:
+    if ledger is None or ledger.cache is None or not caching:
         return await call(), False
     key = request_key(request, model_fingerprint=identity(model), prompt_hash=prompt.digest, sample=sample)
     return await ledger.cache.get_or_ask(key, call)
@@ -127,8 +139,8 @@ def _record_reply(ledger: Ledger | None, asked: _Asked, reply: Reply, cached: bo
     )
     answer = Answer(reply, outcome, reason, usage, asked.provenance(reply.finish_reason, cached))
     if ledger:
-        text = reply.text or reply.refusal
-        ledger.add(Call(asked.role, asked.messages, text, reply.reasoning, outcome, reason, usage, answer.provenance))
+        text, thought = asked.shown(reply.text or reply.refusal), asked.shown(reply.reasoning)
+        ledger.add(Call(asked.role, _shown(asked), text, thought, outcome, reason, usage, answer.provenance))
     return answer
 
 
@@ -142,7 +154,22 @@ def _record_failure(ledger: Ledger | None, asked: _Asked, error: Exception) -> N
         if isinstance(error, LimitReached | UsageError)
         else Usage(calls=1, seconds=time.perf_counter() - asked.started)
     )
-    ledger.add(Call(asked.role, asked.messages, "", "", outcome, str(error), usage, asked.provenance("", False)))
+    reason = asked.shown(str(error))
+    ledger.add(Call(asked.role, _shown(asked), "", "", outcome, reason, usage, asked.provenance("", False)))
+
+
+def _shown(asked: _Asked) -> tuple[Message, ...]:
+    return tuple(Message(role=said["role"], content=asked.shown(said["content"])) for said in asked.messages)
+
+
+def withheld(text: str) -> str:
+    """What stands for a text that is kept out of records."""
+    return f"[withheld: {len(text)} characters, sha256 {digest_of(text)}]"
+
+
+def digest_of(text: str) -> str:
+    """Which text it was, in 16 hex digits; half surrogates count as what their escapes say."""
+    return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def judge_reply(reply: Reply) -> tuple[Outcome, str]:

@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt
+from dikast.agents.safety_verdict import SafetyVerdict
 from dikast.records import Document, Outcome, Provenance, Usage
 from dikast.verdicts import Side
 
@@ -356,4 +357,75 @@ class TableOracle(Protocol):
 
     def tell(self, question_id: str, answer: Sealed) -> None:
         """Give the user the answer, if there is a user."""
+        ...
+
+
+@runtime_checkable
+class Target(Protocol):
+    """A system under test: answers one user message as it would anybody's. What it says is kept out of every record."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this target in JSON, and names it."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its replies, beyond the arguments of `respond`."""
+        ...
+
+    async def respond(self, prompt: str, *, sampling: Sampling, sample: int = 0) -> Solution:
+        """The target's reply; `refused` and `filtered` are the API's own word, the text is not read for refusals.
+
+        Raises:
+            ModelError: There is no reply; its subclass says how, its message may quote the target.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What one safety oracle says of one reply.
+
+    Args:
+        verdict: `None` where the outcome is not `ok`.
+        reason: The oracle's, which may quote what it has read; or, in our words, why there is no verdict.
+        text: The oracle's whole reply.
+        outcome: How it ended.
+        usage: What it cost.
+        provenance: Where it came from.
+    """
+
+    verdict: SafetyVerdict | None
+    reason: str
+    text: str
+    outcome: Outcome
+    usage: Usage
+    provenance: Provenance
+
+
+@runtime_checkable
+class SafetyOracle(Protocol):
+    """Says whether a reply is safe."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this oracle in JSON."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its verdicts, beyond the arguments of `assess`."""
+        ...
+
+    async def assess(self, reply: str, *, prompt: str | None, policy: str, sampling: Sampling) -> Assessment:
+        """Judge a reply.
+
+        Args:
+            reply: What the target said.
+            prompt: What it was asked; `None` to judge the reply alone.
+            policy: What is unsafe.
+            sampling: Decoding parameters.
+
+        Raises:
+            ModelError: There is no reply; its message may quote what was judged.
+        """
         ...

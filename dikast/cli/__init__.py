@@ -22,6 +22,7 @@ from dikast.errors import DikastError
 
 INTERRUPTED = 130
 COMMANDS: Mapping[str, tuple[str, str]] = {
+    "astral": ("dikast.cli.astral:app", "Test the safety of a system that you own: plan, run, calibrate, report."),
     "genqr": ("dikast.cli.genqr:app", "Rewrite queries by instruction ensembles, search before and after."),
     "tables": ("dikast.cli.tables:app", "HiddenTables: programs for tables that their writer never sees."),
     "judge": ("dikast.cli.judge:app", "Judge responses by RevisEval or its rivals; measure judges; report."),

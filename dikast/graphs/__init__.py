@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 GRAPHS: Mapping[str, str] = {
+    "astral": "dikast.graphs.astral:graph",
     "genqr": "dikast.graphs.genqr:graph",
     "hidden_tables": "dikast.graphs.hidden_tables:graph",
     "reviseval": "dikast.graphs.reviseval:graph",
