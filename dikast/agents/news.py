@@ -25,8 +25,8 @@ from typing import Any, Protocol, cast, runtime_checkable
 
 from yarl import URL
 
-from dikast.agents.models.transport import Transport
 from dikast.errors import DataError, MissingExtraError, ModelError, UsageError
+from dikast.http.transport import Transport
 
 FOLDER, FEED, SEARCH = "folder:", "feed:", "search:"
 SUFFIXES = (".txt", ".jsonl")

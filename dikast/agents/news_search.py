@@ -33,10 +33,11 @@ from dikast.agents.models.http_target import checked
 from dikast.agents.models.options import Options
 from dikast.agents.models.server import ServerModel
 from dikast.agents.models.server import open_model as open_server
-from dikast.agents.models.transport import Transport
 from dikast.agents.news import SEARCH, tidy
 from dikast.agents.prompt import load_prompt
 from dikast.errors import MissingExtraError, ModelError, UsageError
+from dikast.http.access import authorization
+from dikast.http.transport import Transport
 from dikast.records import Outcome, Provenance, Usage
 from dikast.wire import UNNAMED, spec_of
 
@@ -213,6 +214,5 @@ def tool_caller(spec: str) -> BaseChatModel:
     except ImportError as error:
         hint = "pip install langchain-openai"
         raise MissingExtraError("langchain-openai, which gives a server's model tools,", hint=hint) from error
-    headers, key = served._headers()
-    del headers
+    _, key = authorization(served.key_env)
     return openai.ChatOpenAI(base_url=served.urls[0], model=served.model, api_key=key or "none", temperature=0)

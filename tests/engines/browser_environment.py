@@ -32,7 +32,7 @@ class Chromium(Environment):
         return Path(sys.executable)
 
 
-ENVIRONMENT = Chromium("browser", (), alone=True)
+ENVIRONMENT = Chromium("browser", ())
 
 
 def find() -> str | None:

@@ -34,8 +34,8 @@ from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.server import CONNECTIONS, RETRIES, TIMEOUT_SECONDS
-from dikast.agents.models.transport import Answer, Transport
 from dikast.errors import DataError, ModelError, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
+from dikast.http.transport import Answer, Transport
 
 SCHEME = "http:"
 BODY = '{"prompt": "{prompt}"}'

@@ -22,9 +22,9 @@ def lucene(scheme: str) -> retrievers.Make:
     return make
 
 
-KINDS = {"lucene": Kind(lucene("lucene")), "lucene-rm3": Kind(lucene("lucene-rm3"))}
+OVER_LUCENE = {"lucene": Kind(lucene("lucene")), "lucene-rm3": Kind(lucene("lucene-rm3"))}
 
 
-@pytest.fixture(scope="module", params=sorted(KINDS))
+@pytest.fixture(scope="module", params=sorted(OVER_LUCENE))
 def kind(request: pytest.FixtureRequest) -> Kind:
-    return KINDS[request.param]
+    return OVER_LUCENE[request.param]
