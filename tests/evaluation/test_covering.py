@@ -143,7 +143,7 @@ PHONE = axes_of(
         {0: [0], 1: [1], 2: [0]},
     ],
 )
-"""The mobile phone of Cohen, Dwyer and Shi 2008, table 1: display, viewer, camera, video camera, ringtones."""
+"""After the mobile phone of Cohen, Dwyer and Shi 2008: display, viewer, camera, video camera, ringtones."""
 
 
 def test_the_constrained_phone_takes_nine_tests() -> None:
