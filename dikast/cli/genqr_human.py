@@ -100,9 +100,8 @@ class Asked:
         if state.values and not state.next:
             # The row was finished, and its line of the journal lost in a crash.
             return GraphOutput(value={name: state.values[name] for name in self.fields}, interrupts=())
+        # Without an input, LangGraph goes on from where it stopped: an open question is asked again.
         given: Any = None if state.next else row
-        if state.interrupts:
-            given = await self._answer(state.interrupts[0].value)
         while True:
             result = await graph.ainvoke(given, thread, context=context, version=version)
             if not result.interrupts:

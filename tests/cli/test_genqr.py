@@ -346,6 +346,21 @@ def test_the_commands_choices_are_the_graphs(option: Any, choices: Any) -> None:
     assert set(named) == set(get_args(choices))
 
 
+@pytest.mark.parametrize(
+    ("more", "calls"),
+    [
+        (["--method", "qa_expand"], 3 + 1 + 1),
+        (["--method", "csqe", "--fluent"], 4 + 1),
+        (["--select", "judge", "-n", "2", "--with-original"], 2 + 3),
+        (["--feedback", "critic", "-n", "2"], 2 + 10),
+        (["--feedback", "critic", "-n", "2", "--critic", "list+scripted:script:grader"], 2 + 1),
+    ],
+)
+def test_a_dry_run_counts_every_call_of_a_row(cli: Cli, files: dict[str, Path], more: list[str], calls: int) -> None:
+    owed = json.loads(cli(*arguments(files, "--dry-run", "--json", *more)).out)
+    assert owed["calls at most"] == 2 * calls
+
+
 def test_combinations_weights_and_choice_from_the_command_line(cli: Cli, files: dict[str, Path]) -> None:
     fused = ["--mode", "fusion", "-n", "2", "--with-original", "--weights", "1,0,2", "-o", "f"]
     assert cli(*arguments(files, *fused)).code == 0

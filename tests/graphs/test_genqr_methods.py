@@ -6,8 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -21,10 +23,15 @@ from dikast.graphs.genqr_methods import Method
 from dikast.graphs.genqr_records import parse, parse_lines
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
+from dikast.retrieval.dense import Dense as DenseIndexed
+from dikast.retrieval.dense_index import build_dense_index
+from dikast.retrieval.encoder_scripted import scripted as vectors_of
+from dikast.retrieval.encoders import Role
 from dikast.retrieval.fusion import rrf
 from dikast.retrieval.index import Index
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
+from dikast.retrieval.vectors import Vectors
 
 DOCUMENTS = [
     Document("d1", "the battery of the car is flat in winter"),
@@ -233,6 +240,24 @@ async def test_hyde_searches_with_the_mean_of_the_passages_and_the_query() -> No
     expected = dense.rank(mean)
     assert [docid for docid, _ in output["hits"]] == [hit.docid for hit in expected]
     assert [score for _, score in output["hits"]] == pytest.approx([9 * hit.score for hit in expected], abs=1e-12)
+
+
+@vectors_of
+def letters(texts: Sequence[str], role: Role) -> Vectors:
+    return np.array([Dense.encode(text) for text in texts], np.float32)
+
+
+async def test_hyde_over_a_dense_index(tmp_path: Path) -> None:
+    """FAISS's ranking by the mean vector, one number at a time."""
+    pytest.importorskip("faiss", reason="needs the extra faiss: faiss-cpu")
+    await build_dense_index(DOCUMENTS, tmp_path / "x", letters, metric="dot")
+    output, _ = await run(DenseIndexed(tmp_path / "x", encoder=letters), "hyde", passage)
+    vectors = letters.function([*numbered(range(1, 9)), QUERY], "query")
+    documents = letters.function([one.contents for one in DOCUMENTS], "document")
+    assert isinstance(vectors, np.ndarray)
+    scores = dict(zip([one.docid for one in DOCUMENTS], (documents @ vectors.mean(axis=0)).tolist(), strict=True))
+    assert [docid for docid, _ in output["hits"]] == sorted(scores, key=lambda docid: -scores[docid])
+    assert [score / 9 for _, score in output["hits"]] == pytest.approx(sorted(scores.values(), reverse=True), abs=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -16,6 +16,7 @@ from dikast.agents.solver import ModelSolver
 from dikast.errors import ModelTimeout, ModelUnavailable
 from dikast.graphs import genqr
 from dikast.graphs.genqr_records import Candidate
+from dikast.graphs.genqr_search import fuse
 from dikast.graphs.genqr_sift import best, resemblance
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
@@ -26,6 +27,7 @@ from dikast.retrieval.oracle import QrelsOracle
 from dikast.retrieval.predictors import Candidate as Found
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.relevance import FEATURES
+from dikast.retrieval.retriever import Hit
 from dikast.retrieval.rm3 import RM3
 from dikast.retrieval.selection import select
 
@@ -108,6 +110,15 @@ async def test_several_are_kept_for_an_ensemble_or_a_fusion(retriever: BM25) -> 
     rankings = await retriever.search(queries, 1000)
     # Weights are those of the reformulations that were kept.
     assert fused["hits"] == rrf(rankings, weights=[first + 1.0, second + 1.0])
+
+
+def test_weights_go_with_the_reformulations_that_are_kept(retriever: BM25) -> None:
+    settings = {"solver": "replay:x", "retriever": retriever, "instructions": ("one", "two", "three")}
+    context = genqr.Context.model_validate(
+        {**settings, "mode": "fusion", "with_original": True, "weights": (1.0, 2.0, 3.0, 4.0)}
+    )
+    rankings = [[Hit("a", 2.0), Hit("b", 1.0)], [Hit("b", 2.0)]]
+    assert fuse(rankings, context, [2, -1]) == rrf(rankings, weights=[3.0, 4.0])
 
 
 async def test_keeping_all_is_not_selecting(retriever: BM25) -> None:
