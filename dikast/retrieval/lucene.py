@@ -42,7 +42,9 @@ CONTENTS, ID = "contents", "id"
 FOOTER_BYTES = 16
 """Every file of an index ends with its own checksum (org.apache.lucene.codecs.CodecUtil)."""
 LOCK = "write.lock"
+NOT_STORED = "NotStoredException"
 NO_VECTORS = "index with -storeDocvectors, as dikast index build --lucene does"
+REASON_CHARACTERS = 300
 MOST_CLAUSES = 1_000_000
 """Lucene's own limit of 1,024 is against users who write wildcards; expansions of long texts pass it."""
 
@@ -212,9 +214,12 @@ class _Open:
 
     def _vector(self, docid: str, feedback: Feedback) -> dict[str, int]:
         """A document's most frequent terms that may be feedback, out of the vector that Lucene holds."""
-        held = self.java.type("io.anserini.index.IndexReaderUtils").getDocumentVector(self.reader, docid)
-        if held is None:
-            raise RetrievalError(f"{self.folder}: no document vectors, which RM3 needs", hint=NO_VECTORS)
+        try:
+            held = self.java.type("io.anserini.index.IndexReaderUtils").getDocumentVector(self.reader, docid)
+        except self.java.failure as error:
+            if NOT_STORED not in str(error):
+                raise
+            raise RetrievalError(f"{self.folder}: no document vectors, which RM3 needs", hint=NO_VECTORS) from error
         # As JSON, a crossing from Java; entry by entry it would be several a term.
         counts = json.loads(self._json.writeValueAsString(held))
         return feedback_terms(counts, self.documents, self._document_frequency, feedback.fb_terms)
@@ -266,5 +271,5 @@ def _content_hash(folder: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What Java said, on one bounded line."""
-    return " ".join(str(error).removeprefix("JVM exception occurred: ").split())[:300]
+    """What Java said, on one bounded line, without the stack."""
+    return " ".join(str(error).removeprefix("JVM exception occurred: ").splitlines()[0].split())[:REASON_CHARACTERS]
