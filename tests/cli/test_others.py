@@ -102,7 +102,8 @@ def test_doctor_says_which_java_would_be_taken(tmp_path: Path, monkeypatch: pyte
         (tmp_path / str(version) / "lib" / "server" / "libjvm.so").touch()
         (tmp_path / str(version) / "release").write_text(f'JAVA_VERSION="{version}.0.1"')
     monkeypatch.setattr(lucene_java, "jar", lambda: jar)
-    monkeypatch.setattr(lucene_java, "find_spec", {}.get)
+    packages: dict[str, object] = {}
+    monkeypatch.setattr(lucene_java, "find_spec", packages.get)
     monkeypatch.setenv("PATH", "/nowhere")
     told: list[tuple[bool | None, str]] = []
     for version in (17, 25):
