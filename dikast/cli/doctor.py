@@ -86,7 +86,7 @@ PACKAGES = (
     ("ir_datasets ids as input", "ir-datasets", "irds"),
     ("Lucene's jar (lucene: retriever)", "pyserini", "lucene"),
     ("Java bridge (lucene: retriever)", "pyjnius", "lucene"),
-    ("tokenizers (local: encoder)", "tokenizers", "faiss"),
+    ("tokenizers (local: encoder)", "tokenizers", "encoder"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")

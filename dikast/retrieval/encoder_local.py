@@ -108,7 +108,7 @@ class LocalEncoder:
         try:
             library = import_module("tokenizers")
         except ImportError as error:
-            raise MissingExtraError("tokenizers", extra="faiss") from error
+            raise MissingExtraError("tokenizers", extra="encoder") from error
         path = self.folder / TOKENIZER
         try:
             tokenizer = library.Tokenizer.from_file(str(path))

@@ -12,6 +12,8 @@ RM3 needs an index with document vectors (Anserini's `-storeDocvectors`), `docum
 The index's own similarity and stemming are not recorded in it: an index that was not made with Anserini's English
 defaults is searched with them all the same.
 
+Searches of one process follow one another: see `dikast.retrieval.lucene_java.Anserini.alone`.
+
 Not done: other analysers, fields, impact indexes, Lucene's dense indexes.
 """
 
@@ -23,9 +25,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -42,7 +42,9 @@ CONTENTS, ID = "contents", "id"
 FOOTER_BYTES = 16
 """Every file of an index ends with its own checksum (org.apache.lucene.codecs.CodecUtil)."""
 LOCK = "write.lock"
+NOT_STORED = "NotStoredException"
 NO_VECTORS = "index with -storeDocvectors, as dikast index build --lucene does"
+REASON_CHARACTERS = 300
 MOST_CLAUSES = 1_000_000
 """Lucene's own limit of 1,024 is against users who write wildcards; expansions of long texts pass it."""
 
@@ -99,7 +101,9 @@ class Lucene:
 
     def analyze(self, text: str) -> list[str]:
         """Text to index terms by Anserini's English analysis, in order, repeats kept; starts Java."""
-        return self._open().analyze(text)
+        opened = self._open()
+        with opened.java.alone:
+            return opened.analyze(text)
 
     async def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[Hit]]:
         """The top `k` of each query, best first, ties by document id; documents that match no term are absent.
@@ -112,9 +116,7 @@ class Lucene:
         if k < 1:
             raise UsageError(f"k={k}: at least 1 document has to be asked for")
         opened = self._opened or await asyncio.to_thread(self._open)
-        loop = asyncio.get_running_loop()
-        found = (loop.run_in_executor(self._threads, self._search, opened, query, k) for query in queries)
-        return list(await asyncio.gather(*found))
+        return await asyncio.to_thread(lambda: [self._search(opened, query, k) for query in queries])
 
     async def documents(self, docids: Sequence[str]) -> list[Document]:
         """The documents of these ids, in this order.
@@ -123,18 +125,15 @@ class Lucene:
             RetrievalError: An id is not in the index, or the index holds no texts.
         """
         opened = self._opened or await asyncio.to_thread(self._open)
-        return await asyncio.to_thread(lambda: [opened.document(docid) for docid in docids])
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(len(os.sched_getaffinity(0)), thread_name_prefix="dikast-lucene")
+        return await asyncio.to_thread(self._documents, opened, docids)
 
     def _open(self) -> _Open:
         with self._opening:
             if self._opened is None:
-                java = Anserini.start()
-                folder = Path(self.source)
-                self._opened = _Open(java, folder if folder.is_dir() else self._prebuilt(), self.k1, self.b)
+                java, folder = Anserini.start(), Path(self.source)
+                folder = folder if folder.is_dir() else self._prebuilt()
+                with java.alone:
+                    self._opened = _Open(java, folder, self.k1, self.b)
             return self._opened
 
     def _prebuilt(self) -> Path:
@@ -144,15 +143,20 @@ class Lucene:
         return prebuilt(self.source)
 
     def _search(self, opened: _Open, query: WeightedQuery, k: int) -> list[Hit]:
-        try:
-            terms = opened.expand(query.terms, self.feedback) if self.feedback else query.terms
-            return opened.search(terms, k)
-        except opened.java.failure as error:
-            raise RetrievalError(f"{opened.folder}: Lucene: {_reason(error)}") from error
+        with opened.java.alone:
+            try:
+                terms = opened.expand(query.terms, self.feedback) if self.feedback else query.terms
+                return opened.search(terms, k)
+            except opened.java.failure as error:
+                raise RetrievalError(f"{opened.folder}: Lucene: {_reason(error)}") from error
+
+    def _documents(self, opened: _Open, docids: Sequence[str]) -> list[Document]:
+        with opened.java.alone:
+            return [opened.document(docid) for docid in docids]
 
 
 class _Open:
-    """An open index folder."""
+    """An open index folder; who calls holds `Anserini.alone`."""
 
     def __init__(self, java: Anserini, folder: Path, k1: float, b: float) -> None:
         self.java, self.folder = java, folder
@@ -212,9 +216,12 @@ class _Open:
 
     def _vector(self, docid: str, feedback: Feedback) -> dict[str, int]:
         """A document's most frequent terms that may be feedback, out of the vector that Lucene holds."""
-        held = self.java.type("io.anserini.index.IndexReaderUtils").getDocumentVector(self.reader, docid)
-        if held is None:
-            raise RetrievalError(f"{self.folder}: no document vectors, which RM3 needs", hint=NO_VECTORS)
+        try:
+            held = self.java.type("io.anserini.index.IndexReaderUtils").getDocumentVector(self.reader, docid)
+        except self.java.failure as error:
+            if NOT_STORED not in str(error):
+                raise
+            raise RetrievalError(f"{self.folder}: no document vectors, which RM3 needs", hint=NO_VECTORS) from error
         # As JSON, a crossing from Java; entry by entry it would be several a term.
         counts = json.loads(self._json.writeValueAsString(held))
         return feedback_terms(counts, self.documents, self._document_frequency, feedback.fb_terms)
@@ -266,5 +273,5 @@ def _content_hash(folder: Path) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What Java said, on one bounded line."""
-    return " ".join(str(error).removeprefix("JVM exception occurred: ").split())[:300]
+    """What Java said, on one bounded line, without the stack."""
+    return " ".join(str(error).removeprefix("JVM exception occurred: ").splitlines()[0].split())[:REASON_CHARACTERS]

@@ -149,15 +149,21 @@ def _version(home: Path) -> int | None:
 
 
 class Anserini:
-    """The running virtual machine with Lucene's and Anserini's classes."""
+    """The running virtual machine with Lucene's and Anserini's classes.
+
+    Attributes:
+        alone: To be held by whoever calls into Java. Pyjnius (1.9.0) keeps the object of a call in a place that all
+            threads share until the call is made: two threads that build queries put terms into one another's.
+        failure: What is raised for a Java exception.
+    """
 
     def __init__(self, bridge: Any) -> None:
         self.failure: type[Exception] = bridge.JavaException
+        self.alone = threading.RLock()
         self._bridge = bridge
         self._logger: Any = None
 
     @classmethod
-    @cache
     def start(cls) -> Anserini:
         """Start the virtual machine, or find it running with the jar.
 
@@ -165,16 +171,16 @@ class Anserini:
             MissingExtraError: Pyserini, pyjnius or a Java that is new enough is not installed.
             RetrievalError: The virtual machine does not start, or runs without the jar.
         """
-        path = jar()
-        with _starting:
-            started = cls(_bridge(path))
+        with _starting:  # a second one would have a second `alone`
+            return _started(jar())
+
+    def check(self) -> None:
+        """Refuse a virtual machine without the jar's classes."""
         try:
-            started.type(PROBE.removesuffix(".class").replace("/", "."))
-        except started.failure as error:
+            self.type(PROBE.removesuffix(".class").replace("/", "."))
+        except self.failure as error:
             hint = "start dikast's Lucene before whatever else uses Java in this process"
             raise RetrievalError("a Java virtual machine runs here without Anserini's jar", hint=hint) from error
-        started.quiet()
-        return started
 
     def quiet(self) -> None:
         """Have Lucene log warnings only: it tells otherwise which kind of memory mapping it took."""
@@ -189,6 +195,14 @@ class Anserini:
     def cast(self, name: str, value: Any) -> Any:
         """A Java object as one of its own types."""
         return self._bridge.cast(name, value)
+
+
+@cache
+def _started(path: Path) -> Anserini:
+    running = Anserini(_bridge(path))
+    running.check()
+    running.quiet()
+    return running
 
 
 def _bridge(path: Path) -> Any:

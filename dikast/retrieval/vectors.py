@@ -149,7 +149,12 @@ class Searcher:
             self._index.hnsw.efSearch = ef
         elif hasattr(self._index, "nprobe"):
             self._index.nprobe = nprobe
-        self._on_gpu = self._copied(origin) if gpu and not hasattr(self._index, "hnsw") else None
+        self._gpu_copy: Any = self._copied(origin) if gpu and not hasattr(self._index, "hnsw") else None
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether GPUs hold it."""
+        return self._gpu_copy is not None
 
     def __len__(self) -> int:
         """The number of vectors."""
@@ -194,7 +199,7 @@ class Searcher:
             depth = min(2 * depth, len(self))
 
     def _candidates(self, queries: Vectors, depth: int) -> NDArray[np.int64]:
-        index = self._on_gpu if self._on_gpu is not None and depth <= GPU_DEPTH else self._index
+        index: Any = self._gpu_copy if self.on_gpu and depth <= GPU_DEPTH else self._index
         return index.search(np.ascontiguousarray(queries), depth)[1]
 
     def _ordered(self, query: Vectors, numbers: NDArray[np.int64]) -> Ranking:

