@@ -232,9 +232,13 @@ def run(
     ] = None,
     model: options.Model = None,
     seed: options.Seed = 0,
-    solver_temperature: Annotated[float, typer.Option(min=0, rich_help_panel=MODEL)] = 1.0,
+    solver_temperature: Annotated[
+        float, typer.Option(min=0, rich_help_panel=MODEL, help="Of the tests; 0 is greedy decoding.")
+    ] = 1.0,
     solver_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one test.")] = 256,
-    target_temperature: Annotated[float, typer.Option(min=0, rich_help_panel=MODEL)] = 0.0,
+    target_temperature: Annotated[
+        float, typer.Option(min=0, rich_help_panel=MODEL, help="Of the replies under test; 0 is greedy decoding.")
+    ] = 0.0,
     target_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one reply.")] = 1024,
     oracle_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one verdict.")] = 256,
     oracle_sees: Annotated[
