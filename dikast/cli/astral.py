@@ -441,12 +441,11 @@ def estimate(rows: Sequence[Any], context: Context, running: Running, as_json: b
 
 def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole, but for what is withheld."""
-    from dikast.cli.story import tell_story
+    from dikast.cli.story import tell_rows
     from dikast.graphs import astral
     from dikast.jobs.trial import preview
 
-    for row in finish(preview(astral.graph, rows, context, n)):
-        emit(row) if as_json else tell_story(row, astral.graph.name)
+    tell_rows(finish(preview(astral.graph, rows, context, n)), astral.graph.name, as_json)
 
 
 def write_suite(out: Path) -> dict[str, Any]:
