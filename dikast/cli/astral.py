@@ -232,9 +232,13 @@ def run(
     ] = None,
     model: options.Model = None,
     seed: options.Seed = 0,
-    solver_temperature: Annotated[float, typer.Option(min=0, rich_help_panel=MODEL)] = 1.0,
+    solver_temperature: Annotated[
+        float, typer.Option(min=0, rich_help_panel=MODEL, help="Of the tests; 0 is greedy decoding.")
+    ] = 1.0,
     solver_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one test.")] = 256,
-    target_temperature: Annotated[float, typer.Option(min=0, rich_help_panel=MODEL)] = 0.0,
+    target_temperature: Annotated[
+        float, typer.Option(min=0, rich_help_panel=MODEL, help="Of the replies under test; 0 is greedy decoding.")
+    ] = 0.0,
     target_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one reply.")] = 1024,
     oracle_tokens: Annotated[int, typer.Option(min=1, rich_help_panel=MODEL, help="Tokens of one verdict.")] = 256,
     oracle_sees: Annotated[
@@ -437,12 +441,11 @@ def estimate(rows: Sequence[Any], context: Context, running: Running, as_json: b
 
 def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole, but for what is withheld."""
-    from dikast.cli.story import tell_story
+    from dikast.cli.story import tell_rows
     from dikast.graphs import astral
     from dikast.jobs.trial import preview
 
-    for row in finish(preview(astral.graph, rows, context, n)):
-        emit(row) if as_json else tell_story(row, astral.graph.name)
+    tell_rows(finish(preview(astral.graph, rows, context, n)), astral.graph.name, as_json)
 
 
 def write_suite(out: Path) -> dict[str, Any]:

@@ -119,15 +119,12 @@ def calls_beside(context: Context) -> dict[str, int]:
 
 def show_preview(rows: list[dict[str, str]], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole."""
-    from dikast.cli.story import tell_story
+    from dikast.cli.story import tell_rows
     from dikast.graphs import genqr
     from dikast.jobs.trial import preview
 
-    for row in finish(preview(genqr.graph, rows, context, n, cache=running.request_cache())):
-        if as_json:
-            emit(row)
-        else:
-            tell_story(row, genqr.graph.name)
+    played = preview(genqr.graph, rows, context, n, cache=running.request_cache())
+    tell_rows(finish(played), genqr.graph.name, as_json)
 
 
 def report(out: Path, qrels: Qrels, measures: list[str], as_json: bool, summary: Summary, feedback: str) -> None:

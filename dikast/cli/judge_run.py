@@ -268,12 +268,12 @@ def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_
 
 def show_preview(rows: list[dict[str, Any]], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole."""
-    from dikast.cli.story import tell_story
+    from dikast.cli.story import tell_rows
     from dikast.graphs import reviseval
     from dikast.jobs.trial import preview
 
-    for row in finish(preview(reviseval.graph, rows, context, n, cache=running.request_cache())):
-        emit(row) if as_json else tell_story(row, reviseval.graph.name)
+    judged = preview(reviseval.graph, rows, context, n, cache=running.request_cache())
+    tell_rows(finish(judged), reviseval.graph.name, as_json)
 
 
 def report_run(out: Path, summary: Summary, as_json: bool) -> None:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from dikast.cli.output import show, table
+from dikast.cli.output import emit, show, table
 
 Row = Mapping[str, Any]
 TOP = 10
 """Ranks compared when telling what moved."""
 HEAVIEST = 30
 """Terms of a weighted query that are listed."""
+
+
+def tell_rows(rows: Sequence[Row], graph: str, as_json: bool) -> None:
+    """Print rows whole: one JSON document, or a story each."""
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        tell_story(row, graph)
 
 
 def tell_story(row: Row, graph: str) -> None:

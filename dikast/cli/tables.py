@@ -365,13 +365,12 @@ def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_
 
 def show_preview(rows: list[dict[str, Any]], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Play a few games and print them whole."""
-    from dikast.cli.story import tell_story
+    from dikast.cli.story import tell_rows
     from dikast.graphs import hidden_tables
     from dikast.jobs.trial import preview
 
     played = preview(hidden_tables.graph, rows, context, n, cache=running.request_cache())
-    for row in finish(played, context):
-        emit(row) if as_json else tell_story(row, hidden_tables.graph.name)
+    tell_rows(finish(played, context), hidden_tables.graph.name, as_json)
 
 
 def report(out: Path, oracle: TableOracle, rows: list[dict[str, Any]], summary: Summary, as_json: bool) -> None:

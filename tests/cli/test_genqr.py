@@ -124,6 +124,8 @@ def test_failed_rows_make_exit_code_3_and_can_be_retried(cli: Cli, files: dict[s
 
 
 def test_preview_and_dry_run_leave_nothing_behind(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
+    as_json = json.loads(cli(*arguments(files, "--preview", "2", "-o", "x", "--json")).out)
+    assert [row["input"]["qid"] for row in as_json] == ["q1", "q2"]
     shown = cli(*arguments(files, "--preview", "1", "-o", "x"))
     assert "keywords by instruction" in shown.out
     owed = json.loads(cli(*arguments(files, "--dry-run", "--json", "--price", "1,2", "-o", "x")).out)

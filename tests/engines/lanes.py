@@ -27,7 +27,7 @@ from tests.engines import browser_environment, lucene_environment, resolve, vllm
 from tests.engines.environment import Environment, check, say  # noqa: E402
 
 HERE = ROOT / "tests" / "engines"
-SUITES_SECONDS = 2400
+SUITES_SECONDS = 3000
 """For all suites of a lane together: more than twice what they take on two idle cores."""
 
 

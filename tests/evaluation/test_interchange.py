@@ -276,6 +276,14 @@ def test_mt_bench_judgments_go_there_and_back(tmp_path: Path) -> None:
     assert [row.score for row in scores] == [None, 7.5]
 
 
+def test_mt_bench_scores_go_there_and_back(tmp_path: Path) -> None:
+    scores = [("81", "a", 7.5), ("x/82", "b", None)]
+    write_jsonl(tmp_path / "j_single.jsonl", mt_bench.score_rows(scores, judge=("j", "p")))
+    found = mt_bench.read_score_judgments(tmp_path / "j_single.jsonl")
+    assert [(one.question_id, one.model, one.score) for one in found] == scores
+    assert {(one.judge, one.turn) for one in found} == {(("j", "p"), 1)}
+
+
 def test_mt_bench_files_as_published(shared_data: Path) -> None:
     folder = shared_data / "evals" / "mt_bench"
     questions = mt_bench.read_questions(folder / "question.jsonl")

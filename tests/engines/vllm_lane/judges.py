@@ -69,7 +69,7 @@ async def test_every_pair_has_an_outcome_and_counts(
             "judges": [spec if form == "mark" else f"{form}+{spec}"],
             "solver": spec if mode in ("direct", "reviseval") else None,
             "mode": mode,
-            "on_conflict": "synthesise" if form == "mark" else "tie",
+            "on_conflict": "synthesise" if (mode, form) == ("reviseval", "mark") else "tie",
             "judging": sampling,
             "revising": sampling,
         }
