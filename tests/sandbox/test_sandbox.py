@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from dikast.errors import SandboxError, UsageError
-from dikast.sandbox import ErrorClass, Policy, Sandbox, Status, Table, Tier, launch, selftest
+from dikast.sandbox import ErrorClass, Policy, Sandbox, Status, Table, Tier, cgroup, launch, selftest
 from dikast.sandbox.worker import Worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -343,6 +343,17 @@ async def test_the_manifest_says_what_held(box: Sandbox) -> None:
     assert manifest["cgroup"] in ("v2", "v1", "none")
     assert ("bwrap" in manifest) == (box.tier is Tier.BWRAP)
     assert manifest["policy"]["wall_s"] == box.policy.wall_s
+
+
+async def test_a_zygote_is_in_a_cgroup_where_one_can_be_made(box: Sandbox) -> None:
+    await box.run("1")
+    groups = Path(f"/proc/{box._idle[False][0].zygote_pid}/cgroup").read_text()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        possible = cgroup.make(other.pid, 1 << 30)
+        other.kill()
+    possible.remove()
+    assert box.manifest()["cgroup"] == possible.version
+    assert ("/dikast-" in groups) == (possible.version != "none")
 
 
 @pytest.mark.usefixtures("landlock_tier")

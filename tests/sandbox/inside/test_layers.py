@@ -15,6 +15,7 @@ import pytest
 
 from dikast.sandbox.inside import child, landlock, seccomp, zygote
 from dikast.sandbox.inside.kernel import PR_SET_NO_NEW_PRIVS, prctl, syscall
+from dikast.sandbox.memory import sealed
 
 SHUT, OPEN = 7, 8
 
@@ -166,6 +167,16 @@ def test_the_zygote_gives_up_what_it_does_not_need_itself() -> None:
         ]
         os._exit(facts.index(False) + 1 if False in facts else 0)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+
+
+def test_what_a_child_reads_it_maps_for_itself_alone() -> None:
+    """Linux before 6.7 refuses to map a file sealed against writing for sharing, even to a reader."""
+    descriptor = sealed("dikast-sealed", b"data")
+    with child._readable(descriptor) as mapping:
+        os.close(descriptor)
+        (line,) = [line for line in Path("/proc/self/maps").read_text().splitlines() if "dikast-sealed" in line]
+        assert line.split()[1] == "r--p"
+        assert mapping[:] == b"data"
 
 
 def _refused(attempt: Callable[[], object]) -> bool:
