@@ -130,6 +130,23 @@ async def test_a_shared_table_is_the_same_for_all_and_stays_as_it_is(box: Sandbo
         assert os.pread(table.descriptor, table.size, 0) == before
 
 
+async def test_a_table_closed_while_its_program_waits_is_an_error(box: Sandbox) -> None:
+    """The number of a closed descriptor is soon that of another file, which the program must not get."""
+    lost = box.lost
+    table = Table.of(FRAME)
+    games = [asyncio.create_task(box.run("import time\ntime.sleep(0.2)", table=FRAME)) for _ in range(4)]
+    late = asyncio.create_task(box.run("len(df)", table=table))
+    await _busy(box)
+    table.close()
+    secret = Table.of(pd.DataFrame({"secret": [1] * 5}))
+    with pytest.raises(UsageError, match="this table is closed"):
+        await late
+    secret.close()
+    assert all(result.status is Status.NO_ANSWER for result in await asyncio.gather(*games))
+    assert (await box.run("1")).answer == 1
+    assert box.lost == lost
+
+
 async def test_time_is_measured_from_outside_and_processor_time_by_the_kernel(box: Sandbox) -> None:
     async with Sandbox(Policy(tier=box.tier, wall_s=2.0, cpu_s=1, workers=2)) as hasty:
         asleep, busy = await asyncio.gather(hasty.run("import time\ntime.sleep(60)"), hasty.run("while True: pass"))

@@ -152,13 +152,15 @@ def test_a_child_gives_up_everything_and_the_filter_last(monkeypatch: pytest.Mon
 PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS = 3, 39
 
 
-def test_the_zygote_gives_up_what_it_does_not_need_itself() -> None:
-    """Really, in a fork: what is left is told by the number of the first thing that is not so."""
+@pytest.mark.parametrize("user", [os.getuid(), 1000])
+def test_the_zygote_gives_up_what_it_does_not_need_itself(user: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Really, in a fork, as root and as if it were not; told by the number of the first thing that is not so."""
+    monkeypatch.setattr(zygote.os, "getuid", lambda: user)
     process = os.fork()
     if process == 0:
         zygote._lock()
         facts = [
-            os.getuid() != 0 and os.getgid() != 0,
+            user != 0 or 0 not in (*os.getresuid(), *os.getresgid(), *os.getgroups()),
             prctl(PR_GET_NO_NEW_PRIVS, 0) == 1,
             prctl(PR_GET_DUMPABLE, 0) == 0,
             {resource.getrlimit(which) for which in zygote._ZERO_LIMITS} == {(0, 0)},
