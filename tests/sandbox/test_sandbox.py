@@ -236,6 +236,12 @@ async def test_what_the_kernel_says_of_a_running_program(box: Sandbox) -> None:
     assert {int(told[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
     if box.tier is Tier.LANDLOCK:
         assert "0" not in told["Uid"].split()
+    limits = {line[:25].strip(): line[25:].split() for line in (process / "limits").read_text().splitlines()}
+    for name in ("Max open files", "Max file size", "Max processes", "Max core file size", "Max locked memory"):
+        assert limits[name][:2] == ["0", "0"], name
+    assert limits["Max cpu time"][:2] == [str(box.policy.cpu_s), str(box.policy.cpu_s + 1)]
+    for name in ("Max address space", "Max data size"):
+        assert box.policy.memory_bytes < int(limits[name][1]) < box.policy.memory_bytes + (1 << 30), name
     if os.getuid() == 0:
         assert list((process / "fd").iterdir()) == []
         for kind in ("user", "pid", "net", "ipc", "uts", "mnt"):
