@@ -12,6 +12,8 @@ import weakref
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
+from dikast.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -39,8 +41,19 @@ class Table:
     """
 
     def __init__(self, descriptor: int, size: int, *, arrow: bool) -> None:
-        self.descriptor, self.size, self.arrow = descriptor, size, arrow
+        self._descriptor, self.size, self.arrow = descriptor, size, arrow
         self._closer = weakref.finalize(self, os.close, descriptor)
+
+    @property
+    def descriptor(self) -> int:
+        """The memory file.
+
+        Raises:
+            UsageError: The table is closed: the number may by now be another file's, which no program may get.
+        """
+        if not self._closer.alive:
+            raise UsageError("this table is closed", hint="run programs inside `with Table.of(...) as table`")
+        return self._descriptor
 
     @classmethod
     def of(cls, source: pd.DataFrame | ArrowTable) -> Table:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from dikast.errors import UsageError
 from dikast.sandbox import Table
 from dikast.sandbox.memory import fixed, sealed
 
@@ -55,7 +56,16 @@ def test_nobody_can_change_a_table(arrow: bool) -> None:
 
 def test_a_table_lets_its_memory_go_once() -> None:
     with Table.of(pd.DataFrame({"a": [1]})) as table:
-        os.fstat(table.descriptor)
+        descriptor = table.descriptor
+        os.fstat(descriptor)
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(table.descriptor)
+        os.fstat(descriptor)
     table.close()
+
+
+def test_a_closed_table_names_no_file() -> None:
+    """Its number may by then be that of the host's next file."""
+    table = Table.of(pd.DataFrame({"a": [1]}))
+    table.close()
+    with pytest.raises(UsageError, match="this table is closed"):
+        _ = table.descriptor

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from dikast.errors import SandboxError, UsageError
-from dikast.sandbox import ErrorClass, Policy, Sandbox, Status, Table, Tier, launch, selftest
+from dikast.sandbox import ErrorClass, Policy, Sandbox, Status, Table, Tier, cgroup, launch, selftest
 from dikast.sandbox.worker import Worker
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -130,6 +130,23 @@ async def test_a_shared_table_is_the_same_for_all_and_stays_as_it_is(box: Sandbo
         assert os.pread(table.descriptor, table.size, 0) == before
 
 
+async def test_a_table_closed_while_its_program_waits_is_an_error(box: Sandbox) -> None:
+    """The number of a closed descriptor is soon that of another file, which the program must not get."""
+    lost = box.lost
+    table = Table.of(FRAME)
+    games = [asyncio.create_task(box.run("import time\ntime.sleep(0.2)", table=FRAME)) for _ in range(4)]
+    late = asyncio.create_task(box.run("len(df)", table=table))
+    await _busy(box)
+    table.close()
+    secret = Table.of(pd.DataFrame({"secret": [1] * 5}))
+    with pytest.raises(UsageError, match="this table is closed"):
+        await late
+    secret.close()
+    assert all(result.status is Status.NO_ANSWER for result in await asyncio.gather(*games))
+    assert (await box.run("1")).answer == 1
+    assert box.lost == lost
+
+
 async def test_time_is_measured_from_outside_and_processor_time_by_the_kernel(box: Sandbox) -> None:
     async with Sandbox(Policy(tier=box.tier, wall_s=2.0, cpu_s=1, workers=2)) as hasty:
         asleep, busy = await asyncio.gather(hasty.run("import time\ntime.sleep(60)"), hasty.run("while True: pass"))
@@ -219,6 +236,12 @@ async def test_what_the_kernel_says_of_a_running_program(box: Sandbox) -> None:
     assert {int(told[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
     if box.tier is Tier.LANDLOCK:
         assert "0" not in told["Uid"].split()
+    limits = {line[:25].strip(): line[25:].split() for line in (process / "limits").read_text().splitlines()}
+    for name in ("Max open files", "Max file size", "Max processes", "Max core file size", "Max locked memory"):
+        assert limits[name][:2] == ["0", "0"], name
+    assert limits["Max cpu time"][:2] == [str(box.policy.cpu_s), str(box.policy.cpu_s + 1)]
+    for name in ("Max address space", "Max data size"):
+        assert box.policy.memory_bytes < int(limits[name][1]) < box.policy.memory_bytes + (1 << 30), name
     if os.getuid() == 0:
         assert list((process / "fd").iterdir()) == []
         for kind in ("user", "pid", "net", "ipc", "uts", "mnt"):
@@ -343,6 +366,17 @@ async def test_the_manifest_says_what_held(box: Sandbox) -> None:
     assert manifest["cgroup"] in ("v2", "v1", "none")
     assert ("bwrap" in manifest) == (box.tier is Tier.BWRAP)
     assert manifest["policy"]["wall_s"] == box.policy.wall_s
+
+
+async def test_a_zygote_is_in_a_cgroup_where_one_can_be_made(box: Sandbox) -> None:
+    await box.run("1")
+    groups = Path(f"/proc/{box._idle[False][0].zygote_pid}/cgroup").read_text()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        possible = cgroup.make(other.pid, 1 << 30)
+        other.kill()
+    possible.remove()
+    assert box.manifest()["cgroup"] == possible.version
+    assert ("/dikast-" in groups) == (possible.version != "none")
 
 
 @pytest.mark.usefixtures("landlock_tier")

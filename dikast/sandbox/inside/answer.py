@@ -25,7 +25,7 @@ def plain(value: Any, depth: int = 0) -> object:
 
     Raises:
         TypeError: It holds something that has no JSON form.
-        ValueError: It is nested too deeply.
+        ValueError: It is nested too deeply, or two keys have the same text, such as 1 and "1".
     """
     if value is None or isinstance(value, (bool, str)):
         return value
@@ -34,8 +34,11 @@ def plain(value: Any, depth: int = 0) -> object:
     if depth > MAX_NESTING:
         raise ValueError("nested too deeply")
     if isinstance(value, Mapping):
-        pairs = cast(Mapping[Any, Any], value).items()
-        return {_key(key): plain(item, depth + 1) for key, item in pairs}
+        pairs = [(_key(key), plain(item, depth + 1)) for key, item in cast(Mapping[Any, Any], value).items()]
+        made = dict(pairs)
+        if len(made) != len(pairs):
+            raise ValueError("keys that are told apart only by their type")
+        return made
     items = _items(value)
     if items is not None:
         return [plain(item, depth + 1) for item in items]

@@ -65,3 +65,9 @@ def test_an_answer_that_holds_itself_is_refused() -> None:
     answer.append(answer)
     with pytest.raises(ValueError, match="nested"):
         plain(answer)
+
+
+@pytest.mark.parametrize("value", [{1: "a", "1": "b"}, {None: 1, "null": 2}, {("x", 1): 1, "x, 1": 2}])
+def test_keys_of_the_same_text_do_not_hide_one_another(value: object) -> None:
+    with pytest.raises(ValueError, match="keys"):
+        plain(value)

@@ -15,6 +15,7 @@ import pytest
 
 from dikast.sandbox.inside import child, landlock, seccomp, zygote
 from dikast.sandbox.inside.kernel import PR_SET_NO_NEW_PRIVS, prctl, syscall
+from dikast.sandbox.memory import sealed
 
 SHUT, OPEN = 7, 8
 
@@ -151,13 +152,15 @@ def test_a_child_gives_up_everything_and_the_filter_last(monkeypatch: pytest.Mon
 PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS = 3, 39
 
 
-def test_the_zygote_gives_up_what_it_does_not_need_itself() -> None:
-    """Really, in a fork: what is left is told by the number of the first thing that is not so."""
+@pytest.mark.parametrize("user", [os.getuid(), 1000])
+def test_the_zygote_gives_up_what_it_does_not_need_itself(user: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Really, in a fork, as root and as if it were not; told by the number of the first thing that is not so."""
+    monkeypatch.setattr(zygote.os, "getuid", lambda: user)
     process = os.fork()
     if process == 0:
         zygote._lock()
         facts = [
-            os.getuid() != 0 and os.getgid() != 0,
+            user != 0 or 0 not in (*os.getresuid(), *os.getresgid(), *os.getgroups()),
             prctl(PR_GET_NO_NEW_PRIVS, 0) == 1,
             prctl(PR_GET_DUMPABLE, 0) == 0,
             {resource.getrlimit(which) for which in zygote._ZERO_LIMITS} == {(0, 0)},
@@ -166,6 +169,16 @@ def test_the_zygote_gives_up_what_it_does_not_need_itself() -> None:
         ]
         os._exit(facts.index(False) + 1 if False in facts else 0)
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+
+
+def test_what_a_child_reads_it_maps_for_itself_alone() -> None:
+    """Linux before 6.7 refuses to map a file sealed against writing for sharing, even to a reader."""
+    descriptor = sealed("dikast-sealed", b"data")
+    with child._readable(descriptor) as mapping:
+        os.close(descriptor)
+        (line,) = [line for line in Path("/proc/self/maps").read_text().splitlines() if "dikast-sealed" in line]
+        assert line.split()[1] == "r--p"
+        assert mapping[:] == b"data"
 
 
 def _refused(attempt: Callable[[], object]) -> bool:
