@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,9 @@ async def test_a_spy_learns_no_more_than_the_budget(tmp_path: Path) -> None:
             assert charged <= budget
             # The spy is no straw man: with a budget it does learn.
             assert (learnt[detail, budget] > 0) == (budget > 0)
-    assert learnt["errors", 8.0] == math.log2(SECRETS)
-    assert learnt["errors", 4.0] > 3
+    # A digit of 0 is an answer, after which the game is over and further digits stay unknown: hence not all secrets.
+    assert 4.5 < learnt["errors", 8.0] < math.log2(SECRETS)
+    assert 3 < learnt["errors", 4.0] <= 4
 
 
 async def test_prompts_do_not_depend_on_rows(tmp_path: Path) -> None:
@@ -138,13 +140,12 @@ async def test_prompts_do_not_depend_on_rows(tmp_path: Path) -> None:
         lines = [f"{number},{name}" for number, name in zip(ids, names, strict=True)]
         (tmp_path / "t.csv").write_text("\n".join(["id,name", *lines]) + "\n", encoding="utf-8")
         pq.write_table(pa.table({"id": ids, "name": names}), tmp_path / "t.parquet")
-        for file in ("t.csv", "t.parquet"):
-            async with TableOracle(tmp_path / file, policy=POLICY) as oracle:
-                for level in ("names", "types"):
-                    heard = Heard(code("answer = len(df)"))
-                    context = hidden_tables.Context(solver=heard.solver, oracle=oracle, level=level, keep_answers=True)
-                    output = await hidden_tables.graph.ainvoke({"table": "t", "question": "How many?"}, context=context)
-                    assert output["turns"][0]["answer"] == [str(rows)]
-                    told.setdefault((file, level), set()).add(heard.told(0))
+        async with TableOracle(tmp_path, policy=POLICY) as oracle:
+            for file, level in product(("t.csv", "t.parquet"), ("names", "types")):
+                heard = Heard(code("answer = len(df)"))
+                context = hidden_tables.Context(solver=heard.solver, oracle=oracle, level=level, keep_answers=True)
+                output = await hidden_tables.graph.ainvoke({"table": file, "question": "How many?"}, context=context)
+                assert output["turns"][0]["answer"] == [str(rows)]
+                told.setdefault((file, level), set()).add(heard.told(0))
     assert {len(prompts) for prompts in told.values()} == {1}
     assert 'sql("select' in next(iter(told["t.parquet", "types"]))
