@@ -10,6 +10,7 @@ given are counted, so that a search that could find nothing is seen.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import tempfile
@@ -148,10 +149,11 @@ def contexts_for(oracle: TableOracle, heard: list[str], chance: random.Random) -
 
     solver, critic = load_solver(ScriptedModel(solve)), load_code_critic(ScriptedModel(review))
     common: dict[str, Any] = {"solver": solver, "oracle": oracle, "rounds": 2}
+    longer: dict[str, Any] = {**common, "rounds": 3}
     return [
         hidden_tables.Context(**common),
         hidden_tables.Context(**common, feedback="status", level="names", secret=None),
-        hidden_tables.Context(**{**common, "rounds": 3}, feedback="outcome", level="presence", critic=critic),
+        hidden_tables.Context(**longer, feedback="outcome", level="presence", critic=critic),
         hidden_tables.Context(**common, level="formats", columns=2),
         hidden_tables.Context(**common, samples=2, sampling=Sampling(temperature=1.0)),
     ]
@@ -166,8 +168,6 @@ async def play(context: hidden_tables.Context, number: int) -> Any:
 
 async def in_flight(work: Sequence[Any], most: int = FLIGHT) -> list[Any]:
     """The results, so many at a time."""
-    import asyncio
-
     slots = asyncio.Semaphore(most)
 
     async def one(task: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -85,3 +86,40 @@ async def play(oracle: TableOracle, heard: Heard, *, id: str = "top", **knobs: A
 
 def items_of(answer: Secret[list[str]] | None) -> list[str] | None:
     return None if answer is None else answer.reveal()
+
+
+GAME_QUESTIONS = (
+    "How many rows are there?",
+    "What is the largest number of points?",
+    "Who has the most points?",
+    "How many names are there?",
+    "What is the sum of the points?",
+    "Which cities are there?",
+    "What is the average of the points?",
+    "Who lives in Rome?",
+)
+
+
+def write_games(folder: Path, count: int) -> None:
+    """A table whose cells can be searched for, and questions about it without a known answer but the first's."""
+    (folder / "tables").mkdir()
+    cells = POINTS.replace("Oslo", "oslotoken").replace("Rome", "rometoken")
+    (folder / "tables" / "points.csv").write_text(cells, encoding="utf-8")
+    rows = [
+        {"id": str(n), "question": GAME_QUESTIONS[n % len(GAME_QUESTIONS)], "table": "points", "target": ["3"]}
+        for n in range(count)
+    ]
+    (folder / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def check_game(output: Any, rounds: int) -> None:
+    """What holds of every game, whatever the model said."""
+    [turn] = output["turns"]
+    assert 1 <= turn["rounds"] <= rounds
+    assert len(output["rounds"]) == len(output["drafts"]) == turn["rounds"]
+    assert output["bits"] <= 16
+    assert turn["correct"] in (True, False)
+    assert (output["outcome"] == "ok") == (turn["status"] in ("ok", "empty"))
+    assert turn["answer"] is None
+    for draft in output["drafts"]:
+        assert bool(draft["program"]) != bool(draft["problem"] or draft["outcome"] not in ("ok", "unparsed"))

@@ -1,11 +1,11 @@
-"""Tables that a Solver never sees: loading, describing without data, judging answers, reading question files.
+"""Tables that a Solver never sees: loading, describing without data, running programs, judging answers, question files.
 
     table = load("sales.csv")
     schema = describe(table, "types")          # schema.text goes into a prompt
     program_sees = frame(table, schema.names)  # goes into the sandbox
     denotation_correct(["17"], ["17.0"])       # the WikiTableQuestions rule
 
-Who holds a table and runs programs over it is not here.
+`oracle.TableOracle` holds tables and gold answers for the graph `dikast.graphs.hidden_tables`.
 """
 
 from __future__ import annotations

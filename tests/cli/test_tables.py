@@ -41,6 +41,10 @@ def slow(request):
     return counter(request)
 
 @scripted
+def broken(request):
+    return "```python\\nanswer = df['nope']\\n```"
+
+@scripted
 def judge(request):
     return json.dumps({"approved": True, "remark": ""})
 """
@@ -125,6 +129,14 @@ def test_the_same_command_again_asks_nobody_and_others_are_refused(cli: Cli, fil
     assert "feedback was" in other.err
     (files / "tables" / "t.csv").write_text("name,points\nx,1\n", encoding="utf-8")
     assert "oracle.tables" in cli(*RUN, "-o", "x").err
+
+
+def test_a_program_that_raises_is_a_failed_row_that_can_be_done_again(cli: Cli) -> None:
+    broken = ["tables", "run", *MINE, "--limit", "1", "--model", "scripted:gamer:broken", "-o", "x"]
+    assert cli(*broken).code == 3
+    retried = cli("runs", "retry", "x", "--cache", "off")
+    assert retried.code == 3
+    assert "1 error" in retried.err
 
 
 def test_preview_and_dry_run_leave_nothing_behind(cli: Cli, files: Path) -> None:

@@ -60,13 +60,16 @@ def test_a_row_a_question(owner: TableOracle) -> None:
     assert found[1][1]["earlier"] == ["how many?"]
 
 
-def test_no_table_is_in_two_splits_not_even_under_two_names(owner: TableOracle) -> None:
-    found = list(rows([record(table, turn(id, text)) for id, table, text in QUESTIONS], owner))
-    by_hash: dict[str, set[str]] = {}
-    for split, row in found:
-        by_hash.setdefault(row["table_sha256"], set()).add(split)
-    assert len(by_hash) == 2
-    assert all(len(splits) == 1 for splits in by_hash.values())
+def test_no_table_is_in_two_splits_not_even_under_many_names(tmp_path: Path) -> None:
+    names = [f"{kind}{number}" for kind in "ab" for number in range(40)]
+    for name in names:
+        (tmp_path / f"{name}.csv").write_text(f"x\n{name[0]}\n", encoding="utf-8")
+    records = [record(name, turn(name, "what?"), turn(name, "and?")) for name in names]
+    by_hash: dict[str, list[str]] = {}
+    for split, row in rows(records, TableOracle(tmp_path)):
+        by_hash.setdefault(row["table_sha256"], []).append(split)
+    assert [len(splits) for splits in by_hash.values()] == [80, 80]
+    assert all(len(set(splits)) == 1 for splits in by_hash.values())
 
 
 def test_splits_are_as_large_as_they_say() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dikast.tables.answers import denotation_correct, items
+from dikast.tables.judging import is_correct
 from dikast.tables.load import load
 from dikast.tables.questions import Question, Shape, Sql, read_questions
 from dikast.tables.results import judge_sequences, same_result
@@ -64,6 +65,14 @@ def test_wikitablequestions_gold_of_another_question_is_wrong(tables: Path):
     pairs = list(pairwise(found))
     crossed = sum(denotation_correct(one.target, other.target, one.canonical) for one, other in pairs)
     assert crossed < len(found) / 20
+
+
+@pytest.mark.parametrize("shape", ["wtq", "wikisql", "sqa"])
+def test_the_oracles_rule_takes_gold_for_right_and_another_questions_gold_for_wrong(tables: Path, shape: Shape):
+    found = questions(tables, "test", shape)
+    assert all(is_correct(question, question.target) for question in found)
+    crossed = sum(is_correct(one, other.target) is True for one, other in pairwise(found))
+    assert crossed < len(found) / 10
 
 
 def test_answer_types_are_those_of_the_release(tables: Path):
