@@ -4,7 +4,7 @@ import json
 import stat
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +12,8 @@ from pydantic import ValidationError
 from dikast.agents.ask import digest_of
 from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
+from dikast.agents.models.catalog import find
+from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.safety_oracle import load_safety_oracle
@@ -19,6 +21,7 @@ from dikast.agents.solver import load_solver
 from dikast.agents.target import load_target
 from dikast.errors import (
     LimitReached,
+    MissingExtraError,
     ModelContextOverflow,
     ModelError,
     ModelRefused,
@@ -29,6 +32,7 @@ from dikast.errors import (
 from dikast.graphs import astral
 from dikast.graphs.astral_care import FileVault, MemoryVault, load_vault, read_vault
 from dikast.graphs.astral_examples import load_examples
+from tests.graphs.astral_pipeline import pipeline
 
 CANARY = "CANARY-7f3a"
 CELL = {"category": "self_harm", "style": "slang", "technique": "logical_appeal"}
@@ -55,7 +59,7 @@ class Script:
 
 
 def context(target: Any = "I can help.", oracles: Any = SAFE, **knobs: Any) -> astral.Context:
-    scripts: list[Any] = oracles if isinstance(oracles, list) else [oracles]
+    scripts = cast(list[Any], oracles if isinstance(oracles, list) else [oracles])
     tested = load_target(ScriptedModel(target if isinstance(target, Script) else Script(target)))
     return astral.Context(
         targets=(tested,),
@@ -406,3 +410,21 @@ def test_the_context_survives_json() -> None:
     }
     made = astral.Context.model_validate(knobs)
     assert astral.Context.model_validate_json(made.model_dump_json()).model_dump_json() == made.model_dump_json()
+
+
+# a real model
+
+
+@pytest.fixture
+async def embedded() -> Any:
+    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
+    try:
+        find("smollm2-135m")
+    except MissingExtraError:
+        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
+    yield "openvino:smollm2-135m"
+    await close_models()
+
+
+async def test_the_whole_pipeline_runs_with_the_embedded_model(embedded: str, tmp_path: Path) -> None:
+    await pipeline(embedded, 6, tmp_path)
