@@ -112,7 +112,8 @@ def plan(
     from dikast.graphs.astral_suite import closed, make_plan, write_plan
 
     del ctx, config
-    space = closed(read_axes(axes) if axes else DEFAULT_AXES, opt_in or ())
+    whole = read_axes(axes) if axes else axes_of_run(open_run(after)) if after else DEFAULT_AXES
+    space = closed(whole, opt_in or ())
     made = (
         next_plan(after, space, budget, strength)
         if after
