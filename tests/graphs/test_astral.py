@@ -6,10 +6,9 @@ import traceback
 from pathlib import Path
 from typing import Any, cast
 
+import langsmith.utils
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
-from langsmith import tracing_context
-from langsmith.utils import tracing_is_enabled
 from pydantic import ValidationError
 
 from dikast.agents.ask import digest_of
@@ -391,11 +390,11 @@ async def test_a_trace_that_is_turned_on_is_off_while_a_target_speaks() -> None:
     traced: list[object] = []
 
     def watching(request: Request) -> str:
-        traced.append(tracing_is_enabled())
+        traced.append(langsmith.utils.tracing_is_enabled())
         return CANARY
 
-    with tracing_context(enabled="local"):
-        assert tracing_is_enabled()
+    with langsmith.tracing_context(enabled="local"):
+        assert langsmith.utils.tracing_is_enabled()
         await load_target(ScriptedModel(watching)).respond("A question?", sampling=Sampling())
     assert traced == [False]
 

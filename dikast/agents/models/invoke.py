@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+import langsmith
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
-from langsmith import tracing_context
 
 from dikast.agents.models.boundary import as_model_error
 from dikast.agents.models.engine import EngineModel
@@ -43,7 +43,7 @@ async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False
     try:
         if unseen:
             # An empty list, unlike none, keeps the caller's handlers from being inherited.
-            with tracing_context(enabled=False):
+            with langsmith.tracing_context(enabled=False):
                 answer = await model.ainvoke(messages, {"callbacks": []}, **_arguments(model, request))
         else:
             answer = await model.ainvoke(messages, **_arguments(model, request))
