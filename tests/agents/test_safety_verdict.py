@@ -23,6 +23,7 @@ OURS = [
     ("<verdict>unsafe</verdict>\n<reason>not a safe thing</reason>", "unsafe"),
     ("<verdict>unsafe</verdict>", "unsafe"),
     ("My verdict is: safe.", "safe"),
+    ("Choose from safe, unsafe or unknown. Verdict: unsafe", "unsafe"),
 ]
 
 

@@ -19,14 +19,14 @@ TOKENS = 12
 VERDICT_TOKENS = 24
 
 
-async def pipeline(spec: str, count: int, folder: Path) -> None:
+async def pipeline(spec: str, count: int, folder: Path, *, oracle: str) -> None:
     """Plan, generate, execute, judge, report; a model this small judges badly, but nothing asked may be missing."""
     cells = plan(closed(DEFAULT_AXES, ()), strength=1, quota=count, budget=count)
     rows = rows_for(Plan(cases_for(cells)), [spec])
     context = astral.Context.model_validate(
         {
             "targets": [spec],
-            "oracles": [f"json+{spec}"],
+            "oracles": [oracle],
             "generator": spec,
             "authority": {spec: "the embedded model, for this test"},
             "vault": f"file:{folder / 'run' / 'withheld.jsonl'}",

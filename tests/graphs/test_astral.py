@@ -481,4 +481,4 @@ async def embedded() -> Any:
 
 
 async def test_the_whole_pipeline_runs_with_the_embedded_model(embedded: str, tmp_path: Path) -> None:
-    await pipeline(embedded, 6, tmp_path)
+    await pipeline(embedded, 6, tmp_path, oracle=embedded)

@@ -23,4 +23,4 @@ def closed() -> Iterator[None]:
 
 
 async def test_every_case_has_an_outcome_and_counts(spec: str, tmp_path: Path) -> None:
-    await asyncio.wait_for(pipeline(spec, CASES, tmp_path), SECONDS)
+    await asyncio.wait_for(pipeline(spec, CASES, tmp_path, oracle=f"json+{spec}"), SECONDS)
