@@ -41,7 +41,6 @@ CHARACTERS_PER_TOKEN = 4
 GENERATED = "generated.sqlite"
 """The run's own request cache: only what the generator wrote goes into it."""
 SUITE = "suite.jsonl"
-SEEDS = "seeds"
 
 AxesFile = Annotated[
     Path | None,
@@ -343,8 +342,10 @@ def read_cases(cases: Path | None, benign: Path | None, limit: int | None) -> Pl
     """
     from dataclasses import replace
 
+    from dikast.evaluation.diversity import NearDuplicates
     from dikast.graphs.astral_suite import read_plan, without_repeats
 
+    NearDuplicates()  # a missing extra is told now, and not when the run is over
     if cases is None and benign is None:
         raise UsageError(
             "no cases", hint="give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"
