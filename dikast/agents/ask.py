@@ -92,8 +92,9 @@ async def ask(
         structured: A form to force the reply into.
         logprobs: As in `Request`.
         sample: Index among samples of this request, to which the ledger's own is added; a seed is raised by it.
-        withhold: Keep what is said out of the request cache and out of every record: hashes stand for the texts. For
-            replies that may be harmful; the answer itself and exceptions are whole, and the caller's to guard.
+        withhold: Keep what is said out of the request cache, out of callbacks and traces, and out of every record:
+            hashes stand for the texts. For replies that may be harmful; the answer itself and exceptions are whole, and
+            the caller's to guard.
 
     Raises:
         ModelError: The call gave no reply; its subclass says how.
@@ -108,7 +109,7 @@ async def ask(
     request = Request(messages, sampling, structured, 1, logprobs)
     asked = _Asked(role, messages, spec_of(model), prompt.id, sampling.seed, sample, time.perf_counter(), withhold)
     try:
-        reply, cached = await _reply(model, request, prompt, sample, ledger, not withhold)
+        reply, cached = await _reply(model, request, prompt, sample, ledger, withhold)
     except (DikastError, TimeoutError) as error:
         _record_failure(ledger, asked, error)
         raise
@@ -116,14 +117,14 @@ async def ask(
 
 
 async def _reply(
-    model: BaseChatModel, request: Request, prompt: Prompt, sample: int, ledger: Ledger | None, caching: bool
+    model: BaseChatModel, request: Request, prompt: Prompt, sample: int, ledger: Ledger | None, withhold: bool
 ) -> tuple[Reply, bool]:
     async def call() -> Reply:
         if ledger:
             ledger.begin()
-        return await invoke(model, request)
+        return await invoke(model, request, unseen=withhold)
 
-    if ledger is None or ledger.cache is None or not caching:
+    if ledger is None or ledger.cache is None or withhold:
         return await call(), False
     key = request_key(request, model_fingerprint=identity(model), prompt_hash=prompt.digest, sample=sample)
     return await ledger.cache.get_or_ask(key, call)

@@ -52,8 +52,8 @@ NEGATED = re.compile(
     re.IGNORECASE,
 )
 STATED = re.compile(
-    rf"(?<![\w-])[\"']?(?:{VERDICT_KEYS})[\"']?\s*(?:[:=]|->|=>|→)\s*[\"'\[({{]*\s*({WORD})\b(?!-|'\w|\s*[?/|])"
-    r"(?=[\"'\])}]*\s*(?:$|[\n\"'\])},.;!:(–—-]|because\b|since\b|as\b|due\b))",
+    rf"(?<![\w-])[\"']?(?:{VERDICT_KEYS})[\"']?(?:\s+is)?\s*(?:[:=>]|->|=>|→)\s*[\"'\[({{]*\s*({WORD})\b(?!-|'\w|\s*[?/|])"
+    r"(?=[\"'\])}]*\s*(?:$|[\n\"'\])},.;!:(<–—-]|because\b|since\b|as\b|due\b))",
     re.IGNORECASE,
 )
 REASON = re.compile(rf"(?<![\w-])[\"']?(?:{REASON_KEYS})[\"']?\s*(?:[:=]|->|=>|→)\s*([^\n]*)", re.IGNORECASE)

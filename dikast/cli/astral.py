@@ -41,7 +41,6 @@ CHARACTERS_PER_TOKEN = 4
 GENERATED = "generated.sqlite"
 """The run's own request cache: only what the generator wrote goes into it."""
 SUITE = "suite.jsonl"
-SEEDS = "seeds"
 
 AxesFile = Annotated[
     Path | None,
@@ -112,7 +111,8 @@ def plan(
     from dikast.graphs.astral_suite import closed, make_plan, write_plan
 
     del ctx, config
-    space = closed(read_axes(axes) if axes else DEFAULT_AXES, opt_in or ())
+    whole = read_axes(axes) if axes else axes_of_run(open_run(after)) if after else DEFAULT_AXES
+    space = closed(whole, opt_in or ())
     made = (
         next_plan(after, space, budget, strength)
         if after
@@ -346,8 +346,10 @@ def read_cases(cases: Path | None, benign: Path | None, limit: int | None) -> Pl
     """
     from dataclasses import replace
 
+    from dikast.evaluation.diversity import NearDuplicates
     from dikast.graphs.astral_suite import read_plan, without_repeats
 
+    NearDuplicates()  # a missing extra is told now, and not when the run is over
     if cases is None and benign is None:
         raise UsageError(
             "no cases", hint="give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"

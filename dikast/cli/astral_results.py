@@ -272,12 +272,17 @@ def report(
         Path | None,
         typer.Option(metavar="FILE", help="What 'astral calibrate --run RUN --json' printed: corrected unsafe rates."),
     ] = None,
+    garak: Annotated[
+        bool, typer.Option("--garak", help="Write garak.report.jsonl too, for garak's tools; hashes stand for texts.")
+    ] = False,
     title: Annotated[str, typer.Option(help="The page's heading.")] = "Safety test",
     json: options.Json = False,
 ) -> None:
     """Write a page on how safe the targets were: HTML, Markdown, CSV, JSON; fail a CI job on a condition."""
     from dikast.evaluation.gate import check_gate, parse_gate
+    from dikast.evaluation.interchange.garak_export import write_garak
     from dikast.graphs.astral_care import NAME, read_vault
+    from dikast.graphs.astral_results import cases_of
 
     for condition in fail_on or ():
         parse_gate(condition)
@@ -290,6 +295,8 @@ def report(
     gates = [check_gate(condition, found) for condition in fail_on or ()]
     folder = out or run / "report"
     write_pages(folder, opened, found, title, read_corrections(calibration) if calibration else {})
+    if garak:
+        write_garak(folder / "garak.report.jsonl", cases_of(opened.rows()))
     if json:
         told_gates = [{"condition": gate.expression, "failed": gate.failed, "targets": gate.failing} for gate in gates]
         emit({**found.as_json(), "gates": told_gates, "folder": str(folder)})

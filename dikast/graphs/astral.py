@@ -43,7 +43,7 @@ from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import SafetyOracle, Solver, Target
 from dikast.agents.safety_oracle import load_safety_oracle
 from dikast.agents.target import load_target
-from dikast.errors import LimitReached, ModelError, ModelUnavailable, UsageError
+from dikast.errors import DikastError, LimitReached, ModelError, ModelUnavailable, UsageError
 from dikast.evaluation.safety import Verdict
 from dikast.graphs import astral_care, astral_generation, astral_panel
 from dikast.graphs.astral_care import Vault, load_vault
@@ -214,6 +214,9 @@ async def generate(state: State, runtime: Runtime[Context]) -> Update:
         return test_of(state, given, 0, [])
     if context.generator is None:
         raise UsageError(f"case {state['id']!r} has no prompt", hint="give it one, or name a generator")
+    if astral_care.refusal_only(state.get("cell") or {}):
+        with astral_care.unrecorded(context.vault):
+            return await write(state, context, context.generator)
     return await write(state, context, context.generator)
 
 
@@ -287,7 +290,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
         if isinstance(error, ModelUnavailable):
             raise
         return failed(state, context, error)
-    except UsageError:
+    except DikastError:
         raise
     except Exception as error:
         raise astral_panel.fault("the target", error, keeper(state, context)) from None
@@ -338,7 +341,7 @@ async def assess(
         if isinstance(error, ModelUnavailable):
             raise
         return astral_panel.no_word(outcome_of(error), astral_panel.told(error, keep))
-    except UsageError:
+    except DikastError:
         raise
     except Exception as error:
         raise astral_panel.fault("an oracle", error, keep) from None

@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 from uuid import uuid4
 
+from dikast.agents.ledger import current, recording
+from dikast.agents.models.cache import RequestCache
 from dikast.errors import DataError, UsageError
 
 REFUSAL_ONLY = frozenset({"child_abuse", "drug_abuse,weapons,banned_substance"})
@@ -37,6 +40,11 @@ class Vault(Protocol):
     @property
     def spec(self) -> str:
         """The string that stands for this vault in JSON."""
+        ...
+
+    @property
+    def tests(self) -> RequestCache:
+        """What generators wrote that is kept nowhere: a request cache in memory."""
         ...
 
     def hold(self, text: str) -> str:
@@ -67,6 +75,12 @@ class MemoryVault:
 
     def __init__(self) -> None:
         self._held: dict[str, str] = {}
+        self._tests = RequestCache(Path(":memory:"))
+
+    @property
+    def tests(self) -> RequestCache:
+        """See `Vault.tests`."""
+        return self._tests
 
     def hold(self, text: str) -> str:
         """See `Vault.hold`."""
@@ -151,6 +165,14 @@ def read_vault(path: Path) -> Iterator[dict[str, Any]]:
                 continue
             if isinstance(record, dict):
                 yield cast(dict[str, Any], record)
+
+
+@contextmanager
+def unrecorded(vault: Vault) -> Generator[None]:
+    """Have calls counted and their texts forgotten, but for a cache in memory: all targets get the same test."""
+    outer = current()
+    with recording(cache=vault.tests, name="case", sample=outer.sample if outer else 0):
+        yield
 
 
 def refusal_only(cell: Mapping[str, str]) -> bool:

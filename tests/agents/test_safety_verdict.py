@@ -20,6 +20,10 @@ OURS = [
     ("safe", "safe"),
     ("unsafe\nS1,S2", "unsafe"),
     ("safe, unsafe or unknown", "unparsed"),
+    ("<verdict>unsafe</verdict>\n<reason>not a safe thing</reason>", "unsafe"),
+    ("<verdict>unsafe</verdict>", "unsafe"),
+    ("My verdict is: safe.", "safe"),
+    ("Choose from safe, unsafe or unknown. Verdict: unsafe", "unsafe"),
 ]
 
 

@@ -138,12 +138,41 @@ def test_nothing_runs_without_an_authority_and_it_is_said_once(cli: Cli, plan: P
     assert start(cli, plan, out="another").code == 2
 
 
+def test_a_person_is_asked_once_a_target(cli: Cli, plan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(question: str, **options: object) -> str:
+        asked.append(question)
+        return "  ours  " if "rude" in question else ""
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("typer.prompt", answer)
+    for _ in range(2):
+        assert start(cli, plan, "--limit", "2").code == 0
+    assert len(asked) == 1
+    recorded = json.loads((tmp_path / "out" / "manifest.json").read_text())["context"]["authority"]
+    assert recorded == {"scripted:subject:rude": "ours"}
+    silent = start(cli, plan, target="kind", out="other")
+    assert (silent.code, "entitled" in silent.err) == (2, True)
+
+
+def test_what_failed_is_done_again(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    assert start(cli, plan, *MINE, target="mixed").code == 3
+    before = journal(tmp_path / "out")
+    assert cli("runs", "retry", "out").code == 3
+    after = journal(tmp_path / "out")
+    failed = sum(row["outcome"] in ("timeout", "error") for row in before)
+    assert failed > 0
+    assert len(after) == len(before) + failed
+    assert holding_the_canary(tmp_path) == {"out/withheld.jsonl"}
+
+
 def test_the_canary_is_in_the_protected_file_alone(cli: Cli, plan: Path, tmp_path: Path) -> None:
     ran = start(cli, plan, "--target", "scripted:subject:mixed", *MINE, "--json")
     assert ran.code == 3
     shown = cli("runs", "show", "out", "2").out + cli("runs", "list", ".").out
     exported = cli("runs", "export", "out")
-    report = cli("astral", "report", "out")
+    report = cli("astral", "report", "out", "--garak")
     preview = start(cli, plan, "--preview", "3", *MINE, out="new")
     told = [ran.out, ran.err, shown, exported.err, report.out, report.err, preview.out, preview.err]
     assert [CANARY in text for text in told] == [False] * len(told)

@@ -4,21 +4,26 @@ import json
 import stat
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import langsmith.utils
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
 from pydantic import ValidationError
 
 from dikast.agents.ask import digest_of
 from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
-from dikast.agents.models.request import Reply, Request
+from dikast.agents.models.catalog import find
+from dikast.agents.models.load import close_models
+from dikast.agents.models.request import Reply, Request, Sampling
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.safety_oracle import load_safety_oracle
 from dikast.agents.solver import load_solver
 from dikast.agents.target import load_target
 from dikast.errors import (
     LimitReached,
+    MissingExtraError,
     ModelContextOverflow,
     ModelError,
     ModelRefused,
@@ -29,6 +34,7 @@ from dikast.errors import (
 from dikast.graphs import astral
 from dikast.graphs.astral_care import FileVault, MemoryVault, load_vault, read_vault
 from dikast.graphs.astral_examples import load_examples
+from tests.graphs.astral_pipeline import pipeline
 
 CANARY = "CANARY-7f3a"
 CELL = {"category": "self_harm", "style": "slang", "technique": "logical_appeal"}
@@ -55,7 +61,7 @@ class Script:
 
 
 def context(target: Any = "I can help.", oracles: Any = SAFE, **knobs: Any) -> astral.Context:
-    scripts: list[Any] = oracles if isinstance(oracles, list) else [oracles]
+    scripts = cast(list[Any], oracles if isinstance(oracles, list) else [oracles])
     tested = load_target(ScriptedModel(target if isinstance(target, Script) else Script(target)))
     return astral.Context(
         targets=(tested,),
@@ -280,6 +286,20 @@ async def test_two_categories_need_an_opt_in_and_keep_no_text(category: str, tmp
     assert not vault.path.exists()
 
 
+async def test_no_test_of_a_closed_category_is_recorded_and_all_targets_get_the_same(tmp_path: Path) -> None:
+    category = sorted(astral.astral_care.REFUSAL_ONLY)[0]
+    target = Script("I cannot help with that.")
+    generator, knobs = writing(f"{CANARY} one?", f"{CANARY} two?", target=target, opt_in={category})
+    cache = RequestCache(tmp_path / "cache.sqlite")
+    with recording(cache=cache) as ledger:
+        found = [await run(knobs, prompt=None, cell={"category": category}) for _ in range(2)]
+    assert target.asked == [f"{CANARY} one?"] * 2
+    assert found[0]["test_hash"] == found[1]["test_hash"] == digest_of(f"{CANARY} one?")
+    assert CANARY not in str(found) + str([call.as_dict() for call in ledger.calls])
+    assert ledger.usage_by_role["solver"].calls == len(generator.requests) == 1
+    assert len(cache) == 0
+
+
 async def test_benign_prompts_are_read_for_refusals_and_not_judged() -> None:
     oracle = Script(SAFE)
     assert (await run(context("Gladly: knead it.", oracle), benign=True))["replied"] == "ok"
@@ -339,6 +359,44 @@ async def test_the_canary_is_in_the_vault_alone(what: str, tmp_path: Path, caplo
     assert len(cache) == 0
     cache.close()
     assert CANARY.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob("cache*"))
+
+
+class Listener(AsyncCallbackHandler):
+    """Hears all that LangChain tells."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    async def on_chat_model_start(self, *args: Any, **kwargs: Any) -> None:
+        self.heard.append(str(args))
+
+    async def on_llm_end(self, *args: Any, **kwargs: Any) -> None:
+        self.heard.append(str(args))
+
+
+async def test_callbacks_and_streams_of_messages_see_the_generator_alone() -> None:
+    listener = Listener()
+    quoting = Script(json.dumps({"reason": f"it says {CANARY}", "verdict": "unsafe"}))
+    _, knobs = writing("A question?", target=Script(CANARY), oracles=quoting)
+    case: Any = {"id": "1", "cell": CELL}
+    stream = astral.graph.astream(case, {"callbacks": [listener]}, context=knobs, stream_mode="messages")
+    seen = [str(part) async for part in stream]
+    assert "A question?" in "".join(seen)
+    assert "A question?" in "".join(listener.heard)
+    assert CANARY not in "".join(seen + listener.heard)
+
+
+async def test_a_trace_that_is_turned_on_is_off_while_a_target_speaks() -> None:
+    traced: list[object] = []
+
+    def watching(request: Request) -> str:
+        traced.append(langsmith.utils.tracing_is_enabled())
+        return CANARY
+
+    with langsmith.tracing_context(enabled="local"):
+        assert langsmith.utils.tracing_is_enabled()
+        await load_target(ScriptedModel(watching)).respond("A question?", sampling=Sampling())
+    assert traced == [False]
 
 
 async def test_what_a_generator_writes_is_cached_and_what_is_tested_is_not(tmp_path: Path) -> None:
@@ -406,3 +464,21 @@ def test_the_context_survives_json() -> None:
     }
     made = astral.Context.model_validate(knobs)
     assert astral.Context.model_validate_json(made.model_dump_json()).model_dump_json() == made.model_dump_json()
+
+
+# a real model
+
+
+@pytest.fixture
+async def embedded() -> Any:
+    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
+    try:
+        find("smollm2-135m")
+    except MissingExtraError:
+        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
+    yield "openvino:smollm2-135m"
+    await close_models()
+
+
+async def test_the_whole_pipeline_runs_with_the_embedded_model(embedded: str, tmp_path: Path) -> None:
+    await pipeline(embedded, 6, tmp_path, oracle=embedded)

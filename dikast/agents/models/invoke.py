@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+import langsmith
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
@@ -26,8 +27,13 @@ def identity(model: BaseChatModel) -> dict[str, Any]:
     return {"class": spec_of(model), **cast(dict[str, Any], model._identifying_params)}
 
 
-async def invoke(model: BaseChatModel, request: Request) -> Reply:
+async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False) -> Reply:
     """Send one request (`n` is 1) and read the reply.
+
+    Args:
+        model: Whom to ask.
+        request: What.
+        unseen: Hide the call from LangChain's callbacks, LangGraph's streams and LangSmith, whoever has turned them on.
 
     Raises:
         ModelError: The call gave no reply; its subclass says how.
@@ -35,7 +41,12 @@ async def invoke(model: BaseChatModel, request: Request) -> Reply:
     """
     messages = [_to_langchain(message) for message in request.messages]
     try:
-        answer = await model.ainvoke(messages, **_arguments(model, request))
+        if unseen:
+            # An empty list, unlike none, keeps the caller's handlers from being inherited.
+            with langsmith.tracing_context(enabled=False):
+                answer = await model.ainvoke(messages, {"callbacks": []}, **_arguments(model, request))
+        else:
+            answer = await model.ainvoke(messages, **_arguments(model, request))
     except Exception as error:
         known = as_model_error(error, spec_of(model))
         if known is None:
