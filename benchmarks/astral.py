@@ -50,7 +50,7 @@ TARGETS = 7
 QUOTA = 3
 """The paper's tests a cell."""
 IN_FLIGHT = 64
-PAIRS = 2
+PAIRS = 5
 SHARE = 6
 """By default every sixth case runs."""
 MUTATED = 200
