@@ -24,7 +24,7 @@ from dikast.cli.astral_results import (
 )
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, table
-from dikast.cli.running import Running, finish, tell
+from dikast.cli.running import CACHE_NAME, Running, finish, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
 
@@ -38,8 +38,6 @@ app = typer.Typer(no_args_is_help=True, help="Test the safety of a system that y
 
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English, good enough for an estimate."""
-GENERATED = "generated.sqlite"
-"""The run's own request cache: only what the generator wrote goes into it."""
 SUITE = "suite.jsonl"
 
 AxesFile = Annotated[
@@ -316,14 +314,14 @@ def run(
 
 
 class Private(Running):
-    """A run whose request cache is its own, in its folder, unless another is named."""
+    """A run whose request cache is its own, in its folder, unless another is named: only the generator's calls go there."""
 
     def request_cache(self) -> RequestCache | None:
         """The request cache; `None` where it is off."""
         from dikast.agents.models.cache import RequestCache
 
         if self.cache is None:
-            return RequestCache(self.out / GENERATED)
+            return RequestCache(self.out / CACHE_NAME)
         return super().request_cache()
 
 

@@ -53,13 +53,14 @@ class Running:
         )
 
     def request_cache(self) -> RequestCache | None:
-        """The request cache; `None` where it is off."""
+        """The request cache; `None` where it is off. A run that began with one of its own goes on with that."""
         from dikast.agents.models.cache import RequestCache
         from dikast.agents.models.catalog import cache_folder
 
         if self.cache == "off":
             return None
-        return RequestCache(Path(self.cache) if self.cache else cache_folder() / CACHE_NAME)
+        own = self.out / CACHE_NAME
+        return RequestCache(Path(self.cache) if self.cache else own if own.exists() else cache_folder() / CACHE_NAME)
 
     def run(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
         """Run a job with a progress bar, from outside any event loop."""

@@ -167,6 +167,14 @@ def test_what_failed_is_done_again(cli: Cli, plan: Path, tmp_path: Path) -> None
     assert holding_the_canary(tmp_path) == {"out/withheld.jsonl"}
 
 
+def test_a_retry_keeps_to_the_runs_own_cache(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    assert start(cli, plan, *MINE, "--solver", "scripted:subject:writer", target="mixed").code == 3
+    done = cli("runs", "retry", "out", "--json")
+    assert done.code == 3
+    assert json.loads(done.out)["usage"]["solver"]["cached_calls"] > 0
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("requests.sqlite")] == [Path("out/requests.sqlite")]
+
+
 def test_the_canary_is_in_the_protected_file_alone(cli: Cli, plan: Path, tmp_path: Path) -> None:
     ran = start(cli, plan, "--target", "scripted:subject:mixed", *MINE, "--json")
     assert ran.code == 3
