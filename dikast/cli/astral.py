@@ -314,7 +314,7 @@ def run(
 
 
 class Private(Running):
-    """A run whose request cache is its own, in its folder, unless another is named: only the generator's calls go there."""
+    """A run whose request cache is its own, in its folder, unless another is named: the generator's calls alone."""
 
     def request_cache(self) -> RequestCache | None:
         """The request cache; `None` where it is off."""
