@@ -106,7 +106,8 @@ def test_an_interrupted_question_is_asked_again_by_the_same_command(
     first.stdin.flush()
     assert "query: garden" in question(first)
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=60)
+    first.wait(timeout=60)  # with its input still open: the end of that would be another way to stop
+    _, said = first.communicate()
     assert first.returncode == 130, said
     assert "Traceback" not in said
     with sqlite3.connect(tmp_path / "x" / "checkpoints.sqlite") as kept:
