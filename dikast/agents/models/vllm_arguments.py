@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from vllm.engine.arg_utils import AsyncEngineArgs
+from vllm.platforms import current_platform
 from vllm.utils.argparse_utils import FlexibleArgumentParser
 
 from dikast.errors import UsageError
@@ -18,6 +19,9 @@ from dikast.http.server_errors import excerpt
 
 RESERVED = frozenset({"model", "help"})
 """What a spec says in another place, or what is no argument."""
+CHUNKED = "enable_chunked_prefill"
+"""Off on a CPU unless it is asked for: there a seeded request whose prompt is cut into chunks ends the engine (vLLM 0.32
+winds back the offset of the request's random generator, and a CPU's has none)."""
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -47,6 +51,8 @@ def engine_arguments(model: str, given: Mapping[str, str]) -> AsyncEngineArgs:
     AsyncEngineArgs.add_cli_args(parser)
     actions = {action.dest: action for action in parser._actions if action.option_strings}
     line = ["--model", model]
+    if current_platform.is_cpu():
+        given = {CHUNKED: "false", **given}
     for name, text in given.items():
         line += as_words(name, text, known(name, actions))
     return AsyncEngineArgs.from_cli_args(parser.parse_args(line))

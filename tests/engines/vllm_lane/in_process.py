@@ -178,6 +178,14 @@ async def test_seeds_make_random_draws_repeatable(model: VllmModel) -> None:
     assert texts[0] == texts[1] != texts[2]
 
 
+async def test_seeded_requests_whose_prompts_overfill_a_step_spare_the_engine(model: VllmModel) -> None:
+    """On a CPU, a seeded request whose prompt is cut into chunks ends vLLM 0.32's engine."""
+    sampling = Sampling(max_tokens=4, temperature=1.0, seed=5)
+    crowd = [ask(f"{number}: " + "word " * 1500, sampling) for number in range(12)]
+    replies = await asyncio.gather(*(one(model, request) for request in crowd))
+    assert all(reply.finish_reason in ("stop", "length") for reply in replies)
+
+
 async def test_an_adapter_is_this_models_own(spec: str, model: VllmModel, adapter: Path) -> None:
     adapted = load(f"{spec}&lora=random={adapter}")
     without, with_it = await one(model, GREEDY), await one(adapted, GREEDY)
