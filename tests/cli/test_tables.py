@@ -162,6 +162,11 @@ def test_what_is_wrong_is_told_before_anything_runs(cli: Cli, files: Path) -> No
     assert "no table is called 'nope'" in bad.err
     assert "temperature" in cli(*RUN, "--samples", "3").err
     assert cli("tables", "play", "--table", "gone.csv", "--question", "?").code == 1
+    assert "an empty question" in cli("tables", "play", "--table", "tables/t.csv", "--question", " ").err
+    (files / "none.csv").write_text("question,table\n", encoding="utf-8")
+    assert "none.csv: no question" in cli("tables", "run", "--questions", "none.csv").err
+    typo = cli("tables", "run", "--questions", "mine.csv", "--columns", "question=q,table=t,answer=gold")
+    assert (typo.code, "field 'gold': no row has this column" in typo.err) == (1, True)
 
 
 def test_no_sandbox_is_one_line(cli: Cli, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
