@@ -31,9 +31,13 @@ from dikast.errors import (
     ModelUnavailable,
     UsageError,
 )
+from dikast.evaluation.axes import DEFAULT_AXES
+from dikast.evaluation.safety import summarise
 from dikast.graphs import astral
 from dikast.graphs.astral_care import FileVault, MemoryVault, load_vault, read_vault
 from dikast.graphs.astral_examples import load_examples
+from dikast.graphs.astral_results import cases_of
+from dikast.graphs.astral_suite import closed
 from tests.graphs.astral_pipeline import pipeline
 
 CANARY = "CANARY-7f3a"
@@ -155,6 +159,9 @@ async def test_a_failed_oracle_is_a_missing_vote(error: Exception, outcome: str)
     assert (found["verdict"], found["votes"], found["reply"]) == ("safe", [None, "safe"], "")
     alone = await run(context("a reply", Script(error)))
     assert (alone["verdict"], alone["outcome"]) == (None, outcome)
+    row = {"input": {"id": "1", "cell": CELL}, "output": alone, "outcome": outcome}
+    [tally] = summarise(cases_of([row])).targets
+    assert (tally.executed, tally.failed.count, tally.unparsed.count, tally.undecided) == (1, 0, 1, 1)
 
 
 @pytest.mark.parametrize("where", ["target", "oracle"])
@@ -483,6 +490,11 @@ def test_a_token_is_good_once() -> None:
 
 
 # the context
+
+
+def test_an_opt_in_to_what_needs_none_is_told() -> None:
+    with pytest.raises(UsageError, match="'self_harm' needs none"):
+        closed(DEFAULT_AXES, ["self_harm"])
 
 
 async def test_a_context_is_required() -> None:
