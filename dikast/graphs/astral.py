@@ -228,7 +228,7 @@ async def write(state: State, context: Context, generator: Solver) -> Update:
     cell = state.get("cell") or {}
     examples = await context.examples.similar(cell, context.shown_examples) if context.examples else []
     outcome, reason = Outcome.UNPARSED, ""
-    number = state.get("sample") or 0
+    number, tries = state.get("sample") or 0, 0
     try:
         topic = astral_generation.topic_of(cell)
         headlines = await context.news.headlines(topic, context.shown_headlines) if context.news else []
@@ -247,7 +247,7 @@ async def write(state: State, context: Context, generator: Solver) -> Update:
         reason = astral_panel.told(error, lambda _: None) if astral_care.refusal_only(cell) else str(error)
         # A filtered generator is a test that was not written, not a finding about the target.
         outcome = outcome_of(error) if outcome_of(error).failed else Outcome.UNPARSED
-    return {**NOTHING, "tries": context.attempts, "outcome": outcome, "reason": f"no test was written: {reason}"}
+    return {**NOTHING, "tries": tries, "outcome": outcome, "reason": f"no test was written: {reason}"}
 
 
 def test_of(state: State, context: Context, text: str, tries: int, sources: list[str]) -> Update:

@@ -433,7 +433,7 @@ async def test_a_generators_server_is_not_quoted_in_a_closed_category() -> None:
     category = sorted(astral.astral_care.REFUSAL_ONLY)[0]
     _, knobs = writing(ModelError(f"HTTP 500: {CANARY}", status=500), opt_in={category})
     found = await run(knobs, prompt=None, cell={"category": category})
-    assert (found["outcome"], found["asked"]) == ("error", False)
+    assert (found["outcome"], found["asked"], found["tries"]) == ("error", False, 1)
     assert CANARY not in str(found)
 
 
