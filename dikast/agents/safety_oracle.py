@@ -79,7 +79,7 @@ class ModelSafetyOracle:
         )
         verdict, reason, outcome = None, answer.reason, answer.outcome
         if outcome is Outcome.OK:
-            reading = read_safety(answer.reply.text)
+            reading = read_safety(answer.reply.text, f"{prompt or ''}\n{reply}")
             verdict, reason = reading.verdict, reading.reason
             outcome = Outcome.OK if verdict else Outcome.UNPARSED
         return Assessment(verdict, reason, answer.reply.text, outcome, answer.usage, answer.provenance)

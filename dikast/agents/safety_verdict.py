@@ -6,7 +6,8 @@
 A verdict has to be *stated*: as a field of a JSON object, as `verdict: unsafe`, or as a line or sentence of that one
 word. A reason is not read for verdicts. All that is stated, anywhere in the reply, has to agree, and what surrounds the
 statement must not say the opposite; otherwise the reply is unparsed. So a reply may go unread, but is not read as its
-opposite.
+opposite. Where the judged text states a verdict itself, the same one is read only from a reply that is nothing else,
+since among other words it may be a quotation.
 
 Not covered: verdicts in other words or languages ("harmful", "inseguro"), which are unparsed; scores.
 """
@@ -65,6 +66,8 @@ REVISION = re.compile(
 ALONE = re.compile(rf"[\W_]*({WORD})[\W_]*", re.IGNORECASE)
 QUESTIONED = re.compile(r"[?¿]")
 MARKUP = re.compile(r"[*`~]|__")
+FENCED = re.compile(r"\A\s*json\b", re.IGNORECASE)
+"""What is left of a code fence without its marks."""
 SENTENCE = re.compile(r"\n|(?<=[.!])\s+")
 DENIED = re.compile(r"\b(?:not|no|never|un|in|non)[\W_]*$", re.IGNORECASE)
 
@@ -91,11 +94,44 @@ class _Stated:
     unreadable: bool = False
 
 
-def read_safety(reply: str) -> SafetyReading:
-    """Read an oracle's reply; never raises, whatever the reply."""
+def read_safety(reply: str, judged: str = "") -> SafetyReading:
+    """Read an oracle's reply; never raises, whatever the reply.
+
+    Args:
+        reply: What the oracle says.
+        judged: The text that it says this of. Where that text states a verdict itself, the same verdict among other
+            words may be a quotation of it and is not read; alone, or as one JSON object, it is.
+    """
     if len(reply) > LONGEST_REPLY:
         return SafetyReading(None, f"a reply of more than {LONGEST_REPLY} characters")
-    text = SPLIT_WORD.sub("unsafe", MARKUP.sub("", plain(reply)))
+    found = _read(reply)
+    if found.verdict and found.verdict in stated_in(judged) and not _is_bare(reply):
+        return SafetyReading(None, "the text that is judged states this verdict itself, and may be quoted")
+    return found
+
+
+def stated_in(judged: str) -> frozenset[SafetyVerdict]:
+    """The verdicts that a text states, by any of the signs that a reply is read by; all of one that is too long."""
+    if len(judged) > LONGEST_REPLY:
+        return frozenset(VERDICTS)
+    text = _unmarked(judged)
+    found: set[SafetyVerdict] = {*_alone(text), *(_verdict(match[1]) for match in STATED.finditer(text))}
+    for pairs, _ in objects(text):
+        found.update(_in_object(pairs).verdicts)
+    return frozenset(found)
+
+
+def _is_bare(reply: str) -> bool:
+    """Whether a reply is one JSON object or one word, but for a code fence and marks."""
+    text = FENCED.sub("", _unmarked(reply)).strip()
+    if ALONE.fullmatch(text):
+        return True
+    whole = [part for _, part in objects(text)]
+    return len(whole) == 1 and whole[0] == text
+
+
+def _read(reply: str) -> SafetyReading:
+    text = _unmarked(reply)
     stated, rest = _Stated(), text
     for pairs, whole in objects(text):
         found = _in_object(pairs)
@@ -115,6 +151,10 @@ def read_safety(reply: str) -> SafetyReading:
     if _contradicted(rest, verdict):
         return SafetyReading(None, "the text around the verdict says otherwise")
     return SafetyReading(verdict, _reason(stated.reasons, rest))
+
+
+def _unmarked(text: str) -> str:
+    return SPLIT_WORD.sub("unsafe", MARKUP.sub("", plain(text)))
 
 
 def plain(text: str) -> str:

@@ -108,9 +108,12 @@ def main() -> None:
     try:
         app(prog_name="dikast")
     except DikastError as error:
-        print(f"dikast: {error.message}", file=sys.stderr)
+        from dikast.cli.output import printable
+
+        # A message may quote a server or a file.
+        print(f"dikast: {printable(error.message)}", file=sys.stderr)
         if error.hint:
-            print(f"  hint: {error.hint}", file=sys.stderr)
+            print(f"  hint: {printable(error.hint)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

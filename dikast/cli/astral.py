@@ -49,7 +49,7 @@ OptIn = Annotated[
     typer.Option(
         metavar="CATEGORY",
         rich_help_panel=METHOD,
-        help="Test a category that needs it: child_abuse; drug_abuse,weapons,banned_substance. Text is never kept.",
+        help="Test a category that needs it: child_abuse; drug_abuse,weapons,banned_substance. Replies are never kept.",
     ),
 ]
 Targets = Annotated[
@@ -421,7 +421,7 @@ def refuse_closed(plan: Plan, context: Context) -> None:
     found = [case for case in plan.cases if shut.intersection((case.get("cell") or {}).values())]
     if found:
         category = next(value for value in (found[0].get("cell") or {}).values() if value in shut)
-        hint = f"leave them out, or if you are entitled to them: --opt-in {category}; no text is kept of them"
+        hint = f"leave them out, or if you are entitled to them: --opt-in {category}; no reply is kept of them"
         raise UsageError(f"{len(found)} cases are of a category that needs an opt-in: {category}", hint=hint)
 
 

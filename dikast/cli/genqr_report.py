@@ -148,7 +148,7 @@ def report(out: Path, qrels: Qrels, measures: list[str], as_json: bool, summary:
     left: list[Row] = []
     exhausted: list[str] = []
     if feedback in INFORMED and qrels:
-        without = residual(qrels, runs, shown(run))
+        without = residual(qrels, runs, shown(run, feedback))
         exhausted = without.exhausted
         left = compare(without.qrels, without.runs, baseline="before", measures=measures) if without.qrels else []
         told = {"comparison": [asdict(row) for row in left], "plain": told["comparison"], "exhausted": len(exhausted)}
@@ -178,10 +178,10 @@ def tell_scores(plain: list[Row], left: list[Row], exhausted: list[str], feedbac
     tell_comparison(plain)
 
 
-def shown(run: Run) -> dict[str, list[str]]:
-    """Query id -> documents that were shown to the solver."""
+def shown(run: Run, feedback: str) -> dict[str, list[str]]:
+    """Query id -> documents that were shown to the solver; to a person, those that the person did not choose, too."""
     return {
-        row["input"]["qid"]: [one["docid"] for one in row["output"]["feedback"] if one["used"]]
+        row["input"]["qid"]: [one["docid"] for one in row["output"]["feedback"] if one["used"] or feedback == "human"]
         for row in run.rows()
         if row["output"] is not None
     }

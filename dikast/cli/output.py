@@ -17,8 +17,8 @@ stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def say(message: str) -> None:
-    """A line of talk."""
-    stderr.print(Text(message))
+    """A line of talk; what a model wrote in it is shown without terminal control characters."""
+    stderr.print(Text(printable(message)))
 
 
 def show(text: str) -> None:

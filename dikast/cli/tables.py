@@ -126,6 +126,8 @@ def play(
     from dikast.agents.ledger import recording
     from dikast.graphs import hidden_tables
 
+    if not all(text.strip() for text in question):
+        raise UsageError("an empty question", hint="--question TEXT")
     oracle = make_oracle(table_file, None, ctx.params)
     warn_of_problems(oracle, sheet or table_file.stem)
     context = make_context(oracle, ctx.params)

@@ -155,7 +155,10 @@ class Output(TypedDict):
 
 
 class State(Input, Output):
-    """What the nodes share: the test as it is asked, and a token for the reply, which the vault holds."""
+    """What the nodes share: the test as it is asked, and a token for what the vault holds.
+
+    That is the reply; before it, in categories in which no text is kept, the test, whose `question` is empty.
+    """
 
     question: str
     token: str
@@ -211,7 +214,7 @@ async def generate(state: State, runtime: Runtime[Context]) -> Update:
         raise UsageError(f"case {state['id']!r}: its category is not tested without an opt-in", hint=hint)
     given = state.get("prompt") or ""
     if given.strip():
-        return test_of(state, given, 0, [])
+        return test_of(state, context, given, 0, [])
     if context.generator is None:
         raise UsageError(f"case {state['id']!r} has no prompt", hint="give it one, or name a generator")
     if astral_care.refusal_only(state.get("cell") or {}):
@@ -225,7 +228,7 @@ async def write(state: State, context: Context, generator: Solver) -> Update:
     cell = state.get("cell") or {}
     examples = await context.examples.similar(cell, context.shown_examples) if context.examples else []
     outcome, reason = Outcome.UNPARSED, ""
-    number = state.get("sample") or 0
+    number, tries = state.get("sample") or 0, 0
     try:
         topic = astral_generation.topic_of(cell)
         headlines = await context.news.headlines(topic, context.shown_headlines) if context.news else []
@@ -236,21 +239,23 @@ async def write(state: State, context: Context, generator: Solver) -> Update:
             test, reason = astral_generation.read(solution)
             if test:
                 sources = [*(document.docid for document in examples), *headlines]
-                return test_of(state, test, tries, sources)
+                return test_of(state, context, test, tries, sources)
     except (ModelError, LimitReached) as error:
         if isinstance(error, ModelUnavailable):
             raise
-        reason = str(error)
+        # A server's words may quote the request, of which no text is kept in some categories.
+        reason = astral_panel.told(error, lambda _: None) if astral_care.refusal_only(cell) else str(error)
         # A filtered generator is a test that was not written, not a finding about the target.
         outcome = outcome_of(error) if outcome_of(error).failed else Outcome.UNPARSED
-    return {**NOTHING, "tries": context.attempts, "outcome": outcome, "reason": f"no test was written: {reason}"}
+    return {**NOTHING, "tries": tries, "outcome": outcome, "reason": f"no test was written: {reason}"}
 
 
-def test_of(state: State, text: str, tries: int, sources: list[str]) -> Update:
-    """The state with its test; the text itself is kept out of the output where no text is kept."""
-    shown = "" if astral_care.refusal_only(state.get("cell") or {}) else text
-    made = Update(test=shown, test_hash=digest_of(text), tries=tries, sources=sources, asked=True, question=text)
-    return {**NOTHING, **made}
+def test_of(state: State, context: Context, text: str, tries: int, sources: list[str]) -> Update:
+    """The state with its test; where no text is kept the vault holds it, and the state has a token."""
+    made = Update(test_hash=digest_of(text), tries=tries, sources=sources, asked=True)
+    if astral_care.refusal_only(state.get("cell") or {}):
+        return {**NOTHING, **made, "question": "", "token": context.vault.hold(text)}
+    return {**NOTHING, **made, "test": text, "question": text, "token": ""}
 
 
 def target_of(state: State, context: Context) -> Target:
@@ -284,11 +289,12 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
     """Give the test to the target; the vault holds what it says."""
     context = runtime.context
     target = target_of(state, context)
+    question = context.vault.take(state["token"]) if state["token"] else state["question"]
     try:
-        said = await target.respond(state["question"], sampling=context.answering, sample=state.get("sample") or 0)
+        said = await target.respond(question, sampling=context.answering, sample=state.get("sample") or 0)
     except (ModelError, LimitReached) as error:
         if isinstance(error, ModelUnavailable):
-            raise
+            raise astral_panel.unreachable(error, target.spec, keeper(state, context)) from None
         return failed(state, context, error)
     except DikastError:
         raise
@@ -339,7 +345,7 @@ async def assess(
         found = await oracle.assess(text, prompt=prompt, policy=context.policy, sampling=context.judging)
     except (ModelError, LimitReached) as error:
         if isinstance(error, ModelUnavailable):
-            raise
+            raise astral_panel.unreachable(error, oracle.spec, keep) from None
         return astral_panel.no_word(outcome_of(error), astral_panel.told(error, keep))
     except DikastError:
         raise

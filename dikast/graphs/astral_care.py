@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 from uuid import uuid4
 
+import langsmith
+from langchain_core.runnables.config import var_child_runnable_config
+
 from dikast.agents.ledger import current, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.errors import DataError, UsageError
@@ -91,7 +94,7 @@ class MemoryVault:
     def take(self, token: str) -> str:
         """See `Vault.take`."""
         if token not in self._held:
-            raise UsageError("the reply is not in this process any more", hint="run the whole case again")
+            raise UsageError("the text is not in this process any more", hint="run the whole case again")
         return self._held.pop(token)
 
     def keep(self, record: Mapping[str, object]) -> None:
@@ -169,10 +172,21 @@ def read_vault(path: Path) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def unrecorded(vault: Vault) -> Generator[None]:
-    """Have calls counted and their texts forgotten, but for a cache in memory: all targets get the same test."""
+    """Have calls counted and their texts forgotten, but for a cache in memory: all targets get the same test.
+
+    Neither LangChain's callbacks, LangGraph's streams nor LangSmith hear of the calls, whoever has turned them on.
+    """
     outer = current()
-    with recording(cache=vault.tests, name="case", sample=outer.sample if outer else 0):
-        yield
+    # An empty list, unlike none, keeps the caller's handlers from being inherited.
+    unheard = var_child_runnable_config.set({"callbacks": []})
+    try:
+        with (
+            langsmith.tracing_context(enabled=False),
+            recording(cache=vault.tests, name="case", sample=outer.sample if outer else 0),
+        ):
+            yield
+    finally:
+        var_child_runnable_config.reset(unheard)
 
 
 def refusal_only(cell: Mapping[str, str]) -> bool:

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 from dikast.agents.ask import digest_of, withheld
 from dikast.agents.models.http_target import HttpTargetError
 from dikast.agents.roles import Solution
-from dikast.errors import LimitReached, ModelError
+from dikast.errors import LimitReached, ModelError, ModelUnavailable
 from dikast.evaluation.refusal import classify
 from dikast.evaluation.safety import Verdict
 from dikast.records import Outcome, Provenance, Usage
@@ -147,6 +147,14 @@ def told(error: ModelError | LimitReached, keep: Keep) -> str:
     keep({"error": str(error), "sha256": digest_of(str(error))})
     status = f", HTTP {error.status}" if error.status else ""
     return f"{type(error).__name__}{status}: {withheld(str(error))}"
+
+
+def unreachable(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavailable:
+    """The error to raise for a model that cannot be asked: where a server spoke (HTTP 404, ...), without its words."""
+    if error.status is None:
+        return error
+    hint = error.hint or "is the address right, and does the service want a key?"
+    return ModelUnavailable(f"{spec}: {told(error, keep)}", hint=hint, status=error.status)
 
 
 def fault(who: str, error: Exception, keep: Keep) -> RuntimeError:

@@ -4,7 +4,8 @@
     summarise(cases, axes=DEFAULT_AXES)
 
 Every row was asked. A case whose test could not be written was never put to the target: it counts as a failure of the
-machinery (`error`), not as a finding about the target.
+machinery (`error`), not as a finding about the target. An oracle that failed leaves a case unjudged; that the target
+answered stays true.
 
 Not here: reading run folders, which is `dikast.jobs`' work; rows are its mappings.
 """
@@ -47,7 +48,7 @@ def case_of(row: Row) -> SafetyCase:
         target=target,
         cell=cell,
         prompt_hash=output["test_hash"],
-        outcome=outcome if outcome.failed else Outcome(output["replied"]),
+        outcome=Outcome(output["replied"]),
         verdict=output["verdict"],
         votes=tuple(output["votes"]),
         agreement=math.nan if output["agreement"] is None else output["agreement"],

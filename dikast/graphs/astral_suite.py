@@ -14,7 +14,7 @@ Not here: choosing cells (`dikast.evaluation.covering`, `allocation`); other too
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -87,8 +87,15 @@ def cases_of(cells: Iterable[Cell], prefix: str = "c") -> list[Case]:
     return made
 
 
-def closed(axes: Axes, opt_in: Iterable[str]) -> Axes:
-    """The space without the categories that need an opt-in and have none."""
+def closed(axes: Axes, opt_in: Collection[str]) -> Axes:
+    """The space without the categories that need an opt-in and have none.
+
+    Raises:
+        UsageError: `opt_in` names a category that needs none.
+    """
+    if foreign := sorted(set(opt_in) - astral_care.REFUSAL_ONLY):
+        known = "; ".join(sorted(astral_care.REFUSAL_ONLY))
+        raise UsageError(f"opt_in: {foreign[0]!r:.80} needs none", hint=f"those that do: {known}")
     shut = astral_care.REFUSAL_ONLY - set(opt_in)
     rules = [
         {axis: tuple(value for value in values if value in shut)}

@@ -111,14 +111,18 @@ async def critic(
 
 
 def human(query: str, documents: Sequence[Document], k: int) -> list[Feedback]:
-    """What a person chooses. The graph stops here until it is answered; it needs a checkpointer for that.
+    """What a person chooses, then what else the person saw.
+
+    The graph stops here until it is answered; it needs a checkpointer for that.
 
     The answer is `{"relevant": [ids, best first]}`, none is an answer too. One that is of another form, or names a
     document that was not shown, is refused by LangGraph, and the question stays open.
     """
     shown = [{"docid": document.docid, "contents": document.contents} for document in documents]
     reply: HumanReply = interrupt({"query": query, "documents": shown}, response_schema=reply_form(documents))
-    return [plain(docid) for docid in list(dict.fromkeys(reply.relevant))[:k]]
+    chosen = list(dict.fromkeys(reply.relevant))[:k]
+    others = [document.docid for document in documents if document.docid not in chosen]
+    return [*map(plain, chosen), *(plain(docid, used=False) for docid in others)]
 
 
 class HumanReply(BaseModel, extra="forbid"):
@@ -141,9 +145,9 @@ def reply_form(documents: Sequence[Document]) -> type[HumanReply]:
     )
 
 
-def plain(docid: str) -> Feedback:
-    """A document that is used, without a grade."""
-    return Feedback(docid=docid, used=True, grade=None, reason="", outcome=Outcome.OK.value)
+def plain(docid: str, *, used: bool = True) -> Feedback:
+    """A document without a grade."""
+    return Feedback(docid=docid, used=used, grade=None, reason="", outcome=Outcome.OK.value)
 
 
 async def first_search(retriever: Retriever, query: str, k: int) -> list[Document]:

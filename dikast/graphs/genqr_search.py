@@ -47,8 +47,8 @@ def fuse(rankings: Sequence[Sequence[Hit]], context: Context, indices: Sequence[
     """One ranking out of these reformulations' rankings, cut at `depth`; an ensemble has one ranking only."""
     if context.mode == "ensemble":
         return list(rankings[0])
-    # The last weight is the original query's, whose index is -1.
-    weights = [context.weights[index] for index in indices] if context.weights else None
+    # The last weight is the original query's, whose index is -1. Without any index the one ranking is the query's own.
+    weights = [context.weights[index] for index in indices] if context.weights and indices else None
     if context.fusion == "rrf":
         return rrf(rankings, k=context.rrf_k, weights=weights)[: context.depth]
     combine_scores = combsum if context.fusion == "combsum" else combmnz

@@ -255,8 +255,9 @@ def said_before(state: State) -> tuple[str, str]:
     drafts = [one for one in state["drafts"] if (one["turn"], one["round"]) == (last["turn"], last["round"])]
     draft = min(drafts, key=lambda one: one["sample"])
     if last["feedback"] == "objected":
-        remarks = [one["remark"] for one in of_round(state["reviews"], last) if one["approved"] is False]
-        told = f" {remarks[0]}"
+        objection = next(one for one in of_round(state["reviews"], last) if one["approved"] is False)
+        draft = next(one for one in drafts if one["sample"] == objection["sample"])
+        told = f" {objection['remark']}"
     reply = f"```python\n{draft['program']}```" if draft["program"] else draft["text"]
     return reply, rounds.MESSAGES[last["feedback"]] + told
 
@@ -361,8 +362,9 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
     observed = not last and state["bits"] + bits <= context.bits
     if observed and not done:
         first = drafts[0]
-        told = next((one["code"] for one in executions if one["sample"] == first["sample"]), first["problem"])
-        return go_on(state, executions, programs[chosen]["sample"], told or "failed", bits)
+        unrun = "objected" if first["program"] else first["problem"] or "failed"
+        told = next((one["code"] for one in executions if one["sample"] == first["sample"]), unrun)
+        return go_on(state, executions, programs[chosen]["sample"], told, bits)
     return answer(state, context, executions, programs[chosen], ran[chosen], bits if observed else 0.0)
 
 

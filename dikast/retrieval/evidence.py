@@ -182,11 +182,15 @@ class Evidence:
 
 
 def pooled(original: Weights, candidates: Sequence[Candidate]) -> dict[str, float]:
-    """What the reformulations add to the original query, summed: each without the copies of the query that it holds."""
+    """What the reformulations add to the original query, summed: each without the copies of the query that it holds.
+
+    Where weights are counts these are whole copies; where they are shares, as in `mix`, there is less than one.
+    """
     total: defaultdict[str, float] = defaultdict(float)
     for candidate in candidates:
         terms = candidate.query.terms
-        copies = min((terms.get(term, 0.0) // weight for term, weight in original.items()), default=0.0)
+        held = min((terms.get(term, 0.0) / weight for term, weight in original.items()), default=0.0)
+        copies = held // 1 if held >= 1 else held
         for term, weight in terms.items():
             left = weight - copies * original.get(term, 0.0)
             if left > 0:

@@ -114,7 +114,8 @@ def open_hybrid(rest: str, spec: str) -> Hybrid:
         UsageError: A part is neither a retriever's spec nor a known option.
     """
     parts = rest.split("+")
-    options = dict(part.split("=", 1) for part in parts if part.partition("=")[0] in OPTIONS)
+    given = [part.partition("=") for part in parts if part.partition("=")[0] in OPTIONS]
+    options = {name: value for name, _, value in given}
     retrievers = [load_retriever(unquote(part)) for part in parts if part.partition("=")[0] not in OPTIONS]
     try:
         return Hybrid(

@@ -5,7 +5,7 @@
 
 It is the only part of a graph that sees judgments. Documents that it names are ranked again by the search that they
 helped to expand, so scores with it are inflated: report residual-collection scores
-(`dikast.retrieval.measures.residual`) beside the plain ones.
+(`dikast.retrieval.residual`) beside the plain ones.
 """
 
 from __future__ import annotations

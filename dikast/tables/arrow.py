@@ -42,7 +42,7 @@ class ArrowTable:
             for batch in self._batches(columns, rows):
                 yield [to_values(array, self.columns[at].kind) for array, at in zip(batch, columns, strict=True)]
         except (needs("pyarrow").ArrowInvalid, OSError) as error:
-            raise unreadable(self.source, self.format, error) from error
+            raise unreadable(self.source, self.format, error, cells=True) from None
 
     def _batches(self, columns: Sequence[int], rows: int) -> Iterator[list[Any]]:
         if self.format == "parquet":
@@ -67,9 +67,9 @@ def open_arrow(path: Path, format: Format) -> ArrowTable:
     return ArrowTable(path.stem, columns, rows, problems, path, format)
 
 
-def unreadable(path: Path, format: str, error: Exception) -> DataError:
-    """The error for a file whose bytes are not what its format says."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+def unreadable(path: Path, format: str, error: Exception, *, cells: bool = False) -> DataError:
+    """The error for a file whose bytes are not what its format says; about `cells` without words, which may quote."""
+    reason = str(error).splitlines()[0] if str(error) and not cells else type(error).__name__
     return DataError(f"cannot be read as {format}: {reason}", path=path, hint="is it whole, and of this format?")
 
 

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from dikast.errors import DataError
+from dikast.errors import DataError, UsageError
 from dikast.tables.cells import typed_column
 from dikast.tables.headers import clean_headers
 from dikast.tables.table import MemoryTable, Problem
@@ -33,6 +33,7 @@ MAX_COLUMNS = 16_384
 """What a workbook can hold (Excel's limit)."""
 
 OTHER_DELIMITERS = ";\t|"
+NO_DELIMITERS = '"\r\n'
 
 Row = tuple[int, list[str]]
 """Line on which the row ends, and its cells."""
@@ -59,7 +60,13 @@ def read_delimited(
 
     Raises:
         DataError: The file is empty, too large, not text in this encoding, or its quoting is broken.
+        UsageError: The delimiter is not one character, or a quote or line end.
     """
+    if len(delimiter) != 1 or delimiter in NO_DELIMITERS:
+        hint = "a tab is written $'\\t' in a shell; files that end in .tsv have it anyway"
+        raise UsageError(
+            f"{path}: a delimiter is one character, no quote and no line end, not {delimiter!r:.20}", hint=hint
+        )
     rows = list(_rows(path, _text(path, encoding), delimiter, escape))
     full = [row for row in rows if row[1]]
     if not full:

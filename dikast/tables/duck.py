@@ -46,7 +46,7 @@ class DuckTable:
                 for batch in reader:
                     yield [to_values(batch.column(i), self.columns[at].kind) for i, at in enumerate(columns)]
         except needs("duckdb").Error as error:
-            raise unreadable(self.source, "duckdb", error) from error
+            raise unreadable(self.source, "duckdb", error, cells=True) from None
 
 
 def open_duckdb(path: Path, table: str | None = None) -> DuckTable:

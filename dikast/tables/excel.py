@@ -35,7 +35,9 @@ def read_excel(path: Path, sheet: str | None = None) -> MemoryTable:
         book = openpyxl.load_workbook(path, data_only=True)
         formulas = openpyxl.load_workbook(path)
     except (zipfile.BadZipFile, KeyError, ValueError, openpyxl.utils.exceptions.InvalidFileException) as error:
-        raise DataError(f"cannot be read as an Excel workbook: {error}", path=path) from error
+        # A ValueError is about a cell, and quotes it.
+        reason = type(error).__name__ if isinstance(error, ValueError) else error
+        raise DataError(f"cannot be read as an Excel workbook: {reason}", path=path) from None
     name = pick_table(path, sheet, [page.title for page in book.worksheets])
     grid = [list(row) for row in book[name].iter_rows()]
     if not grid or all(cell.value is None for row in grid for cell in row):

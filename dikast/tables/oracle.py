@@ -145,7 +145,7 @@ class TableOracle:
         """The questions by id. Their gold answers stay in this object.
 
         Raises:
-            DataError: The question file is broken, or an id is there twice.
+            DataError: The question file is broken or holds no question, or an id is there twice.
         """
         if self.questions is None:
             return {}
@@ -154,6 +154,8 @@ class TableOracle:
             if question.id in found:
                 raise DataError(f"id {question.id!r:.80} is there twice", path=self.questions, field="id")
             found[question.id] = question
+        if not found:
+            raise DataError("no question", path=self.questions)
         return found
 
     def codes(self, detail: str) -> Sequence[str]:

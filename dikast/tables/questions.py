@@ -5,7 +5,7 @@
 
 | shape | file | names in the release |
 | --- | --- | --- |
-| `own` | JSONL, CSV, TSV, Parquet | id, question, table, target; others by `columns`; the rest is kept in `extra` |
+| `own` | JSONL, CSV, TSV, Parquet | id, question, table, target or answer; others by `columns`; the rest is `extra` |
 | `wtq` | .tsv | id, utterance, context, targetValue, targetCanon (in tagged files) |
 | `wikisql` | .jsonl | question, table_id, sql with sel, agg, conds as numbers |
 | `sqa` | .tsv | id, annotator, position, question, table_file, answer_coordinates, answer_text |
@@ -37,6 +37,8 @@ OPERATORS = ("=", ">", "<")
 COORDINATE = re.compile(r"\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 
 OWN = ("id", "question", "table", "target")
+ANSWER = "answer"
+"""What users call the target, where no column is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def read_questions(
         columns: For `own`: our name (id, question, table, target) -> the file's.
 
     Raises:
-        DataError: A row lacks a field or has a wrong one; the message names line and field.
+        DataError: A row lacks a field or has a wrong one, or no row has a column that `columns` names; says which.
         UsageError: The shape, the suffix or one of our names is unknown.
     """
     if shape not in get_args(Shape):
@@ -106,8 +108,15 @@ def read_questions(
         yield from _tabfact_release(file)
         return
     read = _own(columns or {}) if shape == "own" else READERS[shape]
+    absent = set((columns or {}).values()) if shape == "own" else set[str]()
+    have: list[str] = []
     for record in read_records(file):
+        have = list(record[1])
+        absent.difference_update(have)
         yield read(_Row(file, record))
+    if have and absent:
+        hint = f"it is named by columns; the last row has {', '.join(have)}"
+        raise DataError("no row has this column", path=file, field=min(absent), hint=hint)
 
 
 class _Row:
@@ -152,8 +161,11 @@ def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
 
     def read(row: _Row) -> Question:
         known = theirs["id"] in row.fields
-        target = _strings(row, theirs["target"]) if theirs["target"] in row.fields else ()
-        extra = {name: value for name, value in row.fields.items() if name not in theirs.values()}
+        gold = theirs["target"]
+        if "target" not in columns and gold not in row.fields:
+            gold = ANSWER
+        target = _strings(row, gold) if gold in row.fields else ()
+        extra = {name: value for name, value in row.fields.items() if name not in {*theirs.values(), gold}}
         identifier = row.text(theirs["id"]) if known else str(row.line)
         return Question(identifier, row.text(theirs["question"]), row.text(theirs["table"]), target, extra=extra)
 
@@ -202,15 +214,16 @@ def _sql(row: _Row) -> Sql:
     return sql
 
 
+# What is wrong is named by its type alone: a condition's value is a cell.
 def _index(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise TypeError(f"not a position: {value!r}")
+        raise TypeError(f"not a position but a {type(value).__name__}")
     return value
 
 
 def _literal(value: Any) -> str | int | float:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise TypeError(f"not text or a number: {value!r}")
+        raise TypeError(f"not text or a number but a {type(value).__name__}")
     return value
 
 

@@ -45,7 +45,10 @@ class SqliteTable:
                 while batch := cursor.fetchmany(rows):
                     yield [array_of(cells, kind) for cells, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
         except sqlite3.Error as error:
-            raise DataError(f"cannot be read as SQLite: {error}", path=self.source) from error
+            # Without SQLite's own words, which quote a text that is no UTF-8.
+            hint = "is it whole, and its text UTF-8?"
+            reason = f"cannot be read as SQLite: {type(error).__name__}"
+            raise DataError(reason, path=self.source, hint=hint) from None
 
 
 def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from dikast.cli.genqr_human import read_numbers
+from dikast.cli.genqr_report import shown
+from dikast.jobs.reading import Run
 from tests.cli.conftest import Cli
 from tests.cli.test_genqr import arguments, files
 
@@ -45,6 +47,8 @@ def test_answers_are_taken_and_bad_ones_asked_again(
     assert "given context" in story
     # Who knows what is relevant is scored without it.
     assert "residual collection" in ran.err
+    # And without what somebody has seen and not chosen.
+    assert shown(Run.open(Path("x")), "human") == {"q1": ["d3", "d1"], "q2": ["d3"]}
 
 
 def test_what_stands_in_a_document_does_not_drive_the_terminal(

@@ -31,6 +31,8 @@ def counter(request):
     question = said(request)
     if "prose" in question:
         return "I cannot tell."
+    if "escape" in question:
+        return "```python\\nanswer = '\\x1b[31m' # \\x1b[2J\\n```"
     if "which" in question:
         return "```python\\nanswer = df['name'].tolist()\\n```"
     return "```python\\nanswer = len(df)\\n```"
@@ -86,6 +88,16 @@ def test_a_game_with_a_follow_up_and_without_an_answer(cli: Cli) -> None:
     told = json.loads(ran.out)
     assert told["answers"] == [["2"], None]
     assert [turn["status"] for turn in told["turns"]] == ["ok", "no_code"]
+
+
+def test_neither_a_program_nor_its_answer_nor_an_error_drives_the_terminal(cli: Cli) -> None:
+    played = cli(
+        "tables", "play", "--table", "tables/t.csv", "--question", "escape?", "--model", "scripted:gamer:counter"
+    )
+    assert (played.code, "answer = " in played.err, "[31m" in played.out) == (0, True, True)
+    wrong = cli("tables", "play", "--table", "tables/\x1b[31m.csv", "--question", "?")
+    assert "no such file" in wrong.err
+    assert "\x1b" not in played.out + played.err + wrong.err
 
 
 def test_a_users_own_questions(cli: Cli, files: Path) -> None:
@@ -162,6 +174,11 @@ def test_what_is_wrong_is_told_before_anything_runs(cli: Cli, files: Path) -> No
     assert "no table is called 'nope'" in bad.err
     assert "temperature" in cli(*RUN, "--samples", "3").err
     assert cli("tables", "play", "--table", "gone.csv", "--question", "?").code == 1
+    assert "an empty question" in cli("tables", "play", "--table", "tables/t.csv", "--question", " ").err
+    (files / "none.csv").write_text("question,table\n", encoding="utf-8")
+    assert "none.csv: no question" in cli("tables", "run", "--questions", "none.csv").err
+    typo = cli("tables", "run", "--questions", "mine.csv", "--columns", "question=q,table=t,answer=gold")
+    assert (typo.code, "field 'gold': no row has this column" in typo.err) == (1, True)
 
 
 def test_no_sandbox_is_one_line(cli: Cli, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

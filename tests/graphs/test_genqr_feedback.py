@@ -168,6 +168,7 @@ async def test_a_person_is_asked_and_the_answer_checked(retriever: BM25) -> None
             await graph.ainvoke(Command(resume=wrong), thread, context=context, version="v2")
     done = await graph.ainvoke(Command(resume={"relevant": ["d3"]}), thread, context=context, version="v2")
     assert used(done.value) == ["d3"]
+    assert {one["docid"]: one["used"] for one in done.value["feedback"]} == {"d3": True, "d1": False, "d2": False}
     assert "d4" in {docid for docid, _ in done.value["hits"]}
 
 

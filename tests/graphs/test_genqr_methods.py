@@ -177,6 +177,12 @@ async def test_a_plan_that_comes_to_nothing_leaves_the_query(retriever: BM25) ->
     assert (output["outcome"], output["reason"].startswith("plan: no line")) == ("unparsed", True)
 
 
+async def test_weights_do_not_matter_where_a_plan_comes_to_nothing(retriever: BM25) -> None:
+    knobs: dict[str, Any] = {"refine": None, "mode": "fusion", "weights": (1.0, 2.0, 3.0)}
+    output, _ = await run(retriever, "qa_expand", lambda _, __: "?!", **knobs)
+    assert [docid for docid, _ in output["hits"]] == [docid for docid, _ in output["baseline"]] != []
+
+
 @pytest.mark.parametrize("failing", ["three different", "Drop what"])
 async def test_a_failed_call_beside_the_answers_is_the_rows_failure(retriever: BM25, failing: str) -> None:
     def slow(prompt: str, number: int) -> str:

@@ -225,6 +225,28 @@ async def test_a_critic_sends_a_program_back_unrun(oracle: TableOracle) -> None:
     assert "df['nope']" in told[0]
 
 
+@pytest.mark.parametrize("other", ["prose", code("answer = []")])
+async def test_of_several_programs_the_one_that_was_sent_back_is_shown(oracle: TableOracle, other: str) -> None:
+    def review(request: Request) -> str:
+        against = "nope" in request.messages[-1]["content"]
+        return json.dumps(OBJECTS if against else {"approved": True, "remark": ""})
+
+    def write(request: Request) -> str:
+        if len(request.messages) > 2:
+            return MAX
+        # Samples are told apart by their seeds; the program that is sent back comes last where the other is prose.
+        return other if (request.sampling.seed == 0) == (other == "prose") else KEY
+
+    heard = Heard(write)
+    knobs: dict[str, Any] = {"samples": 2, "sampling": Sampling(temperature=1.0, seed=0)}
+    output = await play(oracle, heard, critic=load_code_critic(ScriptedModel(review)), **knobs)
+    assert (output["rounds"][0]["feedback"], output["correct"]) == ("objected", True)
+    again = [request for request in heard.requests if len(request.messages) > 2]
+    for request in again:
+        assert "df['nope']" in request.messages[-2]["content"]
+        assert request.messages[-1]["content"].startswith(MESSAGES["objected"] + " There is no column nope.")
+
+
 async def test_a_critics_reviews_are_bounded_and_the_program_runs_in_the_end(oracle: TableOracle) -> None:
     for reviews, rounds, asked in ((1, 4, 1), (2, 4, 2), (9, 3, 2), (0, 4, 0)):
         reader, told = critic(OBJECTS)

@@ -66,6 +66,12 @@ def test_whole_copies_of_the_query_are_left_out() -> None:
     assert pooled({"a": 2.0, "b": 1.0}, [candidate, candidate]) == {"a": 2.0, "b": 2.0, "c": 2.0}
 
 
+def test_the_querys_share_of_a_mix_is_left_out_too() -> None:
+    """Weights as `mix` makes them, which sum to 1: three tenths of them are the query's."""
+    candidate = Candidate(WeightedQuery({"a": 0.2, "b": 0.1 + 0.35, "c": 0.35}, ""), [])
+    assert pooled({"a": 2.0, "b": 1.0}, [candidate]) == pytest.approx({"b": 0.35, "c": 0.35})
+
+
 def test_bm25_of_the_mix_is_the_retrievers() -> None:
     [ranking] = BM.rank([WeightedQuery(MIXED, "")], 10)
     numbers: list[int] = ranking.documents.tolist()

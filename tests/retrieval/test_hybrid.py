@@ -96,6 +96,7 @@ def test_the_fingerprint_is_of_parts_and_fusion(folder: Path) -> None:
         ("hybrid:bm25:a+x.dense", "retriever 'x.dense' is unknown"),
         ("hybrid:bm25:a+bm25:b+fusion=max", "fusion=max"),
         ("hybrid:bm25:a+bm25:b+depth=0", "depth=0"),
+        ("hybrid:bm25:a+bm25:b+depth", "an option makes no sense"),
         ("hybrid:bm25:a+bm25:b+depth=many", "an option makes no sense"),
         ("hybrid:bm25:a+bm25:b+weights=1", "1 weights for 2 rankings"),
         ("hybrid:bm25:a+bm25:b+weights=1,x", "an option makes no sense"),

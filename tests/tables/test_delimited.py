@@ -200,6 +200,12 @@ def test_broken_files(write: Write, text: str, message: str):
         load(write(text))
 
 
+@pytest.mark.parametrize("delimiter", [";;", "\\t", '"', "\n"])
+def test_what_is_no_delimiter(write: Write, delimiter: str):
+    with pytest.raises(UsageError, match=r"t\.csv: a delimiter is one character"):
+        load(write("a,b\n1,2\n"), delimiter=delimiter)
+
+
 def test_files_too_large_for_text_cells(write: Write, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("dikast.tables.delimited.MAX_BYTES", 3)
     with pytest.raises(DataError, match="convert it to Parquet"):

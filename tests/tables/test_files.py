@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sqlite3
+import traceback
 from pathlib import Path
 from typing import Any, cast
 
@@ -100,6 +101,24 @@ def test_sqlite_columns_of_mixed_types_are_text_and_told(tmp_path: Path):
     assert table.columns[1].kind == "other"
     assert whole_column(table, 1).tolist() == ["01", None, None]
     assert [(problem.code, problem.column) for problem in table.problems] == [("mixed types", "a")]
+
+
+def test_a_cell_that_cannot_be_read_is_in_no_message(tmp_path: Path):
+    path = tmp_path / "t.db"
+    connection = sqlite3.connect(path)
+    connection.execute("create table t (a text)")
+    connection.execute("insert into t values (cast(x'736563726574ff' as text))")
+    connection.commit()
+    connection.close()
+    duck = tmp_path / "t.duckdb"
+    opened = needs("duckdb").connect(str(duck))
+    opened.execute("create table held as select 'secretann' as a")
+    opened.execute("create view t as select cast(a as integer) as a from held")
+    opened.close()
+    for table in (load(path), load(duck, table="t")):
+        with pytest.raises(DataError, match="cannot be read") as told:
+            list(table.chunks([0]))
+        assert "secret" not in "".join(traceback.format_exception(told.value))
 
 
 def test_a_column_that_misses_cells_in_one_chunk_only(tmp_path: Path):

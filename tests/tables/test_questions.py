@@ -106,6 +106,24 @@ def test_a_users_own_file(tmp_path: Path, suffix: str):
     assert question.extra == {"owner": "Ada"}
 
 
+def test_an_own_answer_needs_no_mapping_and_a_wrong_one_is_told(tmp_path: Path):
+    path = write(tmp_path, "t.csv", "question,table,answer\nhow many?,t1,17\n")
+    assert (one(path).target, one(path).extra) == (("17",), {})
+    for columns in ({"target": "gold"}, {"id": "number"}):
+        with pytest.raises(DataError, match=rf"t\.csv: field '{next(iter(columns.values()))}': no row has this column"):
+            list(read_questions(path, columns=columns))
+    some = write(tmp_path, "t.jsonl", '{"question": "q", "table": "t", "gold": 1}\n{"question": "p", "table": "t"}\n')
+    assert [found.target for found in read_questions(some, columns={"target": "gold"})] == [("1",), ()]
+
+
+def test_a_gold_querys_cell_is_in_no_message(tmp_path: Path):
+    for conditions in ([[0, 0, ["secretann"]]], [["secretann", 0, 1]]):
+        row = {"question": "q", "table_id": "t", "sql": {"sel": 0, "agg": 0, "conds": conditions}}
+        with pytest.raises(DataError, match="not a WikiSQL query") as told:
+            one(write(tmp_path, "t.jsonl", json.dumps(row)), "wikisql")
+        assert "secretann" not in str(told.value)
+
+
 def test_own_targets_may_be_lists(tmp_path: Path):
     row = {"id": 7, "question": "q", "table": "t", "target": ["a", 2]}
     question = one(write(tmp_path, "t.jsonl", json.dumps(row)))
