@@ -52,12 +52,14 @@ def faiss() -> Any:
     """The library.
 
     Raises:
-        MissingExtraError: It is not installed.
+        MissingExtraError: It is not installed, or a library that it needs is not.
     """
     try:
         return import_module("faiss")
     except ImportError as error:
         raise MissingExtraError("FAISS", extra="faiss") from error
+    except RuntimeError as error:  # how faiss-gpu says that one of CUDA's libraries is missing
+        raise MissingExtraError(f"a part of FAISS ({error})", extra="gpu") from error
 
 
 def processors() -> int:
