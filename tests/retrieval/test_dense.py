@@ -353,6 +353,15 @@ def test_without_faiss_the_extra_is_named(path: Path, monkeypatch: pytest.Monkey
             attempt()
 
 
+def test_a_faiss_without_a_library_of_cudas_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(name: str) -> Any:
+        raise RuntimeError("faiss-gpu installed but nvidia-cuda-runtime-cu12 is missing")
+
+    monkeypatch.setattr(vectors, "import_module", lacking)
+    with pytest.raises(MissingExtraError, match=r"nvidia-cuda-runtime-cu12 is missing.*dikast\[gpu\]"):
+        search(Dense(path), "x")
+
+
 def test_nothing_is_unpickled_and_the_file_is_mapped(path: Path) -> None:
     index = DenseIndex.open(path)
     assert not index.stored_vectors.flags.owndata
