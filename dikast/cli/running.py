@@ -148,7 +148,10 @@ def tell(summary: Summary) -> None:
     for note in summary.notes:
         say(f"note: {note}")
     if summary.stopped:
-        say(f"stopped: {summary.stopped}; the same command goes on from here")
+        # What earlier attempts spent counts towards a limit, so that the very same command would stop at once.
+        how = "the same command with a higher limit" if " limit of " in summary.stopped else "the same command"
+        say(f"stopped: {summary.stopped}; {how} goes on from here")
     elif summary.failed:
         say(f"do the failed rows again: dikast runs retry {summary.folder}")
-    say(f"run folder: {summary.folder}; one row's story: dikast runs show {summary.folder} 1")
+    story = f"; one row's story: dikast runs show {summary.folder} 1" if summary.finished else ""
+    say(f"run folder: {summary.folder}{story}")

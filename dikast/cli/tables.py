@@ -162,7 +162,8 @@ def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> No
     for turn, answer in zip(output["turns"], answers, strict=True):
         if len(answers) > 1:
             say(f"question: {turn['question']}")
-        say(f"{turn['status']} after {turn['rounds']} rounds; the last program:\n{turn['program'] or '(none)'}")
+        tries = "1 round" if turn["rounds"] == 1 else f"{turn['rounds']} rounds"
+        say(f"{turn['status']} after {tries}; the last program:\n{turn['program'] or '(none)'}")
         for item in answer or []:
             show(item)
         if not answer:
@@ -324,7 +325,10 @@ def games_of(oracle: TableOracle, limit: int | None) -> list[dict[str, Any]]:
     """The rows of the job: a question each, or a sequence of them; never a gold answer."""
     sequences: dict[str, list[Question]] = {}
     for question in oracle.gold.values():
-        oracle.library.path(question.table)  # a table that is not there is told before anything runs
+        try:
+            oracle.library.path(question.table)  # a table that is not there is told before anything runs
+        except DataError as error:
+            raise DataError(f"question {question.id!r}: {error.message}", hint=error.hint) from error
         sequences.setdefault(question.sequence or f"\0{question.id}", []).append(question)
     rows: list[dict[str, Any]] = []
     for sequence in list(sequences.values())[:limit]:

@@ -106,7 +106,7 @@ def test_a_csv_with_references(cli: Cli, pairs: Path, tmp_path: Path) -> None:
     )
     models = ["--judge", "scripted:judges:right", "-o", "out"]
     ran = cli("judge", "run", "--pairs", path, "--mode", "human", *models)
-    assert (ran.code, "row 2 (3) has no reference" in ran.err) == (1, True), ran.err
+    assert (ran.code, "row 2 (2) has no reference" in ran.err) == (1, True), ran.err
     ran = cli("judge", "run", "--pairs", path, "--mode", "human", "--limit", "1", *models)
     assert ran.code == 0, ran.err
     assert "given" in cli("runs", "show", "out", "1").out

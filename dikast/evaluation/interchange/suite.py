@@ -89,7 +89,7 @@ def _item(record: Record, axes: Axes, name: Mapping[str, str]) -> SuiteItem:
         raise record.error(name[axis], error.message, error.hint) from error
     if not allowed:
         raise record.error(name[next(iter(cell))], "the axes exclude this cell", "change the cell, or the axes")
-    return SuiteItem(record.text(name["id"], default=str(record.line)), prompt, cell, _truth(record, name["benign"]))
+    return SuiteItem(record.text(name["id"], default=str(record.place)), prompt, cell, _truth(record, name["benign"]))
 
 
 def _truth(record: Record, field: str) -> bool:
