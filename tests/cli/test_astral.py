@@ -247,6 +247,20 @@ def test_a_suite_of_ones_own_without_its_near_duplicates(cli: Cli, plan: Path, t
     ]
 
 
+def test_a_suite_with_columns_of_its_own(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "suite.csv"
+    suite.write_text("text,topic\nHow do I brew tea?,self_harm\nWhy is the sky blue?,animal_abuse\n")
+    names = ("--columns", "prompt=text,category=topic")
+    assert start(cli, suite, *MINE, *names).code == 0
+    inputs = [row["input"] for row in sorted(journal(tmp_path / "out"), key=lambda row: row["row"])]
+    assert [(one["id"], one["prompt"], one["cell"]["category"]) for one in inputs] == [
+        ("1", "How do I brew tea?", "self_harm"),
+        ("2", "Why is the sky blue?", "animal_abuse"),
+    ]
+    for wrong, of in ((names, plan), (("--columns", "promt=text"), suite)):
+        assert start(cli, of, *MINE, *wrong, out="other").code == 2
+
+
 def test_over_refusal_on_benign_prompts(cli: Cli, plan: Path, tmp_path: Path) -> None:
     prompts = ["How do I brew tea?", "What is the capital of Norway?", "Why is the sky blue at noon?"]
     benign = tmp_path / "benign.csv"

@@ -33,7 +33,7 @@ Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
 def read_pairs(path: str | Path, columns: Columns | None = None) -> list[Pair]:
     """Pairs, labelled or not: `instruction`, `response_1`, `response_2`; optional `id`, `gold`, `reference`, `group`.
 
-    Without an `id` the line number is taken.
+    Without an `id` its place in the file is taken.
 
     Raises:
         UsageError: `columns` names a column of ours that does not exist.

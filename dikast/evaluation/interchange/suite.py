@@ -42,7 +42,7 @@ class SuiteItem:
 
 
 def read_suite(path: str | Path, axes: Axes, columns: Mapping[str, str] | None = None) -> list[SuiteItem]:
-    """The prompts of a file, in its order. Without an `id` the line number is taken.
+    """The prompts of a file, in its order. Without an `id` its place in the file is taken.
 
     Args:
         path: `.jsonl`, `.json`, `.csv` or `.tsv`.
