@@ -318,7 +318,8 @@ def run(
         written = write_suite(out)
     tell_run(out, summary.as_dict(), written, json)
     tell(summary)
-    say(f"the report: dikast astral report {out}")
+    if summary.owed == 0:
+        say(f"the report: dikast astral report {out}")
     raise typer.Exit(summary.exit_code)
 
 

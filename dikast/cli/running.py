@@ -148,8 +148,9 @@ def tell(summary: Summary) -> None:
     for note in summary.notes:
         say(f"note: {note}")
     if summary.stopped:
-        # What earlier attempts spent counts towards a limit, so that the very same command would stop at once.
-        how = "the same command with a higher limit" if " limit of " in summary.stopped else "the same command"
+        # What earlier attempts spent, but for seconds, counts towards a limit: the same command would stop at once.
+        limited = " limit of " in summary.stopped and " seconds " not in summary.stopped
+        how = "the same command with a higher limit" if limited else "the same command"
         say(f"stopped: {summary.stopped}; {how} goes on from here")
     elif summary.failed:
         say(f"do the failed rows again: dikast runs retry {summary.folder}")

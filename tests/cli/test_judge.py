@@ -200,10 +200,13 @@ def test_failed_rows_stay_in_the_denominator(cli: Cli, pairs: Path) -> None:
 def test_a_run_that_owes_rows_is_not_measured(cli: Cli, pairs: Path) -> None:
     stopped = cli(*arguments(pairs, "out", "right", "--mode", "free", "--max-calls", "7", "--concurrency", "1"))
     assert stopped.code == 3
+    assert "the same command with a higher limit goes on" in stopped.err
+    assert "dikast judge report" not in stopped.err
     for command in ("calibrate", "report"):
         ran = cli("judge", command, "out")
         assert (ran.code, "still owes" in ran.err) == (2, True), ran.err
-    assert cli(*arguments(pairs, "out", "right", "--mode", "free")).code == 0
+    assert "dikast judge report out" in cli(*arguments(pairs, "out", "right", "--mode", "free")).err
+    assert cli("judge", "calibrate", "out").code == 0
 
 
 def test_a_rows_story(cli: Cli, pairs: Path) -> None:
