@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,7 +22,7 @@ from dikast.cli.astral_results import (
 )
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, table
-from dikast.cli.running import CACHE_NAME, Running, finish, tell
+from dikast.cli.running import CACHE_NAME, Running, finish, private_files, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
 
@@ -333,16 +331,6 @@ class Private(Running):
         if self.cache is None:
             return RequestCache(self.out / CACHE_NAME)
         return super().request_cache()
-
-
-@contextmanager
-def private_files() -> Generator[None]:
-    """Have every file and folder that is made be its owner's alone."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def read_cases(cases: Path | None, benign: Path | None, columns: str | None, limit: int | None) -> Plan:

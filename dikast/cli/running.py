@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+import os
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -99,6 +101,21 @@ def finish(work: Coroutine[Any, Any, T], context: object = None) -> T:
                     await actor.aclose()
 
     return asyncio.run(closing())
+
+
+@contextmanager
+def private_files() -> Generator[None]:
+    """Have every file and folder that is made be its owner's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def is_private(folder: Path) -> bool:
+    """Whether a run folder is its owner's alone, so that what is added to it has to be so too."""
+    return folder.stat().st_mode & 0o077 == 0
 
 
 class progress:  # a context manager, used like a function

@@ -164,6 +164,7 @@ def test_what_failed_is_done_again(cli: Cli, plan: Path, tmp_path: Path) -> None
     failed = sum(row["outcome"] in ("timeout", "error") for row in before)
     assert failed > 0
     assert len(after) == len(before) + failed
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir() if path.is_file()} == {0o600}
     assert holding_the_canary(tmp_path) == {"out/withheld.jsonl"}
 
 
