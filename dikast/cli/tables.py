@@ -241,12 +241,15 @@ def run(
     The same command again goes on where it stopped.
     """
     from dikast.graphs import hidden_tables
+    from dikast.tables.report import has_gold
 
     settings = {name: value for name, value in ctx.params.items() if name not in ("config", "json")}
     if questions is None:
         raise UsageError("no questions", hint="give --questions FILE")
     oracle = make_oracle(tables or beside(questions), questions, ctx.params)
     rows = games_of(oracle, limit)
+    if not any(has_gold(question) for question in oracle.gold.values()):
+        say("note: no question has an answer to judge by; name its column: --columns answer=...")
     context = make_context(oracle, ctx.params)
     running = Running(out, concurrency, cache, max_calls, max_run_tokens, max_seconds, max_cost, price, force_new)
     if dry_run:

@@ -106,6 +106,16 @@ def test_a_users_own_file(tmp_path: Path, suffix: str):
     assert question.extra == {"owner": "Ada"}
 
 
+@pytest.mark.parametrize("name", ["answer", "target"])
+def test_own_answers_by_either_name(tmp_path: Path, name: str):
+    row = {"question": "q", "table": "t", name: "17"}
+    assert one(write(tmp_path, "t.jsonl", json.dumps(row))).target == ("17",)
+    mapped = {"question": "q", "table": "t", "gold": "17"}
+    assert one(write(tmp_path, "m.jsonl", json.dumps(mapped)), columns={name: "gold"}).target == ("17",)
+    both = one(write(tmp_path, "b.jsonl", json.dumps({**row, "target": "18", "answer": "said"})))
+    assert (both.target, both.extra) == (("18",), {"answer": "said"})
+
+
 def test_own_targets_may_be_lists(tmp_path: Path):
     row = {"id": 7, "question": "q", "table": "t", "target": ["a", 2]}
     question = one(write(tmp_path, "t.jsonl", json.dumps(row)))
@@ -140,8 +150,8 @@ def test_wrong_arguments(tmp_path: Path):
         list(read_questions(tmp_path / "absent.json", "tabfact"))
     with pytest.raises(UsageError, match="which format is"):
         list(read_questions(tmp_path / "t.docx"))
-    with pytest.raises(UsageError, match="cannot map answer"):
-        list(read_questions(tmp_path / "t.csv", columns={"answer": "a"}))
+    with pytest.raises(UsageError, match="cannot map reply"):
+        list(read_questions(tmp_path / "t.csv", columns={"reply": "a"}))
     shape: Any = "spider"
     with pytest.raises(UsageError, match="has the shape 'spider'"):
         list(read_questions(tmp_path / "t.csv", shape))
