@@ -40,7 +40,7 @@ check: $(READY) ## Lint, format, types, import direction
 docs: $(READY) ## Make the generated parts of the docs anew: docs/cli.md and the drawings
 	$(BIN)/python docs/generate.py
 
-bench: $(READY) ## Run the benchmarks that need no data set; for the others see benchmarks/README.md
+bench: $(READY) ## Run two benchmarks that need no data set; for the others see benchmarks/README.md
 	$(BIN)/python benchmarks/jobs.py
 	$(BIN)/python benchmarks/crash.py
 

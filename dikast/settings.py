@@ -32,7 +32,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return _underscored(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise DataError(error.strerror or str(error), path=path) from error
+        raise DataError(f"cannot read: {error.strerror or error}", path=path) from error
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 at byte {error.start}", path=path, hint="save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:

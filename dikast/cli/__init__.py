@@ -1,7 +1,6 @@
 """The command line: `dikast`. Thin: it parses, calls the library, prints.
 
-stdout is data, stderr is talk. Exit codes: 0 ok; 1 the run failed; 2 usage; 3 finished, but rows ended in `error`,
-`timeout` or `limit`; 4 something is missing or cannot be reached; 130 interrupted.
+stdout is data, stderr is talk. What the exit codes mean: `EXIT_CODES`.
 
 Commands are imported when they are called, so that `dikast --help` costs little more than Python's start.
 """
@@ -9,8 +8,10 @@ Commands are imported when they are called, so that `dikast --help` costs little
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -21,6 +22,10 @@ from typer.core import TyperGroup
 from dikast.errors import DikastError
 
 INTERRUPTED = 130
+EXIT_CODES = (
+    "Exit codes: 0 ok; 1 the run failed, or a file that was given is wrong; 2 usage; 3 finished, but rows ended in "
+    "error, timeout or limit; 4 something is missing or cannot be reached; 130 interrupted."
+)
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "astral": ("dikast.cli.astral:app", "Test the safety of a system that you own: plan, run, calibrate, report."),
     "genqr": ("dikast.cli.genqr:app", "Rewrite queries by instruction ensembles, search before and after."),
@@ -52,11 +57,33 @@ class LazyGroup(TyperGroup):
         return self.commands.get(cmd_name) or _stand_in(cmd_name)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Import the command that is called."""
+        """Import the command that is called; for a name that is none, say which come near."""
         name = args[0]
         if name in COMMANDS and name not in self.commands:
             self.commands = {**self.commands, name: load(name)}
+        if name not in COMMANDS and (near := get_close_matches(name, COMMANDS)):
+            ctx.fail(f"No such command {name!r}. Did you mean {', '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Where the reader of our output went away (`dikast ... | head`), nothing is left to say."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError as error:
+            # Caught here, since Typer makes exit code 1 of it without a word. Another pipe's end is a fault as ever.
+            if not _reader_is_gone():
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(getattr(error.__context__, "exit_code", 0)) from None
+
+
+def _reader_is_gone() -> bool:
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def load(name: str) -> Any:
@@ -85,6 +112,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Solver, critic, oracle and judge agents as typed LangGraph graphs over vLLM.",
+    epilog=EXIT_CODES,
 )
 
 
@@ -117,7 +145,3 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of our output went away (`dikast ... | head`): nothing is left to say, nor anybody to say it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,7 +22,7 @@ from dikast.cli.astral_results import (
 )
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, table
-from dikast.cli.running import CACHE_NAME, Running, finish, tell
+from dikast.cli.running import CACHE_NAME, Running, finish, private_files, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
 
@@ -201,6 +199,14 @@ def run(
             metavar="FILE", rich_help_panel=INPUT, help="Harmless prompts that ought to be answered: over-refusal."
         ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OURS=THEIRS,...",
+            rich_help_panel=INPUT,
+            help="Names in your suites: prompt=text,id=n,category=topic.",
+        ),
+    ] = None,
     examples: Annotated[
         Path | None,
         typer.Option(metavar="FILE", rich_help_panel=INPUT, help="Your own test prompts, shown to the generator."),
@@ -271,7 +277,7 @@ def run(
     from dikast.graphs.astral_suite import rows_for
 
     settings = {name: value for name, value in ctx.params.items() if name not in ("config", "json")}
-    tested = read_cases(cases, benign, limit)
+    tested = read_cases(cases, benign, columns, limit)
     settings |= {"axes_of_cases": tested.axes.as_json(), "strength_of_cases": tested.strength}
     if not target:
         raise UsageError("nothing to test", hint="give --target SPEC, a system that you own")
@@ -310,6 +316,8 @@ def run(
         written = write_suite(out)
     tell_run(out, summary.as_dict(), written, json)
     tell(summary)
+    if summary.owed == 0:
+        say(f"the report: dikast astral report {out}")
     raise typer.Exit(summary.exit_code)
 
 
@@ -325,17 +333,7 @@ class Private(Running):
         return super().request_cache()
 
 
-@contextmanager
-def private_files() -> Generator[None]:
-    """Have every file and folder that is made be its owner's alone."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
-def read_cases(cases: Path | None, benign: Path | None, limit: int | None) -> Plan:
+def read_cases(cases: Path | None, benign: Path | None, columns: str | None, limit: int | None) -> Plan:
     """All cases; near-duplicates among prompts are left out, and told.
 
     Raises:
@@ -346,14 +344,16 @@ def read_cases(cases: Path | None, benign: Path | None, limit: int | None) -> Pl
 
     from dikast.evaluation.diversity import NearDuplicates
     from dikast.graphs.astral_suite import read_plan, without_repeats
+    from dikast.jobs.sources import parse_columns
 
     NearDuplicates()  # a missing extra is told now, and not when the run is over
     if cases is None and benign is None:
         raise UsageError(
             "no cases", hint="give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"
         )
-    read = [read_plan(cases)] if cases else []
-    harmless = [read_plan(benign, benign=True)] if benign else []
+    ours = parse_columns(columns)
+    read = [read_plan(cases, columns=ours)] if cases else []
+    harmless = [read_plan(benign, columns=ours, benign=True)] if benign else []
     tested = replace((read or harmless)[0], cases=[case for part in (*read, *harmless) for case in part.cases][:limit])
     twice = len(tested.cases) - len({case["id"] for case in tested.cases})
     if twice:

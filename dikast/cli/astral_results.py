@@ -31,7 +31,7 @@ def read_policy(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
+        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
     if not text:
         raise DataError("no policy", path=path, hint="say in a few sentences what is unsafe")
     return text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dikast.cli.output import emit, say, table
 from dikast.cli.running import Running, finish
 from dikast.errors import DataError, UsageError
-from dikast.records import Qrels, Usage
+from dikast.records import Outcome, Qrels, Usage
 
 if TYPE_CHECKING:
     from dikast.graphs.genqr import Context
@@ -152,14 +152,32 @@ def report(out: Path, qrels: Qrels, measures: list[str], as_json: bool, summary:
         exhausted = without.exhausted
         left = compare(without.qrels, without.runs, baseline="before", measures=measures) if without.qrels else []
         told = {"comparison": [asdict(row) for row in left], "plain": told["comparison"], "exhausted": len(exhausted)}
+    silent = ungraded(run)
+    for who, (without, looked_at) in silent.items():
+        say(f"note: the {who} gave no grade to {without} of {looked_at}; see their reasons in 'dikast runs show'")
     if as_json:
         scored = "residual" if feedback in INFORMED else "plain"
-        emit({"summary": summary.as_dict(), "evaluation": scored, **told, "folder": str(out)})
+        emit({"summary": summary.as_dict(), "evaluation": scored, "ungraded": silent, **told, "folder": str(out)})
     elif plain:
         tell_scores(plain, left, exhausted, feedback)
     unscored = sum(row.asked - row.scored for row in plain[1:2])
     if unscored:
         say(f"note: {unscored} judged queries have no ranking after; they count as 0")
+
+
+def ungraded(run: Run) -> dict[str, tuple[int, int]]:
+    """Who -> how many of what it was asked about it did not grade, out of how many; only who left some.
+
+    Such a row is `ok`, since its keywords are there; but what a critic or judge could not say did not choose either.
+    """
+    outcomes: dict[str, list[str]] = {"critic": [], "judge": []}
+    for row in run.rows():
+        if row["output"] is not None:
+            selection = row["output"]["selection"]
+            outcomes["critic"] += [one["outcome"] for one in row["output"]["feedback"]]
+            outcomes["judge"] += [one["outcome"] for one in selection["candidates"]] if selection else []
+    missing = {who: sum(outcome != Outcome.OK for outcome in found) for who, found in outcomes.items()}
+    return {who: (count, len(outcomes[who])) for who, count in missing.items() if count}
 
 
 def tell_scores(plain: list[Row], left: list[Row], exhausted: list[str], feedback: str) -> None:

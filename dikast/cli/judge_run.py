@@ -145,6 +145,8 @@ def run(
     summary = running.run(reviseval.graph, rows, context, settings)
     report_run(out, summary, json)
     tell(summary)
+    if summary.owed == 0 and any(row.get("gold") not in (None, "") for row in rows):
+        say(f"how good the judge is: dikast judge report {out}")
     raise typer.Exit(summary.exit_code)
 
 
@@ -189,7 +191,7 @@ def read_singles(path: Path, ours: dict[str, str]) -> list[dict[str, Any]]:
     seen: dict[str, int] = {}
     for record in read_records(path):
         found = {name: record.text(named[name]) for name in ("instruction", "response")}
-        found["id"] = id_ = record.text(named["id"], default=str(record.line))
+        found["id"] = id_ = record.text(named["id"], default=str(record.place))
         if id_ in seen:
             raise record.error(named["id"], f"{id_!r} already stands on line {seen[id_]}")
         seen[id_] = record.line

@@ -103,7 +103,18 @@ def check(
     if json:
         emit(rows)
     else:
-        table(("model", "ok", "seconds", "told"), [tuple(row.values()) for row in rows])
+        table(
+            ("model", "ok", "seconds", "told"),
+            [
+                (
+                    row["model"],
+                    "yes" if row["ok"] else "no",
+                    "-" if row["seconds"] is None else row["seconds"],
+                    row["told"],
+                )
+                for row in rows
+            ],
+        )
     if not all(row["ok"] for row in rows):
         raise typer.Exit(4)
 

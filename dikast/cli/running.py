@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+import os
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -101,6 +103,21 @@ def finish(work: Coroutine[Any, Any, T], context: object = None) -> T:
     return asyncio.run(closing())
 
 
+@contextmanager
+def private_files() -> Generator[None]:
+    """Have every file and folder that is made be its owner's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def is_private(folder: Path) -> bool:
+    """Whether a run folder is its owner's alone, so that what is added to it has to be so too."""
+    return folder.stat().st_mode & 0o077 == 0
+
+
 class progress:  # a context manager, used like a function
     """A progress bar on a terminal; elsewhere nothing."""
 
@@ -148,7 +165,11 @@ def tell(summary: Summary) -> None:
     for note in summary.notes:
         say(f"note: {note}")
     if summary.stopped:
-        say(f"stopped: {summary.stopped}; the same command goes on from here")
+        # What earlier attempts spent, but for seconds, counts towards a limit: the same command would stop at once.
+        limited = " limit of " in summary.stopped and " seconds " not in summary.stopped
+        how = "the same command with a higher limit" if limited else "the same command"
+        say(f"stopped: {summary.stopped}; {how} goes on from here")
     elif summary.failed:
         say(f"do the failed rows again: dikast runs retry {summary.folder}")
-    say(f"run folder: {summary.folder}; one row's story: dikast runs show {summary.folder} 1")
+    story = f"; one row's story: dikast runs show {summary.folder} 1" if summary.finished else ""
+    say(f"run folder: {summary.folder}{story}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -98,7 +99,7 @@ def retry(
     json: options.Json = False,
 ) -> None:
     """Do again the rows that ended in error, timeout or limit."""
-    from dikast.cli.running import Running, finish, progress, tell
+    from dikast.cli.running import Running, finish, is_private, private_files, progress, tell
     from dikast.jobs import retry as retry_job
     from dikast.jobs.reading import Run
 
@@ -118,7 +119,8 @@ def retry(
                 on_progress=on_progress,
             )
 
-    summary = finish(job(), context)
+    with private_files() if is_private(run) else nullcontext():
+        summary = finish(job(), context)
     if json:
         emit(summary.as_dict())
     tell(summary)

@@ -164,7 +164,8 @@ def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> No
     for turn, answer in zip(output["turns"], answers, strict=True):
         if len(answers) > 1:
             say(f"question: {turn['question']}")
-        say(f"{turn['status']} after {turn['rounds']} rounds; the last program:\n{turn['program'] or '(none)'}")
+        tries = "1 round" if turn["rounds"] == 1 else f"{turn['rounds']} rounds"
+        say(f"{turn['status']} after {tries}; the last program:\n{turn['program'] or '(none)'}")
         for item in answer or []:
             show(item)
         if not answer:
@@ -242,12 +243,15 @@ def run(
     The same command again goes on where it stopped.
     """
     from dikast.graphs import hidden_tables
+    from dikast.tables.report import has_gold
 
     settings = {name: value for name, value in ctx.params.items() if name not in ("config", "json")}
     if questions is None:
         raise UsageError("no questions", hint="give --questions FILE")
     oracle = make_oracle(tables or beside(questions), questions, ctx.params)
     rows = games_of(oracle, limit)
+    if not any(has_gold(question) for question in oracle.gold.values()):
+        say("note: no question has an answer to judge by; name its column: --columns answer=...")
     context = make_context(oracle, ctx.params)
     running = Running(out, concurrency, cache, max_calls, max_run_tokens, max_seconds, max_cost, price, force_new)
     if dry_run:
@@ -326,7 +330,10 @@ def games_of(oracle: TableOracle, limit: int | None) -> list[dict[str, Any]]:
     """The rows of the job: a question each, or a sequence of them; never a gold answer."""
     sequences: dict[str, list[Question]] = {}
     for question in oracle.gold.values():
-        oracle.library.path(question.table)  # a table that is not there is told before anything runs
+        try:
+            oracle.library.path(question.table)  # a table that is not there is told before anything runs
+        except DataError as error:
+            raise DataError(f"question {question.id!r}: {error.message}", hint=error.hint) from error
         sequences.setdefault(question.sequence or f"\0{question.id}", []).append(question)
     rows: list[dict[str, Any]] = []
     for sequence in list(sequences.values())[:limit]:

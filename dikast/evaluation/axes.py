@@ -119,7 +119,7 @@ def _loaded(path: Path) -> Mapping[str, object]:
         text = path.read_bytes().decode("utf-8-sig")
         value: object = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
     except OSError as error:
-        raise DataError(error.strerror or "cannot be read", path=path) from error
+        raise DataError(f"cannot read: {error.strerror or error}", path=path) from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, JSONDecodeError and UnicodeDecodeError are these
         raise DataError(f"cannot be read: {error}", path=path, hint="save it as UTF-8 TOML or JSON") from error
     return _object(path, "the file", value)

@@ -86,7 +86,7 @@ class FileExamples:
         documents: list[Document] = []
         for record in read_records(self.path):
             name = next((name for name in PROMPT_FIELDS if name in record.values), PROMPT_FIELDS[0])
-            id_ = record.text("id", default=str(record.line))
+            id_ = record.text("id", default=str(record.place))
             if id_ in prompts:
                 raise record.error("id", f"{id_!r} comes twice", "give each example an id of its own")
             prompts[id_] = record.text(name)

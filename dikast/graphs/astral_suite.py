@@ -14,7 +14,7 @@ Not here: choosing cells (`dikast.evaluation.covering`, `allocation`); other too
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -115,24 +115,31 @@ def write_plan(path: str | Path, plan: Plan) -> None:
     write_jsonl(path, [header, *(cast(dict[str, object], case) for case in plan.cases)])
 
 
-def read_plan(path: str | Path, *, axes: Axes = DEFAULT_AXES, benign: bool = False) -> Plan:
+def read_plan(
+    path: str | Path, *, axes: Axes = DEFAULT_AXES, columns: Mapping[str, str] | None = None, benign: bool = False
+) -> Plan:
     """Read a plan, a suite of one's own (`dikast.evaluation.interchange.suite`), or the prompts of a garak report.
 
     Args:
         path: JSONL, JSON, CSV or TSV.
         axes: The space of a suite; a plan says its own.
+        columns: Our names to a suite's own.
         benign: Whether all of its prompts ought to be answered.
 
     Raises:
+        UsageError: `columns` for a file that is no suite, or of a name that is none of ours.
         DataError: A record is none; says file, line and field.
     """
     first = next(iter(read_records(path)), None)
+    known = first is not None and (HEADER in first.values or "entry_type" in first.values)
+    if columns and known:
+        raise UsageError(f"{path}: a plan or garak's report has names of its own", hint="--columns is for your suites")
     if first is not None and HEADER in first.values:
         read = _read_own(path, first)
     elif first is not None and "entry_type" in first.values:
         read = Plan(_from_garak(path), axes)
     else:
-        read = Plan([_from_suite(item) for item in read_suite(path, axes)], axes)
+        read = Plan([_from_suite(item) for item in read_suite(path, axes, columns)], axes)
     return replace(read, cases=[_completed(case, {}, "", benign) for case in read.cases])
 
 

@@ -52,7 +52,7 @@ def _pair_row(record: Record, verdict: PairVerdict) -> dict[str, Any]:
 def _score_row(record: Record) -> dict[str, Any]:
     """A row like that of a single response; what it was, and to what, need not be in the file."""
     score = None if record.value("score") in (None, "") else record.number("score")
-    given = {"id": str(record.line), "instruction": "", "response": "", **record.values}
+    given = {"id": str(record.place), "instruction": "", "response": "", **record.values}
     return {"row": record.line, "input": given, "output": {"score": score}}
 
 

@@ -36,8 +36,6 @@ from dikast.tables.secret import Secret
 from dikast.tables.table import Table, digest
 
 SCHEME = "tables:"
-OWN_NAMES = {"answer": "target"}
-"""What users call a column of theirs -> our name."""
 READING = ("delimiter", "encoding", "missing", "thousands")
 LIMITS = ("wall_s", "cpu_s", "memory_bytes", "answer_items", "answer_bytes")
 POLICY = Policy(answer_items=1_000)
@@ -95,7 +93,7 @@ class TableOracle:
         self.library = Library(Path(place), reading, box)
         self.questions = None if questions is None else Path(questions)
         self.shape: Shape = shape
-        self.columns = {OWN_NAMES.get(ours, ours): theirs for ours, theirs in (columns or {}).items()}
+        self.columns = dict(columns or {})
         self.policy = policy
         self.deliver = deliver
         self._box: Sandbox | None = None

@@ -1,11 +1,11 @@
 """Question files: WikiTableQuestions, WikiSQL, SQA, TabFact as released or as JSONL, and a user's own.
 
     for question in read_questions("pristine-unseen-tables.tsv", "wtq"): ...
-    read_questions("mine.csv", columns={"question": "q", "table": "sheet", "target": "answer"})
+    read_questions("mine.csv", columns={"question": "q", "table": "sheet", "answer": "a"})
 
 | shape | file | names in the release |
 | --- | --- | --- |
-| `own` | JSONL, CSV, TSV, Parquet | id, question, table, target or answer; others by `columns`; the rest is `extra` |
+| `own` | JSONL, CSV, TSV, Parquet | id, question, table, answer or target, or by `columns`; the rest is in `extra` |
 | `wtq` | .tsv | id, utterance, context, targetValue, targetCanon (in tagged files) |
 | `wikisql` | .jsonl | question, table_id, sql with sel, agg, conds as numbers |
 | `sqa` | .tsv | id, annotator, position, question, table_file, answer_coordinates, answer_text |
@@ -36,9 +36,9 @@ OPERATORS = ("=", ">", "<")
 
 COORDINATE = re.compile(r"\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
 
-OWN = ("id", "question", "table", "target")
-ANSWER = "answer"
-"""What users call the target, where no column is called so."""
+GOLD = ("target", "answer")
+"""Our two names for the column with the right answer; a file that has both means the first."""
+OWN = ("id", "question", "table", *GOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read_questions(
     Args:
         path: The file.
         shape: How it is laid out.
-        columns: For `own`: our name (id, question, table, target) -> the file's.
+        columns: For `own`: our name (id, question, table, answer or target) -> the file's.
 
     Raises:
         DataError: A row lacks a field or has a wrong one, or no row has a column that `columns` names; says which.
@@ -158,14 +158,14 @@ def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
     if unknown:
         raise UsageError(f"cannot map {', '.join(unknown)}", hint=f"ours are {', '.join(OWN)}")
     theirs = {name: columns.get(name, name) for name in OWN}
+    golds = [columns[name] for name in GOLD if name in columns] or GOLD
 
     def read(row: _Row) -> Question:
         known = theirs["id"] in row.fields
-        gold = theirs["target"]
-        if "target" not in columns and gold not in row.fields:
-            gold = ANSWER
-        target = _strings(row, gold) if gold in row.fields else ()
-        extra = {name: value for name, value in row.fields.items() if name not in {*theirs.values(), gold}}
+        gold = next((name for name in golds if name in row.fields), None)
+        target = _strings(row, gold) if gold is not None else ()
+        used = {theirs["id"], theirs["question"], theirs["table"], gold}
+        extra = {name: value for name, value in row.fields.items() if name not in used}
         identifier = row.text(theirs["id"]) if known else str(row.line)
         return Question(identifier, row.text(theirs["question"]), row.text(theirs["table"]), target, extra=extra)
 

@@ -164,6 +164,7 @@ def test_what_failed_is_done_again(cli: Cli, plan: Path, tmp_path: Path) -> None
     failed = sum(row["outcome"] in ("timeout", "error") for row in before)
     assert failed > 0
     assert len(after) == len(before) + failed
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir() if path.is_file()} == {0o600}
     assert holding_the_canary(tmp_path) == {"out/withheld.jsonl"}
 
 
@@ -245,6 +246,20 @@ def test_a_suite_of_ones_own_without_its_near_duplicates(cli: Cli, plan: Path, t
         prompts[0],
         prompts[2],
     ]
+
+
+def test_a_suite_with_columns_of_its_own(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "suite.csv"
+    suite.write_text("text,topic\nHow do I brew tea?,self_harm\nWhy is the sky blue?,animal_abuse\n")
+    names = ("--columns", "prompt=text,category=topic")
+    assert start(cli, suite, *MINE, *names).code == 0
+    inputs = [row["input"] for row in sorted(journal(tmp_path / "out"), key=lambda row: row["row"])]
+    assert [(one["id"], one["prompt"], one["cell"]["category"]) for one in inputs] == [
+        ("1", "How do I brew tea?", "self_harm"),
+        ("2", "Why is the sky blue?", "animal_abuse"),
+    ]
+    for wrong, of in ((names, plan), (("--columns", "promt=text"), suite)):
+        assert start(cli, of, *MINE, *wrong, out="other").code == 2
 
 
 def test_over_refusal_on_benign_prompts(cli: Cli, plan: Path, tmp_path: Path) -> None:

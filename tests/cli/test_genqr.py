@@ -377,6 +377,20 @@ def test_combinations_weights_and_choice_from_the_command_line(cli: Cli, files: 
     assert "fluent query for people" in cli("runs", "show", "l", "q1").out
 
 
+@pytest.mark.parametrize(
+    ("who", "more"),
+    [("judge", ["--select", "judge", "-n", "3"]), ("critic", ["--feedback", "critic", "--feedback-pool", "5"])],
+)
+def test_grades_that_were_not_given_are_told(cli: Cli, files: dict[str, Path], who: str, more: list[str]) -> None:
+    """`shout` answers with keywords, whatever it is asked: the rows are ok, and nothing was chosen by a grade."""
+    asked = arguments(files, *more, f"--{who}", "scripted:script:shout", "-o", "x")
+    assert f"note: the {who} gave no grade to" in (ran := cli(*asked)).err, ran.err
+    without, looked_at = json.loads(cli(*asked, "--json").out)["ungraded"][who]
+    assert 0 < without == looked_at
+    graded = arguments(files, *more, f"--{who}", f"scripted:script:{'lenient' if who == 'judge' else 'grader'}")
+    assert json.loads(cli(*graded, "-o", "y", "--json").out)["ungraded"] == {}
+
+
 def test_an_oracle_needs_judgments(cli: Cli, files: dict[str, Path]) -> None:
     given = arguments({name: path for name, path in files.items() if name != "qrels.txt"}, "--feedback", "oracle")
     ran = cli(*given)

@@ -106,7 +106,7 @@ def test_a_csv_with_references(cli: Cli, pairs: Path, tmp_path: Path) -> None:
     )
     models = ["--judge", "scripted:judges:right", "-o", "out"]
     ran = cli("judge", "run", "--pairs", path, "--mode", "human", *models)
-    assert (ran.code, "row 2 (3) has no reference" in ran.err) == (1, True), ran.err
+    assert (ran.code, "row 2 (2) has no reference" in ran.err) == (1, True), ran.err
     ran = cli("judge", "run", "--pairs", path, "--mode", "human", "--limit", "1", *models)
     assert ran.code == 0, ran.err
     assert "given" in cli("runs", "show", "out", "1").out
@@ -200,10 +200,13 @@ def test_failed_rows_stay_in_the_denominator(cli: Cli, pairs: Path) -> None:
 def test_a_run_that_owes_rows_is_not_measured(cli: Cli, pairs: Path) -> None:
     stopped = cli(*arguments(pairs, "out", "right", "--mode", "free", "--max-calls", "7", "--concurrency", "1"))
     assert stopped.code == 3
+    assert "the same command with a higher limit goes on" in stopped.err
+    assert "dikast judge report" not in stopped.err
     for command in ("calibrate", "report"):
         ran = cli("judge", command, "out")
         assert (ran.code, "still owes" in ran.err) == (2, True), ran.err
-    assert cli(*arguments(pairs, "out", "right", "--mode", "free")).code == 0
+    assert "dikast judge report out" in cli(*arguments(pairs, "out", "right", "--mode", "free")).err
+    assert cli("judge", "calibrate", "out").code == 0
 
 
 def test_a_rows_story(cli: Cli, pairs: Path) -> None:

@@ -168,3 +168,24 @@ def test_a_run_over_a_batch_service_goes_out_comes_back_and_ends(cli: Cli, tmp_p
     results.write_text('{"custom_id": "somebody-elses"}\n')
     foreign = cli("models", "take-in", "owed", "results.jsonl")
     assert (foreign.code, "has not asked" in foreign.err) == (1, True)
+
+
+def test_a_command_that_is_mistyped_is_told_its_neighbours(cli: Cli) -> None:
+    assert "Did you mean 'tables'" in cli("table", "play").err
+    assert "Did you mean" not in cli("xyzzy").err
+
+
+@pytest.mark.parametrize("command", [["graphs", "list"], ["graphs", "show", "genqr", "--json"], ["models", "list"]])
+def test_a_reader_that_goes_away_is_no_failure(command: list[str]) -> None:
+    """As in `dikast ... | head`: the pipe's other end is closed before anything is written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run([sys.executable, "-m", "dikast.cli", *command], stdout=pipe, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+    assert b"BrokenPipe" not in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_help_says_what_exit_codes_mean(cli: Cli) -> None:
+    assert "130 interrupted" in " ".join(cli("--help").out.split())

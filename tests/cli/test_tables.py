@@ -212,6 +212,15 @@ def test_pyqtax(cli: Cli, files: Path) -> None:
     assert "| `correct` | boolean | whether it is the gold answer" in card
 
 
+def test_answers_are_judged_under_their_own_name_and_their_lack_is_told(cli: Cli, files: Path) -> None:
+    row = {"question": "how many?", "table": "t"}
+    given = ["--questions", "own.jsonl", "--model", "scripted:gamer:counter", "--cache", "off", "--dry-run"]
+    (files / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert "no question has an answer to judge by" in cli("tables", "run", *given).err
+    (files / "own.jsonl").write_text(json.dumps({**row, "answer": "2"}) + "\n", encoding="utf-8")
+    assert "no question has an answer" not in cli("tables", "run", *given).err
+
+
 def test_pyqtax_is_made_of_games_only(cli: Cli) -> None:
     cli("genqr", "run", "--collection", "sample", "--limit", "1", "--model", "scripted:script:shout", "-o", "g")
     assert "a run of genqr" in cli("runs", "export", "g", "--as", "pyqtax").err

@@ -82,7 +82,7 @@ def test_a_users_own_column_names(tmp_path: Path) -> None:
     pairs = columns.read_pairs(
         path, {"instruction": "question", "response_1": "a", "response_2": "b", "gold": "better"}
     )
-    assert [(pair.id, pair.response_2, pair.gold) for pair in pairs] == [("2", "yes", "2"), ("3", "y", None)]
+    assert [(pair.id, pair.response_2, pair.gold) for pair in pairs] == [("1", "yes", "2"), ("2", "y", None)]
     with pytest.raises(UsageError, match="no column of ours is called 'question'"):
         columns.read_pairs(path, {"question": "instruction"})
 
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, name: str, data: 
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none.csv: No such file"):
+    with pytest.raises(DataError, match=r"none.csv: cannot read: No such file"):
         read_records(tmp_path / "none.csv")
     with pytest.raises(DataError, match="No such file"):
         write_text(tmp_path / "no" / "x", "")
@@ -351,3 +351,12 @@ def test_alpaca_eval_leaderboard_counts_what_was_asked() -> None:
 def test_an_empty_file_holds_nothing(tmp_path: Path, read: Callable[[Path], list[object]]) -> None:
     (tmp_path / "e.csv").write_text("")
     assert read(tmp_path / "e.csv") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("r.csv", "a\n1\n\n2\n"), ("r.jsonl", '{"a": 1}\n\n{"a": 2}\n'), ("r.json", '[{"a": 1}, {"a": 2}]')],
+)
+def test_records_are_numbered_alike_whatever_the_lines(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    assert [(record.place, record.text("a")) for record in read_records(tmp_path / name)] == [(1, "1"), (2, "2")]

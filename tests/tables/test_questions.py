@@ -124,6 +124,16 @@ def test_a_gold_querys_cell_is_in_no_message(tmp_path: Path):
         assert "secretann" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", ["answer", "target"])
+def test_own_answers_by_either_name(tmp_path: Path, name: str):
+    row = {"question": "q", "table": "t", name: "17"}
+    assert one(write(tmp_path, "t.jsonl", json.dumps(row))).target == ("17",)
+    mapped = {"question": "q", "table": "t", "gold": "17"}
+    assert one(write(tmp_path, "m.jsonl", json.dumps(mapped)), columns={name: "gold"}).target == ("17",)
+    both = one(write(tmp_path, "b.jsonl", json.dumps({**row, "target": "18", "answer": "said"})))
+    assert (both.target, both.extra) == (("18",), {"answer": "said"})
+
+
 def test_own_targets_may_be_lists(tmp_path: Path):
     row = {"id": 7, "question": "q", "table": "t", "target": ["a", 2]}
     question = one(write(tmp_path, "t.jsonl", json.dumps(row)))
@@ -158,8 +168,8 @@ def test_wrong_arguments(tmp_path: Path):
         list(read_questions(tmp_path / "absent.json", "tabfact"))
     with pytest.raises(UsageError, match="which format is"):
         list(read_questions(tmp_path / "t.docx"))
-    with pytest.raises(UsageError, match="cannot map answer"):
-        list(read_questions(tmp_path / "t.csv", columns={"answer": "a"}))
+    with pytest.raises(UsageError, match="cannot map reply"):
+        list(read_questions(tmp_path / "t.csv", columns={"reply": "a"}))
     shape: Any = "spider"
     with pytest.raises(UsageError, match="has the shape 'spider'"):
         list(read_questions(tmp_path / "t.csv", shape))

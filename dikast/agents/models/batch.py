@@ -206,7 +206,7 @@ def lines_of(path: Path, *, needed: bool = False) -> Iterator[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8") if needed or path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {error}", path=path) from error
+        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
     yield from ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 

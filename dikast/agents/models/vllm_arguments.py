@@ -20,8 +20,8 @@ from dikast.http.server_errors import excerpt
 RESERVED = frozenset({"model", "help"})
 """What a spec says in another place, or what is no argument."""
 CHUNKED = "enable_chunked_prefill"
-"""Off on a CPU unless it is asked for: there a seeded request whose prompt is cut into chunks ends the engine. vLLM 0.32
-winds back the offset of the request's random generator, and a CPU's has none."""
+"""Off on a CPU unless it is asked for: there a seeded request whose prompt is cut into chunks ends the engine. vLLM
+0.32 winds back the offset of the request's random generator, and a CPU's has none."""
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 

@@ -33,7 +33,7 @@ Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
 def read_pairs(path: str | Path, columns: Columns | None = None) -> list[Pair]:
     """Pairs, labelled or not: `instruction`, `response_1`, `response_2`; optional `id`, `gold`, `reference`, `group`.
 
-    Without an `id` the line number is taken.
+    Without an `id` its place in the file is taken.
 
     Raises:
         UsageError: `columns` names a column of ours that does not exist.
@@ -119,7 +119,7 @@ def _once(seen: dict[str, int], record: Record, item: Item) -> Item:
 
 def _pair(record: Record, name: Mapping[str, str]) -> Pair:
     return Pair(
-        id=record.text(name["id"], default=str(record.line)),
+        id=record.text(name["id"], default=str(record.place)),
         instruction=record.text(name["instruction"]),
         response_1=record.text(name["response_1"]),
         response_2=record.text(name["response_2"]),
@@ -132,7 +132,7 @@ def _pair(record: Record, name: Mapping[str, str]) -> Pair:
 def _scored(record: Record, name: Mapping[str, str], dimension: str) -> ScoredText:
     reference = record.text(name["reference"], default="")
     return ScoredText(
-        id=record.text(name["id"], default=str(record.line)),
+        id=record.text(name["id"], default=str(record.place)),
         text=record.text(name["text"], default=""),
         scores={dimension: record.number(name["score"])},
         group=record.text(name["group"], default=""),

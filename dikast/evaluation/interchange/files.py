@@ -42,7 +42,7 @@ def read_records(path: str | Path) -> Iterator[Record]:
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 at byte {error.start}", path=path, hint="save the file as UTF-8") from error
     except OSError as error:
-        raise DataError(error.strerror or "cannot be read", path=path) from error
+        raise DataError(f"cannot read: {error.strerror or error}", path=path) from error
     return _READERS[suffix](path, text)
 
 
@@ -103,9 +103,9 @@ def _umask() -> int:
 
 def _read_jsonl(path: Path, text: str) -> Iterator[Record]:
     # Not splitlines(): a JSON string may hold U+2028 or U+0085 as they are.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield Record(path, number, as_object(path, number, _parse(path, line, number)))
+    lines = ((number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+    for place, (number, line) in enumerate(lines, start=1):
+        yield Record(path, number, as_object(path, number, _parse(path, line, number)), place)
 
 
 def _read_json(path: Path, text: str) -> Iterator[Record]:
@@ -113,7 +113,7 @@ def _read_json(path: Path, text: str) -> Iterator[Record]:
     if not isinstance(value, list):
         raise DataError("not a list of records", path=path, hint="one object a line is .jsonl")
     for number, item in enumerate(cast(list[object], value), start=1):
-        yield Record(path, number, as_object(path, number, item))
+        yield Record(path, number, as_object(path, number, item), number)
 
 
 def _parse(path: Path, text: str, line: int | None) -> object:
@@ -133,11 +133,12 @@ def _read_separated(path: Path, text: str, separator: str) -> Iterator[Record]:
         twice = next((name for name, count in Counter(rows.fieldnames or []).items() if count > 1), None)
         if twice is not None:
             raise DataError("two columns have this name", path=path, line=rows.line_num, field=twice)
-        for row in rows:
+        for number, row in enumerate(rows, start=1):
             if None in row:
                 message = f"more values than the header's {len(rows.fieldnames or [])}"
                 raise DataError(message, path=path, line=rows.line_num, hint="quote values that hold the separator")
-            yield Record(path, rows.line_num, {name: value for name, value in row.items() if value is not None})
+            given = {name: value for name, value in row.items() if value is not None}
+            yield Record(path, rows.line_num, given, number)
     except csv.Error as error:
         raise DataError(f"not a table: {error}", path=path, line=rows.line_num) from error
 

@@ -88,7 +88,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
     """
     return [
         Pair(
-            id=record.text("id", default=str(record.line)),
+            id=record.text("id", default=str(record.place)),
             instruction=record.text("input"),
             response_1=record.text("output_1"),
             response_2=record.text("output_2"),

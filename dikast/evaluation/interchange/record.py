@@ -20,11 +20,16 @@ WINNERS: Mapping[str, Winner] = {
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of a file. `line` is its 1-based line, or its 1-based place in a JSON list."""
+    """One record of a file. `line` is its 1-based line, or its 1-based place in a JSON list.
+
+    `place` is its 1-based place among the file's records, whatever the lines: its id where it has none of its own, so
+    that in `dikast runs show RUN 2` the id and the row's number are the same.
+    """
 
     path: Path
     line: int
     values: Mapping[str, object]
+    place: int = 0
 
     def error(self, field: str, message: str, hint: str = "") -> DataError:
         """An error that says file, line and field."""

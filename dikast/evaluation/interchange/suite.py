@@ -42,7 +42,7 @@ class SuiteItem:
 
 
 def read_suite(path: str | Path, axes: Axes, columns: Mapping[str, str] | None = None) -> list[SuiteItem]:
-    """The prompts of a file, in its order. Without an `id` the line number is taken.
+    """The prompts of a file, in its order. Without an `id` its place in the file is taken.
 
     Args:
         path: `.jsonl`, `.json`, `.csv` or `.tsv`.
@@ -89,7 +89,7 @@ def _item(record: Record, axes: Axes, name: Mapping[str, str]) -> SuiteItem:
         raise record.error(name[axis], error.message, error.hint) from error
     if not allowed:
         raise record.error(name[next(iter(cell))], "the axes exclude this cell", "change the cell, or the axes")
-    return SuiteItem(record.text(name["id"], default=str(record.line)), prompt, cell, _truth(record, name["benign"]))
+    return SuiteItem(record.text(name["id"], default=str(record.place)), prompt, cell, _truth(record, name["benign"]))
 
 
 def _truth(record: Record, field: str) -> bool:

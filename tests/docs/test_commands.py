@@ -1,0 +1,87 @@
+"""The commands of the README run as they are written there; those of the other pages name what there is."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.cli import COMMANDS, load
+from tests.cli.conftest import Cli, cli
+from tests.docs.test_blocks import PAGES, ROOT
+
+__all__ = ["cli"]
+
+BLOCK = re.compile(r"^```(?:bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`dikast ([a-z]+)(?: ([a-z][a-z-]+))?(?=[ `])")
+GENERATED = ROOT / "docs" / "cli.md"
+EVERYONE = """
+from dikast.agents.models.scripted import scripted
+
+@scripted
+def everyone(request):
+    said = "\\n".join(message["content"] for message in request.messages)
+    if "data frame" in said:
+        return "```python\\nanswer = df.loc[df['units'].idxmax(), 'region']\\n```"
+    if "[[A]]" in said:
+        return "[[A]]"
+    return "tyre, puncture, safe"
+"""
+FILES = {
+    "corpus.jsonl": '{"id": "d1", "contents": "A tyre\'s air."}\n{"id": "d2", "contents": "Red leaves."}\n',
+    "topics.tsv": "q7\tflat tyre\n",
+    "qrels.txt": "q7 0 d1 1\n",
+    "pairs.csv": "instruction,response_1,response_2,gold\nAdd 2 and 2.,4,5,1\nName a colour.,seven,red,2\n",
+    "sales.csv": "region,year,units\nnorth,2023,3\nsouth,2023,7\n",
+}
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The words of each `dikast` command in a page's blocks, `export`s among them."""
+    lines = "\n".join(BLOCK.findall(page.read_text(encoding="utf-8"))).replace("\\\n", " ").splitlines()
+    bare = [re.sub(r"\s+#\s.*", "", line).removeprefix("$ ").strip() for line in lines]
+    return [shlex.split(line) for line in bare if line.startswith(("dikast ", "export "))]
+
+
+def found(words: list[str]) -> tuple[Any, list[str]]:
+    """The command that the words name, and what remains of them."""
+    command, rest = load(words[0]), words[1:]
+    while rest and rest[0] in getattr(command, "commands", {}):
+        command, rest = command.commands[rest[0]], rest[1:]
+    return command, rest
+
+
+def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a scripted model in place of a server; in order, since later ones read what earlier ones wrote."""
+    (tmp_path / "modules" / "somebody.py").write_text(EVERYONE, encoding="utf-8")
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    told: dict[str, str] = {}
+    for first, *words in commands(ROOT / "README.md"):
+        given = [re.sub(r"server:http\S+", "scripted:somebody:everyone", word) for word in words]
+        if first == "export":
+            monkeypatch.setenv(*given[0].split("=", 1))
+            continue
+        ran = cli(*given)
+        assert ran.code == 0, (given, ran.err)
+        told[" ".join(given[:2])] = ran.out
+    assert set(told) == {
+        *("genqr run", "runs show", "judge run", "judge report", "tables play"),
+        *("astral plan", "astral run", "astral report"),
+    }
+    assert told["tables play"] == "south\n"
+    assert "scripted:somebody:everyone\t72\t" in told["astral report"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_the_commands_of_a_page_have_these_words_and_flags(page: Path) -> None:
+    for first, *words in commands(page) if page != GENERATED else ():
+        if first == "dikast":
+            command, rest = found(words)
+            command.make_context(" ".join(words[:2]), rest)  # raises for a flag or a value that is none
+    for name, verb in INLINE.findall(page.read_text(encoding="utf-8")):
+        assert name in COMMANDS, name
+        assert not verb or verb in getattr(load(name), "commands", {verb: None}), (name, verb)
