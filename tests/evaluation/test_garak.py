@@ -180,7 +180,7 @@ def test_a_suite_of_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "suite.csv"
     path.write_text("text,topic,ok\nSay hello.,a,yes\nSay bye.,,no\n")
     items = read_suite(path, AXES, {"prompt": "text", "kind": "topic", "benign": "ok"})
-    assert items == [SuiteItem("2", "Say hello.", {"kind": "a"}, True), SuiteItem("3", "Say bye.", {}, False)]
+    assert items == [SuiteItem("1", "Say hello.", {"kind": "a"}, True), SuiteItem("2", "Say bye.", {}, False)]
     with pytest.raises(UsageError, match="no column of ours is called 'question'"):
         read_suite(path, AXES, {"question": "text"})
 
