@@ -26,7 +26,7 @@ from dikast.retrieval.trec import read_topics
 
 PAIRS = 5
 REPLY_TOKENS = 32
-QUERIES = 12
+QUERIES = 6
 
 
 async def measure_vllm(spec: str, pair_count: int = PAIRS, query_count: int = QUERIES) -> dict[str, Any]:
