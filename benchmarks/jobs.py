@@ -51,8 +51,6 @@ from dikast.retrieval.trec import read_topics
 
 IN_FLIGHT = 64
 ROWS = 1500
-HTTP_SHARE = 3
-"""A request over HTTP takes about three times as long as a scripted one."""
 PAIRS = 7
 BRANCHES = (1, 50)
 BRANCH_RUNS = 60
@@ -293,7 +291,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     skipped = set(arguments.skip.split(","))
     rows = await measure_rows(arguments.count)
     branch = await measure_branch()
-    http = await attempt("http", skipped, lambda: measure_http(max(IN_FLIGHT, arguments.count // HTTP_SHARE)))
+    http = await attempt("http", skipped, lambda: measure_http(max(IN_FLIGHT, arguments.count)))
     openvino = await attempt("openvino", skipped, lambda: measure_openvino(arguments.model))
     vllm = await attempt("vllm", skipped, lambda: measure_vllm(arguments.vllm))
     return {

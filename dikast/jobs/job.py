@@ -29,6 +29,7 @@ from dikast.jobs.files import LineFile, read_journal
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
 from dikast.jobs.gate import Gate
+from dikast.jobs.heap import settled
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
@@ -268,7 +269,11 @@ class _Job:
         self.stop = Stop(self._changed)
         spent = sum(self.tally.usage.values(), Usage())
         limits, name = left(self.limits, spent), "attempt" if spent.calls else "run"
-        with recording(cache=self.cache, limits=limits, name=name) as self.ledger, signals(self.stop.interrupt):
+        with (
+            recording(cache=self.cache, limits=limits, name=name) as self.ledger,
+            signals(self.stop.interrupt),
+            settled(),
+        ):
             await self._run(work, owed, self.ledger)
 
     @property

@@ -15,8 +15,8 @@ from dikast.jobs.files import LineFile
 
 BATCH_SECONDS = 0.1
 """Between two flushes: an fsync takes 1 to 10 ms on a disk, so that flushing costs little, and little is lost."""
-MOST_PENDING_BYTES = 64 << 20
-"""No further row starts while more than this waits for a slow disk."""
+MOST_PENDING_BYTES = 8 << 20
+"""No further row starts while more than this waits for the disk; memory holds about three times as much."""
 
 
 class Writer:
