@@ -79,7 +79,7 @@ Cache = Annotated[
         envvar="DIKAST_REQUEST_CACHE",
         metavar="FILE",
         rich_help_panel=RUN,
-        help="Request cache; 'off' for none. Default: requests.sqlite in the cache folder.",
+        help="Request cache; 'off' for none. Default: the run's own, else requests.sqlite in the cache folder.",
     ),
 ]
 MaxCalls = Annotated[int | None, typer.Option(min=0, rich_help_panel=RUN, help="Model calls the run may make.")]
