@@ -21,7 +21,7 @@ from dikast.cli.astral_results import (
     tell_summary,
 )
 from dikast.cli.options import INPUT, METHOD, MODEL
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_rows, say, table
 from dikast.cli.running import CACHE_NAME, Running, finish, private_files, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
@@ -441,11 +441,11 @@ def estimate(rows: Sequence[Any], context: Context, running: Running, as_json: b
 
 def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole, but for what is withheld."""
-    from dikast.cli.story import tell_rows
     from dikast.graphs import astral
+    from dikast.graphs.astral.story import story
     from dikast.jobs.preview import preview
 
-    tell_rows(finish(preview(astral.graph, rows, context, n)), astral.graph.name, as_json)
+    print_rows(finish(preview(astral.graph, rows, context, n)), story, as_json)
 
 
 def write_suite(out: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dikast import pages
+from dikast.graphs.story import Row, tell
 
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -55,6 +56,15 @@ def print_page(page: pages.Page) -> None:
     show(page.title)
     for part in page.parts:
         _print_part(part)
+
+
+def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, as_json: bool) -> None:
+    """Rows whole: one JSON document, or a story each."""
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        print_page(tell(row, story))
 
 
 def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
