@@ -37,7 +37,7 @@ from langgraph.errors import NodeError
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, FiniteFloat, model_validator
 from typing_extensions import TypedDict
 
 from dikast.agents.critic import load_critic
@@ -124,7 +124,7 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     """What decides which reformulations are kept: see `dikast.graphs.genqr_sift`."""
     keep: int = Field(default=1, ge=1)
     """How many reformulations `select` keeps: one is selection, more is filtering."""
-    evidence_weights: dict[str, float] | None = None
+    evidence_weights: dict[str, FiniteFloat] | None = None
     """Of the features of `evidence`, learnt on judged queries; the ones that ship with dikast by default."""
     judge: Annotated[Judge, Spec(load_judge)] | None = None
     refine: Annotated[Prompt, Spec(load_prompt)] | None = None
@@ -132,10 +132,10 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     fluent: bool = False
     """Whether one fluent query is written for people, too; it is not searched with."""
     fusion: Literal["rrf", "combsum", "combmnz"] = "rrf"
-    rrf_k: float = Field(default=RRF_K, gt=-1)
+    rrf_k: float = Field(default=RRF_K, gt=-1, allow_inf_nan=False)
     normalize: Normalization = "none"
     """What is done to the scores before `combsum` and `combmnz`; the authors' script sums raw BM25 scores."""
-    weights: tuple[float, ...] = ()
+    weights: tuple[FiniteFloat, ...] = ()
     """Of the fused rankings: one a reformulation, then one for the original query if it takes part; all 1 if empty."""
     with_original: bool = False
     """Whether the original query takes part: as one more ranking to fuse, as one more candidate of `select`."""
