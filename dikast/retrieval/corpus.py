@@ -91,9 +91,7 @@ def _read_file(path: Path, left_out: Counter[str]) -> Iterator[tuple[Path, int, 
         yield path, line, document
 
 
-def _format(
-    path: Path, line: str, left_out: Counter[str]
-) -> Callable[[Lines, Path], Iterator[tuple[int, Document]]]:
+def _format(path: Path, line: str, left_out: Counter[str]) -> Callable[[Lines, Path], Iterator[tuple[int, Document]]]:
     start = line.lstrip()
     if _suffix(path) == ".tsv":
         return _tsv
