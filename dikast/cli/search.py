@@ -40,7 +40,7 @@ def search(
 ) -> None:
     """Search. A query prints a ranking, a topics file writes a TREC run."""
     from dikast.retrieval.files import check_output
-    from dikast.retrieval.retriever import SCHEMES, load_retriever
+    from dikast.retrieval.load import SCHEMES, load_retriever
     from dikast.retrieval.trec import check_word
 
     if (query is None) == (topics is None):
