@@ -32,7 +32,7 @@ CONTEXT = ConfigDict(
 )
 """The settings of a graph's `Context`: its fields' docstrings are their descriptions, and so their flags' help.
 
-No number is infinite or NaN: weights, constants and thresholds are compared and added, where NaN is never refused again.
+No number is infinite or NaN: weights and thresholds are compared and added, where NaN is never refused again.
 """
 
 
