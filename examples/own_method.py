@@ -1,4 +1,4 @@
-"""A graph of your own, two roles, as a job from the command line:
+"""A graph of your own with two roles, as a job from the command line.
 
     dikast run own_method:graph --rows questions.csv --model openvino:smollm2-135m -o runs/own
 
