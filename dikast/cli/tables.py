@@ -11,7 +11,7 @@ import typer
 
 from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD, MODEL
-from dikast.cli.output import emit, print_rows, say, table
+from dikast.cli.output import emit, print_rows, print_table, say, table
 from dikast.cli.running import Running, finish, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dikast.jobs import Summary
     from dikast.tables.oracle import TableOracle
     from dikast.tables.questions import Question
-    from dikast.tables.report import Category
     from dikast.tables.secret import Secret
 
 app = typer.Typer(no_args_is_help=True, help="HiddenTables: programs for tables that their writer never sees.")
@@ -385,7 +384,7 @@ def show_preview(rows: list[dict[str, Any]], context: Context, running: Running,
 def report(out: Path, oracle: TableOracle, rows: list[dict[str, Any]], summary: Summary, as_json: bool) -> None:
     """Print accuracy by kind of question."""
     from dikast.jobs.reading import Run
-    from dikast.tables.report import by_category
+    from dikast.tables.report import by_category, categories_table
 
     turns = {
         turn["id"]: turn
@@ -399,24 +398,4 @@ def report(out: Path, oracle: TableOracle, rows: list[dict[str, Any]], summary: 
         found = {"summary": summary.as_dict(), "categories": [one.as_dict() for one in categories]}
         emit({**found, "folder": str(out)})
         return
-    tell_categories(categories)
-
-
-def tell_categories(categories: list[Category]) -> None:
-    """A category a line, with how many ended how."""
-    statuses = list(dict.fromkeys(status for one in categories for status, _ in one.statuses.most_common()))
-    table(
-        ("label", "value", "asked", "judged", "right", "accuracy", *statuses),
-        [
-            (
-                one.label,
-                one.value,
-                one.asked,
-                one.judged,
-                one.correct,
-                "-" if one.accuracy is None else f"{one.accuracy:.3f}",
-                *(one.statuses[status] for status in statuses),
-            )
-            for one in categories
-        ],
-    )
+    print_table(categories_table(categories))
