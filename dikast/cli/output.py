@@ -57,7 +57,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 def print_page(page: pages.Page) -> None:
     """A page as data: its texts as lines, its tables as `table` draws them, the name of each figure."""
-    show(page.title)
+    if page.title:
+        show(page.title)
     for part in page.parts:
         _print_part(part)
 
@@ -80,7 +81,8 @@ def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, a
 
 def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
     if isinstance(part, pages.Table):
-        show("")
+        if part.title:
+            show("")
         print_table(part)
     elif isinstance(part, pages.Figure):
         show(f"figure {part.name}" + (f": {part.caption}" if part.caption else ""))

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from dikast import pages
 from dikast.tables.questions import Question
 from dikast.tables.table import Table
 from dikast.tables.taxonomy import Label, labels
@@ -91,20 +90,6 @@ def by_category(
             for one in values_of(value):
                 found.setdefault((name, one), Category(name, one)).add(turn, judged=judged)
     return [whole, *sorted(found.values(), key=lambda one: (order[one.label], one.value))]
-
-
-def categories_table(categories: Iterable[Category]) -> pages.Table:
-    """A category a line, with how many ended how."""
-    found = list(categories)
-    statuses = list(dict.fromkeys(status for one in found for status, _ in one.statuses.most_common()))
-    rows = [
-        (
-            *(one.label, one.value, one.asked, one.judged, one.correct, one.accuracy),
-            *(one.statuses[status] for status in statuses),
-        )
-        for one in found
-    ]
-    return pages.Table(("label", "value", "asked", "judged", "right", "accuracy", *statuses), tuple(rows))
 
 
 def labelled(asked: Iterable[Question], load: Callable[[str], Table]) -> Iterator[tuple[Question, Mapping[str, Label]]]:
