@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,8 @@ def test_a_test_is_generated_where_no_prompt_was_given() -> None:
 
 
 def test_what_of_a_garak_report_is_no_case_is_told(tmp_path: Path) -> None:
-    attempt = {"entry_type": "attempt", "status": 2, "probe_classname": "p", "outputs": ["x"], "detector_results": {}}
-    rows = [
+    attempt: dict[str, Any] = {"entry_type": "attempt", "status": 2, "probe_classname": "p", "outputs": ["x"], "detector_results": {}}
+    rows: list[dict[str, Any]] = [
         {"entry_type": "start_run setup"},
         attempt | {"uuid": "u1", "prompt": "Say hello."},
         attempt | {"uuid": "u2", "prompt": ["odd"]},
