@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Difference": "reading",
-    "Estimate": "trial",
+    "Estimate": "preview",
     "Progress": "job",
     "Reread": "inputs",
     "Run": "reading",
     "Summary": "summary",
     "diff": "reading",
-    "estimate": "trial",
+    "estimate": "preview",
     "export": "exports",
     "list_runs": "reading",
-    "preview": "trial",
+    "preview": "preview",
     "retry": "job",
     "run": "job",
 }

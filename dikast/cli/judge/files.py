@@ -16,7 +16,7 @@ SHOWN = 20
 """Ids that a line lists; --json has all."""
 
 
-def take_in(
+def import_files(
     tool: Annotated[
         Literal["llmbar", "pandalm", "mt-bench", "alpaca-eval", "summeval"], typer.Argument(help="Whose files.")
     ],
@@ -71,7 +71,7 @@ def export(
     json: options.Json = False,
 ) -> None:
     """Write a run's verdicts as another tool's files: MT-Bench's judgments, AlpacaEval's annotations, leaderboard."""
-    from dikast.cli.judge_measure import open_runs
+    from dikast.cli.judge.measure import open_runs
     from dikast.graphs.reviseval.exports import export as export_run
 
     [judged] = open_runs([run])
