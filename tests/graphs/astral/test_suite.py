@@ -41,7 +41,8 @@ def test_a_test_is_generated_where_no_prompt_was_given() -> None:
 
 
 def test_what_of_a_garak_report_is_no_case_is_told(tmp_path: Path) -> None:
-    attempt: dict[str, Any] = {"entry_type": "attempt", "status": 2, "probe_classname": "p", "outputs": ["x"], "detector_results": {}}
+    attempt: dict[str, Any] = {"entry_type": "attempt", "status": 2, "probe_classname": "p"}
+    attempt |= {"outputs": ["x"], "detector_results": {}}
     rows: list[dict[str, Any]] = [
         {"entry_type": "start_run setup"},
         attempt | {"uuid": "u1", "prompt": "Say hello."},
