@@ -178,18 +178,22 @@ def typer_bounds(info: FieldInfo) -> dict[str, Any]:
 
 def help_of(info: FieldInfo, spec: Spec | None) -> str:
     """The field's own words, its open bounds, and who plays an actor that is not given."""
-    limits = [
-        f"{word} {getattr(mark, kind.__name__.lower()):g}"
-        for mark in info.metadata
-        for kind, word in BOUNDS.items()
-        if isinstance(mark, kind)
-    ]
-    about = plain(info.description or "")
+    about, limits = plain(info.description or ""), limits_of(info)
     if limits and not typer_bounds(info):
         about += f" A number {' and '.join(limits)}."
     if spec is not None and spec.model and info.is_required():
         about += " Default: --model."
     return about
+
+
+def limits_of(info: FieldInfo) -> list[str]:
+    """A field's bounds in words: `at least 1`, `below 1`."""
+    return [
+        f"{word} {getattr(mark, kind.__name__.lower()):g}"
+        for mark in info.metadata
+        for kind, word in BOUNDS.items()
+        if isinstance(mark, kind)
+    ]
 
 
 def plain(text: str) -> str:
@@ -204,6 +208,8 @@ def default_of(info: FieldInfo, flag: Flag) -> Any:
     default = info.get_default(call_default_factory=True)
     if isinstance(default, str | int | float | bool | Path | None):
         return flag.nothing if default is None and flag.nothing else default
+    if isinstance(default, BaseModel):
+        return ", ".join(f"{name} {value}" for name, value in default.model_dump(exclude_defaults=True).items())
     if isinstance(default, tuple):
         return ",".join(f"{one:g}" if isinstance(one, float) else str(one) for one in cast(Any, default)) or None
     return list(cast(Any, default)) or None if isinstance(default, list | set | frozenset) else spec_of(default)
