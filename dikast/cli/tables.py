@@ -68,6 +68,31 @@ Missing = Annotated[
 ]
 Delimiter = Annotated[str | None, typer.Option(rich_help_panel=INPUT, help="CSV: what separates cells.")]
 Encoding = Annotated[str | None, typer.Option(rich_help_panel=INPUT, help="CSV: the text's encoding.")]
+Decimal = Annotated[
+    str | None, typer.Option(metavar="MARK", rich_help_panel=INPUT, help="Decimal mark of written numbers: . or ,")
+]
+Thousands = Annotated[
+    str | None,
+    typer.Option(metavar="MARK", rich_help_panel=INPUT, help="Mark between groups of three digits; '' for none."),
+]
+DayFirst = Annotated[
+    bool | None,
+    typer.Option("--dayfirst/--monthfirst", rich_help_panel=INPUT, help="Order of 1/2/2004. Default: not read."),
+]
+Types = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME=TYPE,...",
+        rich_help_panel=INPUT,
+        help="Columns that are text, integer, number, boolean, date or datetime.",
+    ),
+]
+Header = Annotated[
+    int, typer.Option(min=0, metavar="ROW", rich_help_panel=INPUT, help="CSV, Excel: row with the names; 0 for none.")
+]
+SkipRows = Annotated[
+    int, typer.Option(min=0, metavar="N", rich_help_panel=INPUT, help="CSV, Excel: rows at the top to leave out.")
+]
 Box = Annotated[
     Literal["auto", "frame", "arrow"],
     typer.Option(rich_help_panel=METHOD, help="pandas alone, or DuckDB SQL too; auto goes by the file's format."),
@@ -98,6 +123,12 @@ def play(
     missing: Missing = "",
     delimiter: Delimiter = None,
     encoding: Encoding = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    dayfirst: DayFirst = None,
+    types: Types = None,
+    header: Header = 1,
+    skip_rows: SkipRows = 0,
     model: options.Model = None,
     solver: Solver = None,
     critic: Critic = None,
@@ -159,18 +190,32 @@ def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> No
     from dikast.cli.output import show
 
     if as_json:
-        emit({**output, "answers": answers})
+        emit({**output, "answers": answers, "tables": [getattr(answer, "table", None) for answer in answers]})
         return
     for turn, answer in zip(output["turns"], answers, strict=True):
         if len(answers) > 1:
             say(f"question: {turn['question']}")
         tries = "1 round" if turn["rounds"] == 1 else f"{turn['rounds']} rounds"
         say(f"{turn['status']} after {tries}; the last program:\n{turn['program'] or '(none)'}")
-        for item in answer or []:
-            show(item)
+        tell_answer(answer)
         if not answer:
             say("the answer is empty" if answer is not None else f"no answer: {turn['reason']}")
     say(f"the model learnt at most {output['bits']:g} bits by feedback; sandbox: {output['tier']}")
+
+
+def tell_answer(answer: list[str] | None) -> None:
+    """An item a line; a grouped or tabular answer as the table that it is."""
+    from dikast.cli.output import show
+
+    found = getattr(answer, "table", None)
+    if found is None or not found["rows"]:
+        for item in answer or []:
+            show(item)
+    elif any(found["columns"]):
+        table(found["columns"], found["rows"])
+    else:
+        for row in found["rows"]:
+            show("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
 
 
 def warn_of_problems(oracle: TableOracle, name: str) -> None:
@@ -205,6 +250,12 @@ def run(
     missing: Missing = "",
     delimiter: Delimiter = None,
     encoding: Encoding = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    dayfirst: DayFirst = None,
+    types: Types = None,
+    header: Header = 1,
+    skip_rows: SkipRows = 0,
     model: options.Model = None,
     solver: Solver = None,
     critic: Critic = None,
@@ -286,7 +337,9 @@ def make_oracle(place: Path, questions: Path | None, given: Mapping[str, Any]) -
 
     if not place.exists():
         raise DataError("no such file or folder", path=place)
-    reading = {name: given[name] for name in ("missing", "delimiter", "encoding") if given[name]}
+    from dikast.tables.reading import OPTIONS
+
+    reading = {name: given[name] for name in OPTIONS if given[name] is not None}
     tier = None if given["tier"] is None else Tier(given["tier"])
     return TableOracle(
         place,

@@ -117,7 +117,10 @@ class Round(TypedDict):
 
 
 class Turn(TypedDict):
-    """One question's end. `status` is the last program's, else why there was none; `answer` only where allowed."""
+    """One question's end. `status` is the last program's, else why there was none; `answer` only where allowed.
+
+    `table` is a grouped or tabular answer with its labels: `{"columns": [...], "rows": [[...], ...]}`.
+    """
 
     id: str
     question: str
@@ -127,6 +130,7 @@ class Turn(TypedDict):
     program: str
     correct: bool | None
     answer: list[str] | None
+    table: Mapping[str, Any] | None
     outcome: str
     reason: str
 
@@ -183,6 +187,18 @@ def majority(ran: Sequence[Ran]) -> int:
             group, _ = counts.most_common(1)[0]
             return next(at for at, one in enumerate(ran) if one.status == status and one.group == group)
     return 0
+
+
+class Kept(TypedDict):
+    """What a turn keeps of an answer."""
+
+    answer: list[str] | None
+    table: Mapping[str, Any] | None
+
+
+def kept(answer: Sequence[str] | None) -> Kept:
+    """An answer as a turn keeps it, with its labels where the oracle gives any."""
+    return Kept(answer=None if answer is None else list(answer), table=getattr(answer, "table", None))
 
 
 def price(codes: Sequence[str]) -> float:

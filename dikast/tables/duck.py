@@ -44,7 +44,7 @@ class DuckTable:
             with closing(_connect(self.source)) as connection:
                 reader = connection.sql(f"select {asked} from {quoted(self.name)}").to_arrow_reader(rows)
                 for batch in reader:
-                    yield [to_values(batch.column(i), self.columns[at].kind) for i, at in enumerate(columns)]
+                    yield [to_values(batch.column(i), self.columns[at]) for i, at in enumerate(columns)]
         except needs("duckdb").Error as error:
             raise unreadable(self.source, "duckdb", error, cells=True) from None
 

@@ -15,11 +15,12 @@ from dikast.errors import DataError
 from dikast.tables.duck import pick_table
 from dikast.tables.headers import clean_headers
 from dikast.tables.optional import needs
-from dikast.tables.table import Column, Kind, MemoryTable, Problem, Values
-from dikast.tables.values import MAX_INTEGER, array_of, kind_of
+from dikast.tables.reading import DEFAULT, Reading
+from dikast.tables.table import MAX_INTEGER, Column, Kind, MemoryTable, Problem, Values
+from dikast.tables.values import array_of, kind_of
 
 
-def read_excel(path: Path, sheet: str | None = None) -> MemoryTable:
+def read_excel(path: Path, sheet: str | None = None, reading: Reading = DEFAULT) -> MemoryTable:
     """Read a sheet.
 
     Args:

@@ -12,10 +12,9 @@ from decimal import Decimal
 
 import numpy as np
 
-from dikast.tables.table import MAX_EXACT_FLOAT, Kind, Values
+from dikast.tables.table import MAX_EXACT_FLOAT, MAX_INTEGER, Kind, Values
 
 NUMERIC: frozenset[type] = frozenset({int, float, Decimal})
-MAX_INTEGER = 2**63 - 1
 INTEGERS: frozenset[type] = frozenset({int})
 MOMENTS: frozenset[type] = frozenset({datetime.date, datetime.datetime})
 
