@@ -187,8 +187,6 @@ def play(
 
 def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> None:
     """The answers as data, how they came about as talk."""
-    from dikast.cli.output import show
-
     if as_json:
         emit({**output, "answers": answers, "tables": [getattr(answer, "table", None) for answer in answers]})
         return
@@ -206,6 +204,7 @@ def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> No
 def tell_answer(answer: list[str] | None) -> None:
     """An item a line; a grouped or tabular answer as the table that it is."""
     from dikast.cli.output import show
+    from dikast.fence import printable
 
     found = getattr(answer, "table", None)
     if found is None or not found["rows"]:
@@ -215,7 +214,7 @@ def tell_answer(answer: list[str] | None) -> None:
         table(found["columns"], found["rows"])
     else:
         for row in found["rows"]:
-            show("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+            typer.echo("\t".join(printable(cell).replace("\t", " ").replace("\n", " ") for cell in row))
 
 
 def warn_of_problems(oracle: TableOracle, name: str) -> None:

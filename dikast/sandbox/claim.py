@@ -35,7 +35,7 @@ class Claim(NamedTuple):
 
 
 TABLE_FACTOR = 16
-"""How many times `Policy.answer_items` a table may hold: an answer's values, and as many labels as an index has levels."""
+"""How many times `Policy.answer_items` a table may hold: each value may have a label for each level of an index."""
 
 _BAD = Claim(Status.BAD_ANSWER)
 

@@ -150,7 +150,7 @@ def _bwrap_command(folders: Iterable[Path]) -> list[str]:
 
 
 def _folders(*, arrow: bool) -> list[Path]:
-    """What the zygote reads besides the system's libraries: interpreter, standard library, packages, zones, its own code."""
+    """What the zygote reads besides the system's libraries: interpreter, standard library, packages, zones, itself."""
     interpreter = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib")).parent
     own = Path(__file__).parent / "inside"

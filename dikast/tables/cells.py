@@ -6,11 +6,11 @@ What counts, and nothing else does:
   identifier), not `+15551234567` (a telephone number);
 * number: the same with a fraction of any length, `.5`, or an exponent that has a sign, as programs print it: `1e-05`;
 * date: `2004-03-12`, and `03/12/2004` where the owner told the order of day and month;
-* which mark is the decimal one, the owner says (`Spelling`), or the file shows it (`spelling_of`). Where neither does, a
-  column whose numbers can be read in two ways stays text.
+* which mark is the decimal one, the owner says (`Spelling`), or the file shows it (`spelling_of`). Where neither does,
+  a column whose numbers can be read in two ways stays text.
 
-Everything else is text, and so is a column of which only some cells are numbers. The owner is told of each column that a
-person would read as numbers, dates or truth values, with the option that reads it so; a type that the owner gave is
+Everything else is text, and so is a column of which only some cells are numbers. The owner is told of each column that
+a person would read as numbers, dates or truth values, with the option that reads it so; a type that the owner gave is
 taken at its word, and cells that are not of it are missing and told. NBSP and other odd spaces become plain ones and
 outer white space goes, because no program that has not seen the cells could expect them.
 """
@@ -142,7 +142,7 @@ def _read_given(cell: str, kind: Kind, spelling: Spelling) -> object:
         moment = read_date(cell, spelling)
         if moment is None or (kind == "date" and moment.time() != datetime.time()):
             return None
-        return moment if moment.tzinfo is None else moment.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+        return moment if moment.tzinfo is None else moment.astimezone(datetime.UTC).replace(tzinfo=None)
     exact = cell.removeprefix("+")
     number = int(exact) if exact.removeprefix("-").isdecimal() else read_number(cell, spelling)
     if kind == "number" or number is None:
@@ -278,7 +278,6 @@ def _told(name: str, present: list[str], kind: Kind, readable: int, spelling: Sp
 
 def _suspicions(present: list[str], spelling: Spelling) -> list[tuple[str, int, str]]:
     """What a person would read in a text column, gravest first: code, how many cells, what they are and what to do."""
-
     head = present[:LOOKED_AT]
 
     def most(test: Callable[[str], object]) -> int:
@@ -294,15 +293,16 @@ def _suspicions(present: list[str], spelling: Spelling) -> list[tuple[str, int, 
         ("ambiguous numbers", either, "have a mark that is decimal or between thousands: tell decimal or thousands"),
         ("ambiguous dates", 0 if spelling.dayfirst is not None else most(written.is_ordered_date),
          "are dates whose day and month may change places: the option dayfirst reads them as dates"),
-        ("codes", most(_is_code), "begin with + or have an exponent, as telephone numbers and codes: if they are numbers,"
-         " the option types does it, {name}=number"),
-        ("letters behind numbers", letters, "end in a letter that is a unit or a magnitude: num() takes m for metres and"
+        ("codes", most(_is_code), "begin with + or have an exponent, as telephone numbers and codes do: the option types"
+         " reads them as numbers, {name}=number"),
+        ("letters behind numbers", letters, "end in a letter that is a unit or a magnitude: num() takes m for metres,"
          " t for tonnes, and reads k, M, b only beside a currency"),
         ("moments", most(_is_moment), "are dates with a time of day: the option types reads them, {name}=datetime"),
         ("truth values", most(lambda cell: cell.casefold() in TRUTH_WORDS),
          "are true or false: the option types reads them, {name}=boolean"),
         ("written numbers", 0 if most(_is_numeral) else most(lambda cell: written.is_quantity(cell)),
-         "are numbers with a currency, a unit or a per cent sign: num() reads them, or the option types, {name}=number"),
+         "are numbers with a currency, a unit or a per cent sign: num() reads them, or the option types,"
+         " {name}=number"),
     ]  # fmt: skip
 
 

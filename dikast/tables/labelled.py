@@ -34,20 +34,23 @@ class Answer(list[str]):
     @classmethod
     def of(cls, answer: object, table: object = None) -> Answer:
         """A program's answer, JSON as it left the sandbox, and the table that came with it."""
-        return cls(items(answer), labelled(answer if table is None else table))
+        return cls(items(answer), labelled(answer) if table is None else _from_sandbox(table))
+
+
+def _from_sandbox(table: object) -> Labelled:
+    """A table that `dikast.sandbox.claim` has found to be one."""
+    given = cast(Mapping[str, Any], table)
+    return Labelled(columns=given["columns"], rows=_texts(given["rows"]))
 
 
 def labelled(answer: object) -> Labelled | None:
     """The table that a JSON value is; `None` for a value or a list of values.
 
     An object is a row a key, with the keys of objects inside it beside each other; a list of objects with the same keys
-    has these as columns; `{"columns": ..., "rows": ...}` from the sandbox is taken as it is.
+    has these as columns.
     """
     if isinstance(answer, Mapping):
-        given = cast(Mapping[str, Any], answer)
-        if set(given) == {"columns", "rows"} and isinstance(given["rows"], list):
-            return Labelled(columns=list(map(str, given["columns"])), rows=_texts(given["rows"]))
-        rows = [[*keys, text_of(value)] for keys, value in _leaves(given)]
+        rows = [[*keys, text_of(value)] for keys, value in _leaves(cast(Mapping[str, Any], answer))]
         return Labelled(columns=[], rows=rows) if rows else None
     if not isinstance(answer, list) or not answer:
         return None

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from dikast.tables.table import MAX_EXACT_FLOAT, MAX_INTEGER, Kind, Values
+from dikast.tables.table import MAX_EXACT_FLOAT, Kind, Values
 
 NUMERIC: frozenset[type] = frozenset({int, float, Decimal})
 INTEGERS: frozenset[type] = frozenset({int})

@@ -1,7 +1,7 @@
 """Big tables: an Arrow stream in a sealed memory file, mapped as it is, with DuckDB over it. One thread only.
 
 A program sees `table` (pyarrow), `df` (pandas, converted only if the program names it) and `sql("select ... from df")`,
-which gives a pandas frame. `df` is the frame that the other kind of box has; in what `sql` gives, DuckDB's types decide,
+which gives a pandas frame. `df` is the frame that the other kind of box has; in what `sql` gives DuckDB's types decide,
 and moments with a zone are in UTC. DuckDB may touch no file and no network, and its settings are locked.
 """
 
@@ -95,7 +95,7 @@ def _without_zone(moment: Any) -> Any:
 
 
 def _nullable(kind: Any, column: Any) -> str:
-    """pandas' type for a column that misses cells and has no such in numpy; empty if it needs none."""
+    """Pandas' type for a column that misses cells and has no such in numpy; empty if it needs none."""
     pa: Any = import_module("pyarrow")
     if not column.null_count or column.null_count == len(column):
         return "boolean" if column.null_count and pa.types.is_boolean(kind) else ""

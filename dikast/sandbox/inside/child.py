@@ -1,8 +1,9 @@
 """One program in its own process: give up every right, then run it and leave a claim about how it ended.
 
-The claim is JSON in a shared mapping that the host made: a 4-byte length, then `{"claim": ..., "answer": ...}`, with
-`"table"` where the answer has labels. The program can write there whatever it likes, so the host reads it as an untrusted answer and nothing more. It holds no
-open file while foreign code runs; the table is a read-only mapping of a sealed memory file.
+The claim is JSON in a shared mapping that the host made: a 4-byte length, then `{"claim": ..., "answer": ...}`, with a
+`"table"` where the answer has labels. The program can write there whatever it likes, so the host reads it as an
+untrusted answer and nothing more. It holds no open file while foreign code runs; the table is a read-only mapping of a
+sealed memory file.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@
 Layout: a 12-byte head (magic, length of a JSON header), the header, then one 64-byte aligned buffer per column.
 Numbers, booleans and times travel raw; text, mixed and nullable columns as a JSON list, since the C scanner makes its
 strings faster than Python slices them out of a buffer. The index is not kept. Times with a zone keep it, by name; one
-whose name is not in the database is UTC. Cells that are neither text, number, boolean nor missing travel as their `str`.
+whose name is not in the database is UTC. Cells that are neither text, number, boolean nor missing travel as their
+`str`.
 """
 
 from __future__ import annotations

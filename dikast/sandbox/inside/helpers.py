@@ -103,7 +103,7 @@ def _moments(found: list[datetime.datetime | None], like: Any) -> Any:
     zones = {one.utcoffset() for one in found if one is not None and one.tzinfo is not None}
     if not zones:
         return pd.Series(found, index=like.index, name=like.name, dtype="datetime64[us]")
-    utc = datetime.timezone.utc
+    utc = datetime.UTC
     plain = [None if one is None or one.tzinfo is None else one.astimezone(utc).replace(tzinfo=None) for one in found]
     zone = datetime.timezone(offset) if len(zones) == 1 and (offset := zones.pop()) else utc
     made = pd.Series(plain, index=like.index, name=like.name, dtype="datetime64[us]")

@@ -10,8 +10,8 @@ owner said (`Spelling`), else as the rest of its column shows (`settled`), else 
 
 * a mark with other than three digits behind it, or behind a leading zero, is a decimal mark; of two different marks the
   last is; a mark that comes again stands between groups; one mark before three digits may be either;
-* a unit is no magnitude: `m` and `t` are metres and tonnes. `k`, `M`, `b` multiply only beside a currency, where they can
-  be nothing else; alone they may be either, and are not read. Words (`million`, `bn`, `Mio`) always multiply;
+* a unit is no magnitude: `m` and `t` are metres and tonnes. `k`, `M`, `b` multiply only beside a currency, where they
+  can be nothing else; alone they may be either, and are not read. Words (`million`, `bn`, `Mio`) always multiply;
 * `+` before seven or more digits in one piece is a telephone number;
 * a date has a year: neither `12 March` nor `2:31` is one, and today's date is in none of them.
 
@@ -310,7 +310,7 @@ def read_amount(text: str, spelling: Spelling = PLAIN) -> tuple[float, str, bool
 
 
 def settled(cells: Iterable[str], spelling: Spelling) -> Spelling:
-    """The spelling, with what the cells of one column show of it where nobody said; against each other they show nothing."""
+    """The spelling, with what the cells of one column show of it where nobody said, if they agree."""
     texts = [tidy(cell) for cell in cells]
     if not spelling.told:
         shown = {mark for text in texts for found in _NUMERAL.findall(text) if (mark := decimal_shown(found))}
@@ -431,7 +431,7 @@ def _zone(text: str | None) -> datetime.timezone | None:
     if text is None:
         return None
     if text in ("z", "utc", "gmt"):
-        return datetime.timezone.utc
+        return datetime.UTC
     digits = text[1:].replace(":", "").ljust(4, "0")
     offset = datetime.timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
     return datetime.timezone(-offset if text[0] == "-" else offset)
