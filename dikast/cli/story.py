@@ -189,6 +189,9 @@ def _hidden_tables(row: Row) -> None:
         right = {True: "right", False: "wrong", None: "not judged"}[turn["correct"]]
         kept = "" if turn["answer"] is None else f": {', '.join(turn['answer'])}"
         show(f"  end: {turn['status']}{_because(turn['reason'])}, answer {right}{kept}")
+        labels = turn.get("table") or {"columns": [], "rows": []}  # runs of older versions have none
+        for row in [labels["columns"], *labels["rows"]] if labels["rows"] else []:
+            show("    " + " | ".join(row))
 
 
 def _tell_round(round_: Mapping[str, Any], output: Mapping[str, Any]) -> None:

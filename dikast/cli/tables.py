@@ -203,8 +203,7 @@ def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> No
 
 def tell_answer(answer: list[str] | None) -> None:
     """An item a line; a grouped or tabular answer as the table that it is."""
-    from dikast.cli.output import show
-    from dikast.fence import printable
+    from dikast.cli.output import printable, show
 
     found = getattr(answer, "table", None)
     if found is None or not found["rows"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,7 +74,7 @@ class Budget:
 
 
 @contextmanager
-def interrupted(interrupt: Callable[[], None], seconds: float) -> Iterator[None]:
+def interrupted(interrupt: Callable[[], None], seconds: float) -> Generator[None]:
     """Call `interrupt` from another thread if what is inside takes longer."""
     timer = threading.Timer(seconds, interrupt)
     timer.daemon = True

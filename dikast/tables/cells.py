@@ -293,8 +293,8 @@ def _suspicions(present: list[str], spelling: Spelling) -> list[tuple[str, int, 
         ("ambiguous numbers", either, "have a mark that is decimal or between thousands: tell decimal or thousands"),
         ("ambiguous dates", 0 if spelling.dayfirst is not None else most(written.is_ordered_date),
          "are dates whose day and month may change places: the option dayfirst reads them as dates"),
-        ("codes", most(_is_code), "begin with + or have an exponent, as telephone numbers and codes do: the option types"
-         " reads them as numbers, {name}=number"),
+        ("codes", most(_is_code), "begin with + or have an exponent, as telephone numbers and codes do: the option"
+         " types reads them as numbers, {name}=number"),
         ("letters behind numbers", letters, "end in a letter that is a unit or a magnitude: num() takes m for metres,"
          " t for tonnes, and reads k, M, b only beside a currency"),
         ("moments", most(_is_moment), "are dates with a time of day: the option types reads them, {name}=datetime"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +68,7 @@ def read_excel(path: Path, sheet: str | None = None, reading: Reading = DEFAULT)
         reading: The owner's options: `header` and `skip_rows`.
 
     Raises:
-        DataError: The file is no workbook, the sheet is empty, not told or not there, or too large; the message lists the
+        DataError: The file is no workbook, the sheet is empty, not told, not there or too large; the message lists the
             sheets.
         MissingExtraError: openpyxl is not installed.
     """
@@ -116,7 +116,7 @@ def _read(path: Path, sheet: str | None) -> tuple[str, Grid, int]:
 
 
 @contextmanager
-def _opened(path: Path, *, data_only: bool) -> Iterator[Any]:
+def _opened(path: Path, *, data_only: bool) -> Generator[Any]:
     book = needs("openpyxl").load_workbook(path, read_only=True, data_only=data_only)
     try:
         yield book
@@ -143,11 +143,9 @@ def _grid(page: Any, budget: Budget, formulas: set[tuple[int, int]]) -> Grid:
         lost = [column for column, value in enumerate(values) if value is None and (at, column) in formulas]
         grid.formulas += [at] * len(lost)
         grid.errors += [at] * sum(cell.data_type == "e" for cell in row)
-        used = max(
-            (column + 1 for column, value in enumerate(values) if value is not None or column in lost), default=0
-        )
-        if used:
-            grid.rows[at] = values[:used]
+        held = [column for column, value in enumerate(values) if value is not None] + lost
+        if held:
+            grid.rows[at] = values[: max(held) + 1]
     return grid
 
 

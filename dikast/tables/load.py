@@ -119,7 +119,9 @@ def open_table(
 
 def retyped(table: Table, reading: Reading) -> Table:
     """The table with those columns in the types that its owner gave them; itself if there are none."""
-    asked = {at: reading.types[column.name] for at, column in enumerate(table.columns) if column.name in reading.types}
+    asked: dict[int, Kind] = {
+        at: reading.types[column.name] for at, column in enumerate(table.columns) if column.name in reading.types
+    }
     if not asked:
         return table
     columns, values, problems = list(table.columns), list[Values](), list(table.problems)

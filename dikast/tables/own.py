@@ -26,8 +26,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from dikast.sandbox.inside.written import PLAIN, Spelling, is_date_text, read_amount, read_date
 from dikast.tables.answers import TOLERANCE, denotation_correct, distinct, items, normalise, read
@@ -97,10 +96,13 @@ def same_items(gold: Sequence[str], answer: Sequence[str], spelling: Spelling = 
         return True
     if len(distinct(list(map(read, gold)))) != len(distinct(list(map(read, answer)))):
         return False
-    make = partial(Item.of, spelling=spelling)
-    wanted, given = list(map(make, gold)), list(map(make, answer))
+    wanted, given = _read_all(gold, spelling), _read_all(answer, spelling)
     met = all(any(same_item(one, other) for other in given) for one in wanted)
     return met and all(any(same_item(one, other) for one in wanted) for other in given)
+
+
+def _read_all(texts: Sequence[str], spelling: Spelling) -> list[Item]:
+    return [Item.of(text, spelling) for text in texts]
 
 
 def same_item(gold: Item, answer: Item) -> bool:
@@ -169,10 +171,9 @@ def _same_rows(gold: Rows, answer: Rows, spelling: Spelling) -> bool:
     """Whether each gold row is met by an answer's own row, cell by cell."""
     if len(gold) != len(answer):
         return False
-    make: Any = partial(Item.of, spelling=spelling)
-    left = [list(map(make, row)) for row in answer]
+    left = [_read_all(row, spelling) for row in answer]
     for row in gold:
-        wanted = list(map(make, row))
+        wanted = _read_all(row, spelling)
         place = next((at for at, given in enumerate(left) if all(map(same_item, wanted, given))), None)
         if place is None:
             return False

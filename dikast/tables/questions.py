@@ -184,7 +184,7 @@ def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
 
 
 def _gold(row: _Row, name: str) -> Gold | None:
-    """A user's own answer; `None` where none is known: an empty cell, or null where a format has no other way to say so.
+    """A user's own answer; `None` where none is known: an empty cell, or null where a field cannot be left out.
 
     In JSON lines a field can be left out, so that null there is the answer: nothing.
     """

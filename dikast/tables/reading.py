@@ -11,7 +11,7 @@ programs read it so too, by `num` and `date`.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -74,8 +74,17 @@ class Reading:
         unknown = sorted(set(options) - set(OPTIONS))
         if unknown:
             raise UsageError(f"reading: unknown {', '.join(unknown)}", hint=f"one of {', '.join(OPTIONS)}")
-        read = {"dayfirst": _truth, "types": _types, "missing": _list, "header": _count, "skip_rows": _count}
-        return cls(**{name: read[name](name, value) if name in read else value for name, value in options.items()})
+        read: dict[str, Callable[[str, Any], Any]] = {
+            "dayfirst": _truth,
+            "types": _types,
+            "missing": _list,
+            "header": _count,
+            "skip_rows": _count,
+        }
+        values: dict[str, Any] = {
+            name: read[name](name, value) if name in read else value for name, value in options.items()
+        }
+        return cls(**values)
 
     @property
     def spelling(self) -> Spelling:
@@ -96,7 +105,7 @@ def _as_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, Mapping):
         return _joined([f"{column}={kind}" for column, kind in cast(Mapping[str, str], value).items()])
-    return ",".join(value) if isinstance(value, tuple) else str(value)
+    return ",".join(cast(tuple[str, ...], value)) if isinstance(value, tuple) else str(value)
 
 
 def _joined(items: list[str]) -> str:
@@ -122,7 +131,8 @@ def _count(name: str, value: Any) -> int:
 
 def _list(name: str, value: Any) -> tuple[str, ...]:
     del name
-    return tuple(text for text in value.split(",") if text) if isinstance(value, str) else tuple(value)
+    texts = value.split(",") if isinstance(value, str) else cast(Iterable[str], value)
+    return tuple(text for text in texts if text)
 
 
 def _types(name: str, value: Any) -> Mapping[str, Kind]:
@@ -130,7 +140,7 @@ def _types(name: str, value: Any) -> Mapping[str, Kind]:
     if isinstance(value, Mapping):
         return dict(cast(Mapping[str, Kind], value))
     types: dict[str, Kind] = {}
-    for item in next(csv.reader([value]), []):
+    for item in next(csv.reader([str(value)]), list[str]()):
         column, sign, kind = item.rpartition("=")
         if not sign or not column:
             raise UsageError(f"{name}: {item!r:.80} is not COLUMN=TYPE", hint=f"types are {', '.join(GIVEN)}")

@@ -102,6 +102,5 @@ def _read_column(buffer: memoryview, spec: dict[str, Any]) -> Any:
 
 def zoned(values: Any, zone: str) -> Any:
     """Moments in UTC, `datetime64` without a zone, as a Series in the zone of this name, or in UTC if there is none."""
-    import pandas as pd
-
+    pd: Any = import_module("pandas")
     return pd.Series(values).dt.tz_localize("UTC").dt.tz_convert(zone_of(zone) or "UTC")

@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from dikast.sandbox.inside.written import MAX_CELL, PLAIN, Spelling, read_date, read_number, settled
@@ -98,8 +99,7 @@ def _date(cell: Any, spelling: Spelling) -> datetime.datetime | None:
 
 def _moments(found: list[datetime.datetime | None], like: Any) -> Any:
     """A Series of datetimes: with a zone if any has one, then UTC unless all have the same."""
-    import pandas as pd
-
+    pd: Any = import_module("pandas")
     zones = {one.utcoffset() for one in found if one is not None and one.tzinfo is not None}
     if not zones:
         return pd.Series(found, index=like.index, name=like.name, dtype="datetime64[us]")
