@@ -111,7 +111,8 @@ def test_a_table_comes_with_an_answer() -> None:
     "table",
     [
         "7", "{}", '{"columns": ["a"]}', '{"columns": ["a"], "rows": [[1, 2]]}', '{"columns": [1], "rows": [[1]]}',
-        '{"columns": ["a"], "rows": [[NaN]]}', '{"columns": ["\\ud800"], "rows": [["a"]]}', '{"columns": "a", "rows": []}',
+        '{"columns": ["a"], "rows": [[NaN]]}', '{"columns": ["\\ud800"], "rows": [["a"]]}',
+        '{"columns": "a", "rows": []}',
         '{"columns": ["a"], "rows": [["x"]], "more": 1}', '{"columns": ["a"], "rows": [' + "[1]," * 9_999 + "[1]]}",
     ],
 )  # fmt: skip
