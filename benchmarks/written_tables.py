@@ -111,7 +111,7 @@ def write(case: Case, path: Path) -> None:
 async def play(folder: Path, cases: list[Case]) -> list[str]:
     """Play cases that are read alike; the names of the wrong ones."""
     folder.mkdir()
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": str(at), "question": one.name, "table": f"t{at}", "answer": one.gold} for at, one in enumerate(cases)
     ]
     questions = folder / "q.jsonl"

@@ -63,7 +63,8 @@ def test_a_formula_without_a_value_at_the_end_is_no_blank(tmp_path: Path) -> Non
 def test_a_sheets_header_may_be_told(tmp_path: Path) -> None:
     book, _ = workbook(tmp_path, [("Sales report", None), (None, None), *SALES])
     book.save(tmp_path / "t.xlsx")
-    for options in ({"skip_rows": 2}, {"header": 3}):
+    told: list[dict[str, Any]] = [{"skip_rows": 2}, {"header": 3}]
+    for options in told:
         table = load(tmp_path / "t.xlsx", **options)
         assert [column.name for column in table.columns] == ["region", "amount"]
         assert [column.kind for column in table.columns] == ["text", "integer"]
@@ -85,7 +86,7 @@ def test_types_that_were_given_reach_every_format(tmp_path: Path) -> None:
     connection.execute("insert into t values ('03/04/2005', 1), (null, 2)")
     connection.commit()
     connection.close()
-    days = frame(load(tmp_path / "t.db", types={"day": "date"}, dayfirst=True))["day"]
+    days: Any = frame(load(tmp_path / "t.db", types={"day": "date"}, dayfirst=True))["day"]
     assert days.dt.strftime("%Y-%m-%d").tolist()[0] == "2005-04-03"
     assert days.isna().tolist() == [False, True]
 
@@ -109,7 +110,11 @@ def test_a_zip_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path: Path, monkeyp
     monkeypatch.setattr(bounds, "MAX_BYTES", 1 << 20)
     with zipfile.ZipFile(tmp_path / "t.xlsx", "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/bomb.xml", bytes(2 << 20))
-    monkeypatch.setattr("dikast.tables.excel._read", lambda *_: pytest.fail("unpacked"))
+
+    def unpack(*_: object) -> None:
+        pytest.fail("unpacked")
+
+    monkeypatch.setattr("dikast.tables.excel._read", unpack)
     with pytest.raises(DataError, match="unpacks to 2 MiB"):
         load(tmp_path / "t.xlsx")
 

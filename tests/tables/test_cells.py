@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,10 @@ from dikast.tables.load import load
 from dikast.tables.table import MemoryTable, Table, frame, whole_column
 
 
-def read(folder: Path, text: str, **options: object) -> Table:
+def read(folder: Path, text: str, **options: Any) -> Table:
     path = folder / "t.csv"
     path.write_text(text, encoding="utf-8")
-    return load(path, **options)  # type: ignore[arg-type]
+    return load(path, **options)
 
 
 def told(table: Table) -> list[str]:
@@ -114,12 +115,12 @@ def test_marks_that_were_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_column_that_a_person_would_read_is_told_and_cured(
-    cells: list[str], code: str, kind: str, values: list[object]
+    cells: list[str], code: str, kind: Any, values: list[object]
 ) -> None:
     column, _, problems = typed_column("x", cells, missing=frozenset())
     assert (column.kind, [problem.code for problem in problems]) == ("text", [code])
     assert kind == "boolean" or all(cell not in problem.message for cell in cells for problem in problems)
-    column, read_as, problems = typed_column("x", cells, missing=frozenset(), given=kind)  # type: ignore[arg-type]
+    column, read_as, problems = typed_column("x", cells, missing=frozenset(), given=kind)
     assert (column.kind, read_as.tolist(), problems) == (kind, values, [])
 
 

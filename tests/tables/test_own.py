@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dikast.sandbox.inside.written import Spelling
-from dikast.tables.judging import is_correct
+from dikast.tables.correctness import is_correct
 from dikast.tables.labelled import Answer
 from dikast.tables.own import is_right
 from dikast.tables.questions import Question, read_questions
@@ -77,7 +78,7 @@ def test_every_answer_meets_itself(value: object) -> None:
 
 def test_which_answers_are_known(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
-    golds = [{"answer": []}, {"answer": None}, {}, {"answer": ""}, {"answer": False}]
+    golds: list[dict[str, Any]] = [{"answer": []}, {"answer": None}, {}, {"answer": ""}, {"answer": False}]
     path.write_text("".join(json.dumps({"question": "q", "table": "t", **gold}) + "\n" for gold in golds), "utf-8")
     assert list(map(has_gold, read_questions(path))) == [True, True, False, False, True]
     (tmp_path / "q.csv").write_text("question,table,answer\nq,t,\nq,t,0\n", encoding="utf-8")

@@ -77,5 +77,6 @@ async def test_the_helpers_read_as_the_owner_told(tmp_path: Path) -> None:
         )
         async with oracle:
             ran = await oracle.run("t", [program], question_id="", earlier=[], secret=(), detail="errors")
-            oracle.tell("", ran[0].answer)  # type: ignore[arg-type]
+            assert ran[0].answer is not None
+            oracle.tell("", ran[0].answer)
     assert found == [["1250", "3.5", "1250", "4"], ["1.25", "1.25", "3"], ["3.5", "3"]]

@@ -67,7 +67,7 @@ def test_an_answer_that_holds_itself_is_refused() -> None:
         plain(answer)
 
 
-REGIONS = pd.DataFrame({"region": ["north", "south", "north"], "amount": [3, 7, 4]})
+REGIONS: Any = pd.DataFrame({"region": ["north", "south", "north"], "amount": [3, 7, 4]})
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,9 @@ def test_other_cells_travel_as_text_and_categories_as_their_values() -> None:
 )
 def test_times_with_a_zone_keep_it(zone: Any) -> None:
     """arrow #15047: both kinds of box have the column as the file has it."""
-    local = pd.to_datetime(pd.Series(["2001-02-03 04:05", "2001-07-03 04:05", None])).dt.tz_localize(zone)
-    pd.testing.assert_frame_equal(there_and_back(pd.DataFrame({"a": local})), pd.DataFrame({"a": local}))
+    local: Any = pd.to_datetime(pd.Series(["2001-02-03 04:05", "2001-07-03 04:05", None])).dt.tz_localize(zone)
+    frame = pd.DataFrame({"a": local})
+    pd.testing.assert_frame_equal(there_and_back(frame), frame)
 
 
 def test_the_index_is_not_kept() -> None:
