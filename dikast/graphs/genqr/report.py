@@ -42,8 +42,8 @@ CHUNK = 256
 """Rows that are measured together."""
 BEFORE, AFTER = "before", "after"
 OTHERS = (
-    "the others: the same keywords joined in other ways, without a further call. Keywords that are appended weigh as much "
-    "as the query's own words, so that poor ones drown it; a mixture gives them a fixed share of the weight."
+    "the others: the same keywords joined in other ways, without a further call. Keywords that are appended weigh as"
+    " much as the query's own words, so that poor ones drown it; a mixture gives them a fixed share of the weight."
 )
 """What is said below a comparison with other combinations."""
 
