@@ -327,7 +327,7 @@ async def test_secret_headers_are_neither_told_nor_needed(oracle: TableOracle) -
 
 async def test_wide_tables_list_the_columns_that_the_question_is_about(oracle: TableOracle) -> None:
     heard = Heard(MAX)
-    await play(oracle, heard, columns=1)
+    await play(oracle, heard, max_columns=1)
     assert '"points"' in heard.told(0)
     assert '"name"' not in heard.told(0)
 
