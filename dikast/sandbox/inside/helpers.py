@@ -15,6 +15,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from dikast.sandbox.inside.details import without_details
+
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:[, ']\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
 _SCALES = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "mn": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
 _SCALE = re.compile(r"\s*([a-z]+)")
@@ -92,15 +94,5 @@ def _text(cell: Any) -> str:
     text = re.sub("[\u2018\u2019\u00b4`]", "'", text)
     text = re.sub("[\u201c\u201d]", '"', text)
     text = re.sub("[\u2010-\u2015\u2212]", "-", text)
-    text = _strip_notes(text)
+    text = without_details(text.strip())
     return re.sub(r"\s+", " ", text.removesuffix(".")).lower().strip()
-
-
-def _strip_notes(text: str) -> str:
-    while True:
-        before = text
-        text = re.sub(r"((?<!^)\[[^\]]*\]|\[\d+\]|[\u2022\u2666\u2020\u2021*#+])*$", "", text.strip())
-        text = re.sub(r"(?<!^)( \([^)]*\))*$", "", text.strip())
-        text = re.sub(r'^"([^"]*)"$', r"\1", text.strip())
-        if text == before:
-            return text
