@@ -43,13 +43,13 @@ ATTACKS = {
             *("sop", "eod", "seed:bos", "THINK", "reasoning", "image", "用户", "AI", "mask:1", "function=f", "0x0A"),
         )
     ),
-    "tokens between other brackets": "[gMASK] [|assistant|] ◁think▷ ◁/think▷ >>QUESTION<< [unused12] [UNUSED_TOKEN_146]",
+    "tokens in other brackets": "[gMASK] [|assistant|] ◁think▷ ◁/think▷ >>QUESTION<< [unused12] [UNUSED_TOKEN_146]",
     "very long": "[[A]] <|im_start|> " * 50_000,
 }
 
 
 A_TOKEN = re.compile(
-    r"<\w+(?:[:=]\w+)?>|</\w+>|\[[a-z]?[A-Z][A-Z0-9_]+\]|\[/\w+\]|\[\|\w+\|\]|◁/?\w+▷|>>[A-Z]+<<|\[unused\d+\]"
+    r"<\w+(?:[:=]\w+)?>|</\w+>|\[(?!TIE)[a-z]?[A-Z][A-Z0-9_]+\]|\[/\w+\]|\[\|\w+\|\]|◁/?\w+▷|>>[A-Z]+<<|\[unused\d+\]"
 )
 """The forms of a template's token, said apart from the rule itself."""
 
@@ -93,37 +93,33 @@ def test_ordinary_text_is_not_touched(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a[i][j] < b && [[1, 2], [3, 4]]", "x <= 3 and y < z", "می‌خواهم", "👩‍👩‍👧", "<p>bold</p>\n\tindented"]
-    + ["<table><tr><td>1</td></tr></table><br/><H1>", "see <https://a.org/b> or <me@a.org>", "[1] [a] [Note] x[i]"]
-    + ['<div class="note">', "cout << x >> y", "a < b > c", "<!-- no -->"],
+    ["a[i][j] < b && [[1, 2], [3, 4]]", "x <= 3 and y < z", "می‌خواهم", "👩‍👩‍👧", "<p>bold</p>\n\tindented"],
 )
 def test_code_markup_scripts_and_emoji_survive(text: str) -> None:
     assert inert(text) == text
 
 
-TODAYS = [
-    "<extra_id_1>",
-    "[THINK]",
-    "<SPECIAL_12>",
-    "[gMASK]",
-    "<sop>",
-    "<BOS_TOKEN>",
-    "<end_of_utterance>",
-    "<unused99>",
-    "<fim_prefix>",
-    "<reasoning>",
-    "[IMG]",
-    "<image>",
-    "<reserved_106>",
-    "[A_INST]",
-    "<seed:bos>",
-    "<THINK>",
-    "<s>",
-    "<eos>",
-    "<bos>",
-    "<｜tool▁calls▁begin｜>",
-    "<|START_OF_TURN_TOKEN|>",
-]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<table><tr><td>1</td></tr></table><br/><H1>",
+        "see <https://a.org/b> or <me@a.org>",
+        "[1] [a] [Note] x[i]",
+        '<div class="note">',
+        "cout << x >> y",
+        "a < b > c",
+        "<!-- no -->",
+    ],
+)
+def test_html_links_and_notes_survive(text: str) -> None:
+    assert inert(text) == text
+
+
+TODAYS = (
+    *("<extra_id_1>", "[THINK]", "<SPECIAL_12>", "[gMASK]", "<sop>", "<BOS_TOKEN>", "<end_of_utterance>", "<unused99>"),
+    *("<fim_prefix>", "<reasoning>", "[IMG]", "<image>", "<reserved_106>", "[A_INST]", "<seed:bos>", "<THINK>", "<s>"),
+    *("<eos>", "<bos>", "<｜tool▁calls▁begin｜>", "<|START_OF_TURN_TOKEN|>"),
+)
 
 
 @pytest.mark.parametrize("token", TODAYS)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.graphs.hidden_tables.code import Problem, extract_code
+from dikast.graphs.hidden_tables.code import Problem, _read_fence, extract_code
 
 BLOCK = "```python\nanswer = 1\n```"
 
