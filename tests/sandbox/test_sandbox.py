@@ -433,7 +433,7 @@ async def test_most_probes_find_the_way_out_where_there_is_one() -> None:
         async def run(program: str, table: Table) -> Any:
             from dikast.sandbox.sandbox import _job
 
-            return own._result(await worker.run(_job(program, {}), table), program, 0.0)
+            return own._result(await worker.run(_job(program, {}), table), program)
 
         found = set(await selftest.failures(run, arrow=False))
     finally:
