@@ -147,11 +147,11 @@ class Library:
             raise DataError(f"{name!r:.80} is no name of a file", path=self.place, field="table") from error
 
     def _file_in_folder(self, name: str) -> Path:
-        """The file of this name, with or without its ending. The ending is added to the name's own last part: that of
-        "." is none, and the path's would be the folder's, and so its neighbour's.
-        """
+        """The file of this name, with or without its ending."""
+        # "." and "../FOLDER" are inside, but with an ending they are the folder's neighbour.
         parts = name.split("/")
-        if parts[-1] in ("", ".", "..") or not (self.place / name).resolve().is_relative_to(self.place.resolve()):
+        inside = (self.place / name).resolve().is_relative_to(self.place.resolve())
+        if parts[-1] in ("", ".") or ".." in parts or not inside:
             raise DataError(f"{name!r:.80} is not inside the folder", path=self.place, field="table")
         for suffix in ("", *SUFFIXES):
             if (found := self.place / f"{name}{suffix}").is_file():

@@ -67,7 +67,7 @@ class Context(BaseModel):
     bits: float = Field(default=BITS, ge=0)
     """What all feedback of a game may tell; no further try where the next code would go beyond it."""
     tick: float | None = Field(default=None, gt=0)
-    """Seconds from a program to its reply, each time the same, so that time tells nothing; one that has not ended by then
+    """Seconds from a program to its reply, always the same, so that time tells nothing; one that has not ended by then
     is a timeout. Without it a Solver learns by time."""
     table_bits: float | None = Field(default=None, ge=0)
     """What all feedback about a table may tell in all games together; no further try beyond it."""
