@@ -15,8 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from pathlib import Path
-from re import _constants as codes  # pyright: ignore[reportAttributeAccessIssue]  # the stubs lack it
-from re import _parser as parser  # pyright: ignore[reportAttributeAccessIssue]  # the stubs lack it
 from typing import Any, cast
 
 import pytest
@@ -24,6 +22,8 @@ import regex
 
 import dikast
 
+codes: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 ROOT = Path(dikast.__file__).parent
 NOT_HERE = ("vllm",)
 """Engines whose modules cannot be imported without them; their patterns are read from their text alone."""

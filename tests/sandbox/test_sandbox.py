@@ -334,7 +334,11 @@ async def test_starts_that_are_cancelled_leave_no_process(box: Sandbox, monkeypa
     """Field report F16: bubblewrap's fork waited for ever for its parent, which had been killed."""
     mark = f"mark-{uuid.uuid4().hex}"
     command = launch._command
-    monkeypatch.setattr(launch, "_command", lambda orders: [*command(orders), mark])
+
+    def marked(orders: Any) -> list[str]:
+        return [*command(orders), mark]
+
+    monkeypatch.setattr(launch, "_command", marked)
     async with Sandbox(Policy(tier=box.tier, workers=1)) as own:
         for turn in range(20):
             game = asyncio.create_task(own.run("import time\ntime.sleep(60)"))
@@ -349,6 +353,10 @@ def _command_line(process: Path) -> str:
         return (process / "cmdline").read_text()
     except OSError:
         return ""
+
+
+def _no_group(*_: Any) -> cgroup.Group:
+    return cgroup.Group((), "none")
 
 
 PAGES = """
@@ -372,7 +380,7 @@ time.sleep(600)
 @pytest.mark.parametrize("protection", [1, 3], ids=["read", "written"])
 async def test_page_tables_count_as_memory(box: Sandbox, monkeypatch: pytest.MonkeyPatch, protection: int) -> None:
     """Field report F14: 500 MB of them beyond a limit of 256 MB, where there is no cgroup."""
-    monkeypatch.setattr(cgroup, "make", lambda *_: cgroup.Group((), "none"))
+    monkeypatch.setattr(cgroup, "make", _no_group)
     async with Sandbox(Policy(tier=box.tier, wall_s=300, cpu_s=60, memory_bytes=48 << 20, workers=1)) as own:
         result = await own.run(PAGES.replace("PROTECTION", str(protection)), table=FRAME)
         assert result.status is Status.MEMORY

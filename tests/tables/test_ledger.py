@@ -30,8 +30,12 @@ def test_what_was_let_out_is_known_after_a_restart_and_to_others(tmp_path: Path)
 
 def test_many_at_once_do_not_go_beyond_it_together(tmp_path: Path) -> None:
     ledgers = [Ledger(tmp_path / "bits.sqlite") for _ in range(2)]
+
+    def charge(number: int) -> bool:
+        return ledgers[number % 2].charge("t", str(number), 1.0, 10.0)
+
     with ThreadPoolExecutor(8) as pool:
-        allowed = list(pool.map(lambda n: ledgers[n % 2].charge("t", str(n), 1.0, 10.0), range(40)))
+        allowed = list(pool.map(charge, range(40)))
     assert sum(allowed) == 10
     assert ledgers[0].spent("t") == 10.0
 

@@ -19,8 +19,8 @@ from dikast.sandbox.inside.details import without_details
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:[, ']\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
 _SCALES = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "mn": 1e6, "billion": 1e9, "bn": 1e9, "trillion": 1e12}
-_SCALE = re.compile(r"\s*([a-z]+)")
-_NOTES = re.compile(r"\[[^\]]*\]")
+_SCALE = re.compile(r"\A\s*+([a-z]+)")
+_NOTES = re.compile(r"\[[^\]]{0,999}\]")
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
 _MINUS = dict.fromkeys(map(ord, "\u2012\u2013\u2212"), "-")
 _MISSING = ("nan", "<NA>", "NaT")
