@@ -406,7 +406,7 @@ async def test_a_budget_needs_an_oracle_that_counts() -> None:
         def __getattr__(self, name: str) -> Any:
             if name == "charge":
                 raise AttributeError(name)
-            return lambda *_, **__: None
+            return None
 
     with pytest.raises(ValidationError, match="need an oracle that keeps a ledger"):
         hidden_tables.Context(solver=Heard("").solver, oracle=cast(Any, Plain()), table_bits=1.0)
