@@ -12,6 +12,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from dikast.spoken import spoken
+
 FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
 """A CommonMark fence: its mark and the language behind it."""
 PYTHON = ("python", "py", "python3", "pandas")
@@ -42,6 +44,7 @@ class _Block(NamedTuple):
 
 def extract_code(reply: str) -> Extracted:
     """Read a reply. Blocks in other languages are passed over where there is one in Python."""
+    reply = spoken(reply)
     blocks = [block for block in _blocks(reply) if block.text.strip()]
     python = [block for block in blocks if block.language.lower() in PYTHON]
     chosen = python or blocks

@@ -12,8 +12,8 @@ Three forms of verdict, named by a prefix of the spec:
 | `json+SPEC` | a JSON object that the engine is held to |
 | `logprobs+SPEC` | the probabilities of the labels as the reply's first token: nothing is parsed |
 
-What is judged is quoted (`dikast.fence`): it cannot close its marks or forge a verdict. A reply without a verdict is
-`unparsed`, a result; it is not asked for again. Every call is booked under the role `judge`.
+What is judged is quoted (`dikast.fence`): it cannot close its marks or forge a verdict. A reply without a verdict, or
+one that was cut off, is `unparsed`, a result; it is not asked for again. Every call is booked under the role `judge`.
 
 Not here: the other order, panels, references; those are the graph's (`dikast.graphs.reviseval`).
 """
@@ -121,6 +121,8 @@ class ModelJudge:
             return _read_labels(unread, label_logprobs(answer.reply, spec_of(self.model)), case)
         if answer.outcome is not Outcome.OK:
             return unread
+        if answer.provenance.finish_reason == "length":
+            return _unparsed(unread, "the reply was cut off")
         return _read_pair(unread, case, self.form) if len(case.responses) > 1 else _read_score(unread, case, self.form)
 
 

@@ -12,6 +12,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast
 
+from dikast.reply_json import whole_object
+from dikast.spoken import spoken
+
 KEYWORDS_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {"keywords": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
@@ -36,7 +39,7 @@ def parse_keywords(text: str) -> list[str]:
     JSON (`{"keywords": [...]}` or a bare list) is read as JSON; anything else is split at commas, semicolons, tabs,
     bars and line ends, after its fences, list markers, quotes and a leading label or sentence ending in a colon.
     """
-    plain = FENCE.sub("", text).strip()
+    plain = FENCE.sub("", spoken(text)).strip()
     listed = _from_json(plain)
     if listed is None:
         plain = LABEL.sub("", PREAMBLE.sub("", plain), count=1)
@@ -47,7 +50,7 @@ def parse_keywords(text: str) -> list[str]:
 
 def parse_keywords_json(text: str) -> list[str] | None:
     """The keywords of a structured reply; `None` if it is not what `KEYWORDS_SCHEMA` asks for."""
-    listed = _from_json(text.strip())
+    listed = _from_json(whole_object(text) or "")
     return None if listed is None else [keyword for keyword in listed if keyword.strip()]
 
 
