@@ -76,6 +76,8 @@ FINISH_REASONS = frozenset(
     refusal recitation safety cancelled timeout repetition""".split()
 )
 """What the APIs and engines say of a reply's end: OpenAI, vLLM, Anthropic, Google, TGI."""
+CUT_REASONS = frozenset("length max_tokens abort error cancelled timeout repetition".split())
+"""Of these, those of a reply that is not whole."""
 OTHER_REASON = "other"
 
 
@@ -112,6 +114,11 @@ class Provenance:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "finish_reason", known_reason(self.finish_reason))
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply broke off before its end."""
+        return self.finish_reason in CUT_REASONS
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for JSON."""

@@ -121,7 +121,7 @@ class ModelJudge:
             return _read_labels(unread, label_logprobs(answer.reply, spec_of(self.model)), case)
         if answer.outcome is not Outcome.OK:
             return unread
-        if answer.provenance.finish_reason == "length":
+        if answer.provenance.cut:
             return _unparsed(unread, "the reply was cut off")
         return _read_pair(unread, case, self.form) if len(case.responses) > 1 else _read_score(unread, case, self.form)
 

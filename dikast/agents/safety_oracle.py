@@ -78,7 +78,7 @@ class ModelSafetyOracle:
             withhold=True,
         )
         verdict, reason, outcome = None, answer.reason, answer.outcome
-        if outcome is Outcome.OK and answer.provenance.finish_reason == "length":
+        if outcome is Outcome.OK and answer.provenance.cut:
             reason, outcome = "the reply was cut off", Outcome.UNPARSED
         elif outcome is Outcome.OK:
             reading = read_safety(answer.reply.text, f"{prompt or ''}\n{reply}")
