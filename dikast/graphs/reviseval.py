@@ -109,8 +109,8 @@ class Context(BaseModel, frozen=True, extra="forbid", arbitrary_types_allowed=Tr
     on_conflict: Literal["tie", "unparsed", "synthesise"] = "tie"
     """The vote of a judge that contradicts itself in the two orders. `synthesise` shows it both of its comparisons, in
     either order, and takes what it says then; if it contradicts itself again, that is a tie."""
-    weights: tuple[Annotated[float, Field(ge=0)], ...] | None = None
-    """How much each judge's vote counts; all the same without."""
+    weights: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None = None
+    """How much each judge's vote counts, 0 for not at all; all the same without."""
     no_majority: OnConflict = "tie"
     """The panel's verdict where two have equally many votes."""
     scale: tuple[float, float] = SCALE
