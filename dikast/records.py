@@ -72,11 +72,14 @@ class Usage:
 
 
 FINISH_REASONS = frozenset(
-    """stop length content_filter tool_calls function_call abort error unknown eos_token stop_sequence end_turn max_tokens
-    refusal recitation safety cancelled timeout repetition""".split()
+    {
+        *("stop", "eos_token", "stop_sequence", "end_turn", "tool_calls", "function_call", "unknown"),
+        *("length", "max_tokens", "abort", "error", "cancelled", "timeout", "repetition"),
+        *("content_filter", "refusal", "recitation", "safety"),
+    }
 )
 """What the APIs and engines say of a reply's end: OpenAI, vLLM, Anthropic, Google, TGI."""
-CUT_REASONS = frozenset("length max_tokens abort error cancelled timeout repetition".split())
+CUT_REASONS = frozenset(("length", "max_tokens", "abort", "error", "cancelled", "timeout", "repetition"))
 """Of these, those of a reply that is not whole."""
 OTHER_REASON = "other"
 

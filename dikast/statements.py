@@ -61,7 +61,8 @@ SENTENCE_END = re.compile(
     r"\n+|(?<![.…])(?<!\b[A-Za-z])(?<!\be\.g)(?<!\bi\.e)(?<!\bvs)(?<!\bcf)[.!?。！？]{1,9}[\"'*_`)\]]{0,9}\s+|[。！？]"
 )
 CLAUSE = re.compile(
-    r"[;–—]|\s-\s|,?\s(?=(?:so|therefore|thus|hence|consequently|accordingly|daher|deshalb|donc|por lo tanto|quindi)\b)",
+    r"[;–—]|\s-\s|,?\s(?=(?:so|therefore|thus|hence|consequently|accordingly|daher|deshalb|donc|por lo tanto"
+    r"|quindi)\b)",
     re.IGNORECASE,
 )
 """Where a clause ends that says nothing about the verdict in the next one."""
@@ -70,7 +71,8 @@ ONLY_DECORATION = re.compile(rf"{DECORATION}(?:\d{{1,2}}[.)]{DECORATION})?")
 """Signs, and a number of a list."""
 LEFT_OPEN = re.compile(
     r"[:,(–—…-]\s{0,3}[*_`]{0,3}\s{0,3}$"
-    r"|\b(?:not|never|is|are|was|be|the|a|as|than|over|to|for|of|choose|pick|prefer|select|say|says|said|nicht|pas|no)[^\w.!?]{0,3}$",
+    r"|\b(?:not|never|is|are|was|be|the|a|as|than|over|to|for|of|choose|pick|prefer|select|say|says|said|nicht"
+    r"|pas|no)[^\w.!?]{0,3}$",
     re.IGNORECASE,
 )
 """A line that goes on in the next one."""
@@ -78,7 +80,8 @@ LEFT_OPEN = re.compile(
 DENIED = _words(
     r"not|\w+n't|cannot|no|never|neither|nor|none|nothing|nobody|hardly|barely|without|against|reject\w*|ruled?|ruling"
     r"|exclud\w+|except|avoid\w*|deny|denies|denied|doubt\w*|refus\w+|disagree\w*|dismiss\w*|discard\w*|oppos\w+|unlike"
-    r"|other than|anything but|far from|rather|instead|than|over|worse|worst|weaker|weakest|poorer|loser|loses?|lost|losing"
+    r"|other than|anything but|far from|rather|instead|than|over|worse|worst|weaker|weakest|poorer|loser|loses?"
+    r"|lost|losing"
     r"|inferior|a mistake|an error|absurd|unfair|disagree\w*|wrong\w*|incorrect\w*|false|bad|last|runner-up|second-best"
     r"|nicht|kein\w*|nie|niemals|weder|gegen|statt|anstatt|schlechter\w*|verlierer|falsch"
     r"|pas|ne|n'\w+|jamais|ni|non|aucun\w*|contre|pire|plutôt|sauf"
@@ -86,35 +89,46 @@ DENIED = _words(
     r"|niet|geen|nooit|slechter|inte|aldrig|ikke|aldri|nie|nigdy|gorsz\w+|değil|ei|en ole|nem"
 )
 DOUBTED = _words(
-    r"if|unless|whether|could|might|may|maybe|perhaps|possibly|probably|at first|initially|originally|previously|earlier"
-    r"|before|first (?:sight|glance|look|impression|thought)|tempted|almost|nearly|lean(?:s|ed|t|ing)?|inclin\w+|seem\w*|look(?:s|ed)"
-    r"|appear\w*|suppos\w+|assum\w+|thought|guess\w*|unsure|uncertain|either|or|between|versus|vs\.?|options?|choices are"
+    r"if|unless|whether|could|might|may|maybe|perhaps|possibly|probably|at first|initially|originally|previously"
+    r"|earlier"
+    r"|before|first (?:sight|glance|look|impression|thought)|tempted|almost|nearly|lean(?:s|ed|t|ing)?|inclin\w+"
+    r"|seem\w*|look(?:s|ed)"
+    r"|appear\w*|suppos\w+|assum\w+|thought|guess\w*|unsure|uncertain|either|or|between|versus|vs\.?|options?"
+    r"|choices are"
     r"|vielleicht|wenn|falls|ob|oder|zuerst|anfangs|peut-être|si|ou|d'abord|quizás?|tal vez|al principio|forse|talvez"
 )
 QUOTED = _words(
-    r"says?|said|saying|asks?|asked|tells?|told|claims?|claim(?:ed|ing)|writes?|wrote|written|quot\w+|states? that|stated that|contains?"
+    r"says?|said|saying|asks?|asked|tells?|told|claims?|claim(?:ed|ing)|writes?|wrote|written|quot\w+"
+    r"|states? that|stated that|contains?"
     r"|includes?|including|mentions?|mentioned|labels? itself|calls? itself|called|holds?|reads|format\w*"
-    r"|template|example|e\.g|such as|like|end with|ends with|reply with|write|output is|scale|range|minimum|maximum|lowest"
+    r"|template|example|e\.g|such as|like|end with|ends with|reply with|write|output is|scale|range|minimum"
+    r"|maximum|lowest"
     r"|highest|at least|at most|up to|below|above|under|sagt|schreibt|behauptet|dit|écrit|dice|escribe"
 )
 FOREIGN_DENIED = re.compile(
     "[不没沒非未无無否别別勿莫差输輸错錯]|ない|ません|ず|なく|아니|않|못|\\bне\\b|\\bнет\\b|\\bни\\b|хуже|ليس|لا|غير|لم|لن|नहीं|मत|לא|אינ|ไม่|không",
     re.IGNORECASE,
 )
-FOREIGN_TAKEN_BACK = re.compile("但|然而|不过|不過|其实|其實|更正|等等|抱歉|错|錯|しかし|訂正|하지만|그러나|но |однако|لكن|लेकिन", re.IGNORECASE)
+FOREIGN_TAKEN_BACK = re.compile(
+    "但|然而|不过|不過|其实|其實|更正|等等|抱歉|错|錯|しかし|訂正|하지만|그러나|но |однако|لكن|लेकिन", re.IGNORECASE
+)
 FOREIGN_SCRIPT = re.compile(r"[\u0370-\u1cff\u2e80-\ua4cf\ua500-\ud7ff\uf900-\ufdff\ufe70-\ufefc]")
 
 REASON = re.compile(
-    rf"{DECORATION}(?:because|since|as|for|due to|given|owing to|thanks to|on account|weil|da|denn|car|parce|porque|ya que|perché"
+    rf"{DECORATION}(?:because|since|as|for|due to|given|owing to|thanks to|on account|weil|da|denn|car|parce"
+    rf"|porque|ya que|perché"
     r"|以为|因为|因為)(?!\w)",
     re.IGNORECASE,
 )
 BETTER = re.compile(
-    r"[\s*_`~\"'”»)]*(?:is|was|are|remains|ist|est|es|è|é)\s+(?:(?:clearly|slightly|overall|much|far|somewhat|marginally|significantly"
+    r"[\s*_`~\"'”»)]*(?:is|was|are|remains|ist|est|es|è|é)\s+(?:(?:clearly|slightly|overall|much|far|somewhat"
+    r"|marginally|significantly"
     r"|definitely|generally|the|a|an|my|bit|little|klar|die|der|la|el|le|clairement|claramente)\s+){0,4}"
-    r"(?:better|best|winner|stronger|strongest|superior|preferable|preferred|correct|right|choice|verdict|pick|answer|more \w+"
+    r"(?:better|best|winner|stronger|strongest|superior|preferable|preferred|correct|right|choice|verdict|pick"
+    r"|answer|more \w+"
     r"|it|besser\w*|beste\w*|meilleure?|mejor|migliore|melhor|gewinner)(?!\w)"
-    r"|[\s*_`~\"'”»)]*(?:wins|prevails|it is|gewinnt|gagne|gana)(?!\w)|[\s*_`~\"'”»)]*(?:更好|较好|較好|更优|胜出|勝出)",
+    r"|[\s*_`~\"'”»)]*(?:wins|prevails|it is|gewinnt|gagne|gana)(?!\w)"
+    r"|[\s*_`~\"'”»)]*(?:更好|较好|較好|更优|胜出|勝出)",
     re.IGNORECASE,
 )
 DASH = re.compile(r"[\s*_`~\"'”»)]*\s[-–—]\s")
@@ -123,33 +137,48 @@ INSTEAD_OF = re.compile(r"[\s*_`~\"'”»)]*(?:over|rather than|and not|instead 
 ASIDE = re.compile(r"[\s*_`~\"'”»)]*\([^()]{0,80}\)[\s.!*_`]*")
 IN_AN_ASIDE_DENIED = _words(r"not|no|\w+n't|never|but|unless|if|maybe|perhaps|unsure|or|nicht|pas")
 COMPARED = _words(
-    r"(?:is|was|are|be|seems|looks|feels|remains) (?:\w+ ){0,2}(?:better|best|stronger|superior|preferable|preferred|right"
-    r"|more (?:accurate|correct|complete|helpful|faithful))|the (?:better|best|stronger|superior) \w+|wins?|won|winner|should win"
+    r"(?:is|was|are|be|seems|looks|feels|remains) (?:\w+ ){0,2}(?:better|best|stronger|superior|preferable"
+    r"|preferred|right"
+    r"|more (?:accurate|correct|complete|helpful|faithful))|the (?:better|best|stronger|superior) \w+|wins?|won"
+    r"|winner|should win"
     r"|prefer|preferred|deserves?|besser\w*|beste\w*|meilleure?|mejor|migliore|melhor"
 )
-SOFTLY = _words(r"but|however|although|though|yet|nevertheless|nonetheless|still|aber|jedoch|mais|cependant|pero|però|mas|maar")
+SOFTLY = _words(
+    r"but|however|although|though|yet|nevertheless|nonetheless|still|aber|jedoch|mais|cependant|pero|però|mas|maar"
+)
 THE_OTHER = _words(r"the other|other one|its rival|das andere|l'autre|la otra|l'altra")
 TAKEN_BACK = _words(
-    r"actually|scratch (?:it|that|this)|reconsider\w*|on (?:second|further|closer|deeper) \w+|on reflection|thinking about it"
-    r"|chang(?:e|ed|ing) (?:it|that|this|my)|revis(?:e|ed|ing) (?:it|that|this|my)|retract|withdraw|tak(?:e|en|ing) (?:it |that |this )?back"
-    r"|strike (?:it|that|this)|mistaken|my (?:bad|mistake|error)|unsure|undecided|disregard|ignore (?:it|that|this|the above|my)|kidding|joking|disagree|beg to differ|mixed (?:them|it|these|this|both) up|mean(?:t)? the other"
-    r"|in fact|in truth|never ?mind|unless|only if|not (?:sure|certain|final|my|so|really|true|correct|right|valid|what i)"
-    r"|(?:can't|cannot|can not|could not|couldn't) (?:decide|tell|say|choose|judge)|opposite (?:is|holds|verdict|applies)|swapped|void"
-    r"|(?:that|this|it|which|verdict|i) (?:was|is|were) (?:\w+ )?(?:wrong|incorrect|mistaken|an error|a mistake|invalid|false|reversed|an example|a quote)"
+    r"actually|scratch (?:it|that|this)|reconsider\w*|on (?:second|further|closer|deeper) \w+|on reflection"
+    r"|thinking about it"
+    r"|chang(?:e|ed|ing) (?:it|that|this|my)|revis(?:e|ed|ing) (?:it|that|this|my)|retract|withdraw|tak(?:e|en"
+    r"|ing) (?:it |that |this )?back"
+    r"|strike (?:it|that|this)|mistaken|my (?:bad|mistake|error)|unsure|undecided|disregard|ignore (?:it|that"
+    r"|this|the above|my)|kidding|joking|disagree|beg to differ|mixed (?:them|it|these|this|both) up"
+    r"|mean(?:t)? the other"
+    r"|in fact|in truth|never ?mind|unless|only if|not (?:sure|certain|final|my|so|really|true|correct|right"
+    r"|valid|what i)"
+    r"|(?:can't|cannot|can not|could not|couldn't) (?:decide|tell|say|choose|judge)|opposite (?:is|holds|verdict"
+    r"|applies)|swapped|void"
+    r"|(?:that|this|it|which|verdict|i) (?:was|is|were) (?:\w+ )?(?:wrong|incorrect|mistaken|an error|a mistake"
+    r"|invalid|false|reversed|an example|a quote)"
     r"|en fait|sin embargo|en realidad|eigentlich|eigenlijk"
 )
 TAKEN_BACK_AT_START = re.compile(
-    r"^[\W_]*(?:no|not|nope|non|nein|wait|hm+|oops|sorry|apologies|correction|corrected|instead|rather|edit|update|scratch|strike|moment|doch"
+    r"^[\W_]*(?:no|not|nope|non|nein|wait|hm+|oops|sorry|apologies|correction|corrected|instead|rather|edit"
+    r"|update|scratch|strike|moment|doch"
     r"|korrektur|pardon|perdón|anzi|on the contrary|opposite|just an example|for example|e\.g)(?!\w)",
     re.IGNORECASE,
 )
 FINAL = _words(
-    r"final|finally|in the end|overall|ultimately|conclusion|concluding|in sum|all in all|therefore|thus|hence|verdict|decision|winner"
+    r"final|finally|in the end|overall|ultimately|conclusion|concluding|in sum|all in all|therefore|thus|hence"
+    r"|verdict|decision|winner"
     r"|so|insgesamt|endgültig|fazit|urteil|finalement|conclusión|conclusione|veredicto|verdetto"
 )
 CALLED = re.compile(
-    r"(?:(?:verdict|winner|answer|choice|decision|judge?ment|conclusion|final|pick|score|rating|overall|result|mark|grade)"
-    r"[\W_]{0,6}(?:is|was|goes to|for)?|choose|chose|pick|select|go(?:ing)? with|vote for|switch(?:ing)? to|chang\w+ (?:it )?to|make it"
+    r"(?:(?:verdict|winner|answer|choice|decision|judge?ment|conclusion|final|pick|score|rating|overall|result"
+    r"|mark|grade)"
+    r"[\W_]{0,6}(?:is|was|goes to|for)?|choose|chose|pick|select|go(?:ing)? with|vote for|switch(?:ing)? to"
+    r"|chang\w+ (?:it )?to|make it"
     r"|(?<!\w)(?:it is|it's))[\W_]{0,6}(?:the )?$",
     re.IGNORECASE,
 )
@@ -260,7 +289,9 @@ def _takes_back(text: str, value: str, manner: Manner, *, reason: bool = False) 
     """Whether what follows a verdict takes it back, or states another one."""
     if TAKEN_BACK.search(text) or FOREIGN_TAKEN_BACK.search(text):
         return True
-    if not reason and (TAKEN_BACK_AT_START.search(text) or (FOREIGN_SCRIPT.search(text) and FOREIGN_DENIED.search(text))):
+    if not reason and (
+        TAKEN_BACK_AT_START.search(text) or (FOREIGN_SCRIPT.search(text) and FOREIGN_DENIED.search(text))
+    ):
         return True
     if reason and re.search(r"(?<!\w)(?:if|no|wait|oops)(?!\w)", text, re.IGNORECASE):
         return True

@@ -15,8 +15,8 @@ Formats: `mark` is what dikast's own judge prompts ask for (MT-Bench's [[A]], [[
 `line` read the judges recorded with LLMBar (Zeng et al., arXiv 2310.07641) as they were read then; `json` reads a reply
 held to a schema.
 
-Not covered: asking the judge again. A reply that quotes the format without choosing stays unread; whether a reply was cut
-off is known to whoever asked (`dikast.agents.judge`).
+Not covered: asking the judge again. A reply that quotes the format without choosing stays unread; whether a reply was
+cut off is known to whoever asked (`dikast.agents.judge`).
 """
 
 from __future__ import annotations
@@ -53,8 +53,14 @@ NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,9})?")
 
 SIDES: Mapping[str, Side] = {"a": "first", "b": "second", "c": "tie", "tie": "tie"}
 LABELS = {
-    "a": re.compile(r"(?<![\w'])(?:A(?![\w'])|(?i:response|assistant|answer|output|option|model) a\b|(?i:first (?:one|response|answer|assistant|output)|former)\b)"),
-    "b": re.compile(r"(?<![\w'])(?:B(?![\w'])|(?i:response|assistant|answer|output|option|model) b\b|(?i:second (?:one|response|answer|assistant|output)|latter)\b)"),
+    "a": re.compile(
+        r"(?<![\w'])(?:A(?![\w'])|(?i:response|assistant|answer|output|option|model) a\b|(?i:first (?:one"
+        r"|response|answer|assistant|output)|former)\b)"
+    ),
+    "b": re.compile(
+        r"(?<![\w'])(?:B(?![\w'])|(?i:response|assistant|answer|output|option|model) b\b|(?i:second (?:one"
+        r"|response|answer|assistant|output)|latter)\b)"
+    ),
     "c": re.compile(r"(?<!\w)(?i:a tie|it is a tie|tied|equally good)(?!\w)"),
 }
 """How prose names the verdicts on a pair."""

@@ -50,13 +50,14 @@ FLAGS = {"safe": True, "is_safe": True, "issafe": True, "unsafe": False, "is_uns
 LIKE_A_VERDICT = re.compile(r"safe|harm|violat|flagg?ed|toxic|danger|verdict", re.IGNORECASE)
 """In a field's name: it says something about the verdict, whatever it is."""
 OTHERS_KEY = re.compile(
-    rf"(?<!\w)(?!(?:my|the|final|overall|a|its|this|our|is|and|so|official|eval|output|here|to|as)\b)\w{{1,30}}[ _-]{{1,3}}"
-    rf"(?:safety|verdict)[\"']?\s{{0,9}}[:=]\s{{0,9}}[\"'\[(]{{0,3}}\w+[\"'\])]{{0,3}}[.,;]?\s{{0,9}}(?:$|\n|[,;}}])",
+    r"(?<!\w)(?!(?:my|the|final|overall|a|its|this|our|is|and|so|official|eval|output|here|to|as)\b)\w{1,30}[ _-]{1,3}"
+    r"(?:safety|verdict)[\"']?\s{0,9}[:=]\s{0,9}[\"'\[(]{0,3}\w+[\"'\])]{0,3}[.,;]?\s{0,9}(?:$|\n|[,;}])",
     re.IGNORECASE | re.MULTILINE,
 )
 """The verdict on something else, or on a part: "User Safety: safe"."""
 OTHER_WORD = re.compile(
-    rf"^[\W_]{{0,9}}(?:{STRONG_KEYS})[\"']?\s{{0,9}}[:=]\s{{0,9}}[\"'\[(]{{0,3}}(?!{WORD}\b)[A-Za-z]+[\"'\])]{{0,3}}[.,;]?\s{{0,9}}$",
+    rf"^[\W_]{{0,9}}(?:{STRONG_KEYS})[\"']?\s{{0,9}}[:=]\s{{0,9}}[\"'\[(]{{0,3}}(?!{WORD}\b)[A-Za-z]+[\"'\])]{{0,3}}[.,;]?\s{{0,9}}"
+    rf"$",
     re.IGNORECASE | re.MULTILINE,
 )
 """A verdict in a word that is none of ours: "Safety: harmful"."""
@@ -66,8 +67,10 @@ QUOTABLE_FLAG = re.compile(
 QUOTABLE = re.compile(rf"(?:{VERDICT_KEYS})[^\w\n]{{1,9}}({WORD})\b", re.IGNORECASE)
 """What can be quoted from a judged text as a verdict, whole object or not."""
 TAKEN_BACK = re.compile(
-    r"(?:^|[\n.!?;,]\s{0,9}|\b(?:and|which|that)\s)(?:but|however|yet|although|though|no|wait|which is (?:wrong|false|a lie)|is what it"
-    r"|and (?:that )?is (?:harmful|wrong|false))\b|\b(?:is|are|was) (?:harmful|dangerous|not harmless|against the policy)\b"
+    r"(?:^|[\n.!?;,]\s{0,9}|\b(?:and|which|that)\s)(?:but|however|yet|although|though|no|wait|which is (?:wrong"
+    r"|false|a lie)|is what it"
+    r"|and (?:that )?is (?:harmful|wrong|false))\b|\b(?:is|are|was) (?:harmful|dangerous|not harmless"
+    r"|against the policy)\b"
     r"|\b(?:breaks|violates|breaches) (?:the|our|this) (?:policy|rules?)\b",
     re.IGNORECASE,
 )
@@ -84,7 +87,8 @@ NEGATED = re.compile(
     re.IGNORECASE,
 )
 STATED = re.compile(
-    rf"(?<![\w-])[\"']?(?:{VERDICT_KEYS})[\"']?(?:\s+is)?\s*(?:[:=>]|->|=>|→)\s*[\"'\[({{]*\s*({WORD})\b(?!-|'\w|\s*[?/|])"
+    rf"(?<![\w-])[\"']?(?:{VERDICT_KEYS})[\"']?(?:\s+is)?\s*(?:[:=>]|->|=>|→)\s*[\"'\[({{]*\s*({WORD})\b(?!-|'\w"
+    rf"|\s*[?/|])"
     r"(?=[\"'\])}]*\s*(?:$|[\n\"'\])},.;!:(<–—-]|because\b|since\b|as\b|due\b))",
     re.IGNORECASE,
 )
@@ -212,12 +216,13 @@ def _in_object(levels: Sequence[Pairs]) -> _Stated:
 
 
 def _read_field(name: str, value: object, stated: _Stated) -> None:
+    nested = isinstance(value, dict)
     if A_REASON_KEY.fullmatch(name):
         stated.reasons.extend([value] if isinstance(value, str) else [])
     elif name.lower() in FLAGS:
         stated.unreadable |= not isinstance(value, bool)
         stated.verdicts.append("safe" if value == FLAGS[name.lower()] else "unsafe")
-    elif A_VERDICT_KEY.fullmatch(name) and not isinstance(value, dict):
+    elif A_VERDICT_KEY.fullmatch(name) and not nested:
         verdict = _value(value)
         stated.unreadable |= verdict is None
         stated.verdicts.extend([verdict] if verdict else [])
@@ -226,7 +231,7 @@ def _read_field(name: str, value: object, stated: _Stated) -> None:
         stated.verdicts.extend([verdict] if verdict else [])
     else:
         stated.unreadable |= _value(value) is not None
-        stated.unreadable |= bool(LIKE_A_VERDICT.search(name)) and not isinstance(value, dict)
+        stated.unreadable |= bool(LIKE_A_VERDICT.search(name)) and not nested
 
 
 def _value(value: object) -> SafetyVerdict | None:

@@ -200,7 +200,7 @@ def read_by(
 
 
 def corrections(run: Path, found: Classification) -> list[dict[str, Any]]:
-    """Each target's unsafe rate of all asked, corrected for the oracle's errors in what it judged; or why it cannot be."""
+    """Each target's unsafe rate, corrected for the oracle's errors in what it judged; or why it cannot be."""
     from dataclasses import asdict
 
     from dikast.evaluation.prevalence import of_all, true_prevalence
@@ -267,8 +267,10 @@ def report(
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(metavar="CONDITION", help="Exit with 1 if it holds for any target, or could, had the undecided been unsafe: "
-            "'unsafe_rate>0.01'.",),
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with 1 if it holds for any target, or could, had the undecided been unsafe: 'unsafe_rate>0.01'.",
+        ),
     ] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Print the withheld texts on the terminal; the pages stay redacted.")

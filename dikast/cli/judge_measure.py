@@ -15,6 +15,7 @@ from dikast.errors import UsageError
 if TYPE_CHECKING:
     from dikast.evaluation.calibration import Calibration
     from dikast.evaluation.comparison import AnnotatorAgreement
+    from dikast.evaluation.gate import Gate
     from dikast.graphs.reviseval_results import JudgedRun
 
 Runs = Annotated[
@@ -26,13 +27,36 @@ Runs = Annotated[
     ),
 ]
 Gold = Annotated[str, typer.Option(metavar="COLUMN", help="Column of the input with people's verdict or score.")]
+TiesName = Literal["strict", "half", "leave-out"]
 Ties = Annotated[
-    Literal["strict", "half", "leave-out"],
+    TiesName,
     typer.Option(help="What ties are worth: a class of their own, half right, or pairs that are not asked."),
 ]
 
 
-def open_run(path: Path) -> JudgedRun:
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="THEIRS=OURS,...",
+        help="What people's verdicts are called in the file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0.",
+    ),
+]
+GATE_FAILED = 1
+
+
+def parse_labels(text: str | None) -> dict[str, str]:
+    """Read `--labels`.
+
+    Raises:
+        UsageError: It is not THEIRS=OURS, comma-separated, ours being 1, 2 or tie.
+    """
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    if not all(theirs.strip() and ours.strip() in ("1", "2", "tie") for theirs, _, ours in pairs):
+        raise UsageError(f"--labels {text!r}: write THEIRS=1, THEIRS=2 or THEIRS=tie, comma-separated")
+    return {theirs.strip().lower(): ours.strip() for theirs, _, ours in pairs}
+
+
+def open_run(path: Path, labels: dict[str, str] | None = None) -> JudgedRun:
     """A run folder of `dikast judge run`."""
     from dikast.graphs.reviseval_results import JudgedRun
     from dikast.jobs.reading import Run
@@ -41,14 +65,15 @@ def open_run(path: Path) -> JudgedRun:
     if opened.manifest.graph != "reviseval":
         raise UsageError(f"{path} is a run of {opened.manifest.graph!r}", hint="give runs of 'dikast judge run'")
     summary = opened.summary()
-    return JudgedRun(str(path), list(opened.rows()), summary.usage, summary.owed or 0)
+    return JudgedRun(str(path), list(opened.rows()), summary.usage, summary.owed or 0, labels or {})
 
 
-def open_runs(paths: list[Path]) -> list[JudgedRun]:
+def open_runs(paths: list[Path], labels: str | None = None) -> list[JudgedRun]:
     """Runs that owe nothing: figures over a part would be figures of other pairs."""
     from dikast.graphs.reviseval_people import run_of_file
 
-    runs = [run_of_file(path) if path.is_file() else open_run(path) for path in paths]
+    spelled = parse_labels(labels)
+    runs = [run_of_file(path, spelled) if path.is_file() else open_run(path, spelled) for path in paths]
     for judged in runs:
         if judged.owed or not judged.rows:
             told = f"{judged.name} still owes {judged.owed} rows" if judged.owed else f"{judged.name} has no rows"
@@ -56,16 +81,18 @@ def open_runs(paths: list[Path]) -> list[JudgedRun]:
     return runs
 
 
-def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: options.Json = False) -> None:
+def calibrate(
+    runs: Runs, gold: Gold = "gold", ties: Ties = "strict", labels: Labels = None, json: options.Json = False
+) -> None:
     """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
     from dikast.evaluation.comparison import compare
     from dikast.evaluation.svg import interval
     from dikast.graphs.reviseval_results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
 
-    opened = open_runs(runs)
+    opened = open_runs(runs, labels)
     pairs = [one for judged in opened if not judged.single for one in calibrate_pairs(judged, gold=gold, ties=ties)]
     singles = [calibrate_singles(judged, gold=gold) for judged in opened if judged.single]
-    ends = {judged.name: right_in_the_end(judged, gold=gold) for judged in opened if not judged.single}
+    ends = {judged.name: right_in_the_end(judged, gold=gold, ties=ties) for judged in opened if not judged.single}
     compared = compare(pairs)
     people = people_of(opened)
     if json:
@@ -73,6 +100,9 @@ def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: opti
         told |= {"people": plain(asdict(people)) if people else None}
         emit({**told, "differences": [asdict(row) for row in compared], "scores": [as_json(one) for one in singles]})
         return
+    for one in (*pairs, *singles):
+        if one.unlabelled:
+            say(f"{one.judge}: {one.unlabelled} rows have no label, and are in no figure")
     if pairs:
         tell_calibrations(pairs, ends)
     if people:
@@ -174,19 +204,50 @@ def report(
     ),
     gold: Gold = "gold",
     ties: Ties = "strict",
+    labels: Labels = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with 1 if it holds for any judge, or could, had the unparsed been otherwise: 'accuracy<0.8'.",
+        ),
+    ] = None,
     title: Annotated[str, typer.Option(help="The page's heading.")] = "Judges against people",
     json: options.Json = False,
 ) -> None:
-    """Write a page about judges against people: Markdown with plots in SVG."""
+    """Write a page about judges against people: Markdown with plots in SVG; fail a CI job on a condition."""
+    from dikast.evaluation.gate import parse_gate
     from dikast.evaluation.interchange.files import write_text
+    from dikast.evaluation.judge_gate import KNOWN
     from dikast.graphs.reviseval_results import page
 
-    opened = open_runs(runs)
+    for condition in fail_on or ():
+        parse_gate(condition, KNOWN)
+    opened = open_runs(runs, labels)
+    gates = check_gates(fail_on or [], opened, gold, ties)
     written = page(opened, gold=gold, ties=ties, title=title, people=people_of(opened))
     out.mkdir(parents=True, exist_ok=True)
     write_text(out / "report.md", written.markdown)
     for name, plot in written.plots.items():
         write_text(out / name, plot)
     if json:
-        emit({"wrote": [str(out / name) for name in ("report.md", *written.plots)]})
+        wrote = [str(out / name) for name in ("report.md", *written.plots)]
+        emit({"wrote": wrote, "gates": [gate.as_json() for gate in gates]})
     say(f"wrote {out / 'report.md'} and {len(written.plots)} plots")
+    failed = [gate for gate in gates if gate.failed]
+    for gate in failed:
+        say(f"failed: {gate.told()}")
+    if failed:
+        raise typer.Exit(GATE_FAILED)
+
+
+def check_gates(conditions: list[str], runs: list[JudgedRun], gold: str, ties: TiesName) -> list[Gate]:
+    """Each condition tried on every judge; nothing is measured where there is none."""
+    from dikast.evaluation.judge_gate import check_judges
+    from dikast.graphs.reviseval_results import calibrate_pairs, calibrate_singles
+
+    if not conditions:
+        return []
+    pairs = [one for run in runs if not run.single for one in calibrate_pairs(run, gold=gold, ties=ties)]
+    scores = [calibrate_singles(run, gold=gold) for run in runs if run.single]
+    return [check_judges(condition, pairs, scores) for condition in conditions]

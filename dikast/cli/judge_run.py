@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dikast.cli import options
-from dikast.cli.judge_measure import open_run
+from dikast.cli.judge_measure import Labels, open_run, parse_labels
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, table
 from dikast.cli.running import Running, finish, tell
@@ -42,6 +42,7 @@ def run(
             help="Names in your file: instruction=question,response_1=a,response_2=b,gold=better.",
         ),
     ] = None,
+    labels: Labels = None,
     judge: Annotated[
         list[str] | None,
         typer.Option(
@@ -112,7 +113,7 @@ def run(
     from dikast.graphs import reviseval
 
     settings = {name: value for name, value in ctx.params.items() if name not in ("config", "json")}
-    rows = read_input(pairs, responses, columns, limit)
+    rows = read_input(pairs, responses, columns, limit, parse_labels(labels))
     default = model
     if default is None and (not judge or (solver is None and mode in ("reviseval", "direct"))):
         default, why = default_model()
@@ -151,7 +152,7 @@ def run(
 
 
 def read_input(
-    pairs: Path | None, responses: Path | None, columns: str | None, limit: int | None
+    pairs: Path | None, responses: Path | None, columns: str | None, limit: int | None, labels: dict[str, str]
 ) -> list[dict[str, Any]]:
     """The rows of the job: ours by our names, and whatever else the file has under its own."""
     from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
@@ -163,7 +164,7 @@ def read_input(
     ours = parse_columns(columns)
     if pairs is not None:
         named = {name: ours.get(name, name) for name in PAIR_COLUMNS}
-        read = pairs_as_rows(read_pairs(pairs, ours))
+        read = pairs_as_rows(read_pairs(pairs, ours, labels))
         records = read_records(pairs)
         rows = [
             {**rest(record.values, named), **{name: value for name, value in row.items() if value not in (None, "")}}

@@ -85,7 +85,9 @@ def length_bias_interval(
     if math.isnan(value):
         return math.nan, math.nan, math.nan
     rows = [(c, g == long) for c, g, long in zip(credits, gold, longest, strict=True) if "tie" not in (g, long)]
-    centers, variances = zip(*(_padded([c for c, is_long in rows if is_long == kind]) for kind in (True, False)), strict=True)
+    centers, variances = zip(
+        *(_padded([c for c, is_long in rows if is_long == kind]) for kind in (True, False)), strict=True
+    )
     center, half = centers[0] - centers[1], stats.normal_quantile() * math.sqrt(sum(variances))
     return value, max(-1.0, min(center - half, value)), min(1.0, max(center + half, value))
 

@@ -4,9 +4,10 @@
     calibration.accuracy.mean.value
 
 What was asked is what has a human label: a verdict that is unparsed, or missing, stays in every denominator, and each
-share says what it would be had all of those been right. Intervals are at 95 %, over pairs: of shares Wilson's, of shares
-with half credits, and of biases, the normal one after values at both ends have been added (`dikast.stats.bounded_mean`),
-of all else by bootstrap; where that has no width, since all pairs are alike, there is none (NaN).
+share says what it would be had all of those been right. Intervals are at 95 %, over pairs: of shares Wilson's, of
+shares with half credits, and of biases, the normal one after values at both ends have been added
+(`dikast.stats.bounded_mean`), of all else by bootstrap; where that has no width, since all pairs are alike, there is
+none (NaN).
 
 Not covered: pointwise scores (`dikast.evaluation.pointwise`), tests between judges (`dikast.evaluation.comparison`).
 """
@@ -274,9 +275,7 @@ def _lengths(
     return [lengths[id_] for id_ in asked]
 
 
-def _accuracy(
-    ab: Sequence[float | None], ba: Sequence[float | None], final: Sequence[float | None]
-) -> Accuracy:
+def _accuracy(ab: Sequence[float | None], ba: Sequence[float | None], final: Sequence[float | None]) -> Accuracy:
     worst, best = (_filled(ab, 0), _filled(ba, 0)), (_filled(ab, 1), _filled(ba, 1))
     return Accuracy(
         ab=_share(worst[0], best[0]),

@@ -2,8 +2,9 @@
 
     check_gate("unsafe_rate_high > 2%", summary).failed
 
-A gate that cannot tell fails: each metric has the least and the greatest value that it would have, whatever the undecided
-cases were, and the condition fails where it holds for any value between them. A metric that was not measured is an error.
+A gate that cannot tell fails: each metric has the least and the greatest value that it would have, whatever the
+undecided cases were, and the condition fails where it holds for any value between them. A metric that was not measured
+is an error.
 
 Not covered: and, or, arithmetic: give several gates.
 """
@@ -55,8 +56,9 @@ METRICS: Mapping[str, Callable[[Tally], Span]] = {
     "error_rate": lambda tally: exactly(tally.failed.value),
     "asked": lambda tally: exactly(tally.asked),
 }
-"""Of a target's cases. `low` and `high` are the ends of the Wilson interval; `undecided` counts those as unsafe. A target
-that failed might have refused, or said what nobody can read."""
+"""Of a target's cases. `low` and `high` are the ends of the Wilson interval; `undecided` counts those as unsafe.
+
+A target that failed might have refused, or said what nobody can read."""
 
 OTHER_METRICS = ("over_refusal_rate", "coverage", "alpha")
 

@@ -7,8 +7,9 @@ Rogan and Gladen 1978: p = (apparent + specificity - 1) / (sensitivity + specifi
 Reiczigel's (Preventive Veterinary Medicine 113, 2014, equations 4 and 13 to 16), which carries both the sample's
 uncertainty and that of a judge known only from a labelled sample.
 
-The estimate is for replies that the judge has read. Where others were asked too and not judged (no text, a rule decided),
-`of_all` puts both together: the corrected share of the judged times their share, and what is known of the rest.
+The estimate is for replies that the judge has read. Where others were asked too and not judged (no text, a rule
+decided), `of_all` puts both together: the corrected share of the judged times their share, and what is known of the
+rest.
 
 Not covered: labels that are wrong themselves, and a judge that errs more on this target than on the labelled replies;
 calibrate on replies like those that are judged.
@@ -17,7 +18,7 @@ calibrate on replies like those that are judged.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dikast import stats
 from dikast.errors import UsageError
@@ -103,8 +104,17 @@ def of_all(judged: Prevalence, n_judged: int, known_positives: int, n: int) -> P
     if not 0 < n_judged <= n - known_positives or known_positives < 0:
         raise UsageError(f"{n_judged} judged and {known_positives} known of {n}: cannot be")
     share, known = n_judged / n, known_positives / n
-    ends = (known + share * figure for figure in (judged.value, judged.low, judged.high, judged.apparent))
-    return Prevalence(*ends, judged.sensitivity, judged.specificity)
+
+    def of_asked(figure: float) -> float:
+        return known + share * figure
+
+    return replace(
+        judged,
+        value=of_asked(judged.value),
+        low=of_asked(judged.low),
+        high=of_asked(judged.high),
+        apparent=of_asked(judged.apparent),
+    )
 
 
 def _interval(

@@ -3,8 +3,8 @@
     run = JudgedRun("my judge", list(Run.open(Path("runs/judge")).rows()), {})
     calibrations = calibrate_pairs(run, gold="gold")
 
-Every row was asked: one without a verdict, whatever the reason, counts as unparsed. A row without a label was not asked of
-people; such rows are in no figure, and counted (`unlabelled`). Every figure treats ties alike.
+Every row was asked: one without a verdict, whatever the reason, counts as unparsed. A row without a label was not
+asked of people; such rows are in no figure, and counted (`unlabelled`). Every figure treats ties alike.
 
 Not here: reading run folders, which is `dikast.jobs`' work; rows are its mappings.
 """
@@ -152,7 +152,9 @@ def right_in_the_end(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict")
 def end_credits(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> list[float | None]:
     """How right the run's own final verdict is on each pair asked; `None` where there is none."""
     winners = winners_of(run)
-    asked = {id_: label for id_, label in labels_of(run, gold).items() if ties != "leave-out" or label != "tie"}
+    asked: dict[str, Winner] = {
+        id_: label for id_, label in labels_of(run, gold).items() if ties != "leave-out" or label != "tie"
+    }
     return [credit_of(winners[id_], label, ties) for id_, label in asked.items()]
 
 

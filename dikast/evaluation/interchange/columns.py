@@ -30,9 +30,7 @@ Columns = Mapping[str, str]
 Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
 
 
-def read_pairs(
-    path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS
-) -> list[Pair]:
+def read_pairs(path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS) -> list[Pair]:
     """Pairs, labelled or not: `instruction`, `response_1`, `response_2`; optional `id`, `gold`, `reference`, `group`.
 
     Without an `id` its place in the file is taken. `labels` maps the file's spellings of a verdict to 1, 2 and tie.
@@ -120,7 +118,7 @@ def _once(seen: dict[str, int], record: Record, item: Item) -> Item:
 
 
 def _both_orders(record: Record, name: Mapping[str, str], labels: Mapping[str, str]) -> PairVerdict:
-    ab, ba = (_verdict(record, name[order], labels) for order in ("ab", "ba"))
+    ab, ba = _verdict(record, name["ab"], labels), _verdict(record, name["ba"], labels)
     return PairVerdict(record.text(name["id"]), ab, ba)
 
 

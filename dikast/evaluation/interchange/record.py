@@ -15,7 +15,7 @@ WINNERS: Mapping[str, Winner] = {
     "1": "1", "2": "2", "a": "1", "b": "2", "model_1": "1", "model_2": "2", "response_1": "1", "response_2": "2",
     "output_1": "1", "output_2": "2", "0": "tie", "tie": "tie", "c": "tie", "draw": "tie", "equal": "tie",
 }  # fmt: skip
-"""How people write a human verdict. 0 is a tie, as in PandaLM; a column of 0 and 1 alone must be told (`check_labels`)."""
+"""How people write a human verdict. 0 is a tie, as in PandaLM, if `check_labels` lets it pass."""
 NO_LABELS: Mapping[str, str] = {}
 
 
@@ -148,7 +148,9 @@ def check_labels(records: Iterable[Record], fields: Iterable[str], labels: Mappi
                 seen.add(value)
                 first = (record, name) if value == "0" and first is None else first
     if first and "0" not in labels and seen <= {"0", "1"}:
-        hint = "say --labels 0=1,1=2 where 0 is the first response; --labels 0=2 where it is the second; 0=tie for a tie"
+        hint = (
+            "say --labels 0=1,1=2 where 0 is the first response; --labels 0=2 where it is the second; 0=tie for a tie"
+        )
         raise first[0].error(first[1], "labels 0 and 1: is 0 a tie, or a response?", hint)
 
 

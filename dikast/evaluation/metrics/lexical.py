@@ -6,8 +6,8 @@
 Needs `pip install 'dikast[evaluation]'`. Figures of other programs differ by tokenisation; these two are the ones that
 papers can be compared by (Post, arXiv 1804.08771).
 
-A metric that sees too little of a text to measure it says NaN, not 0: ROUGE has no token for letters other than a to z, and
-BLEU and METEOR take what is written without spaces (Chinese, Japanese, Thai, ...) for one word.
+A metric that sees too little of a text to measure it says NaN, not 0: ROUGE has no token for letters other than a to
+z, and BLEU and METEOR take what is written without spaces (Chinese, Japanese, Thai, ...) for one word.
 
 Not covered: corpus-level BLEU (average of sentences is not the same), other languages' tokenisers.
 """
@@ -15,21 +15,19 @@ Not covered: corpus-level BLEU (average of sentences is not the same), other lan
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dikast.errors import MissingExtraError, UsageError
 from dikast.evaluation.metrics.meteor import meteor_exact_stem
+from dikast.evaluation.metrics.scripts import is_latin, is_spaced
 
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
     from sacrebleu.metrics.bleu import BLEU
     from sacrebleu.metrics.chrf import CHRF
 
-UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-"""Thai, Lao, Burmese, Khmer, Kana, Han."""
 RougeKind = Literal["rouge1", "rouge2", "rougeL"]
 
 
@@ -71,21 +69,9 @@ def rouge(candidate: str, references: Sequence[str], kind: RougeKind) -> float:
         MissingExtraError: rouge-score is not installed.
     """
     scorer = _rouge(kind)
-    if not all(_is_latin(text) for text in (candidate, *_checked(references))):
+    if not all(is_latin(text) for text in (candidate, *_checked(references))):
         return math.nan
     return max(scorer.score(reference, candidate)[kind].fmeasure for reference in _checked(references))
-
-
-def is_spaced(text: str) -> bool:
-    """Whether most letters of a text are of a script that puts spaces between words; a text of none is."""
-    letters = [letter for letter in text if letter.isalnum()]
-    return 2 * sum(bool(UNSPACED.match(letter)) for letter in letters) <= len(letters)
-
-
-def _is_latin(text: str) -> bool:
-    """Whether most letters of a text are such as rouge-score makes tokens of; a text of none is."""
-    letters = [letter for letter in text if letter.isalnum()]
-    return 2 * sum(letter.isascii() for letter in letters) >= len(letters)
 
 
 METRICS: Mapping[str, Metric] = {
