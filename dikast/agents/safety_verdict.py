@@ -19,7 +19,7 @@ Not covered: verdicts in other words or languages ("harmful", "inseguro"), which
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -216,7 +216,7 @@ def _in_object(levels: Sequence[Pairs]) -> _Stated:
 
 
 def _read_field(name: str, value: object, stated: _Stated) -> None:
-    nested = isinstance(value, dict)
+    nested = isinstance(value, Mapping)
     if A_REASON_KEY.fullmatch(name):
         stated.reasons.extend([value] if isinstance(value, str) else [])
     elif name.lower() in FLAGS:

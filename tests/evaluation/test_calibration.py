@@ -15,6 +15,7 @@ from dikast.evaluation.calibration import Calibration, Estimate, Share, Ties, ca
 from dikast.evaluation.comparison import annotator_agreement, compare
 from dikast.evaluation.items import Pair, gold_of
 from dikast.evaluation.pointwise import calibrate_scores
+from dikast.evaluation.report import render
 from dikast.stats import holm
 from dikast.verdicts import PairVerdict, Side, Winner, winner_of
 
@@ -263,3 +264,25 @@ def test_scores_that_cannot_be_compared(
 ) -> None:
     with pytest.raises(DataError, match=message):
         calibrate_scores(scores, gold, groups=groups, resamples=FEW)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_few_pairs_are_no_finding(n: int) -> None:
+    gold: dict[str, Winner] = {str(i): "1" for i in range(n)}
+    lengths = dict.fromkeys(gold, (2, 1))
+    found = calibrate([PairVerdict(id_, "1", "2") for id_ in gold], gold, lengths=lengths, resamples=FEW)
+    assert found.bias.position.value == 1
+    assert found.bias.position.low <= 0 < found.bias.position.high
+    assert "favours" not in render([found]).markdown
+
+
+def test_no_interval_is_without_width() -> None:
+    gold: dict[str, Winner] = {str(i): "1" if i % 2 else "2" for i in range(9)}
+    lengths = {id_: (int(id_) % 3, 1) for id_ in gold}
+    verdicts = [PairVerdict(id_, right, right) for id_, right in gold.items()]
+    found = calibrate(verdicts, gold, lengths=lengths, resamples=FEW)
+    accuracy, agreement, bias = found.accuracy, found.agreement, found.bias
+    for share in (accuracy.ab, accuracy.ba, accuracy.mean, accuracy.both, accuracy.final, agreement.orders):
+        assert share.low < share.high
+    for figure in (bias.position, bias.length, agreement.kappa, agreement.alpha, agreement.tau_b):
+        assert math.isnan(figure.low) or figure.low < figure.high
