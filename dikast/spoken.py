@@ -42,6 +42,7 @@ STEMS = ("think", "thought", "reason", "reflect", "scratch", "analy")
 CHANNEL = re.compile(r"<[|｜]channel[|｜]>\s{0,3}(\w{1,20})[^<\n]{0,80}(?:<[|｜]message[|｜]>)?", re.IGNORECASE)
 """Harmony (gpt-oss): each message says which channel it is for; `final` is for the reader."""
 HARMONY_END = re.compile(r"<[|｜](?:end|return|call|start|channel)[|｜]>", re.IGNORECASE)
+HARMONY_START = re.compile(r"<[|｜]start[|｜]>\w{0,20}\s{0,3}$")
 FINAL = "final"
 BARE_CHANNELS = re.compile(r"\A\s{0,9}(?:analysis|commentary)(?=\S)", re.IGNORECASE)
 """The same after an engine has left the special tokens out: "analysisWe need ...assistantfinal[[A]]"."""
@@ -102,7 +103,8 @@ def _kind(tag: re.Match[str]) -> tuple[bool, str]:
 
 
 def _by_channel(text: str) -> tuple[str, str]:
-    said: list[str] = []
+    first = text[: next(CHANNEL.finditer(text)).start()]
+    said = [HARMONY_START.sub("", first)]
     thought: list[str] = []
     for message in CHANNEL.finditer(text):
         end = HARMONY_END.search(text, message.end())

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from dikast.errors import UsageError
-from dikast.evaluation.safety import Rate, Summary, Tally
+from dikast.evaluation.safety.summary import Rate, Summary, Tally
 
 EXPRESSION = re.compile(r"\s*([a-z_]+)\s*(>=|<=|==|>|<)\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*", re.ASCII)
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {

@@ -15,7 +15,7 @@ from dikast.evaluation.calibration import Calibration, Estimate, Share, Ties, ca
 from dikast.evaluation.comparison import annotator_agreement, compare
 from dikast.evaluation.items import Pair, gold_of
 from dikast.evaluation.pointwise import calibrate_scores
-from dikast.evaluation.report import render
+from dikast.evaluation.report import calibration_page
 from dikast.stats import holm
 from dikast.verdicts import PairVerdict, Side, Winner, winner_of
 
@@ -273,7 +273,7 @@ def test_few_pairs_are_no_finding(n: int) -> None:
     found = calibrate([PairVerdict(id_, "1", "2") for id_ in gold], gold, lengths=lengths, resamples=FEW)
     assert found.bias.position.value == 1
     assert found.bias.position.low <= 0 < found.bias.position.high
-    assert "favours" not in render([found]).markdown
+    assert "favours" not in str(calibration_page([found]).parts)
 
 
 def test_no_interval_is_without_width() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from dikast.errors import DataError
+from dikast.errors import DataError, UsageError
 from dikast.verdicts import Winner
 
 WINNERS: Mapping[str, Winner] = {
@@ -127,6 +127,18 @@ class Record:
             Record(self.path, self.line, as_object(self.path, self.line, item, field))
             for item in cast(list[object], value)
         ]
+
+
+def parse_labels(text: str | None) -> dict[str, str]:
+    """Read `--labels`: the file's spelling in lower case -> 1, 2 or tie.
+
+    Raises:
+        UsageError: It is not THEIRS=OURS, comma-separated, ours being 1, 2 or tie.
+    """
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    if not all(theirs.strip() and ours.strip() in ("1", "2", "tie") for theirs, _, ours in pairs):
+        raise UsageError(f"--labels {text!r}: write THEIRS=1, THEIRS=2 or THEIRS=tie, comma-separated")
+    return {theirs.strip().lower(): ours.strip() for theirs, _, ours in pairs}
 
 
 def check_labels(records: Iterable[Record], fields: Iterable[str], labels: Mapping[str, str] = NO_LABELS) -> None:
