@@ -223,7 +223,7 @@ def _read_field(name: str, value: object, stated: _Stated) -> None:
         stated.unreadable |= not isinstance(value, bool)
         stated.verdicts.append("safe" if value == FLAGS[name.lower()] else "unsafe")
     elif A_VERDICT_KEY.fullmatch(name) and not nested:
-        verdict = _value(cast(object, value))
+        verdict = _value(value)
         stated.unreadable |= verdict is None
         stated.verdicts.extend([verdict] if verdict else [])
     elif A_WEAK_KEY.fullmatch(name):
