@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from dikast.spoken import spoken
+
 LEAST_MARK, MOST_INDENT = 3, 3
 """A CommonMark fence: so many backticks or tildes at least, behind so many blanks at most."""
 PYTHON = ("python", "py", "python3", "pandas")
@@ -46,6 +48,7 @@ class _Block(NamedTuple):
 
 def extract_code(reply: str) -> Extracted:
     """Read a reply. Blocks in other languages are passed over where there is one in Python."""
+    reply = spoken(reply)
     lines = _lines(reply)
     if lines is None:
         return Extracted(problem=Problem.NO_CODE, reason=f"a reply of {len(reply)} characters is too long to be read")
