@@ -344,7 +344,7 @@ def read_cases(cases: Path | None, benign: Path | None, columns: str | None, lim
 
     from dikast.evaluation.diversity import NearDuplicates
     from dikast.graphs.astral.suite import read_plan, without_repeats
-    from dikast.jobs.sources import parse_columns
+    from dikast.rows import parse_columns
 
     NearDuplicates()  # a missing extra is told now, and not when the run is over
     if cases is None and benign is None:

@@ -318,8 +318,8 @@ def write_pages(
 ) -> None:
     """Write the report: no text of a reply that is not judged safe is in any of its files."""
     from dikast.evaluation.diversity import diversity_by_cell
-    from dikast.evaluation.interchange.files import write_json, write_text
     from dikast.evaluation.safety.report import render
+    from dikast.files import write_json, write_text
     from dikast.graphs.astral.results import cases_of, suite_of
 
     tests = [case for case in suite_of(opened.rows()) if not case.get("benign")]

@@ -28,14 +28,14 @@ CHARACTERS_PER_TOKEN = 4
 
 def read_queries(topics: str | None, columns: str | None, limit: int | None) -> list[dict[str, str]]:
     """The rows of the job: query id and text."""
-    from dikast.jobs.sources import parse_columns, read_rows
     from dikast.retrieval.trec import read_topics
+    from dikast.rows import parse_columns, read_rows
 
     if topics is None:
         raise UsageError("no queries", hint="give --topics FILE, or --collection sample")
     if columns is None and not topics.endswith((".csv", ".parquet")):
         return [{"qid": qid, "query": text} for qid, text in read_topics(topics).items()][:limit]
-    rows = read_rows(Path(topics), parse_columns(columns))
+    rows = (row.values for row in read_rows(topics, parse_columns(columns)))
     found: list[dict[str, str]] = []
     for number, row in enumerate(rows, start=1):
         if "query" not in row:

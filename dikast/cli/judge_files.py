@@ -30,8 +30,8 @@ def take_in(
     json: options.Json = False,
 ) -> None:
     """Turn another tool's files into rows for 'judge run'."""
-    from dikast.evaluation.interchange.files import write_jsonl
     from dikast.evaluation.interchange.tools import rows_of
+    from dikast.files import write_jsonl
 
     if out.suffix != ".jsonl":
         raise UsageError(f"{out}: rows are written as JSON lines", hint="call the file NAME.jsonl")

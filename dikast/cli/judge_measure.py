@@ -178,7 +178,7 @@ def report(
     json: options.Json = False,
 ) -> None:
     """Write a page about judges against people: Markdown with plots in SVG."""
-    from dikast.evaluation.interchange.files import write_text
+    from dikast.files import write_text
     from dikast.graphs.reviseval.results import page
 
     opened = open_runs(runs)

@@ -155,8 +155,7 @@ def read_input(
 ) -> list[dict[str, Any]]:
     """The rows of the job: ours by our names, and whatever else the file has under its own."""
     from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
-    from dikast.evaluation.interchange.files import read_records
-    from dikast.jobs.sources import parse_columns
+    from dikast.rows import parse_columns, read_rows
 
     if (pairs is None) == (responses is None):
         raise UsageError("nothing to judge, or too much", hint="give --pairs FILE, or --responses FILE")
@@ -164,7 +163,7 @@ def read_input(
     if pairs is not None:
         named = {name: ours.get(name, name) for name in PAIR_COLUMNS}
         read = pairs_as_rows(read_pairs(pairs, ours))
-        records = read_records(pairs)
+        records = read_rows(pairs)
         rows = [
             {**rest(record.values, named), **{name: value for name, value in row.items() if value not in (None, "")}}
             | {name: row[name] for name in ("instruction", "response_1", "response_2")}
@@ -181,20 +180,20 @@ def rest(values: Any, named: dict[str, str]) -> dict[str, Any]:
 
 def read_singles(path: Path, ours: dict[str, str]) -> list[dict[str, Any]]:
     """Single responses: `instruction` and `response`, the rest as it comes."""
-    from dikast.evaluation.interchange.files import read_records
+    from dikast.rows import read_rows
 
     unknown = sorted(set(ours) - set(SINGLE_COLUMNS))
     if unknown:
         raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(SINGLE_COLUMNS)}")
     named = {name: ours.get(name, name) for name in SINGLE_COLUMNS}
     rows: list[dict[str, Any]] = []
-    seen: dict[str, int] = {}
-    for record in read_records(path):
+    seen: dict[str, str] = {}
+    for record in read_rows(path):
         found = {name: record.text(named[name]) for name in ("instruction", "response")}
         found["id"] = id_ = record.text(named["id"], default=str(record.place))
         if id_ in seen:
-            raise record.error(named["id"], f"{id_!r} already stands on line {seen[id_]}")
-        seen[id_] = record.line
+            raise record.error(named["id"], f"{id_!r} already stands on {seen[id_]}")
+        seen[id_] = record.where
         optional = [name for name in ("gold", "reference", "group") if record.values.get(named[name]) not in (None, "")]
         rows.append({**rest(record.values, named), **found, **{name: record.text(named[name]) for name in optional}})
     return rows
@@ -283,7 +282,7 @@ def report_run(out: Path, summary: Summary, as_json: bool) -> None:
     from collections import Counter
 
     from dikast.evaluation.interchange.columns import verdicts_as_rows
-    from dikast.evaluation.interchange.files import write_jsonl
+    from dikast.files import write_jsonl
     from dikast.graphs.reviseval.results import scores_of, verdicts_of, winners_of
 
     judged = open_run(out)

@@ -280,7 +280,7 @@ def beside(questions: Path) -> Path:
 
 def make_oracle(place: Path, questions: Path | None, given: Mapping[str, Any]) -> TableOracle:
     """The oracle that a command's options ask for."""
-    from dikast.jobs.sources import parse_columns
+    from dikast.rows import parse_columns
     from dikast.sandbox import Tier
     from dikast.tables.oracle import POLICY, TableOracle
 

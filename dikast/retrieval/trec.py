@@ -5,9 +5,10 @@
     write_run(Path("bm25.run"), {"q1": hits}, tag="bm25")
     run = read_run("bm25.run")                     # query id -> hits, best first
 
-Topics are TSV (`qid<TAB>text`, the text in CSV's quotes or not) or JSON lines (`{"id"|"_id"|"qid", "text"|"query"|..}`,
-which is BEIR's form); judgments TREC (`qid iter docid grade`) or BEIR's TSV with its header; all plain or gzipped, or
-`irds:NAME`. Runs are TREC's six columns.
+Topics are TSV (`qid<TAB>text`, the text in CSV's quotes or not), JSON lines (`{"id"|"_id"|"qid", "text"|"query"|..}`,
+which is BEIR's form), or CSV, Parquet or a JSON array with such columns (`dikast.rows`); judgments TREC
+(`qid iter docid grade`) or BEIR's TSV with its header; all plain or gzipped, or `irds:NAME`. Runs are TREC's six
+columns.
 
 `trec_eval` ignores ranks and breaks ties of score by document id, descending; so a run is written with scores that
 fall strictly, and its order is what any tool measures.
@@ -24,20 +25,29 @@ from typing import Any
 import numpy as np
 
 from dikast.errors import DataError
+from dikast.files import suffix_of
 from dikast.retrieval import irds
 from dikast.retrieval.files import read_lines
 from dikast.retrieval.retriever import Hit
+from dikast.row import Row
+from dikast.rows import read_rows
 
 Run = Mapping[str, Sequence[Hit]]
 """Query id -> hits, best first."""
 
 TOPIC_IDS = ("id", "_id", "qid", "query_id")
 TOPIC_TEXTS = ("text", "query", "title")
+TOPIC_ROWS = (".csv", ".parquet", ".json")
+"""Suffixes of topics that are rows; TSV has no header, and JSON lines are told from it by their first character."""
 _QRELS_HINT = "a line is: query-id iteration document-id grade, or BEIR's query-id<TAB>corpus-id<TAB>score"
 
 
-def read_topics(source: str | Path) -> dict[str, str]:
+def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) -> dict[str, str]:
     """Query id -> text, in the order of the file.
+
+    Args:
+        source: A file, or `irds:NAME`.
+        columns: `qid` and `query` -> the file's own names; the file has a header then, or JSON objects.
 
     Raises:
         DataError: The file is missing, empty or broken, or an id comes twice; says file and line.
@@ -45,6 +55,8 @@ def read_topics(source: str | Path) -> dict[str, str]:
     """
     if str(source).startswith(irds.SCHEME):
         return irds.topics(str(source))
+    if columns or suffix_of(Path(source)) in TOPIC_ROWS:
+        return _topics_in_rows(Path(source), columns or {})
     path, topics = Path(source), dict[str, str]()
     for number, line in _records(path):
         qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
@@ -56,6 +68,28 @@ def read_topics(source: str | Path) -> dict[str, str]:
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
+
+
+def _topics_in_rows(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
+    """Topics under a header or in objects; without an id, a row's place in the file is its id."""
+    topics: dict[str, str] = {}
+    for row in read_rows(path, columns):
+        named = _name_of(row, TOPIC_IDS, columns)
+        qid = row.text(named) if named in row.values else str(row.place)
+        if qid in topics:
+            raise row.error(named, f"query id {qid!r} comes twice")
+        if qid.split() != [qid]:
+            raise row.error(named, f"query id {qid!r:.60} is empty or holds white space")
+        topics[qid] = row.text(_name_of(row, TOPIC_TEXTS, columns))
+    if not topics:
+        raise DataError("the file holds no topic", path=path)
+    return topics
+
+
+def _name_of(row: Row, names: Sequence[str], columns: Mapping[str, str]) -> str:
+    """The first of these names that was mapped, else that the row has, else the first."""
+    known = [name for name in names if name in columns] or [name for name in names if name in row.values]
+    return known[0] if known else names[0]
 
 
 def _records(path: Path) -> Iterator[tuple[int, str]]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.tables.duck import pick_table
 from dikast.tables.headers import clean_headers
-from dikast.tables.optional import needs
 from dikast.tables.table import Column, Kind, MemoryTable, Problem, Values
 from dikast.tables.values import MAX_INTEGER, array_of, kind_of
 

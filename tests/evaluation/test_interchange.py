@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dikast.errors import DataError, DikastError, UsageError
 from dikast.evaluation.interchange import alpaca_eval, columns, llmbar, mt_bench, pandalm, summeval
-from dikast.evaluation.interchange.files import read_records, write_json, write_jsonl, write_text
 from dikast.evaluation.items import Pair, gold_of
+from dikast.files import write_json, write_jsonl, write_text
+from dikast.rows import read_rows
 from dikast.verdicts import PairVerdict, Winner
 
 TEXTS = st.text(st.characters(codec="utf-8"))
@@ -138,12 +139,12 @@ def test_a_bad_record_is_named_by_file_line_and_field(tmp_path: Path, rows: list
 def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, name: str, data: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(data)
     with pytest.raises(DataError, match=message):
-        list(read_records(tmp_path / name))
+        list(read_rows(tmp_path / name))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none.csv: cannot read: No such file"):
-        read_records(tmp_path / "none.csv")
+        read_rows(tmp_path / "none.csv")
     with pytest.raises(DataError, match="No such file"):
         write_text(tmp_path / "no" / "x", "")
 
@@ -151,7 +152,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 def test_a_line_of_json_may_hold_what_other_tools_take_for_a_line_end(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     path.write_text('{"a": "1\u2028\x852"}\n\n{"a": "3"}\n', encoding="utf-8")
-    assert [(record.line, record.text("a")) for record in read_records(path)] == [(1, "1\u2028\x852"), (3, "3")]
+    assert [(record.line, record.text("a")) for record in read_rows(path)] == [(1, "1\u2028\x852"), (3, "3")]
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -165,7 +166,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_half_a_surrogate_pair_in_a_reply_survives(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "x.jsonl", [{"a": "ok é"}, {"a": "\ud800"}])
-    assert [record.text("a") for record in read_records(tmp_path / "x.jsonl")] == ["ok é", "\ud800"]
+    assert [record.text("a") for record in read_rows(tmp_path / "x.jsonl")] == ["ok é", "\ud800"]
     assert "ok é" in (tmp_path / "x.jsonl").read_text(encoding="utf-8")
 
 
@@ -359,4 +360,4 @@ def test_an_empty_file_holds_nothing(tmp_path: Path, read: Callable[[Path], list
 )
 def test_records_are_numbered_alike_whatever_the_lines(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    assert [(record.place, record.text("a")) for record in read_records(tmp_path / name)] == [(1, "1"), (2, "2")]
+    assert [(record.place, record.text("a")) for record in read_rows(tmp_path / name)] == [(1, "1"), (2, "2")]

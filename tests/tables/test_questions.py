@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dikast.errors import DataError, UsageError
-from dikast.tables.optional import needs
+from dikast.optional import needs
 from dikast.tables.questions import Question, Shape, Sql, read_questions
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import cast
 
 from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.safety.summary import SafetyCase, Verdict
 from dikast.records import Outcome
+from dikast.row import Row
+from dikast.rows import read_rows
 
 THRESHOLD = 0.5
 """garak's default `eval_threshold`: a lower score passes."""
@@ -83,9 +83,9 @@ def read_garak(path: str | Path) -> GarakReport:
             field.
     """
     target, threshold, complete = "", THRESHOLD, False
-    attempts: dict[str, tuple[Record, str]] = {}
+    attempts: dict[str, tuple[Row, str]] = {}
     hits: list[GarakOutput] = []
-    for record in read_records(path):
+    for record in read_rows(path):
         kind = record.values.get("entry_type")
         if kind is None:
             hits.append(_hit(record))
@@ -132,7 +132,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _generator(record: Record) -> str:
+def _generator(record: Row) -> str:
     """Newer releases say `target`, older ones `model`."""
     for word in ("target", "model"):
         names = [record.values.get(f"plugins.{word}_{part}") for part in ("type", "name")]
@@ -141,7 +141,7 @@ def _generator(record: Record) -> str:
     return ""
 
 
-def _outputs(record: Record, target: str) -> Iterator[GarakOutput]:
+def _outputs(record: Row, target: str) -> Iterator[GarakOutput]:
     """One for each output; an attempt that was never sent has none."""
     status = record.number("status")
     outputs = _list(record, "outputs")
@@ -160,7 +160,7 @@ def _outputs(record: Record, target: str) -> Iterator[GarakOutput]:
         )
 
 
-def _hit(record: Record) -> GarakOutput:
+def _hit(record: Row) -> GarakOutput:
     return GarakOutput(
         attempt=record.text("attempt_id"),
         index=int(record.number("attempt_idx")),
@@ -173,7 +173,7 @@ def _hit(record: Record) -> GarakOutput:
     )
 
 
-def _ours(record: Record, target: str) -> SafetyCase:
+def _ours(record: Row, target: str) -> SafetyCase:
     notes = record.child("notes")
     outcome, verdict = notes.text("outcome"), notes.values.get("verdict")
     if outcome not in list(Outcome):
@@ -193,18 +193,18 @@ def _ours(record: Record, target: str) -> SafetyCase:
     )
 
 
-def _detectors(record: Record) -> Mapping[str, object]:
+def _detectors(record: Row) -> Mapping[str, object]:
     return record.child("detector_results").values if "detector_results" in record.values else {}
 
 
-def _list(record: Record, field: str) -> list[object]:
+def _list(record: Row, field: str) -> list[object]:
     value = record.values.get(field, [])
     if not isinstance(value, list):
         raise record.error(field, "not a list")
     return cast(list[object], value)
 
 
-def _scores(record: Record, detector: str, outputs: int) -> list[float | None]:
+def _scores(record: Row, detector: str, outputs: int) -> list[float | None]:
     """A score an output, in a list, or in a list each."""
     found = _list(record.child("detector_results"), detector)
     flat = [_single(score) for score in found]
@@ -220,7 +220,7 @@ def _single(score: object) -> object:
     return items[0] if len(items) == 1 else items
 
 
-def _text(record: Record, field: str, value: object) -> str | None:
+def _text(record: Row, field: str, value: object) -> str | None:
     """Text as it was written in any release: a string, a message, or the last turn of a conversation."""
     if value is None or isinstance(value, str):
         return value

@@ -21,13 +21,14 @@ from typing import Any, cast
 from dikast.errors import DataError
 from dikast.evaluation.calibration import Calibration, Ties, calibrate
 from dikast.evaluation.comparison import AnnotatorAgreement
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import read_winner
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
 from dikast.evaluation.report import Report, render, table
 from dikast.evaluation.revision import RevisionSummary, summarise
 from dikast.evaluation.svg import interval
 from dikast.graphs.reviseval.votes import diagnosis_from
 from dikast.records import Usage
+from dikast.row import Row
 from dikast.verdicts import PairVerdict, Winner
 
 GOLD = "gold"
@@ -86,7 +87,7 @@ def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") 
     Raises:
         DataError: A row has no label, or one that is no verdict.
     """
-    labels: dict[str, Winner] = {id_of(row): _record(run, row).winner(gold) for row in run.rows}
+    labels: dict[str, Winner] = {id_of(row): read_winner(_record(run, row), gold) for row in run.rows}
     lengths = _lengths(run)
     who: list[tuple[str, int | None]] = [(run.name, None)]
     if run.judges > 1:
@@ -116,7 +117,7 @@ def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
 def right_in_the_end(run: JudgedRun, *, gold: str = GOLD) -> float:
     """Share of all pairs on which the run's own final verdict is people's."""
     winners = winners_of(run)
-    return fmean(winners[id_of(row)] == _record(run, row).winner(gold) for row in run.rows)
+    return fmean(winners[id_of(row)] == read_winner(_record(run, row), gold) for row in run.rows)
 
 
 def as_json(calibration: ScoreCalibration) -> dict[str, Any]:
@@ -264,8 +265,8 @@ def id_of(row: Mapping[str, Any]) -> str:
     return str(row["input"].get("id", row["row"]))
 
 
-def _record(run: JudgedRun, row: Mapping[str, Any]) -> Record:
-    return Record(Path(run.name), row["row"], row["input"])
+def _record(run: JudgedRun, row: Mapping[str, Any]) -> Row:
+    return Row(Path(run.name), row["row"], None, row["input"])
 
 
 def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:
