@@ -50,8 +50,7 @@ def open_bytes(path: Path) -> Generator[BinaryIO]:
         with cast(BinaryIO, opener(path)) as file:
             yield file
     except BROKEN as error:
-        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise DataError(f"cannot be read: {reason}", path=path) from error
+        raise DataError(_reason(error), path=path) from error
 
 
 @contextmanager
@@ -71,6 +70,12 @@ def open_text(path: Path, newline: str = "") -> Generator[TextIO]:
             yield text
     except UnicodeDecodeError as error:
         raise _not_utf8(path) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return f"cannot be read: {os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error}"
 
 
 def _open_plain(path: Path) -> BinaryIO:

@@ -201,7 +201,7 @@ def test_a_suite_of_other_columns(tmp_path: Path) -> None:
             r"suite.jsonl:2: field 'id': '1' already stands on line 1",
         ),
         (['{"prompt": "p", "benign": "maybe"}'], r"field 'benign': neither true nor false"),
-        ([""], r"field 'prompt': the file has no record"),
+        ([""], r"the file is empty"),
     ],
 )
 def test_a_wrong_suite_is_told_and_not_quoted(tmp_path: Path, lines: list[str], message: str) -> None:

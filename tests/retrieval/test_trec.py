@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.retrieval.retriever import Hit
 from dikast.retrieval.trec import read_qrels, read_run, read_topics, run_lines, write_run
+from tests.packing import packed
 
 names = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=6).filter(
     lambda name: name.split() == [name] and not name.startswith("\ufeff")
@@ -64,6 +68,42 @@ def test_wrong_topics(content: str, told: str, tmp_path: Path) -> None:
         read_topics(write(tmp_path / "topics.tsv", content))
     assert told in str(error.value)
     assert "topics.tsv" in str(error.value)
+
+
+ROWS = [{"qid": 7, "query": "a, b"}, {"qid": 8, "query": "c"}]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.json", "t.csv.gz", "t.json.zst"])
+def test_topics_that_are_rows(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name == "t.parquet":
+        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(ROWS), path)
+    else:
+        data = json.dumps(ROWS).encode() if ".json" in name else b'qid,query\n7,"a, b"\n8,c\n'
+        path.write_bytes(packed(data, path))
+    assert read_topics(path) == {"7": "a, b", "8": "c"}
+
+
+def test_topics_by_names_of_ones_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.tsv", "id\tn\tmy question\nx\t1\tfirst\ny\t2\tsecond\n")
+    assert read_topics(path, {"query": "my question"}) == {"x": "first", "y": "second"}
+    assert read_topics(path, {"query": "my question", "qid": "n"}) == {"1": "first", "2": "second"}
+    with pytest.raises(DataError, match=r"t\.tsv: field 'question': no such column, wanted as 'query'"):
+        read_topics(path, {"query": "question"})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("qid,query\n", "t.csv: the file holds no topic"),
+        ("qid,query\n1,x\n1,y\n", "t.csv:3: field 'qid': query id '1' comes twice"),
+        ("qid,query\n,x\n", "t.csv:2: field 'qid': query id '' is empty or holds white space"),
+        ("qid,topic\n1,x\n", "t.csv:2: field 'text': missing (the row has: qid, topic)"),
+    ],
+)
+def test_wrong_topics_in_rows(content: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_topics(write(tmp_path / "t.csv", content))
 
 
 @pytest.mark.parametrize(
