@@ -12,6 +12,10 @@ columns.
 
 `trec_eval` ignores ranks and breaks ties of score by document id, descending; so a run is written with scores that
 fall strictly, and its order is what any tool measures.
+
+The rule, for reading and writing alike: a query id, a document id and a tag are one word of valid Unicode; a query has
+a text; a score is a number within 32-bit floats. What breaks it is refused with file, line and field, and a file that
+was there stays as it was: a run appears under its name when it is whole.
 """
 
 from __future__ import annotations
@@ -19,15 +23,17 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from dikast.errors import DataError
 from dikast.files import suffix_of
 from dikast.retrieval import irds
-from dikast.retrieval.files import read_lines
+from dikast.retrieval.files import check_output, read_lines, replacing
 from dikast.retrieval.retriever import Hit
 from dikast.row import Row
 from dikast.rows import read_rows
@@ -35,10 +41,15 @@ from dikast.rows import read_rows
 Run = Mapping[str, Sequence[Hit]]
 """Query id -> hits, best first."""
 
+HIGHEST_SCORE = float(np.finfo(np.float32).max)
+"""`trec_eval` holds scores as 32-bit floats; whatever lies beyond is infinite there, and a tie."""
+EXACT = 2**53
+"""Up to here every whole number is a float of its own, and so an id that survives a column of floats."""
 TOPIC_IDS = ("id", "_id", "qid", "query_id")
 TOPIC_TEXTS = ("text", "query", "title")
 TOPIC_ROWS = (".csv", ".parquet", ".json")
 """Suffixes of topics that are rows; TSV has no header, and JSON lines are told from it by their first character."""
+TOPIC_HINT = "each query has a text, and an id of its own: one word, or a whole number"
 _QRELS_HINT = "a line is: query-id iteration document-id grade, or BEIR's query-id<TAB>corpus-id<TAB>score"
 
 
@@ -60,27 +71,26 @@ def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) ->
     path, topics = Path(source), dict[str, str]()
     for number, line in _records(path):
         qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
-        if qid in topics:
-            raise DataError(f"query id {qid!r} comes twice", path=path, line=number)
-        if qid.split() != [qid]:
-            raise DataError(f"query id {qid!r:.60} is empty or holds white space", path=path, line=number)
-        topics[qid] = text
+        if wrong := _wrong_topic(topics, qid, text):
+            raise DataError(wrong, path=path, line=number, hint=TOPIC_HINT)
+        topics[cast(str, qid)] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
 
 
 def _topics_in_rows(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Topics under a header or in objects; without an id, a row's place in the file is its id."""
+    """Topics under a header or in objects; where there is no column of ids, a row's place in the file is its id."""
     topics: dict[str, str] = {}
     for row in read_rows(path, columns):
-        named = _name_of(row, TOPIC_IDS, columns)
-        qid = row.text(named) if named in row.values else str(row.place)
-        if qid in topics:
-            raise row.error(named, f"query id {qid!r} comes twice")
-        if qid.split() != [qid]:
-            raise row.error(named, f"query id {qid!r:.60} is empty or holds white space")
-        topics[qid] = row.text(_name_of(row, TOPIC_TEXTS, columns))
+        id_name, text_name = _name_of(row, TOPIC_IDS, columns), _name_of(row, TOPIC_TEXTS, columns)
+        qid = _id_text(row.value(id_name)) if id_name in row.values else str(row.place)
+        text = row.value(text_name)
+        if not isinstance(text, str):
+            raise row.error(text_name, f"not text: {text!r:.60}", "fill in the query")
+        if wrong := _wrong_topic(topics, qid, text):
+            raise row.error(id_name, wrong, TOPIC_HINT)
+        topics[cast(str, qid)] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
@@ -90,6 +100,42 @@ def _name_of(row: Row, names: Sequence[str], columns: Mapping[str, str]) -> str:
     """The first of these names that was mapped, else that the row has, else the first."""
     known = [name for name in names if name in columns] or [name for name in names if name in row.values]
     return known[0] if known else names[0]
+
+
+def _id_text(qid: object) -> str | None:
+    """An id as text; a whole number of any type is its digits, 1.0 is `1`. `None` if it can be no id."""
+    if isinstance(qid, str):
+        return qid.strip()
+    return str(int(cast(int, qid))) if _is_whole(qid) else None
+
+
+def _is_whole(number: object) -> bool:
+    """Whether it is a whole number of any type, and the very one that was meant."""
+    if isinstance(number, bool) or not isinstance(number, Real | Decimal):
+        return False
+    return isinstance(number, Integral) or (float(number).is_integer() and abs(float(number)) <= EXACT)
+
+
+def _wrong_topic(topics: Mapping[str, str], qid: str | None, text: str) -> str:
+    """What keeps a topic from standing beside these; empty if nothing does."""
+    if qid is None:
+        return "the query id is missing, or no id"
+    if qid in topics:
+        return f"query id {qid!r} comes twice"
+    if wrong := _wrong_word(qid):
+        return f"query id {qid!r:.60} {wrong}"
+    return "" if text.strip() else f"query {qid!r} has no text"
+
+
+def _wrong_word(name: str) -> str:
+    """What keeps a name out of a TREC file; empty if nothing does."""
+    if name.split() != [name]:
+        return "is empty or holds white space"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "is not valid Unicode: it holds half a surrogate pair"
+    return ""
 
 
 def _records(path: Path) -> Iterator[tuple[int, str]]:
@@ -131,19 +177,19 @@ def _unquoted(text: str) -> str:
     return inner.replace('""', '"') if quoted else text
 
 
-def _json_topic(line: str, path: Path, number: int) -> tuple[str, str]:
+def _json_topic(line: str, path: Path, number: int) -> tuple[str | None, str]:
     try:
-        record = json.loads(line)
+        parsed: object = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", path=path, line=number) from error
-    return (_topic_field(record, TOPIC_IDS, path, number), _topic_field(record, TOPIC_TEXTS, path, number))
-
-
-def _topic_field(record: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> str:
-    value = next((record[name] for name in names if name in record), None)
-    if not isinstance(value, str | int):
-        raise DataError("missing or not text", path=path, line=number, field=names[0], hint=f"one of {names}")
-    return str(value).strip()
+    record = cast(dict[str, Any], parsed)  # the line begins with a brace
+    qid, text = (next((record[name] for name in names if name in record), None) for names in (TOPIC_IDS, TOPIC_TEXTS))
+    if qid is None:
+        raise DataError("missing", path=path, line=number, field=TOPIC_IDS[0], hint=f"one of {TOPIC_IDS}")
+    if not isinstance(text, str):
+        hint = f"one of {TOPIC_TEXTS}"
+        raise DataError("missing or not text", path=path, line=number, field=TOPIC_TEXTS[0], hint=hint)
+    return _id_text(qid), text.strip()
 
 
 def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:
@@ -212,7 +258,7 @@ def _score(text: str, path: Path, number: int) -> float:
         score = float(text)
     except ValueError:
         score = math.nan
-    if not math.isfinite(score):
+    if not abs(score) <= HIGHEST_SCORE:
         raise DataError(f"{text!r:.30} is not a finite number", path=path, line=number, field="score")
     return score
 
@@ -221,19 +267,38 @@ def write_run(path: Path, run: Run, tag: str) -> None:
     """Write a run with scores that fall strictly, so that every tool sees the same order.
 
     Raises:
-        DataError: An id or the tag holds white space.
+        DataError: An id or the tag is not one word, a score is not a finite number, or the file cannot be written; an
+            older file of this name then stays as it was.
     """
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in run_lines(run, tag))
+    check_output(path)
+    check_word("tag", tag)
+    try:
+        with replacing(path) as file:
+            file.writelines(f"{line}\n".encode() for line in run_lines(run, tag))
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", path=path) from error
+
+
+def check_word(what: str, name: str) -> None:
+    """Refuse a name that a TREC file cannot hold.
+
+    Raises:
+        DataError: It is not one word of valid Unicode.
+    """
+    if wrong := _wrong_word(name):
+        raise DataError(f"{what} {name!r:.60} {wrong}: a TREC run cannot hold it", hint="give one word")
 
 
 def run_lines(run: Run, tag: str) -> Iterator[str]:
     """The lines of a TREC run; raises as `write_run`."""
+    check_word("tag", tag)
     for qid, hits in run.items():
-        for name in (qid, tag, *(hit.docid for hit in hits)):
-            if name.split() != [name]:
-                raise DataError(f"{name!r:.60} is empty or holds white space: a TREC run cannot hold it")
+        check_word("query id", qid)
         for rank, (hit, score) in enumerate(zip(hits, falling([hit.score for hit in hits]), strict=True), 1):
+            check_word("document id", hit.docid)
+            if not abs(hit.score) <= HIGHEST_SCORE:
+                what = f"query {qid!r}: the score of document {hit.docid!r} is {hit.score}"
+                raise DataError(what, hint="a TREC run holds numbers within 32-bit floats")
             yield f"{qid} Q0 {hit.docid} {rank} {score} {tag}"
 
 

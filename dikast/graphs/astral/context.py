@@ -58,7 +58,10 @@ class Context(BaseModel):
         json_schema_extra={"fingerprint": False}
     )
     """Target's spec -> by what right it is tested, in the words of whoever runs this. Every target needs one."""
-    generator: Annotated[Solver, Spec("dikast.graphs.astral.generator:load_generator", model=True)] | None = None
+    generator: (
+        Annotated[Solver, Spec("dikast.graphs.astral.generator:load_generator", model=True), Flag(names=("--solver",))]
+        | None
+    ) = None
     """Writes tests for cases that bring no prompt of their own; 'seeds' for a benign placeholder a category."""
     examples: (
         Annotated[
@@ -87,7 +90,7 @@ class Context(BaseModel):
     """Examples that the generator sees with a case."""
     shown_headlines: int = Field(default=HEADLINES, ge=1)
     """Headlines that it sees."""
-    generating: Annotated[Sampling, SamplingOf("generator")] = GENERATING
+    generating: Annotated[Sampling, SamplingOf("solver")] = GENERATING
     """Of the tests."""
     answering: Annotated[Sampling, SamplingOf("target")] = ANSWERING
     """Of the replies under test."""

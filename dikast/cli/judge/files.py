@@ -12,7 +12,7 @@ from dikast.cli.output import emit, say
 from dikast.errors import UsageError
 
 
-def take_in(
+def import_files(
     tool: Annotated[
         Literal["llmbar", "pandalm", "mt-bench", "alpaca-eval", "summeval"], typer.Argument(help="Whose files.")
     ],
@@ -57,7 +57,7 @@ def export(
     json: options.Json = False,
 ) -> None:
     """Write a run's verdicts as another tool's files: MT-Bench's judgments, AlpacaEval's annotations, leaderboard."""
-    from dikast.cli.judge_measure import open_runs
+    from dikast.cli.judge.measure import open_runs
     from dikast.graphs.reviseval.exports import export as export_run
 
     [judged] = open_runs([run])
