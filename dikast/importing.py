@@ -13,6 +13,9 @@ from typing import Any
 
 from dikast.errors import UsageError
 
+HERE = ""
+"""The current folder, as `sys.path` has it: looked up with each import, so that nothing is asked of the disk before."""
+
 
 def import_object(reference: str) -> Any:
     """What stands at `module:name`.
@@ -38,7 +41,6 @@ def import_object(reference: str) -> Any:
 
 def import_here(module: str) -> ModuleType:
     """A module, the current folder being the first place that is looked into."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    if HERE not in sys.path:
+        sys.path.insert(0, HERE)
     return import_module(module)
