@@ -112,7 +112,7 @@ def summary_of(opened: Run) -> SafetySummary:
 
 def calibrate(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: JSONL, JSON, CSV, TSV.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: CSV, TSV, JSON, JSON lines, Parquet.")],
     truth: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
     reply: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Replies.")] = "reply",
     prompt: Annotated[
