@@ -197,6 +197,8 @@ def test_an_object_may_lack_what_another_has(tmp_path: Path, suffix: str) -> Non
 def test_mapping(tmp_path: Path) -> None:
     path = write(tmp_path, ".jsonl", b'{"id": "own", "number": "7", "q": "x"}\n')
     assert values(path, {"id": "number"}) == [{"id": "7", "q": "x"}]
+    late = write(tmp_path, ".ndjson", b'{"number": "7", "id": "own"}\n')
+    assert values(late, {"id": "number"}) == [{"id": "7"}]
     assert values(path, {"id": "q", "query": "q"}) == [{"id": "x", "query": "x", "number": "7"}]
     assert values(path, {"id": "number", "number": "id"}) == [{"number": "own", "id": "7", "q": "x"}]
 
@@ -209,6 +211,11 @@ def test_many_columns_are_not_all_listed(tmp_path: Path) -> None:
 
 def test_white_space_around_a_name_in_a_header_is_not_part_of_it(tmp_path: Path) -> None:
     assert values(write(tmp_path, ".csv", b"id, my q \n1, x\n"), {"query": "my q"}) == [{"id": "1", "query": " x"}]
+
+
+def test_a_cell_may_hold_a_document(tmp_path: Path) -> None:
+    text = "x" * 200_000
+    assert values(write(tmp_path, ".csv", f"q\n{text}\n".encode())) == [{"q": text}]
 
 
 def test_unquoted_tsv(tmp_path: Path) -> None:
