@@ -71,9 +71,10 @@ def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) ->
     path, topics = Path(source), dict[str, str]()
     for number, line in _records(path):
         qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
-        if wrong := _wrong_topic(topics, qid, text):
+        qid, wrong = _check_topic(topics, qid, text)
+        if wrong:
             raise DataError(wrong, path=path, line=number, hint=TOPIC_HINT)
-        topics[cast(str, qid)] = text
+        topics[qid] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
@@ -84,13 +85,14 @@ def _topics_in_rows(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
     topics: dict[str, str] = {}
     for row in read_rows(path, columns):
         id_name, text_name = _name_of(row, TOPIC_IDS, columns), _name_of(row, TOPIC_TEXTS, columns)
-        qid = _id_text(row.value(id_name)) if id_name in row.values else str(row.place)
+        given = row.value(id_name) if id_name in row.values else row.place
         text = row.value(text_name)
         if not isinstance(text, str):
             raise row.error(text_name, f"not text: {text!r:.60}", "fill in the query")
-        if wrong := _wrong_topic(topics, qid, text):
+        qid, wrong = _check_topic(topics, given, text)
+        if wrong:
             raise row.error(id_name, wrong, TOPIC_HINT)
-        topics[cast(str, qid)] = text
+        topics[qid] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
@@ -116,15 +118,16 @@ def _is_whole(number: object) -> bool:
     return isinstance(number, Integral) or (float(number).is_integer() and abs(float(number)) <= EXACT)
 
 
-def _wrong_topic(topics: Mapping[str, str], qid: str | None, text: str) -> str:
-    """What keeps a topic from standing beside these; empty if nothing does."""
+def _check_topic(topics: Mapping[str, str], given: object, text: str) -> tuple[str, str]:
+    """A topic's id as text, and what keeps it from standing beside these topics; empty if nothing does."""
+    qid = _id_text(given)
     if qid is None:
-        return "the query id is missing, or no id"
+        return "", f"query id is missing or no id: {given!r:.60}"
     if qid in topics:
-        return f"query id {qid!r} comes twice"
+        return qid, f"query id {qid!r} comes twice"
     if wrong := _wrong_word(qid):
-        return f"query id {qid!r:.60} {wrong}"
-    return "" if text.strip() else f"query {qid!r} has no text"
+        return qid, f"query id {qid!r:.60} {wrong}"
+    return qid, "" if text.strip() else f"query {qid!r} has no text"
 
 
 def _wrong_word(name: str) -> str:
@@ -177,7 +180,7 @@ def _unquoted(text: str) -> str:
     return inner.replace('""', '"') if quoted else text
 
 
-def _json_topic(line: str, path: Path, number: int) -> tuple[str | None, str]:
+def _json_topic(line: str, path: Path, number: int) -> tuple[object, str]:
     try:
         parsed: object = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -189,7 +192,7 @@ def _json_topic(line: str, path: Path, number: int) -> tuple[str | None, str]:
     if not isinstance(text, str):
         hint = f"one of {TOPIC_TEXTS}"
         raise DataError("missing or not text", path=path, line=number, field=TOPIC_TEXTS[0], hint=hint)
-    return _id_text(qid), text.strip()
+    return qid, text.strip()
 
 
 def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:
@@ -294,12 +297,17 @@ def run_lines(run: Run, tag: str) -> Iterator[str]:
     check_word("tag", tag)
     for qid, hits in run.items():
         check_word("query id", qid)
+        for hit in hits:
+            _check_hit(qid, hit)
         for rank, (hit, score) in enumerate(zip(hits, falling([hit.score for hit in hits]), strict=True), 1):
-            check_word("document id", hit.docid)
-            if not abs(hit.score) <= HIGHEST_SCORE:
-                what = f"query {qid!r}: the score of document {hit.docid!r} is {hit.score}"
-                raise DataError(what, hint="a TREC run holds numbers within 32-bit floats")
             yield f"{qid} Q0 {hit.docid} {rank} {score} {tag}"
+
+
+def _check_hit(qid: str, hit: Hit) -> None:
+    check_word("document id", hit.docid)
+    if not abs(hit.score) <= HIGHEST_SCORE:
+        what = f"query {qid!r}: the score of document {hit.docid!r} is {hit.score}"
+        raise DataError(what, hint="a TREC run holds finite numbers, of 32 bits")
 
 
 def falling(scores: Sequence[float]) -> list[str]:

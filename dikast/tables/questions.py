@@ -30,7 +30,7 @@ from dikast.errors import DataError, UsageError
 from dikast.files import suffix_of
 from dikast.json_text import read_json
 from dikast.row import Row
-from dikast.rows import read_rows
+from dikast.rows import FORMATS, read_rows
 from dikast.tables.sql_results import Coordinate
 
 Shape = Literal["own", "wtq", "wikisql", "sqa", "tabfact"]
@@ -66,6 +66,13 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Gold:
+    """A user's own answer, JSON as it was written; `None` and `[]` mean that an empty answer is right."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question about a table, with what its data set knows of the answer.
 
@@ -73,13 +80,14 @@ class Question:
         id: Unique in its file; SQA's is `id/annotator/position`.
         text: The question or statement.
         table: The table's name or path, as the file says it.
-        target: The gold answer's items; empty if unknown.
+        target: The gold answer's items; empty if unknown, or if `gold` says that there are none.
         canonical: WikiTableQuestions' canonical form of each item.
         sql: WikiSQL's gold query.
         sequence: SQA's sequence, `id/annotator`.
         position: Place in the sequence, from 0.
         coordinates: SQA's gold cells.
         label: TabFact's: whether the table entails the statement.
+        gold: Of a user's own question: the answer as written; `None` if unknown.
         extra: Other fields of a user's own file.
     """
 
@@ -93,6 +101,7 @@ class Question:
     position: int = 0
     coordinates: frozenset[Coordinate] | None = None
     label: bool | None = None
+    gold: Gold | None = None
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -129,6 +138,7 @@ class _Row:
         self.fields: Mapping[str, Any] = row.values
         self.place = row.place
         self.wrong = row.error
+        self.has_columns = FORMATS[suffix_of(row.path)].names is not None
 
     def text(self, *names: str) -> str:
         """The first of these fields that is there, as text."""
@@ -160,10 +170,11 @@ def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
 
     def read(row: _Row) -> Question:
         gold = next((name for name in golds if name in row.fields), None)
-        target = _strings(row, gold) if gold is not None else ()
+        answer = _gold(row, gold) if gold is not None else None
+        target = _strings(row, gold) if gold is not None and answer is not None else ()
         used = {"id", "question", "table", gold}
         extra = {name: value for name, value in row.fields.items() if name not in used}
-        return Question(_id(row), row.text("question"), row.text("table"), target, extra=extra)
+        return Question(_id(row), row.text("question"), row.text("table"), target, gold=answer, extra=extra)
 
     return read
 
@@ -171,6 +182,16 @@ def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
 def _id(row: _Row) -> str:
     """The row's id, or its place in the file where it has none."""
     return row.text("id") if "id" in row.fields else str(row.place)
+
+
+def _gold(row: _Row, name: str) -> Gold | None:
+    """A user's own answer; `None` where none is known: an empty cell, or null where a field cannot be left out.
+
+    In JSON a field can be left out, so that null there is the answer: nothing.
+    """
+    _, value = row.first(name)
+    unknown = value is None and row.has_columns
+    return None if unknown or (isinstance(value, str) and not value.strip()) else Gold(value)
 
 
 def _wtq(row: _Row) -> Question:

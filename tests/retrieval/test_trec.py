@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,6 +62,10 @@ def test_topics(content: str, topics: dict[str, str], tmp_path: Path) -> None:
         ('{"id": "1", "text": ["x"]}\n', ":1: field 'text': missing or not text"),
         ('{"id"\n', ":1: not JSON"),
         ('1\t"x\nno tab\n2\ty\n', ":2: no tab"),
+        ("1\t \n", ":1: query '1' has no text"),
+        ('{"id": "q\\ud83d", "text": "x"}\n', ":1: query id 'q\\ud83d' is not valid Unicode"),
+        ('{"id": true, "text": "x"}\n', ":1: query id is missing or no id: True"),
+        ('{"id": 1.5, "text": "x"}\n', ":1: query id is missing or no id: 1.5"),
     ],
 )
 def test_wrong_topics(content: str, told: str, tmp_path: Path) -> None:
@@ -144,6 +149,8 @@ def test_wrong_qrels(content: str, told: str, tmp_path: Path) -> None:
         ("q Q0 d 1 2.0 t\nq Q0 d 2 1.0 t\n", ":2: document 'd' comes twice for query 'q'"),
         ("q Q0 d 1 high t\n", ":1: field 'score': 'high' is not a finite number"),
         ("q Q0 d 1 nan t\n", ":1: field 'score': 'nan' is not a finite number"),
+        ("q Q0 d 1 -inf t\n", ":1: field 'score': '-inf' is not a finite number"),
+        ("q Q0 d 1 1e39 t\n", ":1: field 'score': '1e39' is not a finite number"),
     ],
 )
 def test_wrong_runs(content: str, told: str, tmp_path: Path) -> None:
@@ -184,3 +191,77 @@ def test_scores_that_fall_are_written_as_they_are() -> None:
 def test_names_that_a_run_cannot_hold(qid: str, docid: str, tag: str) -> None:
     with pytest.raises(DataError, match="a TREC run cannot hold it"):
         list(run_lines({qid: [Hit(docid, 1.0)]}, tag))
+
+
+@pytest.mark.parametrize(
+    ("run", "tag"),
+    [
+        ({"q": [Hit("d", 1.0)]}, "my tag"),
+        ({"q": [Hit("d", 1.0), Hit("e", float("nan"))]}, "t"),
+        ({"q": [Hit("d", float("inf"))]}, "t"),
+        ({"q": [Hit("d", -1e39)]}, "t"),
+        ({"q": [Hit("d", 2.0), Hit("d\ud83d", 1.0)]}, "t"),
+        ({"q\udcff": [Hit("d", 1.0)]}, "t"),
+        ({"q": [Hit("d", 1.0)]}, "\ud800"),
+    ],
+)
+def test_a_run_that_cannot_be_written_leaves_the_older_file(
+    run: dict[str, list[Hit]], tag: str, tmp_path: Path
+) -> None:
+    """Reported of fuse: a `nan` in the file, and a file emptied by a tag of two words."""
+    path = write(tmp_path / "x.run", "older\n")
+    with pytest.raises(DataError) as error:
+        write_run(path, {"first": [Hit("d", 1.0)], **run}, tag)
+    assert "\n" not in str(error.value)
+    assert path.read_text() == "older\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["x.run"]
+
+
+def test_where_a_run_cannot_go(tmp_path: Path) -> None:
+    for path in (tmp_path / "no" / "x.run", tmp_path, write(tmp_path / "file", "x") / "x.run"):
+        with pytest.raises(DataError, match=r"there is no folder|is a folder"):
+            write_run(path, {"q": [Hit("d", 1.0)]}, "t")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real = write(tmp_path / "real.run", "older\n")
+    (tmp_path / "link.run").symlink_to(real)
+    write_run(tmp_path / "link.run", {"q": [Hit("d", 1.0)]}, "t")
+    assert (tmp_path / "link.run").is_symlink()
+    assert real.read_text() == "q Q0 d 1 1.0 t\n"
+
+
+def columns(path: Path, qids: object, queries: object) -> Path:
+    needs("pyarrow.parquet").write_table(needs("pyarrow").table({"qid": qids, "query": queries}), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("qids", "queries", "told"),
+    [
+        ([1.0, 2.0], ["cold", None], "row 2: field 'query': not text: None"),
+        ([1.0], [2.0], "row 1: field 'query': not text: 2.0"),
+        ([float("nan")], ["cold"], "row 1: field 'qid': query id is missing or no id: nan"),
+        ([None, "a"], ["cold", "x"], "row 1: field 'qid': query id is missing or no id: None"),
+        ([1.5], ["cold"], "row 1: field 'qid': query id is missing or no id: 1.5"),
+        ([2.0**60], ["cold"], "row 1: field 'qid': query id is missing or no id"),
+        ([True], ["cold"], "row 1: field 'qid': query id is missing or no id: True"),
+        (["q5"], [" "], "row 1: field 'qid': query 'q5' has no text"),
+    ],
+)
+def test_topics_out_of_a_table_are_checked_as_those_of_a_file(
+    qids: list[object], queries: list[object], told: str, tmp_path: Path
+) -> None:
+    """`genqr/` of the field's inputs: a query lost, "None" asked, "1.0" for 1."""
+    with pytest.raises(DataError, match=re.escape(f"t.parquet: {told}")):
+        read_topics(columns(tmp_path / "t.parquet", qids, queries))
+
+
+def test_whole_numbers_stay_whole(tmp_path: Path) -> None:
+    for qid, text in ((1.0, "1"), (2, "2"), (np.float32(4), "4"), (Decimal(5), "5"), (" 7 ", "7"), (2**60, str(2**60))):
+        assert read_topics(columns(tmp_path / "t.parquet", [qid], ["x"])) == {text: "x"}
+    assert read_topics(write(tmp_path / "t.csv", "qid,query\n6.0,x\n001,y\n1e3,z\n")) == {
+        "6.0": "x",
+        "001": "y",
+        "1e3": "z",
+    }

@@ -12,7 +12,7 @@ import pytest
 from dikast.errors import DataError, UsageError
 from dikast.files import suffix_of
 from dikast.optional import needs
-from dikast.tables.questions import Question, Shape, Sql, read_questions
+from dikast.tables.questions import Gold, Question, Shape, Sql, read_questions
 from tests.packing import packed
 
 
@@ -115,7 +115,15 @@ def test_compressed_files_and_arrays(tmp_path: Path, name: str):
     forms = {".json": json.dumps([row]), ".csv": "q,table,answer\nhow many?,t1,17\n"}
     path, data = tmp_path / name, forms.get(suffix_of(Path(name)), json.dumps(row)).encode()
     path.write_bytes(packed(data, path))
-    assert one(path, columns={"question": "q"}) == Question("1", "how many?", "t1", ("17",))
+    assert one(path, columns={"question": "q"}) == Question("1", "how many?", "t1", ("17",), gold=Gold("17"))
+
+
+def test_null_is_an_answer_where_a_field_can_be_left_out(tmp_path: Path):
+    rows = [{"question": "q", "table": "t", "answer": None}]
+    assert one(write(tmp_path, "t.json", json.dumps(rows))).gold == Gold(None)
+    schema = needs("pyarrow").schema([(name, needs("pyarrow").string()) for name in rows[0]])
+    needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(rows, schema), tmp_path / "t.parquet")
+    assert one(tmp_path / "t.parquet").gold is None
 
 
 def test_tabfact_as_released_and_compressed(tmp_path: Path):
