@@ -142,7 +142,7 @@ def _first_found(text: str, first: str, second: str) -> Side | None:
 
 def _read_json(text: str) -> Side | None:
     """The whole reply is an object whose `winner` is A, B, C or tie; an object quoted inside prose is no verdict."""
-    body = re.sub(r"^```(?:json)?\s*|\s*```$", "", text.strip())
+    body = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from dikast.errors import UsageError
 from dikast.evaluation.safety.summary import Summary, Tally
 
-EXPRESSION = re.compile(r"\s*([a-z_]+)\s*(>=|<=|==|>|<)\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*", re.ASCII)
+EXPRESSION = re.compile(r"\A\s*+([a-z_]++)\s*+(>=|<=|==|>|<)\s*+(\d++(?:\.\d++)?|\.\d++)\s*+(%?)\s*+", re.ASCII)
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq,
 }  # fmt: skip
