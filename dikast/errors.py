@@ -69,6 +69,7 @@ class DataError(DikastError):
         message: What is wrong.
         path: The file, where there is one.
         line: 1-based line number within the file.
+        row: 1-based number of the row, in a file whose rows have no lines of their own: Parquet, a JSON array.
         field: The field within the record.
         hint: The remedy.
     """
@@ -79,13 +80,14 @@ class DataError(DikastError):
         *,
         path: str | Path | None = None,
         line: int | None = None,
+        row: int | None = None,
         field: str | None = None,
         hint: str = "",
     ) -> None:
         where = f"{path}:{line}" if path is not None and line is not None else str(path or "")
-        parts = [where, f"field {field!r}" if field else "", message]
+        parts = [where, f"row {row}" if row is not None else "", f"field {field!r}" if field else "", message]
         super().__init__(": ".join(part for part in parts if part), hint=hint)
-        self.path, self.line, self.field = path, line, field
+        self.path, self.line, self.row, self.field = path, line, row, field
 
 
 class ModelError(DikastError):

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.tables import bounds
 from dikast.tables.load import load
-from dikast.tables.optional import needs
 from dikast.tables.table import frame
 
 openpyxl: Any = needs("openpyxl")
