@@ -12,10 +12,11 @@ from typing import Any
 
 from dikast.agents.models.chat_wire import OMITTED
 from dikast.http.answers import Answer
-from dikast.http.server_errors import words_of
+from dikast.http.server_errors import is_overflow, words_of
 
 OTHER_BOUND = "max_completion_tokens"
 REFUSING = frozenset({400, 422})
+UNSUPPORTED = re.compile(r"unsupported|not supported|instead|deprecated|in favor of", re.I)
 REMEDIES: Mapping[str, str] = {
     "response_format": "it cannot be held to a JSON schema: serve the model with vLLM, or ask without one",
     "structured_outputs": "it cannot be held to this form: serve the model with vLLM, or use a JSON schema",
@@ -30,8 +31,11 @@ REMEDIES: Mapping[str, str] = {
 
 def wants_other_bound(answer: Answer, body: bytes) -> bool:
     """Whether the server refuses `max_tokens` and asks for `max_completion_tokens` in its place."""
-    asks = answer.status in REFUSING and OTHER_BOUND.encode() in answer.content
-    return asks and b'"max_tokens":' in body
+    if answer.status not in REFUSING or OTHER_BOUND.encode() not in answer.content or b'"max_tokens":' not in body:
+        return False
+    said = " ".join(words_of(answer.content))
+    # vLLM names both where neither fits into the context.
+    return UNSUPPORTED.search(said) is not None and not is_overflow(said)
 
 
 def advice(content: bytes, body: bytes) -> str:

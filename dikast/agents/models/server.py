@@ -20,8 +20,8 @@ The API key comes from the environment only, is sent to these addresses only, an
 
 The dialect `any` sends the decoding parameters that were asked for; `vllm` sends every one, so that no model's own
 generation_config.json fills in another; `openai` refuses what OpenAI's own API does not have. A server that wants the
-reply's bound to be called `max_completion_tokens` gets it so from then on. A decoding parameter that a server refuses is
-not left out unasked: the error names it, and the `omit` that does.
+reply's bound to be called `max_completion_tokens` gets it so from then on. A decoding parameter that a server refuses
+is not left out unasked: the error names it, and the `omit` that does.
 
 Not here: streaming and tool calls; starting a server; proxies (`HTTPS_PROXY` is not read).
 """
