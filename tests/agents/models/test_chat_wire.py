@@ -211,7 +211,7 @@ def test_byte_order_mark_and_wrong_bytes_do_not_cost_the_reply() -> None:
         ("end_turn", "stop"),
         ("MAX_TOKENS", "length"),
         (None, "unknown"),
-        ("tool_calls", "tool_calls"),
+        ("odd", "odd"),
     ],
 )
 def test_finish_reasons_have_one_vocabulary(word: str | None, ours: str) -> None:

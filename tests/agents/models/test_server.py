@@ -391,7 +391,7 @@ async def test_missing_key_names_the_variable(locked: Loopback) -> None:
 async def test_a_key_that_the_server_repeats_is_blotted_out(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     server.faults += [status(401, f"Incorrect API key provided: {SECRET}"), says(SECRET.encode())]
-    model = model_at(server)
+    model = model_at(server, "?retries=0")
     with pytest.raises(ModelUnavailable, match="OPENAI_API_KEY") as refused:
         await say(model)
     with pytest.raises(ModelError) as garbled:
