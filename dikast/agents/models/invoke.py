@@ -15,16 +15,10 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from dikast.agents.models.boundary import as_model_error
 from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.identity import identity as identity
 from dikast.agents.models.request import Message, Reply, Request, Structured, TokenLogprob
 from dikast.errors import UsageError
 from dikast.wire import spec_of
-
-
-def identity(model: BaseChatModel) -> dict[str, Any]:
-    """What tells this model's replies from another's: an engine's fingerprint, or a LangChain model's parameters."""
-    if isinstance(model, EngineModel):
-        return model.fingerprint()
-    return {"class": spec_of(model), **cast(dict[str, Any], model._identifying_params)}
 
 
 async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False) -> Reply:
