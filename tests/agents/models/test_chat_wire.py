@@ -164,17 +164,17 @@ def test_odd_usage_does_not_cost_the_reply(usage: object) -> None:
 THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
 
 
-@pytest.mark.parametrize(
-    ("content", "text", "reasoning"),
-    [
-        ([THOUGHT, {"type": "text", "text": "alpha"}], "alpha", "hm"),
-        ([{"type": "thinking", "thinking": "hm", "signature": "s"}, "al", {"text": "pha"}], "alpha", "hm"),
-        ([{"type": "output_text", "text": "alpha"}, {"type": "image_url", "image_url": {}}], "alpha", ""),
-        ({"type": "text", "text": "alpha"}, "alpha", ""),
-        ([], "", ""),
-        ([None, 5, {"type": "text", "text": None}], "", ""),
-    ],
-)
+PARTS: list[tuple[Any, str, str]] = [
+    ([THOUGHT, {"type": "text", "text": "alpha"}], "alpha", "hm"),
+    ([{"type": "thinking", "thinking": "hm", "signature": "s"}, "al", {"text": "pha"}], "alpha", "hm"),
+    ([{"type": "output_text", "text": "alpha"}, {"type": "image_url", "image_url": {}}], "alpha", ""),
+    ({"type": "text", "text": "alpha"}, "alpha", ""),
+    ([], "", ""),
+    ([None, 5, {"type": "text", "text": None}], "", ""),
+]
+
+
+@pytest.mark.parametrize(("content", "text", "reasoning"), PARTS)
 def test_content_in_parts_is_put_together(content: object, text: str, reasoning: str) -> None:
     # Mistral's and Anthropic's thinking models behind a gateway.
     choice = {"index": 0, "message": {"content": content}, "finish_reason": "stop"}
