@@ -29,7 +29,7 @@ class Remembering(BaseChatModel):
     """Notes down what its server would be sent."""
 
     model: str = "m"
-    _sent: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+    _sent: list[dict[str, Any]] = PrivateAttr(default_factory=list[dict[str, Any]])
 
     @property
     def _llm_type(self) -> str:
