@@ -99,9 +99,9 @@ OLLAMA = {
     "no memory, for now": Quirk(
         "continuedev/continue #9649", (failing(500, "model requires more system memory (5.3 GiB)"), GOOD), asked=2
     ),
-    "no usage": Quirk("langchain #31146", ((200, completion(usage=None)),)),
+    "no usage": Quirk("the field table: nousage, usage_null_fields", ((200, completion(usage=None)),)),
     "null usage": Quirk(
-        "langchain #31146", ((200, completion(usage={"prompt_tokens": None, "completion_tokens": None})),)
+        "the field table: nousage, usage_null_fields", ((200, completion(usage={"prompt_tokens": None, "completion_tokens": None})),)
     ),
 }
 LLAMA_CPP = {
