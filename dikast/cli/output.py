@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from dikast import pages
+from dikast.graphs.story import Row, tell
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -27,8 +33,9 @@ def show(text: str) -> None:
 
 
 def emit(value: Any) -> None:
-    """One JSON document as data."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    """One JSON document as data; half a surrogate pair, which no encoding has, stays an escape."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
@@ -46,6 +53,42 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     for row in rows:
         drawn.add_row(*(Text(printable(str(cell))) for cell in row))
     stdout.print(drawn)
+
+
+def print_page(page: pages.Page) -> None:
+    """A page as data: its texts as lines, its tables as `table` draws them, the name of each figure."""
+    if page.title:
+        show(page.title)
+    for part in page.parts:
+        _print_part(part)
+
+
+def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, as_json: bool) -> None:
+    """Rows whole: one JSON document, or a story each."""
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        print_page(tell(row, story))
+
+
+def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
+    if isinstance(part, pages.Table):
+        if part.title:
+            show(f"\n{part.title}")
+        table(part.columns, [[pages.drawn(cell) for cell in row] for row in part.rows])
+    elif isinstance(part, pages.Figure):
+        show(f"figure {part.name}" + (f": {part.caption}" if part.caption else ""))
+    else:
+        _print_text(part)
+
+
+def _print_text(part: pages.Text) -> None:
+    if part.kind == "quote":
+        show((f"  {part.label}:\n" if part.label else "") + "\n".join(f"    {line}" for line in part.text.split("\n")))
+        return
+    told = f"{part.label}: {part.text}" if part.label else part.text
+    show(f"\n{told}" if part.kind == "heading" else told)
 
 
 def printable(text: str) -> str:

@@ -51,7 +51,7 @@ from dikast.agents.models.chat_wire import (
     to_body,
 )
 from dikast.agents.models.engine import EngineModel
-from dikast.agents.models.options import Options
+from dikast.agents.models.model_options import Options
 from dikast.agents.models.refused_fields import advice, wants_other_bound
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError

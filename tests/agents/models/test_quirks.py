@@ -101,7 +101,8 @@ OLLAMA = {
     ),
     "no usage": Quirk("the field table: nousage, usage_null_fields", ((200, completion(usage=None)),)),
     "null usage": Quirk(
-        "the field table: nousage, usage_null_fields", ((200, completion(usage={"prompt_tokens": None, "completion_tokens": None})),)
+        "the field table: nousage, usage_null_fields",
+        ((200, completion(usage={"prompt_tokens": None, "completion_tokens": None})),),
     ),
 }
 LLAMA_CPP = {
