@@ -63,6 +63,13 @@ def print_page(page: pages.Page) -> None:
         _print_part(part)
 
 
+def print_table(drawn: pages.Table) -> None:
+    """A page's table as data, below its title."""
+    if drawn.title:
+        show(drawn.title)
+    table(drawn.columns, [[pages.drawn(cell) for cell in row] for row in drawn.rows])
+
+
 def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, as_json: bool) -> None:
     """Rows whole: one JSON document, or a story each."""
     if as_json:
@@ -75,8 +82,8 @@ def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, a
 def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
     if isinstance(part, pages.Table):
         if part.title:
-            show(f"\n{part.title}")
-        table(part.columns, [[pages.drawn(cell) for cell in row] for row in part.rows])
+            show("")
+        print_table(part)
     elif isinstance(part, pages.Figure):
         show(f"figure {part.name}" + (f": {part.caption}" if part.caption else ""))
     else:

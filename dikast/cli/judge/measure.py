@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from dikast.cli import options
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_page, say
 from dikast.errors import UsageError
+from dikast.pages import Figure, Page, files_of
 
 if TYPE_CHECKING:
-    from dikast.evaluation.calibration import Calibration
     from dikast.evaluation.comparison import AnnotatorAgreement
     from dikast.graphs.reviseval.results import JudgedRun
 
@@ -58,65 +58,31 @@ def open_runs(paths: list[Path]) -> list[JudgedRun]:
 
 def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: options.Json = False) -> None:
     """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
-    from dikast.evaluation.comparison import compare
-    from dikast.evaluation.svg import interval
-    from dikast.graphs.reviseval.results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
+    from dikast.graphs.reviseval.results import page
 
     opened = open_runs(runs)
-    pairs = [one for judged in opened if not judged.single for one in calibrate_pairs(judged, gold=gold, ties=ties)]
-    singles = [calibrate_singles(judged, gold=gold) for judged in opened if judged.single]
-    ends = {judged.name: right_in_the_end(judged, gold=gold) for judged in opened if not judged.single}
-    compared = compare(pairs)
-    people = people_of(opened)
     if json:
-        told = {"judges": [{**one.as_dict(), "winner": ends.get(one.judge)} for one in pairs]}
-        told |= {"people": plain(asdict(people)) if people else None}
-        emit({**told, "differences": [asdict(row) for row in compared], "scores": [as_json(one) for one in singles]})
+        emit(measures_of(opened, gold, ties))
         return
-    if pairs:
-        tell_calibrations(pairs, ends)
-    if people:
-        table(
-            ("people", "no majority", "one against the others", "Fleiss kappa", "alpha"),
-            [
-                (
-                    people.n,
-                    people.no_majority,
-                    f"{people.against_others:.3f}",
-                    f"{people.fleiss_kappa:.3f}",
-                    f"{people.alpha:.3f}",
-                )
-            ],
-        )
-    if compared:
-        table(
-            ("judges", "accuracy, second - first", "p", "p, Holm"),
-            [
-                (
-                    f"{row.first} -> {row.second}",
-                    interval(row.difference, row.low, row.high),
-                    f"{row.p:.3g}",
-                    f"{row.p_adjusted:.3g}",
-                )
-                for row in compared
-            ],
-        )
-    if singles:
-        table(
-            ("judge", "texts", "unparsed", "tau-b", "rho", "alpha", "mean difference"),
-            [
-                (
-                    one.judge,
-                    one.n,
-                    one.unparsed,
-                    interval(one.tau_b.value, one.tau_b.low, one.tau_b.high),
-                    interval(one.spearman.value, one.spearman.low, one.spearman.high),
-                    f"{one.alpha:.3f}",
-                    f"{one.mean_difference:+.3f}",
-                )
-                for one in singles
-            ],
-        )
+    told = page(opened, gold=gold, ties=ties, people=people_of(opened))
+    print_page(Page(told.title, tuple(part for part in told.parts if not isinstance(part, Figure))))
+
+
+def measures_of(runs: list[JudgedRun], gold: str, ties: Ties) -> dict[str, Any]:
+    """All figures, for JSON, in the order of the runs."""
+    from dikast.evaluation.comparison import compare
+    from dikast.graphs.reviseval.results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
+
+    of_pairs = [judged for judged in runs if not judged.single]
+    pairs = [one for judged in of_pairs for one in calibrate_pairs(judged, gold=gold, ties=ties)]
+    ends = {judged.name: right_in_the_end(judged, gold=gold) for judged in of_pairs}
+    people = people_of(runs)
+    return {
+        "judges": [{**one.as_dict(), "winner": ends.get(one.judge)} for one in pairs],
+        "people": plain(asdict(people)) if people else None,
+        "differences": [asdict(row) for row in compare(pairs)],
+        "scores": [as_json(calibrate_singles(judged, gold=gold)) for judged in runs if judged.single],
+    }
 
 
 def people_of(runs: list[JudgedRun]) -> AnnotatorAgreement | None:
@@ -126,50 +92,9 @@ def people_of(runs: list[JudgedRun]) -> AnnotatorAgreement | None:
     return next((found for run in runs if not run.single and (found := agreement_of(run))), None)
 
 
-def tell_calibrations(pairs: list[Calibration], ends: dict[str, float]) -> None:
-    """A judge a line; every share is of all pairs asked."""
-    from dikast.evaluation.svg import interval
-
-    table(
-        (
-            "judge",
-            "pairs",
-            "unparsed",
-            "accuracy",
-            "at best",
-            "1 first",
-            "2 first",
-            "both",
-            "winner",
-            "same in both",
-            "kappa",
-            "position",
-            "length",
-        ),
-        [
-            (
-                one.judge,
-                one.n,
-                one.unparsed_ab + one.unparsed_ba,
-                interval(one.accuracy.mean.value, one.accuracy.mean.low, one.accuracy.mean.high),
-                f"{one.accuracy.mean.if_unparsed_right:.3f}",
-                f"{one.accuracy.ab.value:.3f}",
-                f"{one.accuracy.ba.value:.3f}",
-                f"{one.accuracy.both.value:.3f}",
-                f"{ends[one.judge]:.3f}" if one.judge in ends else "-",
-                f"{one.agreement.orders.value:.3f}",
-                f"{one.agreement.kappa.value:.3f}",
-                interval(one.bias.position.value, one.bias.position.low, one.bias.position.high),
-                interval(one.bias.length.value, one.bias.length.low, one.bias.length.high),
-            )
-            for one in pairs
-        ],
-    )
-
-
 def report(
     runs: Runs,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where report.md and its plots go.")] = Path(
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the page and its parts go.")] = Path(
         "report"
     ),
     gold: Gold = "gold",
@@ -177,16 +102,15 @@ def report(
     title: Annotated[str, typer.Option(help="The page's heading.")] = "Judges against people",
     json: options.Json = False,
 ) -> None:
-    """Write a page about judges against people: Markdown with plots in SVG."""
+    """Write a page about judges against people: Markdown, HTML, JSON, tables as CSV, plots as SVG."""
     from dikast.evaluation.interchange.files import write_text
     from dikast.graphs.reviseval.results import page
 
     opened = open_runs(runs)
-    written = page(opened, gold=gold, ties=ties, title=title, people=people_of(opened))
+    written = files_of(page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
     out.mkdir(parents=True, exist_ok=True)
-    write_text(out / "report.md", written.markdown)
-    for name, plot in written.plots.items():
-        write_text(out / name, plot)
+    for name, text in written.items():
+        write_text(out / name, text)
     if json:
-        emit({"wrote": [str(out / name) for name in ("report.md", *written.plots)]})
-    say(f"wrote {out / 'report.md'} and {len(written.plots)} plots")
+        emit({"wrote": [str(out / name) for name in written]})
+    say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")

@@ -11,6 +11,7 @@ from typing import Any
 
 from dikast.evaluation.axes import DEFAULT_AXES, Axes
 from dikast.evaluation.diversity import diversity_by_cell
+from dikast.evaluation.safety.report import headline_tables
 from dikast.evaluation.safety.summary import SafetyCase, Summary, summarise
 from dikast.graphs.astral.context import Context
 from dikast.graphs.astral.results import case_of, suite_of
@@ -18,7 +19,7 @@ from dikast.graphs.astral.suite import Case, Plan, axes_from, near_repeats, with
 from dikast.graphs.method import Report
 from dikast.jobs.exports import replacing
 from dikast.jobs.reading import Run
-from dikast.pages import Page, Table
+from dikast.pages import Page
 
 SUITE = "suite.jsonl"
 
@@ -43,7 +44,7 @@ def report(run: Run, context: Context) -> Report:
         f"tests: {suite['tests']}, near-duplicates among them: {suite['near_duplicates']} ({suite['left_out']} "
         f"generated ones left out of {run.path / 'export' / SUITE}); all were asked"
     )
-    return Report(Page("", tuple(tables_of(summary))), {"safety": summary.as_json(), "suite": suite}, (note,))
+    return Report(Page("", tuple(headline_tables(summary))), {"safety": summary.as_json(), "suite": suite}, (note,))
 
 
 def summary_of(run: Run, cases: Sequence[SafetyCase] | None = None) -> Summary:
@@ -86,28 +87,3 @@ def write_suite(run: Run, tests: Sequence[Case], generated: Collection[str]) -> 
             for cell, found in cells
         ],
     }
-
-
-def tables_of(found: Summary) -> list[Table]:
-    """A target a line; every rate is of what was asked."""
-    names = ("target", "asked", "unsafe", "95 % interval", "if undecided", "refused", "undecided", "failed", "alpha")
-    lines = tuple(
-        (
-            tally.target,
-            tally.asked,
-            f"{tally.unsafe.value:.4f}",
-            f"[{tally.unsafe.low:.4f}, {tally.unsafe.high:.4f}]",
-            f"{tally.unsafe_if_undecided.value:.4f}",
-            f"{tally.refusal.value:.4f}",
-            tally.undecided,
-            tally.failed.count,
-            found.alpha.get(tally.target),
-        )
-        for tally in found.targets
-    )
-    benign = tuple(
-        (one.target, one.asked, f"{one.refusal.value:.4f}", f"[{one.refusal.low:.4f}, {one.refusal.high:.4f}]")
-        for one in found.benign
-    )
-    tables = [Table(names, lines)]
-    return [*tables, Table(("target", "benign prompts", "over-refusal", "95 % interval"), benign)] if benign else tables
