@@ -18,9 +18,10 @@ import signal
 import socket
 import subprocess
 from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dikast.errors import SandboxError
 from dikast.sandbox import cgroup, launch
@@ -59,6 +60,29 @@ class End:
     peak_bytes: int
 
 
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="zygotes")
+"""Starting a process blocks for milliseconds, and the kernel ends a zygote with the thread that started it: so one
+thread, which lives as long as Python, starts them all."""
+
+
+async def _started(tier: Tier, *, arrow: bool, errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start a zygote off the event loop; one whose waiter was cancelled meanwhile is ended."""
+    starting = _STARTER.submit(launch.start, tier, arrow=arrow, errors=errors)
+    try:
+        return await asyncio.shield(asyncio.wrap_future(starting))
+    except asyncio.CancelledError:
+        starting.add_done_callback(_end_unwanted)
+        raise
+
+
+def _end_unwanted(starting: Future[tuple[subprocess.Popen[bytes], socket.socket]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        process, control = starting.result()
+        process.kill()
+        control.close()
+        process.wait()
+
+
 class Worker:
     """A zygote and its socket. Make it with `start`."""
 
@@ -79,7 +103,7 @@ class Worker:
             SandboxError: It cannot start in this tier; says why.
         """
         with os.fdopen(os.memfd_create("errors"), "w+b") as errors:
-            process, control = launch.start(tier, arrow=arrow, errors=errors)
+            process, control = await _started(tier, arrow=arrow, errors=errors)
             worker = cls(process, control, policy)
             try:
                 await worker._get_ready()

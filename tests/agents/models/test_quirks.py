@@ -62,6 +62,7 @@ def failing(status: int, message: str, **more: Any) -> tuple[int, Any]:
 
 
 GOOD = (200, completion())
+NOTHING_COUNTED = {"prompt_tokens": None, "completion_tokens": None}
 
 
 def lacks(*names: str, status: int, words: str) -> Refuses:
@@ -102,7 +103,7 @@ OLLAMA = {
     "no usage": Quirk("the field table: nousage, usage_null_fields", ((200, completion(usage=None)),)),
     "null usage": Quirk(
         "the field table: nousage, usage_null_fields",
-        ((200, completion(usage={"prompt_tokens": None, "completion_tokens": None})),),
+        ((200, completion(usage=NOTHING_COUNTED)),),
     ),
 }
 LLAMA_CPP = {
