@@ -155,13 +155,22 @@ class Worker:
         facts, descriptors = await self._expect(_START_S)
         if len(descriptors) != 1:
             raise WorkerLost("the zygote did not start")
-        with _closing(descriptors[0]) as pidfd:
-            self.zygote_pid = _pid(pidfd)
         self.facts = json.loads(facts)
+        bounding = asyncio.ensure_future(asyncio.to_thread(self._bound, descriptors[0]))
+        try:
+            await asyncio.shield(bounding)
+        except asyncio.CancelledError:
+            await asyncio.wait([bounding])  # else its cgroup would be made after the worker is buried
+            raise
+        self.usable = True
+
+    def _bound(self, descriptor: int) -> None:
+        """Learn who the zygote is and how large, and put it into a cgroup. Reads and makes files."""
+        with _closing(descriptor) as pidfd:
+            self.zygote_pid = _pid(pidfd)
         self._base = _sizes(self.zygote_pid)
         resident = self._base[1] + self._policy.memory_bytes
         self._group = cgroup.make(self.zygote_pid, resident + self._policy.memory_bytes // 4)
-        self.usable = True
 
     async def _run(self, job: bytes, table: Table | None, result: int) -> tuple[int, bool, float, int]:
         self._send(job, table, result)
