@@ -62,6 +62,7 @@ async def test_hidden_tables_blocks_nothing(tmp_path: Path, monkeypatch: pytest.
             watching.setattr(module, name, watched(getattr(module, name), name))
         given: Any = {"table": "t", "question": "most points?", "id": "1"}
         result = await hidden_tables.graph.ainvoke(given, context=context, version="v2")
+    await oracle.aclose()
     assert result.value["turns"][0]["answer"] == ["7"]
 
 
