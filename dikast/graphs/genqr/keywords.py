@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from dikast.markup import without_tags
+from dikast.spoken import spoken
 
 KEYWORDS_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -46,7 +47,7 @@ LABELS_AT_MOST = 3
 INVISIBLE = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]|[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\u200b\ud800-\udfff]")
 """Terminal codes, control characters, byte order marks, halves of surrogate pairs: part of no word."""
 ENTITY = re.compile(r"&#?[A-Za-z0-9]{1,10};")
-NUMBER = re.compile(r"\d[\d.,]*+")
+NUMBER = re.compile(r"\d++(?:[.,]\d++)*+")
 TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"?|([\[{])|([\]}])|(,)|(-?\d[\d.eE+-]*+)', re.DOTALL)
 """What counts in JSON: a string, also one that is cut; a bracket that opens, or closes; a comma; a number."""
 
@@ -57,7 +58,7 @@ def parse_keywords(text: str) -> list[str]:
     JSON (`{"keywords": [...]}`, another object, a bare list) is read as JSON; anything else is split at commas,
     semicolons, tabs, bars and line ends, after its list markers, quotes and what announces the list.
     """
-    plain = _inside_fences(without_thoughts(INVISIBLE.sub("", text))).strip()
+    plain = _inside_fences(spoken(INVISIBLE.sub("", text))).strip()
     listed = _from_json(plain)
     if listed is None:
         listed = _from_loose_json(plain) or _from_lines(plain)
@@ -67,16 +68,8 @@ def parse_keywords(text: str) -> list[str]:
 
 def parse_keywords_json(text: str) -> list[str] | None:
     """The keywords of a structured reply; `None` if it is not what `KEYWORDS_SCHEMA` asks for."""
-    listed = _from_json(_inside_fences(without_thoughts(INVISIBLE.sub("", text))).strip())
+    listed = _from_json(_inside_fences(spoken(INVISIBLE.sub("", text))).strip())
     return None if listed is None else [kept for keyword in listed if (kept := INVISIBLE.sub("", keyword)).strip()]
-
-
-def without_thoughts(text: str) -> str:
-    """The reply without what the model thought before it; nothing where the thoughts were cut short."""
-    before, closed, after = text.rpartition("</think>")
-    if closed:
-        return after
-    return "" if before == "" and text.lstrip().startswith("<think>") else text
 
 
 def _inside_fences(text: str) -> str:
@@ -225,8 +218,8 @@ def _split(line: str) -> list[str]:
 
 def _is_one_number(line: str, run: re.Match[str]) -> bool:
     """Whether digits with commas are one number: 1,000 and 12,34,567.8 and 2,5, but neither 1990,1991 nor B12,500."""
-    whole, *groups = run[0].rstrip(",.").split(",")
-    if not groups or (run.start() and line[run.start() - 1].isalpha()) or len(groups) != run[0].rstrip(",.").count(","):
+    whole, *groups = run[0].split(",")
+    if not groups or (run.start() and line[run.start() - 1].isalpha()):
         return False
     sizes = [len(group.partition(".")[0]) for group in groups]
     thousands = len(whole) <= 3 and sizes[-1] == 3 and set(sizes) <= {2, 3}
