@@ -19,7 +19,6 @@ import subprocess
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 from dikast.errors import SandboxError
@@ -28,7 +27,7 @@ from dikast.sandbox.inside.child import LENGTH, LIMITS
 from dikast.sandbox.inside.zygote import EXIT
 from dikast.sandbox.memory import Table, fixed, sealed
 from dikast.sandbox.policy import Policy, Tier
-from dikast.sandbox.watch import Held, MemoryWatch, held, kill, process_id
+from dikast.sandbox.watch import Held, MemoryWatch, held, kill, process_id, read_proc
 
 _START_S = 60.0  # loading pandas takes 0.5 s quiet; a cold disk and a busy machine take far longer
 _PROTOCOL_S = 15.0  # fork, and reaping after a kill, take milliseconds
@@ -284,14 +283,14 @@ def _pid(pidfd: int) -> int:
 def _children(process: int) -> list[int]:
     """The processes that one has started; none where it is gone, or its kernel does not say."""
     try:
-        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return [int(child) for child in read_proc(f"/proc/{process}/task/{process}/children").split()]
     except OSError:
         return []
 
 
 def _sizes(process: int) -> tuple[int, int]:
     """A process's address space and its data (private and writable), both in bytes."""
-    pages = Path(f"/proc/{process}/statm").read_text().split()
+    pages = read_proc(f"/proc/{process}/statm").split()
     return int(pages[0]) * _PAGE, int(pages[5]) * _PAGE
 
 
