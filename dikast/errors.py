@@ -23,8 +23,10 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class DikastError(Exception):
+class DikastError(RuntimeError):
     """Base of all of dikast's own errors.
+
+    A RuntimeError, since LangGraph's server shows the words of Python's own errors and of no other.
 
     Args:
         message: What went wrong and where, in one line.
