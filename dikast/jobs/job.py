@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from dikast.agents.models.limits import Limits
 from dikast.errors import DataError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.feed import Feed, journal_rows
-from dikast.jobs.files import LineFile, read_journal
+from dikast.jobs.files import LineFile
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
 from dikast.jobs.gate import Gate
@@ -36,6 +36,7 @@ from dikast.jobs.local import Local
 from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
+from dikast.jobs.threads import row_threads
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome, Usage
 
@@ -185,7 +186,7 @@ def read_tally(folder: Folder) -> Tally:
     """What the run that is gone on with has finished; nothing for a new one."""
     if folder.manifest is None:
         return Tally()
-    return Tally().read(record for _, record in read_journal(folder.path / ROWS))
+    return Tally().read_file(folder.path / ROWS)
 
 
 def next_manifest(
@@ -245,6 +246,20 @@ def left(limits: Limits | None, spent: Usage) -> Limits | None:
     )
 
 
+@contextmanager
+def time_limit(limits: Limits | None, name: str, stop: Stop) -> Generator[None]:
+    """Abort when the time is up, whatever the rows in flight are waiting for; they stay owed."""
+    if limits is None or limits.seconds is None:
+        yield
+        return
+    why = f"the {name}'s limit of {limits.seconds:g} seconds is used up"
+    timer = asyncio.get_running_loop().call_later(limits.seconds, stop.abort, why)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 @dataclass
 class _Job:
     """One attempt at a run, its folder open."""
@@ -273,6 +288,8 @@ class _Job:
             recording(cache=self.cache, limits=limits, name=name) as self.ledger,
             signals(self.stop.interrupt),
             settled(),
+            row_threads(concurrency),
+            time_limit(limits, name, self.stop),
         ):
             await self._run(work, owed, self.ledger)
 
@@ -284,7 +301,7 @@ class _Job:
 
     async def _run(self, work: Work, owed: Iterable[Row | None], ledger: Ledger) -> None:
         rows, errors = LineFile(self.folder.path / ROWS), LineFile(self.folder.path / ERRORS)
-        writer = Writer(rows, errors, self.gate.wake, self._disk_failed)
+        writer = Writer(rows, errors, self._disk_failed)
         try:
             await Local(work, self.gate, self.stop, writer, ledger, self._finished).run(owed)
         finally:
@@ -310,7 +327,7 @@ class _Job:
             cost=cost_of(self.usage, self.limits),
             seconds=round(time.monotonic() - self._started, 3),
             done=self.done,
-            notes=tuple(note for note in self.notes if note),
+            notes=(*(note for note in self.notes if note), *standing.notes),
         )
 
     def _finished(self, done: Done) -> None:

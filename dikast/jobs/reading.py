@@ -132,8 +132,7 @@ class Run:
 
     def summary(self) -> Summary:
         """How the run stands, from its journal."""
-        tally = Tally().read(record for _, record in read_journal(self.path / ROWS))
-        return summarise(self.path, self.manifest, tally)
+        return summarise(self.path, self.manifest, Tally().read_file(self.path / ROWS))
 
 
 def list_runs(folder: Path) -> list[Run]:

@@ -15,7 +15,6 @@ from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.jobs.attempt import Work
 from dikast.jobs.feed import Feed
-from dikast.jobs.files import read_journal
 from dikast.jobs.fingerprint import fingerprint
 from dikast.jobs.folder import ROWS, refuse_foreign, refuse_mismatch
 from dikast.jobs.inputs import read_inputs
@@ -113,7 +112,7 @@ def estimate(
         refuse_foreign(out)
         if (out / NAME).exists():
             refuse_mismatch(out, read_manifest(out), fingerprint(graph.name, context, samples))
-        tally.read(record for _, record in read_journal(out / ROWS))
+        tally.read_file(out / ROWS)
     asked = owed = 0
     for row in Feed(rows, schema, samples, tally):
         asked, owed = asked + 1, owed + (row is not None)
