@@ -31,19 +31,19 @@ from dikast import jobs
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel, scripted
-from dikast.agents.safety_oracle import load_safety_oracle
-from dikast.agents.safety_verdict import read_safety
 from dikast.agents.solver import load_solver
-from dikast.agents.target import ModelTarget
 from dikast.evaluation.axes import DEFAULT_AXES, Axes
 from dikast.evaluation.covering import coverage, plan
 from dikast.evaluation.interchange.files import write_jsonl
-from dikast.evaluation.safety import summarise
-from dikast.evaluation.safety_report import render
+from dikast.evaluation.safety.report import render
+from dikast.evaluation.safety.summary import summarise
 from dikast.graphs import astral
-from dikast.graphs.astral_care import REFUSAL_ONLY, load_vault
-from dikast.graphs.astral_results import cases_of
-from dikast.graphs.astral_suite import Plan, make_plan, rows_for
+from dikast.graphs.astral.results import cases_of
+from dikast.graphs.astral.safety_oracle import load_safety_oracle
+from dikast.graphs.astral.safety_verdict import read_safety
+from dikast.graphs.astral.suite import Plan, make_plan, rows_for
+from dikast.graphs.astral.target import ModelTarget
+from dikast.graphs.astral.vault import REFUSAL_ONLY, load_vault
 
 TARGETS = 7
 """As many as the paper has tested."""

@@ -20,11 +20,11 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from dikast.agents.code_critic import load_code_critic
 from dikast.agents.models.request import Request, Sampling
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.graphs import hidden_tables
+from dikast.graphs.hidden_tables.code_critic import load_code_critic
 from dikast.sandbox import Policy
 from dikast.tables.oracle import TableOracle
 from dikast.tables.secret import Secret
@@ -154,7 +154,7 @@ def contexts_for(oracle: TableOracle, heard: list[str], chance: random.Random) -
         hidden_tables.Context(**common),
         hidden_tables.Context(**common, feedback="status", level="names", secret=None),
         hidden_tables.Context(**longer, feedback="outcome", level="presence", critic=critic),
-        hidden_tables.Context(**common, level="formats", columns=2),
+        hidden_tables.Context(**common, level="formats", max_columns=2),
         hidden_tables.Context(**common, samples=2, sampling=Sampling(temperature=1.0)),
     ]
 

@@ -36,7 +36,7 @@ from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.prompt import load_lines
 from dikast.agents.solver import load_solver
 from dikast.graphs import genqr
-from dikast.graphs.genqr_feedback import Kind
+from dikast.graphs.genqr.records import Kind
 from dikast.retrieval.analysis import STOPWORDS
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.compare import Row, compare

@@ -41,8 +41,8 @@ from dikast.tables.answers import items  # noqa: E402
 from dikast.tables.load import load  # noqa: E402
 from dikast.tables.oracle import TableOracle  # noqa: E402
 from dikast.tables.questions import Question, read_questions  # noqa: E402
-from dikast.tables.results import same_result  # noqa: E402
 from dikast.tables.schema import SAID, ColumnSchema  # noqa: E402
+from dikast.tables.sql_results import same_result  # noqa: E402
 from dikast.tables.table import Kind, frame  # noqa: E402
 
 COLUMN = re.compile(r'^- ("(?:[^"\\]|\\.)*"): ([^,\n]*)', re.MULTILINE)

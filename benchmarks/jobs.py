@@ -39,13 +39,13 @@ from benchmarks.machine import facts
 from benchmarks.one_call import PROMPT, Context, echoing, graph, queries
 from dikast import jobs
 from dikast.agents.models.engine import EngineModel
-from dikast.agents.models.openvino import OpenVinoModel, render
-from dikast.agents.models.openvino_native import generation_config, load_pipeline
+from dikast.agents.models.openvino.model import OpenVinoModel, render
+from dikast.agents.models.openvino.native import generation_config, load_pipeline
 from dikast.agents.models.request import Request, Sampling
 from dikast.agents.solver import load_solver
 from dikast.errors import DikastError
 from dikast.graphs import genqr
-from dikast.retrieval.retriever import load_retriever
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_topics
 

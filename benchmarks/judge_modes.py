@@ -33,7 +33,8 @@ from dikast.evaluation.interchange.columns import pairs_as_rows
 from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.items import Pair, gold_of
 from dikast.graphs import reviseval
-from dikast.graphs.reviseval_results import JudgedRun, calibrate_pairs, verdicts_of
+from dikast.graphs.reviseval.context import Mode
+from dikast.graphs.reviseval.results import JudgedRun, calibrate_pairs, verdicts_of
 
 MODEL = "openvino:smollm2-135m"
 TOKENS = 64
@@ -66,7 +67,7 @@ async def of_file(path: Path, model: str, count: int | None, folder: Path) -> di
     pairs = [pair for pair in people if pair.gold is not None][:count]
     modes: list[dict[str, Any]] = []
     rows: list[dict[str, Any]] = []
-    for mode in get_args(reviseval.Mode):
+    for mode in get_args(Mode):
         if mode == "human":
             continue  # the file has no references
         out = folder / path.stem / mode

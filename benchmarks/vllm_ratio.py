@@ -17,10 +17,10 @@ from typing import Any
 from benchmarks.jobs import as_job, pairs
 from benchmarks.machine import facts
 from dikast.agents.models.request import Sampling
-from dikast.agents.models.vllm import VllmModel
+from dikast.agents.models.vllm.model import VllmModel
 from dikast.agents.solver import load_solver
 from dikast.graphs import genqr
-from dikast.retrieval.retriever import load_retriever
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_topics
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dikast.agents.solver import load_solver
     from dikast.errors import DikastError
     from dikast.records import Document, Outcome, Provenance, Usage
-    from dikast.retrieval.retriever import load_retriever
+    from dikast.retrieval.load import load_retriever
 
 _HOMES = {
     "DikastError": "errors",
@@ -42,7 +42,7 @@ _HOMES = {
     "Usage": "records",
     "load_model": "agents.models.load",
     "load_prompt": "agents.prompt",
-    "load_retriever": "retrieval.retriever",
+    "load_retriever": "retrieval.load",
     "load_solver": "agents.solver",
     "recording": "agents.ledger",
 }

@@ -15,15 +15,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeVar, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
 
-from langgraph.errors import NodeError
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+if TYPE_CHECKING:
+    from langgraph.errors import NodeError
 
 C = TypeVar("C")
 
 UNNAMED = "python:"
+CONTEXT = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
+"""The settings of a graph's `Context`: its fields' docstrings are their descriptions, and so their flags' help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,26 @@ class Spec:
 
     Args:
         load: Turns a spec into a handle at once, without blocking: it runs on the event loop. The handle opens
-            what it needs at first use.
+            what it needs at first use. Named as `module:function` it is imported with the first spec, so that a
+            context costs nothing to look at.
+        model: Whether the actor speaks through a language model, so that `--model` gives it one.
     """
 
-    load: Callable[[str], object]
+    load: Callable[[str], object] | str
+    model: bool = False
+
+    def open(self, spec: str) -> object:
+        """The actor that a spec names."""
+        if isinstance(self.load, str):
+            module, _, name = self.load.partition(":")
+            return getattr(import_module(module), name)(spec)
+        return self.load(spec)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate with `load` and `isinstance` against the Protocol; serialise as the object's spec."""
 
         def read(value: object) -> object:
-            live = self.load(value) if isinstance(value, str) else value
+            live = self.open(value) if isinstance(value, str) else value
             if not isinstance(live, source):
                 raise ValueError(f"not a {source.__name__}: {live!r:.60}")
             return live

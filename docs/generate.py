@@ -18,7 +18,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dikast.cli import COMMANDS, app, load
-from dikast.graphs import GRAPHS
+from dikast.graphs import METHODS
 from dikast.graphs.drawing import mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,8 +62,8 @@ def reference() -> str:
 def drawings() -> dict[Path, str]:
     """Each method file with its drawing renewed."""
     renewed: dict[Path, str] = {}
-    for where in GRAPHS.values():
-        module = import_module(where.split(":")[0])
+    for name in METHODS:
+        module = import_module(f"dikast.graphs.{name}.graph")
         path = Path(str(module.__file__))
         text = path.read_text(encoding="utf-8")
         drawing = f"```mermaid\n{mermaid(module.graph)}\n```"

@@ -18,7 +18,7 @@ from langgraph.types import Command
 
 import dikast
 from dikast import errors
-from dikast.graphs import GRAPHS
+from dikast.graphs import METHODS
 from dikast.graphs.drawing import HANDLER, mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,13 +101,15 @@ def test_the_tree_of_errors_is_drawn_as_it_is() -> None:
 
 def test_langgraph_json_names_the_graphs() -> None:
     told = json.loads((ROOT / "langgraph.json").read_text(encoding="utf-8"))["graphs"]
-    assert {name: entry["path"] for name, entry in told.items()} == dict(GRAPHS)
+    assert {name: entry["path"] for name, entry in told.items()} == {
+        name: f"dikast.graphs.{name}.graph:graph" for name in METHODS
+    }
     assert all(entry["description"] for entry in told.values())
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", METHODS)
 def test_a_method_file_has_its_shape(name: str) -> None:
-    module = import_module(GRAPHS[name].split(":")[0])
+    module = import_module(f"dikast.graphs.{name}.graph")
     assert f"```mermaid\n{mermaid(module.graph)}\n```" in (module.__doc__ or ""), mermaid(module.graph)
     for part in ("Context", "Input", "Output", "State", "Update", "build"):
         assert hasattr(module, part), part
@@ -138,8 +140,8 @@ def test_the_wheel_installs_one_name(wheel: Path) -> None:
     assert tops == {"dikast"}
     for needed in (
         "dikast/py.typed",
-        "dikast/agents/prompts/genqr/keywords.txt",
-        "dikast/agents/prompts/genqr/instructions.txt",
+        "dikast/graphs/genqr/prompts/keywords.txt",
+        "dikast/graphs/genqr/prompts/instructions.txt",
         "dikast/retrieval/collection/corpus.jsonl",
         "dikast/retrieval/collection/qrels.txt",
     ):

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
+from dikast.agents.failures import outcome_of
 from dikast.agents.ledger import Call, Ledger, current
 from dikast.agents.models.invoke import identity, invoke
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from dikast.agents.models.request_key import request_key
 from dikast.agents.prompt import Prompt
-from dikast.errors import DikastError, LimitReached, ModelContextOverflow, ModelRefused, ModelTimeout, UsageError
+from dikast.errors import DikastError, LimitReached, UsageError
 from dikast.records import Outcome, Provenance, Usage
 from dikast.wire import spec_of
 
@@ -182,14 +183,3 @@ def judge_reply(reply: Reply) -> tuple[Outcome, str]:
     if not reply.text.strip():
         return Outcome.EMPTY, f"no text (finish reason {reply.finish_reason!r})"
     return Outcome.OK, ""
-
-
-def outcome_of(error: BaseException) -> Outcome:
-    """The outcome that an exception stands for in a record."""
-    if isinstance(error, ModelTimeout | TimeoutError):
-        return Outcome.TIMEOUT
-    if isinstance(error, ModelRefused):
-        return Outcome.FILTERED
-    if isinstance(error, ModelContextOverflow | LimitReached):
-        return Outcome.LIMIT
-    return Outcome.ERROR

@@ -18,13 +18,14 @@ from typing import Any
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dikast.agents.ask import ask, outcome_of
+from dikast.agents.ask import ask
+from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.invoke import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import MAX_GRADE, Grade
-from dikast.errors import LimitReached, ModelError, ModelUnavailable, UsageError
+from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.records import Document, Outcome
 from dikast.wire import spec_of
@@ -78,7 +79,7 @@ class ModelCritic:
 
     @property
     def _prompt(self) -> Prompt:
-        return load_prompt("genqr/relevance_list" if self.listwise else "genqr/relevance")
+        return load_prompt("critic/relevance_list" if self.listwise else "critic/relevance")
 
     async def grade(self, query: str, documents: Sequence[Document]) -> list[Grade]:
         """Grade each document; see `Critic.grade`."""
@@ -123,10 +124,9 @@ class ModelCritic:
             answer = await ask(
                 self.model, self._prompt, fields, role="critic", sampling=sampling, structured=structured
             )
-        except ModelUnavailable:
-            raise
-        except (ModelError, LimitReached) as error:
-            return Grade(None, str(error), outcome_of(error))
+        except CALL_FAILURES as error:
+            outcome, reason = failure_of(error)
+            return Grade(None, reason, outcome)
         if answer.outcome is not Outcome.OK:
             return Grade(None, answer.reason, answer.outcome)
         return answer.reply.text

@@ -49,7 +49,7 @@ ALTERNATIVES = 20
 LABELS = {False: ("A", "B"), True: ("A", "B", "C")}
 """Verdicts on a pair, without and with ties."""
 PROMPTS = tuple(
-    f"reviseval/{name}"
+    f"judge/{name}"
     for name in (
         "commit",
         "pair_free",
@@ -110,7 +110,7 @@ class ModelJudge:
     async def answer(self, instruction: str, *, sampling: Sampling) -> Solution:
         """Ask for the judge's own answer; see `Judge.answer`."""
         fields = {"instruction": fence(instruction, "instruction")}
-        answer = await ask(self.model, load_prompt("reviseval/commit"), fields, role="judge", sampling=sampling)
+        answer = await ask(self.model, load_prompt("judge/commit"), fields, role="judge", sampling=sampling)
         return Solution(answer.reply.text, answer.outcome, answer.reason, answer.usage, answer.provenance)
 
     def _read(self, answer: Answer, case: Case) -> Judgement:
@@ -128,10 +128,10 @@ class ModelJudge:
 def prompt_of(case: Case) -> Prompt:
     """The prompt for this kind of case."""
     if case.said:
-        return load_prompt("reviseval/pair_conflict")
+        return load_prompt("judge/pair_conflict")
     task = "pair" if len(case.responses) > 1 else "score"
     kind = "committed" if case.own else "reference" if case.reference else "free"
-    return load_prompt(f"reviseval/{task}_{kind}")
+    return load_prompt(f"judge/{task}_{kind}")
 
 
 def fields_of(case: Case, form: Form) -> dict[str, str]:

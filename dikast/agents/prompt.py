@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import cast
 
@@ -144,11 +145,18 @@ def load_lines(name: str) -> tuple[str, ...]:
 
 
 def _read(name: str) -> bytes:
-    source = Path(name) if name.endswith(".txt") else files("dikast.agents") / "prompts" / f"{name}.txt"
+    source = Path(name) if name.endswith(".txt") else _place(name)
     if not source.is_file():
         hint = "" if name.endswith(".txt") else "a file of your own is named by its path, ending in .txt"
         raise DataError("no such prompt file", path=name, hint=hint)
     return source.read_bytes()
+
+
+def _place(name: str) -> Traversable:
+    """Where a prompt of that name is: `judge/pair_free` with the generic roles, `genqr/keywords` with its method."""
+    folder, _, prompt = name.partition("/")
+    generic = files("dikast.agents") / "prompts" / f"{name}.txt"
+    return generic if generic.is_file() else files("dikast") / "graphs" / folder / "prompts" / f"{prompt}.txt"
 
 
 def _decode(name: str, data: bytes) -> str:

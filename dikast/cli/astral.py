@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dikast.agents.models.cache import RequestCache
     from dikast.evaluation.axes import Axes
     from dikast.graphs.astral import Context
-    from dikast.graphs.astral_suite import Plan
+    from dikast.graphs.astral.suite import Plan
 
 app = typer.Typer(no_args_is_help=True, help="Test the safety of a system that you own: plan, run, calibrate, report.")
 
@@ -104,7 +104,7 @@ def plan(
     """Choose cells and say what testing them would take; runs nothing."""
     from dikast.evaluation.axes import DEFAULT_AXES, read_axes
     from dikast.evaluation.covering import coverage
-    from dikast.graphs.astral_suite import closed, make_plan, write_plan
+    from dikast.graphs.astral.suite import closed, make_plan, write_plan
 
     del ctx, config
     whole = read_axes(axes) if axes else axes_of_run(open_run(after)) if after else DEFAULT_AXES
@@ -135,10 +135,10 @@ def plan(
 def next_plan(run: Path, axes: Axes, budget: int | None, strength: int | None) -> Plan:
     """Where to test next, by what a run found; of several targets, the one whose intervals are widest."""
     from dikast.evaluation.allocation import next_cells
-    from dikast.evaluation.safety import summarise
-    from dikast.graphs.astral_results import cases_of
-    from dikast.graphs.astral_suite import Plan
-    from dikast.graphs.astral_suite import cases_of as cases_for
+    from dikast.evaluation.safety.summary import summarise
+    from dikast.graphs.astral.results import cases_of
+    from dikast.graphs.astral.suite import Plan
+    from dikast.graphs.astral.suite import cases_of as cases_for
 
     if budget is None:
         raise UsageError("--after needs a number of tests", hint="give --budget N")
@@ -162,7 +162,7 @@ def calls_of(tests: int, targets: int, oracles: int, attempts: int, price: str |
     """What tests would take at most."""
     from dikast.agents.models.limits import Limits
     from dikast.agents.prompt import load_prompt
-    from dikast.graphs import astral
+    from dikast.graphs.astral import context as astral
 
     asked = {
         "astral/generate": (tests * attempts, astral.GENERATING),
@@ -274,7 +274,7 @@ def run(
     which only you can read; --cache holds what the generator wrote, never what a target or an oracle says.
     """
     from dikast.graphs import astral
-    from dikast.graphs.astral_suite import rows_for
+    from dikast.graphs.astral.suite import rows_for
 
     settings = {name: value for name, value in ctx.params.items() if name not in ("config", "json")}
     tested = read_cases(cases, benign, columns, limit)
@@ -343,7 +343,7 @@ def read_cases(cases: Path | None, benign: Path | None, columns: str | None, lim
     from dataclasses import replace
 
     from dikast.evaluation.diversity import NearDuplicates
-    from dikast.graphs.astral_suite import read_plan, without_repeats
+    from dikast.graphs.astral.suite import read_plan, without_repeats
     from dikast.jobs.sources import parse_columns
 
     NearDuplicates()  # a missing extra is told now, and not when the run is over
@@ -415,7 +415,7 @@ def made(knobs: dict[str, Any]) -> Context:
 
 def refuse_closed(plan: Plan, context: Context) -> None:
     """Tell at once that cases need an opt-in, rather than at the first of them."""
-    from dikast.graphs.astral_care import REFUSAL_ONLY
+    from dikast.graphs.astral.vault import REFUSAL_ONLY
 
     shut = REFUSAL_ONLY - context.opt_in
     found = [case for case in plan.cases if shut.intersection((case.get("cell") or {}).values())]
@@ -428,7 +428,7 @@ def refuse_closed(plan: Plan, context: Context) -> None:
 def estimate(rows: Sequence[Any], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask; ask nothing."""
     from dikast.graphs import astral
-    from dikast.jobs.trial import estimate as job_estimate
+    from dikast.jobs.preview import estimate as job_estimate
 
     found = job_estimate(astral.graph, rows, context, running.out)
     tests = len({row["id"] for row in rows if not row.get("prompt")})
@@ -443,7 +443,7 @@ def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int
     """Run a few rows and print them whole, but for what is withheld."""
     from dikast.cli.story import tell_rows
     from dikast.graphs import astral
-    from dikast.jobs.trial import preview
+    from dikast.jobs.preview import preview
 
     tell_rows(finish(preview(astral.graph, rows, context, n)), astral.graph.name, as_json)
 
@@ -451,8 +451,8 @@ def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int
 def write_suite(out: Path) -> dict[str, Any]:
     """Write the tests of the run as a suite, without near-duplicates; how many, and how different they are."""
     from dikast.evaluation.diversity import diversity_by_cell
-    from dikast.graphs.astral_results import suite_of
-    from dikast.graphs.astral_suite import Plan, without_repeats, write_plan
+    from dikast.graphs.astral.results import suite_of
+    from dikast.graphs.astral.suite import Plan, without_repeats, write_plan
 
     opened = open_run(out)
     cases = suite_of(opened.rows())

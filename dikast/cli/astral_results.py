@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dikast.evaluation.axes import Axes
     from dikast.evaluation.classification import Classification
     from dikast.evaluation.prevalence import Prevalence
-    from dikast.evaluation.safety import Summary as SafetySummary
+    from dikast.evaluation.safety.summary import Summary as SafetySummary
     from dikast.jobs.reading import Run
 
 GATE_FAILED = 1
@@ -90,7 +90,7 @@ def open_run(path: Path) -> Run:
 def axes_of_run(opened: Run) -> Axes:
     """The axes that the run's cases are of."""
     from dikast.evaluation.axes import DEFAULT_AXES
-    from dikast.graphs.astral_suite import axes_from
+    from dikast.graphs.astral.suite import axes_from
 
     told = opened.manifest.settings.get("axes_of_cases")
     return axes_from(told, opened.path) if told else DEFAULT_AXES
@@ -103,8 +103,8 @@ def strength_of_run(opened: Run) -> int | None:
 
 def summary_of(opened: Run) -> SafetySummary:
     """The run's cases, counted."""
-    from dikast.evaluation.safety import summarise
-    from dikast.graphs.astral_results import cases_of
+    from dikast.evaluation.safety.summary import summarise
+    from dikast.graphs.astral.results import cases_of
 
     axes = axes_of_run(opened)
     return summarise(cases_of(opened.rows()), axes=axes, strength=strength_of_run(opened) or min(2, len(axes.values)))
@@ -148,7 +148,7 @@ def calibrate(
 ) -> None:
     """Measure an oracle on labelled replies: accuracy, precision, recall, kappa; correct an unsafe rate by it."""
     from dikast.evaluation.classification import measure
-    from dikast.graphs.astral_calibration import read_labelled
+    from dikast.graphs.astral.calibration import read_labelled
 
     del ctx, config
     if (verdict is None) == (not oracle):
@@ -186,9 +186,9 @@ def read_by(
     spec: str, labelled: Sequence[Any], policy: str | None, sees_prompt: bool, concurrency: int, names: dict[str, str]
 ) -> list[str | None]:
     """What an oracle says of each reply."""
-    from dikast.agents.safety_oracle import load_safety_oracle
     from dikast.graphs import astral
-    from dikast.graphs.astral_calibration import ask_oracle, by_rules, named
+    from dikast.graphs.astral.calibration import ask_oracle, by_rules, named
+    from dikast.graphs.astral.safety_oracle import load_safety_oracle
 
     if spec == "refusals":
         return [None if said is None else named(said, names) for said in by_rules(labelled)]
@@ -281,8 +281,8 @@ def report(
     """Write a page on how safe the targets were: HTML, Markdown, CSV, JSON; fail a CI job on a condition."""
     from dikast.evaluation.gate import check_gate, parse_gate
     from dikast.evaluation.interchange.garak_export import write_garak
-    from dikast.graphs.astral_care import NAME, read_vault
-    from dikast.graphs.astral_results import cases_of
+    from dikast.graphs.astral.results import cases_of
+    from dikast.graphs.astral.vault import NAME, read_vault
 
     for condition in fail_on or ():
         parse_gate(condition)
@@ -319,8 +319,8 @@ def write_pages(
     """Write the report: no text of a reply that is not judged safe is in any of its files."""
     from dikast.evaluation.diversity import diversity_by_cell
     from dikast.evaluation.interchange.files import write_json, write_text
-    from dikast.evaluation.safety_report import render
-    from dikast.graphs.astral_results import cases_of, suite_of
+    from dikast.evaluation.safety.report import render
+    from dikast.graphs.astral.results import cases_of, suite_of
 
     tests = [case for case in suite_of(opened.rows()) if not case.get("benign")]
     diversity = diversity_by_cell((case.get("cell") or {}, case.get("prompt", "")) for case in tests)

@@ -62,8 +62,8 @@ def make_context(ctx: typer.Context, given: Mapping[str, Any], spec: str) -> Con
     from dikast.agents.solver import load_solver
     from dikast.cli.genqr_learn import read_weights
     from dikast.graphs import genqr
+    from dikast.retrieval.load import load_retriever
     from dikast.retrieval.oracle import QrelsOracle
-    from dikast.retrieval.retriever import load_retriever
 
     named = {name for name in given if (source := ctx.get_parameter_source(name)) and source.name != "DEFAULT"}
     preset = genqr.preset(given["method"]) if given["method"] else {}

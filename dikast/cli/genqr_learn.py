@@ -36,7 +36,7 @@ def learn_weights(run: Path, qrels: str | None, out: Path) -> dict[str, Any]:
         DataError: There is nothing to learn from.
     """
     from dikast.cli.genqr_plot import read_run
-    from dikast.graphs.genqr_analyses import learn_selection
+    from dikast.graphs.genqr.analyses import learn_selection
 
     rows, context, grades = read_run(run, qrels)
     weights, queries = asyncio.run(learn_selection(rows, context, grades))

@@ -28,7 +28,7 @@ def plot_run(run: Path, qrels: str | None, measure: str, forms: Sequence[str]) -
         UsageError: It is no GenQR run, or there are no judgments.
         DataError: No finished row has judgments.
     """
-    from dikast.graphs import genqr_analyses as analyses
+    from dikast.graphs.genqr import analyses as analyses
     from dikast.retrieval import plots
 
     rows, context, grades = read_run(run, qrels)
@@ -62,7 +62,7 @@ def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Contex
         DataError: No finished row has judgments.
     """
     from dikast.cli.runs import graph_and_context
-    from dikast.graphs.genqr_analyses import judged
+    from dikast.graphs.genqr.analyses import judged
     from dikast.jobs.reading import Run
     from dikast.retrieval.trec import read_qrels
 

@@ -10,23 +10,21 @@ import typer
 from dikast.cli.options import Json
 from dikast.cli.output import emit, show, table
 from dikast.errors import UsageError
-from dikast.graphs import GRAPHS
+from dikast.graphs import METHODS
 
 app = typer.Typer(no_args_is_help=True, help="List and draw the graphs.")
 
 
 def _load(name: str) -> tuple[Any, Any]:
-    if name not in GRAPHS:
-        raise UsageError(f"no graph is called {name!r}", hint=f"there are: {', '.join(GRAPHS)}")
-    module_name, attribute = GRAPHS[name].split(":")
-    module = import_module(module_name)
-    return module, getattr(module, attribute)
+    if name not in METHODS:
+        raise UsageError(f"no graph is called {name!r}", hint=f"there are: {', '.join(METHODS)}")
+    return import_module(f"dikast.graphs.{name}.graph"), import_module(f"dikast.graphs.{name}").graph
 
 
 @app.command("list")
 def list_graphs(json: Json = False) -> None:
     """List the graphs, each with the first line of its description."""
-    rows = [(name, where, (_load(name)[0].__doc__ or "").splitlines()[0]) for name, where in GRAPHS.items()]
+    rows = [(name, f"dikast.graphs.{name}:graph", (_load(name)[0].__doc__ or "").splitlines()[0]) for name in METHODS]
     if json:
         emit([{"name": name, "graph": where, "about": about} for name, where, about in rows])
     else:

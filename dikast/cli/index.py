@@ -60,7 +60,7 @@ def build(
         told: dict[str, float] = {"documents": build_lucene_index(documents, out, progress)}
     elif encoder:
         from dikast.retrieval.dense_index import build_dense_index
-        from dikast.retrieval.encoders import load_encoder
+        from dikast.retrieval.encoders.encoder import load_encoder
 
         made = build_dense_index(
             documents,

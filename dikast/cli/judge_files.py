@@ -58,7 +58,7 @@ def export(
 ) -> None:
     """Write a run's verdicts as another tool's files: MT-Bench's judgments, AlpacaEval's annotations, leaderboard."""
     from dikast.cli.judge_measure import open_runs
-    from dikast.graphs.reviseval_export import export as export_run
+    from dikast.graphs.reviseval.exports import export as export_run
 
     [judged] = open_runs([run])
     names = [name.strip() for name in models.split(",")] if models else []

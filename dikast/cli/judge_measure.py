@@ -15,7 +15,7 @@ from dikast.errors import UsageError
 if TYPE_CHECKING:
     from dikast.evaluation.calibration import Calibration
     from dikast.evaluation.comparison import AnnotatorAgreement
-    from dikast.graphs.reviseval_results import JudgedRun
+    from dikast.graphs.reviseval.results import JudgedRun
 
 Runs = Annotated[
     list[Path],
@@ -34,7 +34,7 @@ Ties = Annotated[
 
 def open_run(path: Path) -> JudgedRun:
     """A run folder of `dikast judge run`."""
-    from dikast.graphs.reviseval_results import JudgedRun
+    from dikast.graphs.reviseval.results import JudgedRun
     from dikast.jobs.reading import Run
 
     opened = Run.open(path)
@@ -46,7 +46,7 @@ def open_run(path: Path) -> JudgedRun:
 
 def open_runs(paths: list[Path]) -> list[JudgedRun]:
     """Runs that owe nothing: figures over a part would be figures of other pairs."""
-    from dikast.graphs.reviseval_people import run_of_file
+    from dikast.graphs.reviseval.people import run_of_file
 
     runs = [run_of_file(path) if path.is_file() else open_run(path) for path in paths]
     for judged in runs:
@@ -60,7 +60,7 @@ def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: opti
     """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
     from dikast.evaluation.comparison import compare
     from dikast.evaluation.svg import interval
-    from dikast.graphs.reviseval_results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
+    from dikast.graphs.reviseval.results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
 
     opened = open_runs(runs)
     pairs = [one for judged in opened if not judged.single for one in calibrate_pairs(judged, gold=gold, ties=ties)]
@@ -121,7 +121,7 @@ def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: opti
 
 def people_of(runs: list[JudgedRun]) -> AnnotatorAgreement | None:
     """How far people agree among themselves, from the first run whose rows hold their single verdicts."""
-    from dikast.graphs.reviseval_people import agreement_of
+    from dikast.graphs.reviseval.people import agreement_of
 
     return next((found for run in runs if not run.single and (found := agreement_of(run))), None)
 
@@ -179,7 +179,7 @@ def report(
 ) -> None:
     """Write a page about judges against people: Markdown with plots in SVG."""
     from dikast.evaluation.interchange.files import write_text
-    from dikast.graphs.reviseval_results import page
+    from dikast.graphs.reviseval.results import page
 
     opened = open_runs(runs)
     written = page(opened, gold=gold, ties=ties, title=title, people=people_of(opened))

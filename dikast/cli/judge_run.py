@@ -203,7 +203,7 @@ def read_singles(path: Path, ours: dict[str, str]) -> list[dict[str, Any]]:
 def with_form(spec: str, verdict: str) -> str:
     """The judge's spec with the form of its verdict, unless it names one, or is no model."""
     from dikast.agents.judge import PREFIXES
-    from dikast.graphs.reviseval_metrics import PREFIX
+    from dikast.graphs.reviseval.metric_judge import PREFIX
 
     if verdict == "mark" or spec.startswith((PREFIX, *PREFIXES)):
         return spec
@@ -250,7 +250,7 @@ def refuse_without_reference(rows: list[dict[str, Any]], path: Path | None) -> N
 def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask; ask nothing."""
     from dikast.graphs import reviseval
-    from dikast.jobs.trial import estimate as job_estimate
+    from dikast.jobs.preview import estimate as job_estimate
 
     found = job_estimate(reviseval.graph, rows, context, running.out)
     pair = bool(rows) and "response" not in rows[0]
@@ -272,7 +272,7 @@ def show_preview(rows: list[dict[str, Any]], context: Context, running: Running,
     """Run a few rows and print them whole."""
     from dikast.cli.story import tell_rows
     from dikast.graphs import reviseval
-    from dikast.jobs.trial import preview
+    from dikast.jobs.preview import preview
 
     judged = preview(reviseval.graph, rows, context, n, cache=running.request_cache())
     tell_rows(finish(judged), reviseval.graph.name, as_json)
@@ -284,7 +284,7 @@ def report_run(out: Path, summary: Summary, as_json: bool) -> None:
 
     from dikast.evaluation.interchange.columns import verdicts_as_rows
     from dikast.evaluation.interchange.files import write_jsonl
-    from dikast.graphs.reviseval_results import scores_of, verdicts_of, winners_of
+    from dikast.graphs.reviseval.results import scores_of, verdicts_of, winners_of
 
     judged = open_run(out)
     folder = out / "export"

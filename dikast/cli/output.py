@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dikast import pages
+
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -46,6 +48,31 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
     for row in rows:
         drawn.add_row(*(Text(printable(str(cell))) for cell in row))
     stdout.print(drawn)
+
+
+def print_page(page: pages.Page) -> None:
+    """A page as data: its texts as lines, its tables as `table` draws them, the name of each figure."""
+    show(page.title)
+    for part in page.parts:
+        _print_part(part)
+
+
+def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
+    if isinstance(part, pages.Table):
+        show("\n" + part.title if part.title else "")
+        table(part.columns, [[pages.drawn(cell) for cell in row] for row in part.rows])
+    elif isinstance(part, pages.Figure):
+        show(f"figure {part.name}" + (f": {part.caption}" if part.caption else ""))
+    else:
+        _print_text(part)
+
+
+def _print_text(part: pages.Text) -> None:
+    if part.kind == "quote":
+        show((f"  {part.label}:\n" if part.label else "") + "\n".join(f"    {line}" for line in part.text.split("\n")))
+        return
+    told = f"{part.label}: {part.text}" if part.label else part.text
+    show(f"\n{told}" if part.kind == "heading" else told)
 
 
 def printable(text: str) -> str:

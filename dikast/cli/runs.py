@@ -12,7 +12,7 @@ import typer
 from dikast.cli import options
 from dikast.cli.output import emit, say, table
 from dikast.errors import UsageError
-from dikast.graphs import GRAPHS
+from dikast.graphs import METHODS
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
@@ -133,15 +133,14 @@ def graph_and_context(name: str, context: dict[str, Any]) -> tuple[Any, Any]:
     Raises:
         UsageError: The graph is none of dikast's, or an actor was a live object that only its program can make again.
     """
-    if name not in GRAPHS:
+    if name not in METHODS:
         raise UsageError(f"the run's graph {name!r} is none of dikast's", hint="retry it where it was made: jobs.retry")
     for field, value in context.items():
         if isinstance(value, str) and value.startswith("python:"):
             hint = "retry it where it was made: jobs.retry"
             raise UsageError(f"the run's {field} was an object, {value}, which cannot be made from here", hint=hint)
-    module_name, attribute = GRAPHS[name].split(":")
-    module = import_module(module_name)
-    return getattr(module, attribute), module.Context.model_validate(context)
+    module = import_module(f"dikast.graphs.{name}")
+    return module.graph, module.Context.model_validate(context)
 
 
 @app.command()
@@ -181,9 +180,9 @@ def export_pyqtax(run: Run, out: Path | None, licence: str) -> Path:
     Raises:
         UsageError: It is another graph's run, or its oracle was an object that only its program can make again.
     """
+    from dikast.graphs.hidden_tables import pyqtax
     from dikast.jobs.card import About
     from dikast.jobs.exports import export_splits
-    from dikast.tables import pyqtax
 
     if run.manifest.graph != "hidden_tables":
         raise UsageError(f"{run.path}: a run of {run.manifest.graph}", hint="PyQTax is made of 'dikast tables run'")

@@ -38,7 +38,7 @@ def search(
     json: Json = False,
 ) -> None:
     """Search. A query prints a ranking, a topics file writes a TREC run."""
-    from dikast.retrieval.retriever import SCHEMES, load_retriever
+    from dikast.retrieval.load import SCHEMES, load_retriever
 
     if (query is None) == (topics is None):
         raise UsageError("give either a query or --topics FILE")

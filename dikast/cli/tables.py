@@ -301,11 +301,11 @@ def make_oracle(place: Path, questions: Path | None, given: Mapping[str, Any]) -
 
 def make_context(oracle: TableOracle, given: Mapping[str, Any]) -> Context:
     """The graph's context that a command's options ask for."""
-    from dikast.agents.code_critic import load_code_critic
     from dikast.agents.models.default import default_model
     from dikast.agents.models.request import Sampling
     from dikast.agents.solver import load_solver
     from dikast.graphs import hidden_tables
+    from dikast.graphs.hidden_tables.code_critic import load_code_critic
 
     spec = given["solver"] or given["model"]
     if spec is None:
@@ -319,7 +319,7 @@ def make_context(oracle: TableOracle, given: Mapping[str, Any]) -> Context:
         oracle=oracle,
         critic=None if given["critic"] is None else load_code_critic(given["critic"]),
         secret=None if secret == ("*",) else secret,
-        columns=given["max_columns"],
+        max_columns=given["max_columns"],
         sampling=Sampling(max_tokens=given["max_tokens"], temperature=given["temperature"], seed=given["seed"]),
         keep_answers=given.get("keep_answers", False),
         **{name: given[name] for name in ("level", "rounds", "feedback", "bits", "samples")},
@@ -348,7 +348,7 @@ def games_of(oracle: TableOracle, limit: int | None) -> list[dict[str, Any]]:
 def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask and cost; ask nothing, run nothing."""
     from dikast.graphs import hidden_tables
-    from dikast.jobs.trial import estimate as job_estimate
+    from dikast.jobs.preview import estimate as job_estimate
 
     found = job_estimate(hidden_tables.graph, rows, context, running.out)
     questions = sum(1 + len(row.get("follow_ups", [])) for row in rows)
@@ -376,7 +376,7 @@ def show_preview(rows: list[dict[str, Any]], context: Context, running: Running,
     """Play a few games and print them whole."""
     from dikast.cli.story import tell_rows
     from dikast.graphs import hidden_tables
-    from dikast.jobs.trial import preview
+    from dikast.jobs.preview import preview
 
     played = preview(hidden_tables.graph, rows, context, n, cache=running.request_cache())
     tell_rows(finish(played, context), hidden_tables.graph.name, as_json)

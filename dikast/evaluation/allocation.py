@@ -20,7 +20,7 @@ from dikast import stats
 from dikast.errors import UsageError
 from dikast.evaluation.axes import Axes, Cell
 from dikast.evaluation.covering import PRODUCT_CELLS
-from dikast.evaluation.safety import Tally
+from dikast.evaluation.safety.summary import Tally
 
 _Key = tuple[tuple[str, str], ...]
 

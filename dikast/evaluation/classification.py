@@ -19,7 +19,7 @@ from typing import Any
 
 from dikast.errors import UsageError
 from dikast.evaluation.agreement import cohen_kappa
-from dikast.evaluation.safety import Rate
+from dikast.evaluation.safety.summary import Rate
 
 UNPARSED = "unparsed"
 

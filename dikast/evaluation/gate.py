@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dikast.errors import UsageError
-from dikast.evaluation.safety import Summary, Tally
+from dikast.evaluation.safety.summary import Summary, Tally
 
 EXPRESSION = re.compile(r"\s*([a-z_]+)\s*(>=|<=|==|>|<)\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*", re.ASCII)
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from dikast.jobs.exports import export
     from dikast.jobs.inputs import Reread
     from dikast.jobs.job import Progress, retry, run
+    from dikast.jobs.preview import Estimate, estimate, preview
     from dikast.jobs.reading import Difference, Run, diff, list_runs
     from dikast.jobs.summary import Summary
-    from dikast.jobs.trial import Estimate, estimate, preview
 
 _HOMES = {
     "Difference": "reading",

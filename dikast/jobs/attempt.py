@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langgraph.errors import NodeTimeoutError
 
-from dikast.agents.ask import outcome_of
+from dikast.agents.failures import outcome_of
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.limits import Limits
 from dikast.errors import DikastError, LimitReached, ModelError

@@ -24,11 +24,11 @@ from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.errors import DataError, UsageError
 from dikast.jobs.attempt import Done, Work
+from dikast.jobs.concurrency import Gate
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
-from dikast.jobs.gate import Gate
 from dikast.jobs.heap import settled
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row

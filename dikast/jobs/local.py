@@ -19,9 +19,9 @@ from dikast.agents.ledger import Ledger
 from dikast.errors import DikastError, LimitReached, UsageError
 from dikast.http.throttle import on_throttle
 from dikast.jobs.attempt import Done, Work, cancel
+from dikast.jobs.concurrency import Gate
 from dikast.jobs.feed import ROWS_BETWEEN_YIELDS
 from dikast.jobs.files import encode
-from dikast.jobs.gate import Gate
 from dikast.jobs.keys import Row
 from dikast.jobs.stopping import Stop
 from dikast.jobs.writer import Writer

@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit, Retriever, load_retriever
+from dikast.retrieval.retriever import Hit, Retriever
 
 SHARE = 64  # queries sent to a process at once
 

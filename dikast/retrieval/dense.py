@@ -28,9 +28,10 @@ import numpy as np
 
 from dikast.errors import UsageError
 from dikast.records import Document
-from dikast.retrieval import analysis, encoders, vectors
+from dikast.retrieval import analysis, vectors
 from dikast.retrieval.dense_index import DenseIndex
-from dikast.retrieval.encoders import Encoder, Role, load_encoder
+from dikast.retrieval.encoders import encoder as encoders
+from dikast.retrieval.encoders.encoder import Encoder, Role, load_encoder
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
 from dikast.retrieval.topk import Ranking

@@ -23,7 +23,7 @@ from dikast.errors import DataError, RetrievalError, UsageError
 from dikast.records import Document
 from dikast.retrieval import store, vectors
 from dikast.retrieval.build import Progress
-from dikast.retrieval.encoders import Encoder, encode, normalised
+from dikast.retrieval.encoders.encoder import Encoder, encode, normalised
 from dikast.retrieval.texts import Texts, TextTable
 from dikast.retrieval.vectors import Vectors
 

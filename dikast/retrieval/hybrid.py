@@ -13,15 +13,14 @@ Not done: retrievers over different collections (documents come from the first o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Literal, cast, get_args
-from urllib.parse import unquote
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 from dikast.errors import UsageError
 from dikast.records import Document
 from dikast.retrieval.fusion import RRF_K, Normalization, combmnz, combsum, rrf
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit, Retriever, load_retriever
+from dikast.retrieval.retriever import Hit, Retriever
 
 Fusion = Literal["rrf", "combsum", "combmnz"]
 DEPTH = 1000
@@ -105,31 +104,3 @@ class Hybrid:
             return rrf(rankings, k=self.rrf_k, weights=self.weights)
         fuse = combsum if self.fusion == "combsum" else combmnz
         return fuse(rankings, normalize=self.normalize, weights=self.weights)
-
-
-def open_hybrid(rest: str, spec: str) -> Hybrid:
-    """Make the retriever of `hybrid:SPEC+SPEC[+option=value...]`.
-
-    Raises:
-        UsageError: A part is neither a retriever's spec nor a known option.
-    """
-    parts = rest.split("+")
-    given = [part.partition("=") for part in parts if part.partition("=")[0] in OPTIONS]
-    options = {name: value for name, _, value in given}
-    retrievers = [load_retriever(unquote(part)) for part in parts if part.partition("=")[0] not in OPTIONS]
-    try:
-        return Hybrid(
-            retrievers,
-            fusion=cast(Fusion, options.get("fusion", "rrf")),
-            rrf_k=float(options.get("rrf_k", RRF_K)),
-            normalize=cast(Normalization, options.get("normalize", "minmax")),
-            weights=_weights(options),
-            depth=int(options.get("depth", DEPTH)),
-        )
-    except ValueError as error:
-        hint = "weights=1,2 and depth, rrf_k are numbers"
-        raise UsageError(f"retriever {spec!r:.200}: an option makes no sense", hint=hint) from error
-
-
-def _weights(options: Mapping[str, str]) -> list[float] | None:
-    return [float(weight) for weight in options["weights"].split(",")] if "weights" in options else None

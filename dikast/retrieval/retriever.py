@@ -2,16 +2,14 @@
 
 `graphs/` is written against this Protocol, so that native BM25, Lucene and dense indexes are interchangeable.
 
-    retriever = load_retriever("bm25:corpus.jsonl?k1=1.2&b=0.75")     # or a saved index; opened at first use
+What a spec names is opened by `dikast.retrieval.load.load_retriever`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol, runtime_checkable
-from urllib.parse import unquote
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
 
-from dikast.errors import UsageError
 from dikast.records import Document
 from dikast.retrieval.query import WeightedQuery
 
@@ -58,77 +56,3 @@ class Retriever(Protocol):
             RetrievalError: An id is not in the index, or the index holds no texts.
         """
         ...
-
-
-def load_retriever(spec: str) -> Retriever:
-    """Turn a spec into a retriever that opens its index at first use.
-
-    | spec | retriever |
-    | --- | --- |
-    | `bm25:PATH[?k1=0.9&b=0.4]` | native BM25 over a saved index or a collection, which is indexed in memory |
-    | `rm3:PATH[?k1=..&fb_docs=10&fb_terms=10&original_weight=0.5]` | the same with RM3 |
-    | `lucene:PATH[?k1=..&b=..]` | BM25 by Lucene over its own index folder, or one of pyserini's prebuilt indexes |
-    | `lucene-rm3:PATH[?..]` | the same with Anserini's RM3; parameters as for `rm3` |
-    | `faiss:PATH[?nprobe=16&ef=128&threads=..&gpu=1&encoder=SPEC]` | a dense index |
-    | `hybrid:SPEC+SPEC[+fusion=rrf+rrf_k=60+weights=1,1+depth=1000]` | the fusion of several |
-
-    A collection is what `dikast.retrieval.corpus.read_corpus` takes.
-
-    Raises:
-        UsageError: The spec names no known scheme or parameter, or a parameter's value is out of its range.
-    """
-    scheme, colon, rest = spec.partition(":")
-    if scheme == "hybrid" and rest:
-        from dikast.retrieval.hybrid import open_hybrid
-
-        return open_hybrid(rest, spec)
-    path, _, query = rest.partition("?")
-    if scheme not in _PARAMETERS or not colon or not path:
-        forms = ", ".join(f"{name}:PATH" for name in _PARAMETERS)
-        hint = f"one of {forms}; PATH is an index or a corpus; or hybrid:SPEC+SPEC"
-        raise UsageError(f"retriever {spec!r:.200} is unknown", hint=hint)
-    values = {name: value for name, _, value in (pair.partition("=") for pair in query.split("&") if pair)}
-    return _make(scheme, path, {name: _value(spec, scheme, name, value) for name, value in values.items()})
-
-
-_BM25: Mapping[str, Callable[[str], object]] = {"k1": float, "b": float}
-_RM3: Mapping[str, Callable[[str], object]] = {"fb_docs": int, "fb_terms": int, "original_weight": float}
-_PARAMETERS: Mapping[str, Mapping[str, Callable[[str], object]]] = {
-    "bm25": _BM25,
-    "rm3": {**_BM25, **_RM3},
-    "lucene": _BM25,
-    "lucene-rm3": {**_BM25, **_RM3},
-    "faiss": {"nprobe": int, "ef": int, "threads": int, "gpu": int, "encoder": unquote},
-}
-SCHEMES = (*_PARAMETERS, "hybrid")
-"""What a spec begins with, before the colon."""
-
-
-def _value(spec: str, scheme: str, name: str, value: str) -> object:
-    known = _PARAMETERS[scheme]
-    try:
-        return known[name](value)
-    except (KeyError, ValueError) as error:
-        hint = f"{scheme} takes {', '.join(known)}, each a number{', but for encoder' if 'encoder' in known else ''}"
-        raise UsageError(f"retriever {spec!r:.200}: {name}={value} makes no sense", hint=hint) from error
-
-
-def _make(scheme: str, path: str, parameters: dict[str, Any]) -> Retriever:
-    if scheme == "faiss":
-        from dikast.retrieval.dense import Dense
-        from dikast.retrieval.encoders import load_encoder
-
-        encoder = parameters.pop("encoder", None)
-        gpu = bool(parameters.pop("gpu", 1))
-        return Dense(path, encoder=load_encoder(encoder) if encoder else None, gpu=gpu, **parameters)
-    bm25 = {name: value for name, value in parameters.items() if name in _BM25}
-    feedback = {name: value for name, value in parameters.items() if name not in _BM25}
-    if scheme.startswith("lucene"):
-        from dikast.retrieval.lucene import Feedback, Lucene
-
-        return Lucene(path, **bm25, feedback=Feedback(**feedback) if scheme == "lucene-rm3" else None)
-    from dikast.retrieval.bm25 import BM25
-    from dikast.retrieval.rm3 import RM3
-
-    native = BM25(path, **bm25)
-    return native if scheme == "bm25" else RM3(native, **feedback)

@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
-from dikast.tables import feedback, judging
+from dikast.tables import correctness, feedback
 from dikast.tables.answers import items
 from dikast.tables.columns import relevant
 from dikast.tables.library import SQL_OFFERED, Box, Held, Library
@@ -201,7 +201,7 @@ class TableOracle:
 
     def unanswered(self, question_id: str) -> bool | None:
         """No answer is wrong where a gold answer is known."""
-        return None if judging.is_correct(self.gold.get(question_id), []) is None else False
+        return None if correctness.is_correct(self.gold.get(question_id), []) is None else False
 
     def tell(self, question_id: str, answer: Opened) -> None:
         """Hand an answer to `deliver`."""
@@ -237,10 +237,10 @@ class TableOracle:
                 status=feedback.status_of(result),
                 code=feedback.code_of(result, detail),
                 group=group,
-                correct=wrong if answer is None else judging.is_correct(question, answer),
+                correct=wrong if answer is None else correctness.is_correct(question, answer),
                 answer=None if answer is None else Secret(answer),
             )
-            for result, answer, group in zip(results, answers, judging.groups(answers), strict=True)
+            for result, answer, group in zip(results, answers, correctness.groups(answers), strict=True)
         ]
 
     async def _execute(self, held: Held, program: str, previous: Json) -> Result:

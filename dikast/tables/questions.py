@@ -26,7 +26,7 @@ from typing import Any, Literal, cast, get_args
 
 from dikast.errors import DataError, UsageError
 from dikast.tables.records import Record, read_json, read_records
-from dikast.tables.results import Coordinate
+from dikast.tables.sql_results import Coordinate
 
 Shape = Literal["own", "wtq", "wikisql", "sqa", "tabfact"]
 

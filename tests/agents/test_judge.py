@@ -290,4 +290,4 @@ def test_the_fingerprint_tells_forms_apart() -> None:
     prints = [ModelJudge(ScriptedModel(steady), form).fingerprint() for form in ("mark", "json", "logprobs", "mark")]
     assert prints[0] == prints[3]
     assert prints[0] != prints[1] != prints[2] != prints[0]
-    assert load_prompt("reviseval/pair_reference").digest in json.dumps(prints[0])
+    assert load_prompt("judge/pair_reference").digest in json.dumps(prints[0])

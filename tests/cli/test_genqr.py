@@ -10,14 +10,13 @@ import pytest
 from dikast.agents.solver import load_solver
 from dikast.cli import genqr_options as own
 from dikast.graphs import genqr
-from dikast.graphs.genqr_feedback import Kind
-from dikast.graphs.genqr_methods import Method
-from dikast.graphs.genqr_records import Form
-from dikast.graphs.genqr_sift import By
+from dikast.graphs.genqr.presets import Method
+from dikast.graphs.genqr.records import Form, Kind
+from dikast.graphs.genqr.selection import By
 from dikast.retrieval.combine import Combination, Damping
 from dikast.retrieval.fusion import Normalization
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.relevance import FEATURES
-from dikast.retrieval.retriever import load_retriever
 from tests.cli.conftest import Cli, Ran
 
 CORPUS = [

@@ -94,7 +94,7 @@ def openvino_model() -> EngineModel:
 
 @pytest.fixture
 def openvino_engine(openvino_model: EngineModel) -> Engine:
-    from dikast.agents.models.openvino import OpenVinoModel
+    from dikast.agents.models.openvino.model import OpenVinoModel
 
     assert isinstance(openvino_model, OpenVinoModel)
     return Engine(openvino_model, alternatives=0, context_words=20_000, held=openvino_model.requests_held)

@@ -8,8 +8,8 @@ from hashlib import sha256
 import numpy as np
 
 from dikast.retrieval.analysis import analyze
-from dikast.retrieval.encoder_scripted import scripted
-from dikast.retrieval.encoders import Role
+from dikast.retrieval.encoders.encoder import Role
+from dikast.retrieval.encoders.scripted import scripted
 from dikast.retrieval.vectors import Vectors
 
 DIMENSION = 32

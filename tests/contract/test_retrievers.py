@@ -14,8 +14,9 @@ import pytest
 from dikast.errors import DataError, RetrievalError, UsageError
 from dikast.records import Document
 from dikast.retrieval.corpus import read_corpus
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit, Retriever, load_retriever
+from dikast.retrieval.retriever import Hit, Retriever
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_topics
 from tests.contract.retrievers import KINDS, Kind

@@ -7,7 +7,7 @@ from typing import cast
 
 from dikast.evaluation.axes import Axes
 from dikast.evaluation.covering import plan
-from dikast.evaluation.safety import SafetyCase, Verdict
+from dikast.evaluation.safety.summary import SafetyCase, Verdict
 from dikast.records import Outcome
 
 OUTCOMES = [Outcome.OK] * 16 + [Outcome.REFUSED] * 4 + [Outcome.FILTERED, Outcome.EMPTY, Outcome.TIMEOUT, Outcome.ERROR]

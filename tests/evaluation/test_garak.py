@@ -14,7 +14,7 @@ from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.interchange.garak import as_cases, read_garak
 from dikast.evaluation.interchange.garak_export import write_garak
 from dikast.evaluation.interchange.suite import SuiteItem, read_suite, suite_as_rows
-from dikast.evaluation.safety import summarise
+from dikast.evaluation.safety.summary import summarise
 from dikast.records import Outcome
 from tests.evaluation.safety_cases import made_up
 

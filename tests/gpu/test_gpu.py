@@ -16,7 +16,7 @@ import pytest
 from dikast.agents.models.default import has_gpu
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Reply, Request
-from dikast.agents.models.vllm import VllmModel
+from dikast.agents.models.vllm.model import VllmModel
 from dikast.errors import ModelContextOverflow
 from tests.contract.requests import CHOICE, FORMS, GREEDY, LOGPROBS, MANY, SAMPLES, of_length
 

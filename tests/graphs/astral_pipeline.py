@@ -8,12 +8,12 @@ from pathlib import Path
 from dikast import jobs
 from dikast.evaluation.axes import DEFAULT_AXES
 from dikast.evaluation.covering import plan
-from dikast.evaluation.safety import summarise
-from dikast.evaluation.safety_report import render
+from dikast.evaluation.safety.report import render
+from dikast.evaluation.safety.summary import summarise
 from dikast.graphs import astral
-from dikast.graphs.astral_results import cases_of
-from dikast.graphs.astral_suite import Plan, closed, rows_for
-from dikast.graphs.astral_suite import cases_of as cases_for
+from dikast.graphs.astral.results import cases_of
+from dikast.graphs.astral.suite import Plan, closed, rows_for
+from dikast.graphs.astral.suite import cases_of as cases_for
 
 TOKENS = 12
 VERDICT_TOKENS = 24

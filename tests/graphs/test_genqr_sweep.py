@@ -18,7 +18,7 @@ from dikast.agents.solver import ModelSolver
 from dikast.errors import MissingExtraError
 from dikast.graphs import genqr
 from dikast.records import Usage
-from dikast.retrieval.retriever import load_retriever
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_topics
 

@@ -15,6 +15,7 @@ import pytest
 from benchmarks import canary
 from dikast.agents.models.request import Request
 from dikast.graphs import hidden_tables
+from dikast.graphs.hidden_tables import rounds
 from dikast.jobs.parquet import load_pyarrow
 from dikast.tables import feedback
 from dikast.tables.oracle import TableOracle
@@ -64,7 +65,7 @@ async def test_no_byte_of_a_cell_reaches_a_model_or_the_journal() -> None:
 
 async def test_the_search_finds_what_a_leak_would_leave(monkeypatch: pytest.MonkeyPatch) -> None:
     """With answers kept in the result, and with a feedback that quotes one, tokens are found."""
-    told = dict(hidden_tables.rounds.MESSAGES)
+    told = dict(rounds.MESSAGES)
 
     class Leaky(dict[str, str]):
         def __getitem__(self, key: str) -> str:
@@ -76,7 +77,7 @@ async def test_the_search_finds_what_a_leak_would_leave(monkeypatch: pytest.Monk
         stolen.extend(answer.reveal()[:1])
 
     monkeypatch.setattr(TableOracle, "tell", tell)
-    monkeypatch.setattr(hidden_tables.rounds, "MESSAGES", Leaky(told))
+    monkeypatch.setattr(rounds, "MESSAGES", Leaky(told))
     found = await canary.search(games=40, seed=1)
     assert found.hits > 0
 

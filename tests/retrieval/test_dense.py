@@ -18,11 +18,12 @@ from dikast.retrieval import dense_index, store, vectors
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.dense import Dense
 from dikast.retrieval.dense_index import DenseIndex, build_dense_index
-from dikast.retrieval.encoder_scripted import scripted
-from dikast.retrieval.encoders import Role
+from dikast.retrieval.encoders.encoder import Role
+from dikast.retrieval.encoders.scripted import scripted
 from dikast.retrieval.index import build_index
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit, load_retriever
+from dikast.retrieval.retriever import Hit
 from dikast.retrieval.vectors import Searcher, Vectors
 from tests.contract.encoder import toy, wider
 

@@ -14,8 +14,8 @@ from dikast.retrieval.dense import Dense
 from dikast.retrieval.dense_index import build_dense_index
 from dikast.retrieval.hybrid import Hybrid
 from dikast.retrieval.index import Index, build_index
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import load_retriever
 from tests.contract.encoder import toy
 
 DOCUMENTS = [Document(f"d{number:02d}", f"oracle {'table ' * (number % 5)} w{number % 7}") for number in range(40)]

@@ -10,8 +10,9 @@ from dikast.errors import UsageError
 from dikast.records import Document
 from dikast.retrieval.batch import search_batch, search_topics
 from dikast.retrieval.index import build_index
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Retriever, load_retriever
+from dikast.retrieval.retriever import Retriever
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 
 from dikast.errors import MissingExtraError, RetrievalError, UsageError
 from dikast.retrieval import lucene_java
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.lucene import Lucene
 from dikast.retrieval.lucene_java import choose, jar, javas, needed
-from dikast.retrieval.retriever import load_retriever
 
 
 def java(home: Path, version: str, library: bool = True) -> Path:

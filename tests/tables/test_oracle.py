@@ -11,7 +11,8 @@ import pytest
 from dikast.errors import DataError, UsageError
 from dikast.jobs.parquet import load_pyarrow
 from dikast.sandbox import ErrorClass, Result, Status, Tier
-from dikast.tables import feedback, judging, library
+from dikast.tables import correctness as judging
+from dikast.tables import feedback, library
 from dikast.tables import oracle as module
 from dikast.tables.library import Library
 from dikast.tables.oracle import TableOracle, load_table_oracle

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from dikast.tables.answers import denotation_correct, items
-from dikast.tables.judging import is_correct
+from dikast.tables.correctness import is_correct
 from dikast.tables.load import load
 from dikast.tables.questions import Question, Shape, Sql, read_questions
-from dikast.tables.results import judge_sequences, same_result
 from dikast.tables.schema import ColumnSchema, describe
+from dikast.tables.sql_results import judge_sequences, same_result
 from dikast.tables.table import MemoryTable, frame, whole_column
 from dikast.tables.taxonomy import labels
 

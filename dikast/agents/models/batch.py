@@ -29,7 +29,7 @@ from pydantic import BaseModel, PrivateAttr, ValidationError
 from dikast.agents.models.chat_wire import from_body, to_body
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.load import load_model
-from dikast.agents.models.options import Options
+from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.request_key import request_key
 from dikast.agents.models.server import ServerModel

@@ -26,9 +26,9 @@ from dikast.agents.models.engine import EngineModel
 from dikast.errors import UsageError
 
 ENGINES: Mapping[str, str] = {
-    "openvino": "dikast.agents.models.openvino:open_model",
+    "openvino": "dikast.agents.models.openvino.model:open_model",
     "server": "dikast.agents.models.server:open_model",
-    "vllm": "dikast.agents.models.vllm:open_model",
+    "vllm": "dikast.agents.models.vllm.model:open_model",
     "replay": "dikast.agents.models.replay:open_model",
     "scripted": "dikast.agents.models.scripted:open_model",
     "batch": "dikast.agents.models.batch:open_model",

@@ -30,7 +30,7 @@ from typing_extensions import TypedDict
 
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.load import load_model
-from dikast.agents.models.options import Options
+from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request
 from dikast.agents.models.request_key import as_json, request_key
 from dikast.errors import DataError, ModelUnavailable, UsageError

@@ -23,7 +23,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from dikast.agents.models.engine import EngineModel
-from dikast.agents.models.options import Options
+from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import UsageError
 from dikast.wire import UNNAMED

@@ -36,7 +36,7 @@ from yarl import URL
 
 from dikast.agents.models.chat_wire import Dialect, from_body, shown, to_body
 from dikast.agents.models.engine import EngineModel
-from dikast.agents.models.options import Options
+from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
 from dikast.http.access import authorization, blotted, checked, key_variable

@@ -22,7 +22,7 @@ from typing import cast
 from dikast.errors import DataError
 from dikast.evaluation.interchange.files import read_records
 from dikast.evaluation.interchange.record import Record
-from dikast.evaluation.safety import SafetyCase, Verdict
+from dikast.evaluation.safety.summary import SafetyCase, Verdict
 from dikast.records import Outcome
 
 THRESHOLD = 0.5

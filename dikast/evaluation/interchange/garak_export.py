@@ -18,7 +18,7 @@ from pathlib import Path
 from dikast.evaluation.axes import Cell
 from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.interchange.garak import DETECTOR, SCORED, SCORES, THRESHOLD
-from dikast.evaluation.safety import SafetyCase
+from dikast.evaluation.safety.summary import SafetyCase
 from dikast.records import Outcome
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dikast.evaluation.axes import DEFAULT_AXES, Axes
-from dikast.evaluation.safety import SafetyCase, Summary, summarise
-from dikast.evaluation.safety_report import render
+from dikast.evaluation.safety.report import render
+from dikast.evaluation.safety.summary import SafetyCase, Summary, summarise
 from tests.engines.browser_lane.chromium import Page, chromium
 from tests.evaluation.safety_cases import made_up
 

@@ -17,9 +17,9 @@ import pytest
 from dikast.retrieval.batch import search_topics
 from dikast.retrieval.corpus import read_corpus
 from dikast.retrieval.dense_index import build_dense_index
-from dikast.retrieval.encoders import encode, load_encoder, normalised
+from dikast.retrieval.encoders.encoder import encode, load_encoder, normalised
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.measures import mean, measure
-from dikast.retrieval.retriever import load_retriever
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_qrels, read_topics
 

@@ -15,10 +15,10 @@ import pytest
 from dikast.errors import MissingExtraError, RetrievalError
 from dikast.retrieval import lucene_java
 from dikast.retrieval.corpus import read_corpus
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.lucene import Lucene
 from dikast.retrieval.lucene_build import build_lucene_index
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import load_retriever
 from dikast.retrieval.sample import sample_files
 
 
@@ -109,7 +109,7 @@ def test_an_option_for_a_module_that_this_java_lacks_is_dropped(index: Path) -> 
     """Pyserini sets it for whoever starts Java after it; that Java would die of it."""
     code = (
         "import jnius_config; jnius_config.add_options('--add-modules=jdk.incubator.vector');"
-        "from dikast.retrieval.retriever import load_retriever; import sys;"
+        "from dikast.retrieval.load import load_retriever; import sys;"
         "print(load_retriever('lucene:' + sys.argv[1]).analyze('walls'))"
     )
     ran = subprocess.run([sys.executable, "-c", code, str(index)], capture_output=True, text=True, check=False)
@@ -149,7 +149,7 @@ def test_a_weight_below_zero_is_told(index: Path) -> None:
 def test_interrupts_stay_with_python(index: Path) -> None:
     """Java takes SIGINT and SIGTERM for itself unless told not to; a job drains on them."""
     code = (
-        "import os, signal, sys; from dikast.retrieval.retriever import load_retriever;"
+        "import os, signal, sys; from dikast.retrieval.load import load_retriever;"
         "load_retriever('lucene:' + sys.argv[1]).analyze('x');"
         "signal.signal(signal.SIGTERM, lambda *_: print('drained')); os.kill(os.getpid(), signal.SIGTERM)"
     )

@@ -14,12 +14,13 @@ import pytest
 
 from dikast.retrieval.batch import search_topics
 from dikast.retrieval.corpus import read_corpus
+from dikast.retrieval.load import load_retriever
 from dikast.retrieval.lucene import Lucene
 from dikast.retrieval.lucene_build import build_lucene_index
 from dikast.retrieval.lucene_java import Anserini
 from dikast.retrieval.measures import mean, measure
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit, load_retriever
+from dikast.retrieval.retriever import Hit
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_qrels, read_topics
 

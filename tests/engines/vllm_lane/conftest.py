@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from dikast.agents.models.load import load_model
-from dikast.agents.models.vllm import VllmModel
+from dikast.agents.models.vllm.model import VllmModel
 
 WEIGHTS_VARIABLE = "DIKAST_LANE_WEIGHTS"
 CONTEXT = 2048

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dikast.agents.models.vllm import VllmModel
+from dikast.agents.models.vllm.model import VllmModel
 from tests.contract.engines import Engine
 from tests.contract.test_engines import *  # noqa: F403
 from tests.engines.vllm_lane.conftest import CONTEXT

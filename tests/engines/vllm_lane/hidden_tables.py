@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dikast.agents.ledger import recording
 from dikast.agents.models.request import Sampling
-from dikast.agents.models.vllm import VllmModel
+from dikast.agents.models.vllm.model import VllmModel
 from dikast.agents.solver import load_solver
 from dikast.graphs import hidden_tables
 from dikast.records import Outcome

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dikast.agents.models import vllm_engine
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Reply, Request, Sampling, Structured
-from dikast.agents.models.vllm import VllmModel
-from dikast.agents.models.vllm_guard import marked
+from dikast.agents.models.vllm import engine as vllm_engine
+from dikast.agents.models.vllm.guard import marked
+from dikast.agents.models.vllm.model import VllmModel
 from dikast.errors import DikastError, ModelContextOverflow, ModelError, ModelUnavailable, UsageError
 from tests.contract.requests import GREEDY, LONG, ask
 from tests.engines.vllm_lane.conftest import CONTEXT
@@ -220,7 +220,7 @@ def test_reasoning_is_apart_and_counted(weights: str) -> None:
     from transformers import AutoTokenizer
     from vllm.outputs import CompletionOutput
 
-    from dikast.agents.models.vllm_reasoning import Reasoning
+    from dikast.agents.models.vllm.reasoning import Reasoning
 
     tokenizer = AutoTokenizer.from_pretrained(weights)
     tokenizer.add_tokens(["<think>", "</think>"])

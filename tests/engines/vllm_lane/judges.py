@@ -15,7 +15,7 @@ from dikast.agents.models.load import close_models
 from dikast.evaluation.interchange import llmbar
 from dikast.evaluation.items import Pair
 from dikast.graphs import reviseval
-from dikast.graphs.reviseval_results import JudgedRun, calibrate_pairs
+from dikast.graphs.reviseval.results import JudgedRun, calibrate_pairs
 
 PAIRS = 20
 CHARACTERS = 1500

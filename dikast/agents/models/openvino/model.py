@@ -1,0 +1,237 @@
+"""A GGUF model inside this process, on the CPU: `openvino:NAME-or-FILE.gguf`, dikast's embedded default.
+
+    model = load_model("openvino:smollm2-135m?max_tokens=64")
+    answer = await model.ainvoke("Name three colours.")
+
+Options after `?`:
+
+| option | what | default |
+| --- | --- | --- |
+| `threads` | CPU threads | all cores |
+| `cache_gb` | GB of key-value cache; memory is taken as it fills | 2 |
+| `timeout` | seconds that a call may take, waiting for its turn included | no bound |
+| `fast` | `1`: quantised activations and cache, see below | `0` |
+| `temperature`, `max_tokens`, `seed`, ... | the model's own default sampling | greedy |
+
+Engine: OpenVINO GenAI (openvino-genai 2026.4), continuous batching. Model objects with the same file, `threads`,
+`cache_gb` and `fast` share one engine; it opens at the first call and closes when the last of them is closed. No
+socket is opened.
+
+What is deterministic, as measured with SmolLM2-135M on AVX-512: a greedy reply is the same alone, in a batch of 64 and
+with requests arriving at other times (112 of 112). A sampled one follows its own seed, not the batch's, and was the
+same alone and in a batch in 14 of 16 cases. With `fast=1` (1.5 times the tokens a CPU second) a request sent alone is
+repeatable, and in a batch about half of all greedy replies differ from that one. Another CPU or version may differ.
+
+Control tokens in a message's text, such as `<|im_end|>`, reach the model as plain characters: no text can end its turn
+or open another. Lone surrogates become U+FFFD.
+
+Not here: alternatives beside the sampled token in `logprobs` (a `UsageError`); a `<think>` block apart from the text;
+`prefix_cached_tokens` (0; the engine caches prefixes and does not say which); white space between JSON tokens is the
+model's own; models other than GGUF; GPUs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import PrivateAttr
+
+from dikast.agents.models.catalog import find, locate
+from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.model_options import Options
+from dikast.agents.models.openvino.engine import ENGINES, Engine, Generated
+from dikast.agents.models.openvino.native import CACHE_GB, Settings, form_text, generation_config, reason
+from dikast.agents.models.request import Message, Reply, Request, TokenLogprob
+from dikast.errors import ModelContextOverflow, ModelTimeout, UsageError
+
+BREAK = f"\ue000{secrets.token_hex(8)}\ue001"
+"""Marks, in a rendered prompt, where a control token in a message's text is to be broken; no text can know it."""
+
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What UTF-8 cannot hold; a JSON text can bring one."""
+
+
+class OpenVinoModel(EngineModel):
+    """A GGUF model inside this process. See the module's description."""
+
+    target: str
+    settings: Settings = Settings()
+    timeout: float | None = None
+    _engine: Engine | None = PrivateAttr(default=None)
+
+    async def complete(self, request: Request) -> list[Reply]:
+        """Ask the model; `request.n` replies, each drawn with a seed of its own.
+
+        Raises:
+            UsageError: The request asks for alternatives in `logprobs`, or for a form that cannot be compiled.
+            ModelContextOverflow: Prompt and `max_tokens` exceed the context, told before the engine is asked.
+            ModelTimeout: `timeout` seconds have passed.
+            ModelUnavailable: The engine cannot load the model, or has stopped.
+        """
+        if request.logprobs:
+            raise UsageError(
+                f"{self.spec}: OpenVINO gives log-probabilities of the sampled token only, not of alternatives",
+                hint="logprobs=0",
+            )
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await self._complete(request)
+        except TimeoutError as error:
+            if self.timeout is None:
+                raise
+            raise ModelTimeout(f"{self.spec}: no reply within {self.timeout:g} s") from error
+
+    async def _complete(self, request: Request) -> list[Reply]:
+        engine = await self._open()
+        form, most = form_text(request.structured), request.sampling.max_tokens
+        with engine.arriving():
+            tokens = await asyncio.to_thread(self._prompt, engine, request.messages, most)
+            configs = [generation_config(engine.genai, request, draw) for draw in range(request.n)]
+            tickets = [engine.submit(tokens, config, form) for config in configs]
+        try:
+            made = [await ticket.future for ticket in tickets]
+        finally:
+            for ticket in tickets:
+                ticket.drop()
+        return [_reply(engine, one, request, len(tokens)) for one in made]
+
+    async def _open(self) -> Engine:
+        if self._engine is None or self._engine.stopped:
+            path = find(self.target)
+            self._engine = await asyncio.to_thread(ENGINES.open, path, self.settings, id(self))
+        return self._engine
+
+    def _prompt(self, engine: Engine, messages: Sequence[Message], max_tokens: int) -> list[int]:
+        """The prompt's tokens, if they leave room for the reply."""
+        characters = sum(len(message["content"]) for message in messages)
+        least = characters // engine.header.longest_token
+        tokens = [] if least > engine.room else render(engine, messages)
+        count = max(least, len(tokens))
+        if count + max_tokens > engine.room:
+            about = "at least " if count >= engine.room else ""
+            raise ModelContextOverflow(
+                f"{self.spec}: prompt of {about}{count} tokens and max_tokens={max_tokens} exceed the {_room(engine)}",
+                hint="shorten the prompt or lower max_tokens",
+            )
+        return tokens
+
+    def fingerprint(self) -> dict[str, object]:
+        """Engine, SHA-256 of the weights, default sampling, and whether the arithmetic is quantised.
+
+        Raises:
+            MissingExtraError: The model has not been pulled.
+            DataError: There is no file at the path.
+        """
+        path = find(self.target)
+        stat = path.stat()
+        return {
+            "engine": "openvino",
+            "weights": weights_hash(path.resolve(), stat.st_size, stat.st_mtime_ns),
+            "fast": self.settings.fast,
+            "sampling": self.sampling.model_dump(mode="json"),
+        }
+
+    def requests_held(self) -> int:
+        """How many requests wait or run in the engine, this model's and those of others that share it."""
+        return 0 if self._engine is None else self._engine.held
+
+    async def aclose(self) -> None:
+        """Give up the engine; it is freed when no other model object uses it. The next call opens it again."""
+        self._engine = None
+        await asyncio.to_thread(ENGINES.close, id(self))
+
+
+def _room(engine: Engine) -> str:
+    if engine.room < engine.header.context_length:
+        return f"{engine.room} tokens that cache_gb={engine.settings.cache_gb} holds"
+    return f"{engine.room} tokens of the model's context"
+
+
+def open_model(target: str, options: dict[str, str], spec: str) -> OpenVinoModel:
+    """Build the model for a spec; nothing is opened.
+
+    Args:
+        target: A name from the catalog, or a GGUF's path.
+        options: What follows the spec's `?`.
+        spec: The whole spec.
+
+    Raises:
+        UsageError: The name is not known, or an option is unknown or out of range.
+    """
+    locate(target)
+    given = Options("openvino", options)
+    threads, cache_gb = given.count("threads", 0), given.count("cache_gb", CACHE_GB, least=1)
+    timeout = given.number("timeout", 1.0) if "timeout" in options else None
+    fast, sampling = _switch(given, "fast"), given.sampling()
+    given.done()
+    settings = Settings(threads=threads, cache_gb=cache_gb, fast=fast)
+    return OpenVinoModel(spec=spec, target=target, settings=settings, timeout=timeout, sampling=sampling)
+
+
+def _switch(given: Options, name: str) -> bool:
+    text = given.text(name, "0")
+    if text not in ("0", "1"):
+        raise UsageError(f"openvino: option {name!r} must be 0 or 1")
+    return text == "1"
+
+
+@lru_cache
+def weights_hash(path: Path, size: int, modified_ns: int) -> str:
+    """SHA-256 of a file's content; size and time are there to notice that it has changed."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def render(engine: Engine, messages: Sequence[Message]) -> list[int]:
+    """A chat as the model's tokens, by the file's own template, ready for the reply.
+
+    Raises:
+        UsageError: The template does not take these messages, or the file has none.
+    """
+    controls = _controls(engine.header.control_tokens)
+    history = [{"role": message["role"], "content": _broken(message["content"], controls)} for message in messages]
+    try:
+        prompt: str = engine.tokenizer.apply_chat_template(history, add_generation_prompt=True)
+    except Exception as error:
+        raise UsageError(f"{engine.path.name}: its chat template refuses the messages: {reason(error)}") from error
+    return [token for piece in prompt.split(BREAK) for token in engine.encode(piece)]
+
+
+@lru_cache
+def _controls(texts: tuple[str, ...]) -> re.Pattern[str] | None:
+    # A lookahead finds overlapping ones too; each is broken after its first character.
+    return re.compile(f"(?=({'|'.join(map(re.escape, texts))}))(.)", re.DOTALL) if texts else None
+
+
+def _broken(text: str, controls: re.Pattern[str] | None) -> str:
+    text = LONE_SURROGATE.sub("\ufffd", text)
+    return controls.sub(lambda match: match[2] + BREAK, text) if controls else text
+
+
+def _reply(engine: Engine, made: Generated, request: Request, input_tokens: int) -> Reply:
+    text, stopped = _cut(engine.decode(made.tokens), request.sampling.stop)
+    return Reply(
+        text=text,
+        finish_reason="stop" if stopped else made.finish,
+        input_tokens=input_tokens,
+        output_tokens=len(made.tokens),
+        logprobs=None if request.logprobs is None else _logprobs(engine, made),
+    )
+
+
+def _cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
+    """A text up to its first stop string, and whether there is one."""
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def _logprobs(engine: Engine, made: Generated) -> tuple[TokenLogprob, ...]:
+    pairs = zip(made.tokens, made.logprobs, strict=True)
+    # Rounding can leave a certain token's a hair above 0.
+    return tuple(TokenLogprob(engine.decode([token], special=True), min(value, 0.0)) for token, value in pairs)

@@ -1,0 +1,229 @@
+"""From a `Request` to vLLM and back: with `vllm_arguments` and `vllm_reasoning`, what speaks to the library itself.
+
+Written against vLLM 0.31 to 0.33; what a release lacks is found out by looking, and refused where it would be missed.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from vllm.lora.request import LoRARequest
+from vllm.outputs import CompletionOutput, RequestOutput
+from vllm.platforms import current_platform
+from vllm.renderers.params import ChatParams
+from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
+from vllm.v1.engine.async_llm import AsyncLLM
+from vllm.v1.engine.exceptions import EngineDeadError
+
+from dikast.agents.models.request import Reply, Request, Structured, TokenLogprob
+from dikast.agents.models.vllm.arguments import engine_arguments
+from dikast.agents.models.vllm.reasoning import Reasoning
+from dikast.agents.models.vllm.turns import Turns
+from dikast.errors import ModelContextOverflow, ModelError, ModelUnavailable
+from dikast.http.server_errors import excerpt
+
+if TYPE_CHECKING:
+    from dikast.agents.models.vllm.engine import Ask
+
+LEAST_LOGPROB = -9999.0
+"""What vLLM's own server writes for a probability of 0; JSON has no infinity."""
+ZERO_WIDTH_SPACE = "\u200b"
+BROKEN_OFF = frozenset({"abort", "error"})
+"""Finish reasons of a reply that the engine gave up in the middle."""
+
+
+class Asker:
+    """An open engine. Everything here runs in the engine's own event loop."""
+
+    def __init__(self, llm: AsyncLLM, model: str, reasoning: Reasoning | None, *, lora: bool) -> None:
+        self._llm = llm
+        self._model = model
+        self._reasoning = reasoning
+        self._context = llm.model_config.max_model_len
+        self._controls = control_texts(llm.get_tokenizer())
+        self._numbers = count()
+        self._adapters: dict[tuple[str, str], LoRARequest] = {}
+        # The CPU's kernels (vLLM 0.32, lora/ops/torch_ops) take "no adapter", -1, for the last one, and apply it to the
+        # requests without an adapter that happen to be in the same batch.
+        self._turns = Turns() if lora and current_platform.is_cpu() else None
+
+    @classmethod
+    def open(cls, model: str, arguments: Mapping[str, str], *, lora: bool) -> Asker:
+        """Start the engine, in the running event loop; takes from seconds to minutes.
+
+        Raises:
+            UsageError: An engine argument is unknown or wrong.
+        """
+        given = dict(arguments) | ({"enable_lora": "true"} if lora else {})
+        engine_args = engine_arguments(model, given)
+        llm = AsyncLLM.from_engine_args(engine_args)
+        reasoning = Reasoning.of(engine_args.reasoning_parser, llm.get_tokenizer())
+        return cls(llm, model, reasoning, lora=lora)
+
+    @property
+    def unfinished(self) -> int:
+        """Requests in the engine."""
+        return self._llm.output_processor.get_num_unfinished_requests()
+
+    def shutdown(self) -> None:
+        """End the engine's processes. Nothing else may be called afterwards."""
+        self._llm.shutdown()
+        # Otherwise it does so once more, at the interpreter's end, when its module is gone.
+        del self._llm
+        gc.collect()
+
+    async def ask(self, ask: Ask) -> list[Reply]:
+        """The replies to one request; cancelling it frees what it holds in the engine.
+
+        Raises:
+            ModelError: It got no reply; the subclass says how.
+        """
+        request = ask.request
+        prompt = await self._rendered(request, ask.template)
+        tokens = len(prompt["prompt_token_ids"])
+        if tokens + request.sampling.max_tokens > self._context:
+            told = f"{tokens} prompt tokens and max_tokens={request.sampling.max_tokens}"
+            hint = "shorten the prompt, lower max_tokens, or open the model with a larger max_model_len"
+            raise ModelContextOverflow(f"vllm: {told} do not fit into {self._context} tokens", hint=hint)
+        async with self._turns.of("adapter" if ask.lora else "none") if self._turns else nullcontext():
+            output = await self._generated(prompt, ask)
+        return [self._reply(request, output, completion, ask.template) for completion in output.outputs]
+
+    async def _rendered(self, request: Request, template: Mapping[str, Any]) -> dict[str, Any]:
+        """The prompt's tokens by the model's chat template; vLLM works it out in a thread."""
+        renderer = self._llm.renderer
+        messages = [
+            {**message, "content": harmless(message["content"], self._controls)} for message in request.messages
+        ]
+        chat = ChatParams(chat_template_kwargs={"add_generation_prompt": True, **template})
+        # Without a bound here the whole prompt is counted, so that the error can say how long it is.
+        tokens = replace(renderer.default_chat_tok_params, max_total_tokens=None)
+        try:
+            _, [prompt] = await renderer.render_chat_async([messages], chat, tokens)
+        except Exception as error:
+            hint = "the model has no chat template: choose an instruction-tuned one" if "template" in str(error) else ""
+            raise ModelError(f"vllm: {self._model}: cannot render the chat: {excerpt(error)}", hint=hint) from error
+        return prompt
+
+    async def _generated(self, prompt: dict[str, Any], ask: Ask) -> RequestOutput:
+        parameters = sampling_parameters(ask.request)
+        extra: dict[str, Any] = {}
+        if self._reasoning:
+            parameters.skip_special_tokens = not self._reasoning.keeps_special_tokens(ask.template)
+            extra = self._reasoning.extra(ask.template)
+        try:
+            outputs = self._llm.generate(
+                prompt,
+                parameters,
+                f"dikast-{next(self._numbers)}",
+                lora_request=self._adapter(ask.lora),
+                priority=ask.priority,
+                **extra,
+            )
+            # FINAL_ONLY: the one output holds all replies.
+            return [output async for output in outputs][-1]
+        except EngineDeadError as error:
+            hint = "its log above says why; memory is the usual reason"
+            raise ModelUnavailable(f"vllm: the engine of {self._model} died", hint=hint) from error
+        except Exception as error:
+            if not refused(error):
+                raise
+            raise ModelError(f"vllm: {self._model}: {excerpt(error.__cause__ or error)}") from error
+
+    def _adapter(self, lora: tuple[str, str] | None) -> LoRARequest | None:
+        if lora is None:
+            return None
+        if lora not in self._adapters:
+            self._adapters[lora] = LoRARequest(lora[0], len(self._adapters) + 1, lora[1])
+        return self._adapters[lora]
+
+    def _reply(
+        self, request: Request, output: RequestOutput, completion: CompletionOutput, template: Mapping[str, Any]
+    ) -> Reply:
+        if completion.finish_reason in BROKEN_OFF:
+            raise ModelError(f"vllm: {self._model}: the engine broke the reply off ({completion.finish_reason})")
+        text, thoughts, thought = completion.text, "", 0
+        if self._reasoning:
+            text, thoughts, thought = self._reasoning.split(completion, request, template)
+        return Reply(
+            text=text,
+            finish_reason=completion.finish_reason or "unknown",
+            input_tokens=len(output.prompt_token_ids or ()),
+            output_tokens=len(completion.token_ids),
+            reasoning=thoughts,
+            logprobs=None if request.logprobs is None else logprobs_of(completion, request.logprobs),
+            reasoning_tokens=thought,
+            prefix_cached_tokens=output.num_cached_tokens or 0,
+        )
+
+
+def control_texts(tokenizer: Any) -> re.Pattern[str] | None:
+    """What finds the texts of control tokens, such as the one that ends a turn; `None` if the tokenizer tells none."""
+    tokens: Mapping[int, Any] = getattr(tokenizer, "added_tokens_decoder", {})
+    texts = [re.escape(str(token)) for token in tokens.values() if token.special and len(str(token)) > 1]
+    # A lookahead finds overlapping ones too.
+    return re.compile(f"(?=({'|'.join(texts)}))(.)", re.DOTALL) if texts else None
+
+
+def harmless(text: str, controls: re.Pattern[str] | None) -> str:
+    """A message's text in which no control token is left: each is broken by a zero-width space after its first letter.
+
+    Else text from elsewhere could end its own turn and speak as somebody else.
+    """
+    return controls.sub(lambda match: match[2] + ZERO_WIDTH_SPACE, text) if controls else text
+
+
+def refused(error: Exception) -> bool:
+    """Whether vLLM turned a request down, or failed at it, rather than our code at calling it."""
+    return type(error).__module__.startswith("vllm") or isinstance(error, ValueError)
+
+
+def sampling_parameters(request: Request) -> SamplingParams:
+    """A request as vLLM's parameters."""
+    sampling = request.sampling
+    return SamplingParams(
+        n=request.n,
+        max_tokens=sampling.max_tokens,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        top_k=sampling.top_k,
+        repetition_penalty=sampling.repetition_penalty,
+        seed=sampling.seed,
+        stop=list(sampling.stop),
+        logprobs=request.logprobs,
+        structured_outputs=structured_parameters(request.structured),
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )
+
+
+def structured_parameters(structured: Structured | None) -> StructuredOutputsParams | None:
+    """A form as vLLM's parameters."""
+    if structured is None:
+        return None
+    if structured.json_schema is not None:
+        return StructuredOutputsParams(json=dict(structured.json_schema))
+    if structured.choice is not None:
+        return StructuredOutputsParams(choice=list(structured.choice))
+    return StructuredOutputsParams(regex=structured.regex, grammar=structured.grammar)
+
+
+def logprobs_of(completion: CompletionOutput, alternatives: int) -> tuple[TokenLogprob, ...]:
+    """Each token's log-probability, and those of the likeliest tokens at its place."""
+    tokens: list[TokenLogprob] = []
+    for token_id, place in zip(completion.token_ids, completion.logprobs or (), strict=False):
+        sampled = place[token_id]
+        ranked = sorted(place.values(), key=lambda entry: entry.rank or 0)[:alternatives]
+        top = tuple((entry.decoded_token or "", bounded(entry.logprob)) for entry in ranked)
+        tokens.append(TokenLogprob(sampled.decoded_token or "", bounded(sampled.logprob), top))
+    return tuple(tokens)
+
+
+def bounded(logprob: float) -> float:
+    """A finite log-probability."""
+    return max(logprob, LEAST_LOGPROB)

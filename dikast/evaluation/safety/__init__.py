@@ -1,0 +1,1 @@
+"""Safety tests, counted and told."""

@@ -1,0 +1,55 @@
+"""How a context's field looks on the command line, where its name, type and description do not say it all.
+
+    class Context(BaseModel):
+        model_config = CONTEXT
+        keep: Annotated[int, Flag(panel="Choice")] = Field(default=1, ge=1)
+        '''How many are kept.'''
+
+Each field of a method's `Context` is a flag of `dikast METHOD run` by its own name: its default, bounds, choices and
+docstring become the flag's. These marks say the rest; `dikast.cli.run` reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What the field's type does not say about its flag.
+
+    Args:
+        names: Spellings in place of `--field-name`.
+        metavar: What stands for the value in `--help`.
+        panel: The heading under which `--help` lists it.
+        nothing: The word that stands for `None` where the default is something.
+        environment: The environment variable that gives the value where the flag does not.
+    """
+
+    names: tuple[str, ...] = ()
+    metavar: str = ""
+    panel: str = ""
+    nothing: str = ""
+    environment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoFlag:
+    """The field has no flag of its own.
+
+    Args:
+        reason: Why, and by what else it is set.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOf:
+    """The field is the decoding parameters of a role: `--ROLE-temperature`, `--ROLE-max-tokens` and so on.
+
+    Args:
+        role: The role's name as its flag has it.
+    """
+
+    role: str

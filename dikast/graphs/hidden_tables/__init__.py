@@ -1,0 +1,26 @@
+"""HiddenTables: what other code uses of it; see `dikast.graphs.hidden_tables.graph`. Names are loaded at first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dikast.graphs.package import open_package
+
+if TYPE_CHECKING:
+    from dikast.graphs.hidden_tables.context import Context, Input, Output, State, Update
+    from dikast.graphs.hidden_tables.graph import build, graph
+
+__all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
+
+open_package(
+    __name__,
+    {
+        "Context": "context",
+        "Input": "context",
+        "Output": "context",
+        "State": "context",
+        "Update": "context",
+        "build": "graph",
+        "graph": "graph",
+    },
+)

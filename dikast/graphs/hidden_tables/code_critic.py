@@ -1,0 +1,87 @@
+"""The critic that reads a program without any data: schema, question and program are all it sees.
+
+    critic = load_code_critic("server:http://localhost:8000/v1#Qwen/Qwen3-8B")
+    review = await critic.review(question, schema, program)
+
+A reply that is not what was asked for is `unparsed`: neither approval nor objection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dikast.agents.ask import ask
+from dikast.agents.critic import GREEDY, schema_of
+from dikast.agents.failures import CALL_FAILURES, failure_of
+from dikast.agents.models.invoke import identity
+from dikast.agents.models.load import load_model
+from dikast.agents.models.request import Structured
+from dikast.agents.prompt import Prompt, load_prompt
+from dikast.errors import UsageError
+from dikast.fence import fence
+from dikast.graphs.hidden_tables.roles import Review
+from dikast.records import Outcome
+from dikast.wire import spec_of
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    approved: bool
+    remark: str
+
+
+@dataclass(frozen=True)
+class ModelCodeCritic:
+    """A `CodeCritic` over any LangChain chat model."""
+
+    model: BaseChatModel
+
+    @property
+    def spec(self) -> str:
+        """The model's spec."""
+        return spec_of(self.model)
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """The model's and the prompt's."""
+        return {"model": identity(self.model), "prompt": self._prompt.fingerprint()}
+
+    @property
+    def _prompt(self) -> Prompt:
+        return load_prompt("hidden_tables/review")
+
+    async def review(self, question: str, schema: str, program: str) -> Review:
+        """Read a program; see `CodeCritic.review`."""
+        fields = {"schema": schema, "question": question, "program": fence(program, "program")}
+        form = Structured(json_schema=schema_of(_Said))
+        try:
+            answer = await ask(self.model, self._prompt, fields, role="critic", sampling=GREEDY, structured=form)
+        except CALL_FAILURES as error:
+            return Review(None, "", *failure_of(error))
+        if answer.outcome is not Outcome.OK:
+            return Review(None, "", answer.outcome, answer.reason)
+        try:
+            said = _Said.model_validate_json(answer.reply.text)
+        except ValidationError:
+            return Review(None, "", Outcome.UNPARSED, f"not the JSON that was asked for: {answer.reply.text!r:.80}")
+        return Review(said.approved, said.remark, Outcome.OK)
+
+
+def load_code_critic(source: object) -> ModelCodeCritic:
+    """A critic from a model spec, or around a LangChain chat model.
+
+    Raises:
+        UsageError: Neither of these.
+    """
+    if isinstance(source, str):
+        return ModelCodeCritic(load_model(source))
+    if isinstance(source, BaseChatModel):
+        return ModelCodeCritic(source)
+    raise UsageError(
+        f"not a critic: {type(source).__name__}",
+        hint="pass a model spec, a LangChain chat model, or an object with review(), fingerprint() and spec",
+    )

@@ -1,0 +1,161 @@
+"""The roles of HiddenTables beside its Solver: who holds the tables, and who reads programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from dikast.records import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a critic says of a program.
+
+    Args:
+        approved: False objects; `None` where the outcome is not `ok`.
+        remark: The fault, for the solver.
+        outcome: How the reply ended.
+        reason: Why, where the outcome is not `ok`.
+    """
+
+    approved: bool | None
+    remark: str
+    outcome: Outcome
+    reason: str = ""
+
+
+@runtime_checkable
+class CodeCritic(Protocol):
+    """Reads programs without any data."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this critic in JSON."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its reviews."""
+        ...
+
+    async def review(self, question: str, schema: str, program: str) -> Review:
+        """Whether the program can answer the question, from what its writer saw and nothing else.
+
+        Raises:
+            ModelUnavailable: The model behind the critic cannot be reached; other failures are outcomes.
+        """
+        ...
+
+
+class Sealed(Protocol):
+    """An answer that prints as nothing: only who answers the user opens it."""
+
+    def reveal(self) -> Sequence[str]:
+        """The answer's items."""
+        ...
+
+
+class Ran(Protocol):
+    """What a table oracle lets out about one program. All of it is decided outside the box that ran the program."""
+
+    @property
+    def status(self) -> str:
+        """How it ended, for the owner's records, from a closed set."""
+        ...
+
+    @property
+    def code(self) -> str:
+        """How it ended, for the solver, from the closed set that was asked for."""
+        ...
+
+    @property
+    def group(self) -> int | None:
+        """Programs of one call with the same answer share this number; `None` without an answer."""
+        ...
+
+    @property
+    def correct(self) -> bool | None:
+        """Whether it is the gold answer; `None` where none is known."""
+        ...
+
+    @property
+    def answer(self) -> Sealed | None:
+        """The answer, sealed; `None` without one."""
+        ...
+
+
+@runtime_checkable
+class TableOracle(Protocol):
+    """Holds tables and gold answers, runs programs over them, and answers the user, not the solver."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for this oracle in JSON."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """What changes its answers: tables and gold answers by their hashes, limits of programs."""
+        ...
+
+    def codes(self, detail: str) -> Sequence[str]:
+        """The closed set of codes that `run` may give at this detail."""
+        ...
+
+    async def ready(self) -> str:
+        """Make sure that programs can be run; the name of the isolation they run in.
+
+        Raises:
+            SandboxError: They cannot.
+        """
+        ...
+
+    async def describe(
+        self, table: str, question: str, *, level: str, secret: Sequence[str] | None, columns: int | None
+    ) -> str:
+        """A table's schema as text for a prompt; no cell is in it.
+
+        Args:
+            table: Which.
+            question: What is asked of it, to choose columns by.
+            level: How much is told.
+            secret: Columns whose names are not told; `None` for all.
+            columns: How many columns are listed at most.
+
+        Raises:
+            DataError: There is no such table.
+        """
+        ...
+
+    async def run(
+        self,
+        table: str,
+        programs: Sequence[str],
+        *,
+        question_id: str,
+        earlier: Sequence[str],
+        secret: Sequence[str] | None,
+        detail: str,
+    ) -> Sequence[Ran]:
+        """Run programs that try to answer one question, each by itself.
+
+        Args:
+            table: Which.
+            programs: Their text.
+            question_id: For the gold answer.
+            earlier: Programs that answered the questions before this one, in order; empty text for none.
+            secret: As for `describe`.
+            detail: How finely the codes tell apart.
+
+        Raises:
+            SandboxError: Programs cannot be run safely.
+        """
+        ...
+
+    def unanswered(self, question_id: str) -> bool | None:
+        """What no answer is worth: false where a gold answer is known, `None` where none is."""
+        ...
+
+    def tell(self, question_id: str, answer: Sealed) -> None:
+        """Give the user the answer, if there is a user."""
+        ...

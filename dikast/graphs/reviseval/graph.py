@@ -1,0 +1,309 @@
+"""RevisEval: a judge that measures responses by a reference made from the responses themselves.
+
+A reviser improves a response under a rubric; the result, the *response-adapted reference*, is what a judge (or a
+panel) compares the responses with. A pair shares one reference: one response is revised, the other is its guide.
+Rivals are one knob away: no reference (`free`), the model's own reply (`direct`), a given one (`human`), and a judge
+that answers before it looks (`commit-first`). Pairs are judged in both orders, always.
+
+Paper: Zhang et al.: RevisEval, ICLR 2025, arXiv 2410.05193.
+
+    context = reviseval.Context(solver="server:http://localhost:8000/v1#M", judges=("server:http://localhost:8000/v1#M",))
+    pair = {"instruction": "2 + 2?", "response_1": "4", "response_2": "5"}
+    result = await reviseval.graph.ainvoke(pair, context=context)
+
+```mermaid
+graph TD
+    __start__ -.-> revise
+    __start__ -.-> answer
+    __start__ -.-> commit
+    __start__ -.-> convene
+    revise --> convene
+    answer --> convene
+    commit --> convene
+    convene -.-> judge
+    convene -.-> decide
+    judge --> review
+    review -.-> synthesise
+    review -.-> decide
+    synthesise --> decide
+    decide --> __end__
+```
+
+Not here: labels. A row's human verdict, if it has one, reaches no prompt; judges are measured by
+`dikast.graphs.reviseval.results`. Nor a second try for a reply without a verdict: `unparsed` is a result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+from langgraph.errors import NodeError
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command, Send
+
+from dikast.agents.failures import node_failure_of
+from dikast.agents.prompt import load_prompt
+from dikast.agents.roles import Case, Solver
+from dikast.errors import DataError
+from dikast.evaluation.orders import OnConflict
+from dikast.fence import fence
+from dikast.graphs.reviseval import votes
+from dikast.graphs.reviseval.context import Context, Input, Output, State, Update
+from dikast.graphs.reviseval.records import (
+    Judging,
+    Making,
+    Number,
+    Order,
+    given,
+    judged_by,
+    made_by,
+    no_judgement,
+    no_reference,
+)
+from dikast.records import Outcome
+from dikast.wire import check, on_error
+
+ORDERS: Mapping[Order, tuple[Number, Number]] = {"ab": ("1", "2"), "ba": ("2", "1")}
+"""Order -> which response is shown first, which second."""
+
+
+def begin(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["convene"]:
+    """The references that have to be made."""
+    context = check(runtime.context, Context)
+    instruction, responses = state["instruction"], responses_of(state)
+    blank = Making(kind="answer", instruction=instruction, primary=None, response="", guide="", judge=None)
+    if context.mode == "direct":
+        return [Send("answer", blank)]
+    if context.mode == "commit-first":
+        return [Send("commit", {**blank, "kind": "commitment", "judge": judge}) for judge in range(len(context.judges))]
+    if context.mode != "reviseval":
+        return "convene"
+    if len(responses) == 1:
+        return [Send("revise", {**blank, "kind": "revision", "response": responses[0]})]
+    text: dict[Number, str] = {"1": responses[0], "2": responses[1]}
+    return [
+        Send("revise", {**blank, "kind": "revision", "primary": one, "response": text[one], "guide": text[other(one)]})
+        for one in primaries(context, instruction, responses)
+    ]
+
+
+def responses_of(state: State) -> list[str]:
+    """The row's response, or both.
+
+    Raises:
+        DataError: It has neither one nor two.
+    """
+    pair = [state.get("response_1"), state.get("response_2")]
+    given = pair if state.get("response") is None else [state.get("response")]
+    found = [response for response in given if response is not None]
+    if len(found) != len(given) or (state.get("response") is not None and pair != [None, None]):
+        hint = "give response_1 and response_2 to compare, or response to score"
+        raise DataError(f"row {state.get('id', '')!r}: not one response, nor two", field="response", hint=hint)
+    return found
+
+
+def primaries(context: Context, instruction: str, responses: list[str]) -> list[Number]:
+    """Which responses are revised. At random means: as good as, and the same for a pair whoever judges it."""
+    if context.primary == "both":
+        return ["1", "2"]
+    if context.primary != "random":
+        return [context.primary]
+    drawn = hashlib.sha256(json.dumps([context.seed, instruction, *responses]).encode()).digest()[0]
+    return ["1"] if drawn % 2 else ["2"]
+
+
+def other(number: Number) -> Number:
+    """The other response of the pair."""
+    return "2" if number == "1" else "1"
+
+
+async def revise(state: Making, runtime: Runtime[Context]) -> Update:
+    """Make a response-adapted reference."""
+    context = runtime.context
+    fields = {
+        "rubric": context.rubric,
+        "instruction": fence(state["instruction"], "instruction"),
+        "response": fence(state["response"], "response"),
+    }
+    name = "reviseval/revise"
+    if state["primary"] is not None:
+        name, fields["guide"] = "reviseval/revise_guided", fence(state["guide"], "guide")
+    solution = await solver_of(context).solve(load_prompt(name), fields, sampling=context.revising)
+    diagnosis = votes.diagnosis_of(
+        state["response"], solution.text, guide=state["guide"], instruction=state["instruction"]
+    )
+    made = made_by(state, solution)
+    return {"references": [{**made, "diagnosis": diagnosis} if made["outcome"] == Outcome.OK else made]}
+
+
+async def answer(state: Making, runtime: Runtime[Context]) -> Update:
+    """Let the model answer the instruction itself; its reply is the reference."""
+    context = runtime.context
+    fields = {"instruction": state["instruction"]}
+    solution = await solver_of(context).solve(load_prompt("reviseval/answer"), fields, sampling=context.revising)
+    return {"references": [made_by(state, solution)]}
+
+
+async def commit(state: Making, runtime: Runtime[Context]) -> Update:
+    """Let a judge answer before it sees any response."""
+    context = runtime.context
+    solution = await context.judges[state["judge"] or 0].answer(state["instruction"], sampling=context.revising)
+    return {"references": [made_by(state, solution)]}
+
+
+def solver_of(context: Context) -> Solver:
+    """The solver, which the context has checked to be there."""
+    if context.solver is None:
+        raise RuntimeError(f"no solver in mode {context.mode!r}")
+    return context.solver
+
+
+@on_error
+async def failed_reference(state: Making, error: NodeError) -> Command[Literal["convene"]]:
+    """A reference that could not be made is a record."""
+    missing = no_reference(state["kind"], state["primary"], state["judge"], *node_failure_of(error))
+    return Command(update=Update(references=[missing]), goto="convene")
+
+
+async def convene(state: State, runtime: Runtime[Context]) -> Update:
+    """Lay a given reference beside the made ones.
+
+    Raises:
+        DataError: The mode is `human`, and the row has no reference.
+    """
+    if runtime.context.mode != "human":
+        return {}
+    text = state.get("reference") or ""
+    if not text.strip():
+        hint = "give the row a reference, or take another mode"
+        raise DataError(f"row {state.get('id', '')!r}: mode 'human' needs one", field="reference", hint=hint)
+    return {"references": [given(text)]}
+
+
+def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["decide"]:
+    """One branch a judge, reference and order; straight to the end if no reference could be made."""
+    context, made = runtime.context, state["references"]
+    usable: list[int | None] = [place for place, one in enumerate(made) if one["outcome"] == Outcome.OK]
+    if context.mode == "free":
+        usable = [None]
+    seats = [
+        (judge, place)
+        for judge in range(len(context.judges))
+        for place in usable
+        if place is None or made[place]["judge"] in (None, judge)
+    ]
+    orders: tuple[Order, ...] = ("ab", "ba") if len(responses_of(state)) > 1 else ("one",)
+    branches = [to_judge(state, judge, place, order) for judge, place in seats for order in orders]
+    return [Send("judge", branch) for branch in branches] or "decide"
+
+
+def to_judge(state: State, judge: int, place: int | None, order: Order) -> Judging:
+    """What one branch needs."""
+    responses = responses_of(state)
+    reference = state["references"][place] if place is not None else None
+    return Judging(
+        instruction=state["instruction"],
+        responses=responses[::-1] if order == "ba" else responses,
+        order=order,
+        judge=judge,
+        reference=place,
+        text=reference["text"] if reference else "",
+        own=bool(reference and reference["kind"] == "commitment"),
+        said=[],
+    )
+
+
+async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
+    """One judge, one order."""
+    context = runtime.context
+    case = Case(
+        instruction=state["instruction"],
+        responses=tuple(state["responses"]),
+        rubric=context.rubric,
+        reference=state["text"],
+        own=state["own"],
+        said=tuple(state["said"]),
+        ties=context.ties,
+        scale=context.scale,
+    )
+    judgement = await context.judges[state["judge"]].judge(case, sampling=context.judging)
+    return {"judgements": [judged_by(state, judgement)]}
+
+
+@on_error
+async def failed_judgement(state: Judging, error: NodeError) -> Command[Literal["review"]]:
+    """A judgement that could not be had is a record."""
+    return Command(update=Update(judgements=[no_judgement(state, *node_failure_of(error))]), goto="review")
+
+
+@on_error
+async def failed_synthesis(state: Judging, error: NodeError) -> Command[Literal["decide"]]:
+    """The same for a judgement after a conflict."""
+    return Command(update=Update(judgements=[no_judgement(state, *node_failure_of(error))]), goto="decide")
+
+
+async def review(state: State, runtime: Runtime[Context]) -> Update:
+    """Put each judge's two orders side by side."""
+    del runtime
+    return {"votes": votes.votes_of(state["judgements"], "unparsed")}
+
+
+def settle(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["decide"]:
+    """Where a judge contradicts itself and is to be asked again: both orders, each with what it said before."""
+    if runtime.context.on_conflict != "synthesise":
+        return "decide"
+    branches: list[Judging] = []
+    for vote in state["votes"]:
+        if vote["conflict"]:
+            said = votes.said_by(state["judgements"], vote)
+            for order in ORDERS:
+                branch = to_judge(state, vote["judge"], vote["reference"], order)
+                branches.append({**branch, "said": [said[order], said["ba" if order == "ab" else "ab"]]})
+    return [Send("synthesise", branch) for branch in branches] or "decide"
+
+
+async def decide(state: State, runtime: Runtime[Context]) -> Update:
+    """The panel's verdict."""
+    context = runtime.context
+    conflict: OnConflict = "unparsed" if context.on_conflict == "unparsed" else "tie"
+    cast = votes.votes_of(state["judgements"], conflict)
+    panel = votes.count(cast, context.weights, context.no_majority)
+    outcome, reason = votes.summarise(state["references"], state["judgements"], panel)
+    return {
+        "votes": cast,
+        "winner": panel.winner,
+        "score": panel.score,
+        "ab": panel.ab,
+        "ba": panel.ba,
+        "outcome": outcome,
+        "reason": reason,
+    }
+
+
+def build() -> StateGraph[State, Context, Input, Output]:
+    """The graph, not yet compiled."""
+    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder.add_node("revise", revise, error_handler=failed_reference)
+    builder.add_node("answer", answer, error_handler=failed_reference)
+    builder.add_node("commit", commit, error_handler=failed_reference)
+    builder.add_node("convene", convene)
+    builder.add_node("judge", judge, error_handler=failed_judgement)
+    builder.add_node("review", review)
+    builder.add_node("synthesise", judge, error_handler=failed_synthesis)
+    builder.add_node("decide", decide)
+    builder.add_conditional_edges(START, begin, ["revise", "answer", "commit", "convene"])
+    for name in ("revise", "answer", "commit"):
+        builder.add_edge(name, "convene")
+    builder.add_conditional_edges("convene", fan_out, ["judge", "decide"])
+    builder.add_edge("judge", "review")
+    builder.add_conditional_edges("review", settle, ["synthesise", "decide"])
+    builder.add_edge("synthesise", "decide")
+    builder.add_edge("decide", END)
+    return builder
+
+
+graph = build().compile(checkpointer=False, name="reviseval")

@@ -1,0 +1,277 @@
+"""From the rows of judged runs to calibrations and a report: what `dikast judge calibrate` and `report` show.
+
+    run = JudgedRun("my judge", list(Run.open(Path("runs/judge")).rows()), {})
+    calibrations = calibrate_pairs(run, gold="gold")
+
+Every row was asked: one without a verdict, whatever the reason, counts as unparsed; one without a label is an error.
+
+Not here: reading run folders, which is `dikast.jobs`' work; rows are its mappings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, cast
+
+from dikast.errors import DataError
+from dikast.evaluation.calibration import Calibration, Ties, calibrate
+from dikast.evaluation.comparison import AnnotatorAgreement
+from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
+from dikast.evaluation.report import Report, render, table
+from dikast.evaluation.revision import RevisionSummary, summarise
+from dikast.evaluation.svg import interval
+from dikast.graphs.reviseval.votes import diagnosis_from
+from dikast.records import Usage
+from dikast.verdicts import PairVerdict, Winner
+
+GOLD = "gold"
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """The rows of one run, as its journal has them.
+
+    Args:
+        name: For tables.
+        rows: With `row`, `input`, `output` and `outcome`.
+        usage: Spent by role.
+        owed: Rows of the input that have no outcome yet.
+    """
+
+    name: str
+    rows: Sequence[Mapping[str, Any]]
+    usage: Mapping[str, Usage]
+    owed: int = 0
+
+    @property
+    def single(self) -> bool:
+        """Whether single responses were scored."""
+        return bool(self.rows) and "response" in self.rows[0]["input"]
+
+    @property
+    def judges(self) -> int:
+        """How many judges are on the panel, as far as a vote shows it."""
+        return 1 + max((vote["judge"] for row in self.rows for vote in _output(row).get("votes", ())), default=0)
+
+
+def verdicts_of(run: JudgedRun, judge: int | None = None) -> list[PairVerdict]:
+    """What the panel said, or one judge of it (with its first reference), in either order."""
+    return [_verdict(row, judge) for row in _once(run)]
+
+
+def winners_of(run: JudgedRun) -> dict[str, Winner | None]:
+    """Row id -> the run's own final verdict: by votes, syntheses and probabilities."""
+    return {id_of(row): _output(row).get("winner") for row in _once(run)}
+
+
+def scores_of(run: JudgedRun) -> dict[str, float | None]:
+    """Row id -> the panel's score."""
+    return {id_of(row): _output(row).get("score") for row in _once(run)}
+
+
+def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> list[Calibration]:
+    """The panel against people, then each of its judges, if there are several.
+
+    Args:
+        run: A run of pairs.
+        gold: The field of the input that holds people's verdict.
+        ties: What ties are worth.
+
+    Raises:
+        DataError: A row has no label, or one that is no verdict.
+    """
+    labels: dict[str, Winner] = {id_of(row): _record(run, row).winner(gold) for row in run.rows}
+    lengths = _lengths(run)
+    who: list[tuple[str, int | None]] = [(run.name, None)]
+    if run.judges > 1:
+        who += [(f"{run.name}, judge {judge + 1}", judge) for judge in range(run.judges)]
+    return [calibrate(verdicts_of(run, judge), labels, judge=name, lengths=lengths, ties=ties) for name, judge in who]
+
+
+def _lengths(run: JudgedRun) -> dict[str, tuple[int, int]] | None:
+    """Of both responses, in characters; `None` where a file of verdicts does not hold them."""
+    given = {id_of(row): row["input"] for row in run.rows}
+    if not all("response_1" in one and "response_2" in one for one in given.values()):
+        return None
+    return {id_: (len(one["response_1"]), len(one["response_2"])) for id_, one in given.items()}
+
+
+def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
+    """The panel's scores against people's.
+
+    Raises:
+        DataError: A row has no human score.
+    """
+    labels = {id_of(row): _record(run, row).number(gold) for row in run.rows}
+    groups = {id_of(row): str(row["input"].get("group") or row["input"]["instruction"]) for row in run.rows}
+    return calibrate_scores(scores_of(run), labels, judge=run.name, groups=groups)
+
+
+def right_in_the_end(run: JudgedRun, *, gold: str = GOLD) -> float:
+    """Share of all pairs on which the run's own final verdict is people's."""
+    winners = winners_of(run)
+    return fmean(winners[id_of(row)] == _record(run, row).winner(gold) for row in run.rows)
+
+
+def as_json(calibration: ScoreCalibration) -> dict[str, Any]:
+    """All fields, for JSON, which has no NaN."""
+    return {name: plain(value) for name, value in asdict(calibration).items()}
+
+
+def plain(value: object) -> object:
+    """The value, with null for what is not defined."""
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in cast(dict[str, object], value).items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def revisions_of(run: JudgedRun) -> RevisionSummary:
+    """What the reviser did, over all references that were revisions."""
+    return summarise(
+        diagnosis_from(reference["diagnosis"])
+        for row in run.rows
+        for reference in _output(row).get("references", ())
+        if reference["diagnosis"] is not None
+    )
+
+
+def page(
+    runs: Sequence[JudgedRun],
+    *,
+    gold: str = GOLD,
+    ties: Ties = "strict",
+    title: str = "Judges against people",
+    people: AnnotatorAgreement | None = None,
+) -> Report:
+    """The report on runs of the same pairs: the judges, people among themselves, what the reviser did, what it cost.
+
+    Raises:
+        DataError: There is no label, or the runs are not of the same pairs.
+    """
+    pairs = [
+        calibration for run in runs if not run.single for calibration in calibrate_pairs(run, gold=gold, ties=ties)
+    ]
+    made = render(pairs, title=title) if pairs else Report(f"# {title}\n", {})
+    parts = [
+        _scores_table([calibrate_singles(run, gold=gold) for run in runs if run.single]),
+        _people_table(people) if people else "",
+        _revisions_table(runs),
+        _costs_table(runs),
+    ]
+    return Report("\n".join([made.markdown, *(f"{part}\n" for part in parts if part)]), made.plots)
+
+
+def _scores_table(found: Iterable[ScoreCalibration]) -> str:
+    rows = [
+        [
+            one.judge,
+            str(one.n),
+            str(one.unparsed),
+            *(interval(e.value, e.low, e.high) for e in (one.tau_b, one.spearman)),
+            *(_number(value) for value in (one.tau_b_in_groups.mean, one.spearman_in_groups.mean)),
+            *(_number(value) for value in (one.alpha, one.mean_difference)),
+        ]
+        for one in found
+    ]
+    head = ["judge", "texts", "unparsed", "τ-b", "ρ", "τ-b in groups", "ρ in groups", "α", "mean difference"]
+    return "## Scores\n\n" + table(head, rows) if rows else ""
+
+
+def _people_table(people: AnnotatorAgreement) -> str:
+    row = [
+        str(people.n),
+        str(people.no_majority),
+        *map(_number, (people.against_others, people.fleiss_kappa, people.alpha)),
+    ]
+    head = ["pairs", "without a majority", "one against the others", "Fleiss κ", "Krippendorff α"]
+    told = "What no judge can be expected to exceed: how often one person says what most of the others say."
+    return f"## People among themselves\n\n{told}\n\n" + table(head, [row])
+
+
+def _revisions_table(runs: Sequence[JudgedRun]) -> str:
+    rows = [
+        [
+            run.name,
+            str(did.n),
+            *(
+                _number(value)
+                for value in (
+                    did.unchanged,
+                    did.edit_distance,
+                    did.kept,
+                    did.copies_guide,
+                    did.nearer_to_guide,
+                    did.added_entity_rate,
+                )
+            ),
+        ]
+        for run in runs
+        if (did := revisions_of(run)).n
+    ]
+    head = [
+        "run",
+        "references",
+        "unchanged",
+        "edited",
+        "kept",
+        "copies the guide",
+        "nearer to the guide",
+        "added names",
+    ]
+    return "## What the reviser did\n\n" + table(head, rows) if rows else ""
+
+
+def _costs_table(runs: Sequence[JudgedRun]) -> str:
+    rows = [
+        [f"{run.name}: {role}", *(f"{n:,}" for n in (u.calls, u.input_tokens, u.output_tokens, u.cached_calls))]
+        for run in runs
+        for role, u in run.usage.items()
+    ]
+    head = ["who", "calls", "input tokens", "output tokens", "calls from the cache"]
+    return "## What it cost\n\n" + table(head, rows) if rows else ""
+
+
+def _number(value: float) -> str:
+    return interval(value, math.nan, math.nan)
+
+
+def _output(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Empty where the row failed before it had one."""
+    return row["output"] or {}
+
+
+def _once(run: JudgedRun) -> Sequence[Mapping[str, Any]]:
+    """The rows, each id there once; a run that was gone on with another input keeps rows of the old one.
+
+    Raises:
+        DataError: Two rows have the same id.
+    """
+    twice = [id_ for id_, count in Counter(map(id_of, run.rows)).items() if count > 1]
+    if twice:
+        hint = "judge the changed input into a folder of its own"
+        raise DataError(f"two rows are called {twice[0]!r}", path=run.name, hint=hint)
+    return run.rows
+
+
+def id_of(row: Mapping[str, Any]) -> str:
+    """The row's id in its input, else its number."""
+    return str(row["input"].get("id", row["row"]))
+
+
+def _record(run: JudgedRun, row: Mapping[str, Any]) -> Record:
+    return Record(Path(run.name), row["row"], row["input"])
+
+
+def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:
+    output = _output(row)
+    if judge is not None:
+        nothing: Mapping[str, Any] = {}
+        votes: Sequence[Mapping[str, Any]] = output.get("votes", ())
+        output = next((vote for vote in votes if vote["judge"] == judge), nothing)
+    return PairVerdict(id_of(row), cast("Winner | None", output.get("ab")), cast("Winner | None", output.get("ba")))

@@ -1,0 +1,1 @@
+"""Text encoders: in this process, behind a server, scripted."""

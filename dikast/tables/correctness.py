@@ -1,0 +1,57 @@
+"""Whether an answer is the gold one, by the rule of its data set, and which answers are the same.
+
+| question has | rule |
+| --- | --- |
+| gold SQL | the results are equal (`results.same_result`) |
+| a label (TabFact) | one truth value, equal to the label |
+| a target | `answers.denotation_correct`; SQA too is judged by texts, since programs answer with values |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dikast.tables.answers import denotation_correct, distinct, read
+from dikast.tables.questions import Question
+from dikast.tables.sql_results import same_result
+
+TRUE, FALSE = ("yes", "true", "entailed", "1"), ("no", "false", "refuted", "0")
+MOST_COMPARED = 100
+"""Longer answers are the same only if their values are, without tolerance: comparing them pair by pair is quadratic."""
+
+
+def is_correct(question: Question | None, items: Sequence[str]) -> bool | None:
+    """Judge an answer's items; `None` where no gold answer is known."""
+    if question is None:
+        return None
+    if question.sql is not None:
+        return same_result(question.target, items)
+    if question.label is not None:
+        return len(items) == 1 and items[0].strip().casefold() in (TRUE if question.label else FALSE)
+    if not question.target:
+        return None
+    return denotation_correct(question.target, items, question.canonical)
+
+
+def groups(answers: Sequence[Sequence[str] | None]) -> list[int | None]:
+    """A number per answer, equal for answers that are the same; `None` stays `None`. Numbers count up from 0."""
+    firsts: list[Sequence[str]] = []
+    found: list[int | None] = []
+    for answer in answers:
+        if answer is None:
+            found.append(None)
+            continue
+        place = next((at for at, first in enumerate(firsts) if same(first, answer)), len(firsts))
+        if place == len(firsts):
+            firsts.append(answer)
+        found.append(place)
+    return found
+
+
+def same(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two answers hold the same values, order and repeats aside."""
+    values = [{value.identity for value in distinct([read(item) for item in answer])} for answer in (one, other)]
+    if values[0] == values[1]:
+        return True
+    short = max(map(len, values)) <= MOST_COMPARED
+    return short and denotation_correct(one, other) and denotation_correct(other, one)
