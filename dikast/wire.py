@@ -27,8 +27,13 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 UNNAMED = "python:"
-CONTEXT = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True)
-"""The settings of a graph's `Context`: its fields' docstrings are their descriptions, and so their flags' help."""
+CONTEXT = ConfigDict(
+    frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True, allow_inf_nan=False
+)
+"""The settings of a graph's `Context`: its fields' docstrings are their descriptions, and so their flags' help.
+
+No number is infinite or NaN: weights and thresholds are compared and added, where NaN is never refused again.
+"""
 
 
 @dataclass(frozen=True, slots=True)

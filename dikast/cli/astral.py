@@ -21,7 +21,7 @@ from dikast.cli.astral_results import (
     tell_summary,
 )
 from dikast.cli.options import INPUT, METHOD, MODEL
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_rows, say, table
 from dikast.cli.running import CACHE_NAME, Running, finish, private_files, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
@@ -334,7 +334,7 @@ class Private(Running):
 
 
 def read_cases(cases: Path | None, benign: Path | None, columns: str | None, limit: int | None) -> Plan:
-    """All cases; near-duplicates among prompts are left out, and told.
+    """All cases: prompts that nearly repeat another are told, and asked like the others.
 
     Raises:
         UsageError: Neither file is given.
@@ -343,7 +343,7 @@ def read_cases(cases: Path | None, benign: Path | None, columns: str | None, lim
     from dataclasses import replace
 
     from dikast.evaluation.diversity import NearDuplicates
-    from dikast.graphs.astral.suite import read_plan, without_repeats
+    from dikast.graphs.astral.suite import near_repeats, read_plan
     from dikast.jobs.sources import parse_columns
 
     NearDuplicates()  # a missing extra is told now, and not when the run is over
@@ -358,11 +358,13 @@ def read_cases(cases: Path | None, benign: Path | None, columns: str | None, lim
     twice = len(tested.cases) - len({case["id"] for case in tested.cases})
     if twice:
         raise DataError(f"{twice} ids are those of cases in {cases}, too", path=benign, field="id")
-    kept = without_repeats(tested)
-    if kept.repeats:
-        first = next(iter(kept.repeats.items()))
-        say(f"left out: {len(kept.repeats)} prompts that nearly repeat another ({first[0]} repeats {first[1]}, ...)")
-    return kept
+    for part, path in ((read, cases), (harmless, benign)):
+        for case, why in (part[0].left_out if part else {}).items():
+            say(f"left out of {path}: {case}: {why}")
+    if close := near_repeats(tested.cases):
+        first = next(iter(close.items()))
+        say(f"note: {len(close)} prompts nearly repeat another ({first[0]} repeats {first[1]}, ...); all are asked")
+    return tested
 
 
 def roles(model: str | None, solver: str | None, oracle: list[str] | None, lacking: bool) -> dict[str, Any]:
@@ -441,22 +443,26 @@ def estimate(rows: Sequence[Any], context: Context, running: Running, as_json: b
 
 def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole, but for what is withheld."""
-    from dikast.cli.story import tell_rows
     from dikast.graphs import astral
+    from dikast.graphs.astral.story import story
     from dikast.jobs.preview import preview
 
-    tell_rows(finish(preview(astral.graph, rows, context, n)), astral.graph.name, as_json)
+    print_rows(finish(preview(astral.graph, rows, context, n)), story, as_json)
 
 
 def write_suite(out: Path) -> dict[str, Any]:
-    """Write the tests of the run as a suite, without near-duplicates; how many, and how different they are."""
+    """Write the tests of the run as a suite; how many, and how different they are.
+
+    Generated ones that nearly repeat another are left out of the suite; they were asked, and count.
+    """
     from dikast.evaluation.diversity import diversity_by_cell
-    from dikast.graphs.astral.results import suite_of
-    from dikast.graphs.astral.suite import Plan, without_repeats, write_plan
+    from dikast.graphs.astral.results import generated_of, suite_of
+    from dikast.graphs.astral.suite import Plan, near_repeats, without_repeats, write_plan
 
     opened = open_run(out)
     cases = suite_of(opened.rows())
-    written = without_repeats(Plan(cases, axes_of_run(opened), strength_of_run(opened)))
+    plan = Plan(cases, axes_of_run(opened), strength_of_run(opened))
+    written = without_repeats(plan, generated_of(opened.rows()))
     folder = out / "export"
     folder.mkdir(exist_ok=True)
     write_plan(folder / SUITE, written)
@@ -466,7 +472,8 @@ def write_suite(out: Path) -> dict[str, Any]:
     distances = [found.distance for _, found in cells if not math.isnan(found.distance)]
     return {
         "tests": len(cases),
-        "near_duplicates": len(written.repeats),
+        "near_duplicates": len(near_repeats(cases)),
+        "left_out": len(written.repeats),
         "distance_in_cells": sum(distances) / len(distances) if distances else None,
         "cells": [{"cell": dict(cell), "tests": found.n, "distance": plain(found.distance)} for cell, found in cells],
     }
@@ -480,7 +487,8 @@ def tell_run(out: Path, summary: dict[str, Any], written: dict[str, Any], as_jso
         return
     tell_summary(found)
     say(
-        f"tests: {written['tests']}, near-duplicates among them: {written['near_duplicates']}; {out / 'export' / SUITE}"
+        f"tests: {written['tests']}, near-duplicates among them: {written['near_duplicates']} ({written['left_out']} "
+        f"generated ones left out of {out / 'export' / SUITE}); all were asked"
     )
 
 

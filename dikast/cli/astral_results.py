@@ -13,7 +13,7 @@ from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, show, table
 from dikast.cli.running import finish
-from dikast.errors import DataError, UsageError
+from dikast.errors import DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
     from dikast.evaluation.axes import Axes
@@ -348,8 +348,21 @@ def facts_of(opened: Run) -> dict[str, str]:
         "dikast": manifest.attempts[-1].versions.get("dikast", ""),
         "oracles": f"{', '.join(context.get('oracles', ()))}; they see {sees}",
         "tests written by": context.get("generator") or "nobody: all were given",
+        "near-duplicates": told_repeats(opened),
     }
     return facts | {f"authority for {target}": why for target, why in context.get("authority", {}).items()}
+
+
+def told_repeats(opened: Run) -> str:
+    """How many tests nearly repeat another one; all of them were asked, and count."""
+    from dikast.graphs.astral.results import suite_of
+    from dikast.graphs.astral.suite import near_repeats
+
+    tests = suite_of(opened.rows())
+    try:
+        return f"{len(near_repeats(tests))} of {len(tests)} tests nearly repeat another; all are counted"
+    except MissingExtraError as error:
+        return f"not counted: {error}"
 
 
 def read_corrections(path: Path) -> dict[str, Prevalence]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from dikast.cli.options import Json
+from dikast.cli.options import Json, refuse_given
 from dikast.cli.output import emit, say
 from dikast.errors import UsageError
 
@@ -16,6 +17,7 @@ app = typer.Typer(help="Fuse TREC run files.")
 
 @app.command()
 def fuse(
+    ctx: typer.Context,
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Two or more TREC run files.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The fused run.")],
     method: Annotated[Literal["rrf", "combsum", "combmnz"], typer.Option(help="How rankings join.")] = "rrf",
@@ -29,12 +31,17 @@ def fuse(
     json: Json = False,
 ) -> None:
     """Fuse TREC runs query by query. A run that lacks a query adds nothing to it."""
+    from dikast.retrieval.files import check_output
     from dikast.retrieval.fusion import combmnz, combsum, fuse_runs, rrf
     from dikast.retrieval.retriever import Hit
-    from dikast.retrieval.trec import read_run, write_run
+    from dikast.retrieval.trec import check_word, read_run, write_run
 
     if len(runs) < 2:
         raise UsageError("give two runs or more")
+    if method == "rrf":
+        refuse_given(ctx, "normalize", why="--method rrf looks at ranks alone", hint="take combsum or combmnz")
+    else:
+        refuse_given(ctx, "rrf_k", why=f"--method {method} adds scores", hint="take --method rrf")
     shares = parse_weights(weights, len(runs))
 
     def join(rankings: list[list[Hit]]) -> list[Hit]:
@@ -42,6 +49,10 @@ def fuse(
             return rrf(rankings, k=rrf_k, weights=shares, depth=depth)[:depth]
         add = combsum if method == "combsum" else combmnz
         return add(rankings, normalize=normalize, weights=shares, depth=depth)[:depth]
+
+    check_word("tag", tag)
+    check_output(out)
+    join([[] for _ in runs])  # has fusion refuse what it would refuse once all is read
 
     fused = fuse_runs([read_run(path) for path in runs], lambda rankings: join([list(one) for one in rankings]))
     write_run(out, fused, tag)
@@ -54,7 +65,7 @@ def parse_weights(text: str | None, count: int) -> list[float] | None:
     """Read `--weights`.
 
     Raises:
-        UsageError: Not one number a run.
+        UsageError: Not one finite number a run.
     """
     if text is None:
         return None
@@ -64,4 +75,6 @@ def parse_weights(text: str | None, count: int) -> list[float] | None:
         raise UsageError(f"--weights {text!r}: write numbers, comma-separated") from error
     if len(weights) != count:
         raise UsageError(f"--weights {text!r}: {len(weights)} weights for {count} runs")
+    if not all(map(math.isfinite, weights)):
+        raise UsageError(f"--weights {text!r}: each has to be a finite number")
     return weights

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_rows, say, table
 from dikast.cli.running import Running, finish
 from dikast.errors import DataError, UsageError
 from dikast.records import Outcome, Qrels, Usage
@@ -119,12 +119,12 @@ def calls_beside(context: Context) -> dict[str, int]:
 
 def show_preview(rows: list[dict[str, str]], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole."""
-    from dikast.cli.story import tell_rows
     from dikast.graphs import genqr
+    from dikast.graphs.genqr.story import story
     from dikast.jobs.preview import preview
 
     played = preview(genqr.graph, rows, context, n, cache=running.request_cache())
-    tell_rows(finish(played), genqr.graph.name, as_json)
+    print_rows(finish(played), story, as_json)
 
 
 def report(out: Path, qrels: Qrels, measures: list[str], as_json: bool, summary: Summary, feedback: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from dikast.cli import options
 from dikast.cli.options import Json
 from dikast.cli.output import emit, say, stderr
 from dikast.errors import UsageError
@@ -26,6 +28,7 @@ def group() -> None:
 
 @app.command()
 def build(
+    ctx: typer.Context,
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="JSONL, TSV, TREC text, a BEIR or Anserini folder.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The index: a file, or Lucene's folder.")],
     encoder: Annotated[
@@ -53,7 +56,13 @@ def build(
 
     if lucene and encoder:
         raise UsageError("--lucene and --encoder exclude one another", hint="hybrid: retrievers search two indexes")
-    documents, started = read_corpus(corpus), time.perf_counter()
+    if not encoder:
+        why = "there is no --encoder"
+        options.refuse_given(ctx, "factory", "metric", "threads", why=why, hint="they are for dense retrieval")
+    if out.is_dir() and not lucene:
+        raise UsageError(f"{out}: is a folder", hint="give the name of a file")
+    left_out = Counter[str]()
+    documents, started = read_corpus(corpus, left_out), time.perf_counter()
     if lucene:
         from dikast.retrieval.lucene_build import build_lucene_index
 
@@ -78,11 +87,14 @@ def build(
 
         index = build_index(documents, out, progress)
         told = {"documents": len(index), "terms": len(index.terms)}
+    held = {what: count for what, count in left_out.items() if count}
     told |= {"megabytes": size(out) / MEGABYTE, "seconds": time.perf_counter() - started}
     if json:
-        emit(told)
+        emit({**told, "left out": held})
     counts = ", ".join(f"{value:,} {name}" for name, value in list(told.items())[:-2])
     say(f"{counts}, {told['megabytes']:.1f} MB in {told['seconds']:.1f} s: {out}")
+    if held:
+        say(f"note: not indexed: {', '.join(f'{count:,} {what}' for what, count in held.items())}")
 
 
 def progress(documents: int) -> None:

@@ -10,7 +10,7 @@ import typer
 from dikast.cli import options
 from dikast.cli.judge_measure import open_run
 from dikast.cli.options import INPUT, METHOD, MODEL
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_rows, say, table
 from dikast.cli.running import Running, finish, tell
 from dikast.errors import DataError, UsageError
 
@@ -270,12 +270,12 @@ def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_
 
 def show_preview(rows: list[dict[str, Any]], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Run a few rows and print them whole."""
-    from dikast.cli.story import tell_rows
     from dikast.graphs import reviseval
+    from dikast.graphs.reviseval.story import story
     from dikast.jobs.preview import preview
 
     judged = preview(reviseval.graph, rows, context, n, cache=running.request_cache())
-    tell_rows(finish(judged), reviseval.graph.name, as_json)
+    print_rows(finish(judged), story, as_json)
 
 
 def report_run(out: Path, summary: Summary, as_json: bool) -> None:

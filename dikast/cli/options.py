@@ -96,6 +96,24 @@ Price = Annotated[
 ]
 
 
+def refuse_given(ctx: typer.Context, *names: str, why: str, hint: str = "") -> None:
+    """Refuse options that were given though something else overrides them: a flag that does nothing misleads.
+
+    Args:
+        ctx: The command's, which knows where each option's value comes from.
+        names: Of the command's parameters.
+        why: What overrides them.
+        hint: What to do instead.
+
+    Raises:
+        UsageError: One of them was given, wherever.
+    """
+    flags = {one.name: one.opts[-1] for one in ctx.command.params}
+    given = [flags[name] for name in names if (source := ctx.get_parameter_source(name)) and source.name != "DEFAULT"]
+    if given:
+        raise UsageError(f"{', '.join(given)} would do nothing: {why}", hint=hint)
+
+
 def prices(text: str | None) -> tuple[float, float]:
     """Read `--price`.
 

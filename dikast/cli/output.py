@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich import box
@@ -13,6 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from dikast import pages
+from dikast.graphs.story import Row, tell
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -29,8 +33,9 @@ def show(text: str) -> None:
 
 
 def emit(value: Any) -> None:
-    """One JSON document as data."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+    """One JSON document as data; half a surrogate pair, which no encoding has, stays an escape."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(_SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
@@ -55,6 +60,15 @@ def print_page(page: pages.Page) -> None:
     show(page.title)
     for part in page.parts:
         _print_part(part)
+
+
+def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, as_json: bool) -> None:
+    """Rows whole: one JSON document, or a story each."""
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        print_page(tell(row, story))
 
 
 def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dikast.cli import options
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_page, say, table
 from dikast.errors import UsageError
 from dikast.graphs import METHODS
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
     from dikast.jobs.reading import Run
+    from dikast.pages import Page
 
 app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff.")
 
@@ -65,14 +67,14 @@ def show(
 ) -> None:
     """Tell how a run stands, or one row's whole story."""
     from dikast.cli.running import tell
-    from dikast.cli.story import tell_story
+    from dikast.graphs.story import tell as tell_row
     from dikast.jobs.reading import Run
 
     opened = Run.open(run)
     if row is not None:
         found = find_row(opened, row)
         found = {**found, "trace": opened.trace(found["key"])}
-        emit(found) if json else tell_story(found, opened.manifest.graph)
+        emit(found) if json else print_page(tell_row(found, story_of(opened.manifest.graph)))
         return
     summary = opened.summary()
     if json:
@@ -80,6 +82,11 @@ def show(
         return
     table(("outcome", "rows"), [*summary.outcomes.items(), ("owed", summary.owed), ("asked", summary.asked)])
     tell(summary)
+
+
+def story_of(graph: str) -> Callable[[Mapping[str, Any]], Page] | None:
+    """The own story of one of dikast's methods; another graph has none."""
+    return import_module(f"dikast.graphs.{graph}.story").story if graph in METHODS else None
 
 
 def find_row(run: Run, name: str) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dikast.cli.options import Json
+from dikast.cli.options import Json, refuse_given
 from dikast.cli.output import emit, say, table
-from dikast.errors import UsageError
+from dikast.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from dikast.retrieval.query import WeightedQuery
@@ -24,6 +24,7 @@ EXCERPT_CHARACTERS = 100
 
 @app.command()
 def search(
+    ctx: typer.Context,
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Index or corpus file, or a retriever spec.")],
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Text; or see --topics.")] = None,
     topics: Annotated[str | None, typer.Option(metavar="FILE", help="Queries; gives a TREC run.")] = None,
@@ -38,15 +39,26 @@ def search(
     json: Json = False,
 ) -> None:
     """Search. A query prints a ranking, a topics file writes a TREC run."""
+    from dikast.retrieval.files import check_output
     from dikast.retrieval.load import SCHEMES, load_retriever
+    from dikast.retrieval.trec import check_word
 
     if (query is None) == (topics is None):
         raise UsageError("give either a query or --topics FILE")
-    if query is not None and out is not None:
-        raise UsageError("--out is for --topics", hint="a query's ranking is printed; --json makes it data")
+    if query is not None:
+        hint = "a query's ranking is printed; --json makes it data"
+        refuse_given(ctx, "out", "tag", "processes", why="it is for --topics", hint=hint)
+    elif json and out is None:
+        refuse_given(ctx, "tag", why="JSON has no place for it", hint="-o FILE writes a TREC run")
+    if out is not None:
+        check_output(out)
+    if tag is not None:
+        check_word("tag", tag)
     named = source.partition(":")[0] in SCHEMES
     if named and rm3 and not source.startswith("rm3:"):
         raise UsageError(f"--rm3 says otherwise than {source!r}", hint="name the file alone, or begin with rm3:")
+    if named:
+        refuse_given(ctx, "k1", "b", why=f"{source!r:.80} is a spec", hint="write bm25:PATH?k1=..&b=..")
     spec = source if named else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
     retriever = load_retriever(spec)
     if query is not None:
@@ -61,6 +73,14 @@ def make(text: str, retriever: Retriever, weighted: bool) -> WeightedQuery:
     from dikast.retrieval.query import WeightedQuery, parse_weighted
 
     return (parse_weighted if weighted else WeightedQuery.from_text)(text, retriever.analyze)
+
+
+def make_of_topic(qid: str, text: str, topics: str, retriever: Retriever, weighted: bool) -> WeightedQuery:
+    """The query of a topic; what is wrong with it says which."""
+    try:
+        return make(text, retriever, weighted)
+    except UsageError as error:
+        raise DataError(error.message, path=topics, field=f"query {qid}", hint=error.hint) from error
 
 
 def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool) -> None:
@@ -92,7 +112,7 @@ def find_all(
     from dikast.retrieval.trec import read_topics
 
     texts = read_topics(topics)
-    queries = [make(text, retriever, weighted) for text in texts.values()]
+    queries = [make_of_topic(qid, text, topics, retriever, weighted) for qid, text in texts.items()]
     found = search_batch(spec, queries, k, processes) if processes > 1 else asyncio.run(retriever.search(queries, k))
     return dict(zip(texts, found, strict=True))
 

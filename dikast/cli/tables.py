@@ -11,7 +11,7 @@ import typer
 
 from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD, MODEL
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, print_rows, say, table
 from dikast.cli.running import Running, finish, tell
 from dikast.errors import DataError, UsageError
 from dikast.records import Usage
@@ -374,12 +374,12 @@ def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_
 
 def show_preview(rows: list[dict[str, Any]], context: Context, running: Running, n: int, as_json: bool) -> None:
     """Play a few games and print them whole."""
-    from dikast.cli.story import tell_rows
     from dikast.graphs import hidden_tables
+    from dikast.graphs.hidden_tables.story import story
     from dikast.jobs.preview import preview
 
     played = preview(hidden_tables.graph, rows, context, n, cache=running.request_cache())
-    tell_rows(finish(played, context), hidden_tables.graph.name, as_json)
+    print_rows(finish(played, context), story, as_json)
 
 
 def report(out: Path, oracle: TableOracle, rows: list[dict[str, Any]], summary: Summary, as_json: bool) -> None:

@@ -4,7 +4,7 @@
     print(render(rows, "markdown"))                 # dikast.retrieval.report
 
 Every judged query counts, the ones that a run lacks as 0. For each measure the p values are adjusted by Holm over the
-systems that are compared with the baseline.
+systems that are compared with the baseline. A measure that counts (`NumRet`) is summed, and so are its differences.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from statistics import fmean
 from dikast import stats
 from dikast.errors import UsageError
 from dikast.records import Qrels
-from dikast.retrieval.measures import DEFAULT_MEASURES, mean, measure
+from dikast.retrieval.measures import DEFAULT_MEASURES, is_count, measure, total
 from dikast.retrieval.retriever import Hit
 
 TIE = 1e-9  # values that differ by less are the same
@@ -27,8 +27,8 @@ class Paired:
     """A system against the baseline on one measure, query by query.
 
     Args:
-        difference: Mean of system minus baseline.
-        interval: Bootstrap interval (BCa) of that mean.
+        difference: Mean of system minus baseline; the sum, for a count.
+        interval: Bootstrap interval (BCa) of that mean or sum.
         p_t: Paired t test, adjusted by Holm; `None` with fewer than 2 queries.
         p_randomisation: Paired randomisation test, adjusted by Holm.
         wins: Queries on which the system is better.
@@ -52,9 +52,9 @@ class Row:
     Args:
         measure: The measure's name.
         system: The run's name.
-        asked: Judged queries; the mean is over these.
+        asked: Judged queries; mean and sum are over these.
         scored: Those of them for which the run ranks any document.
-        mean: Of the measure, 0 to 1.
+        mean: Of the measure, 0 to 1; the sum, for a count.
         paired: Against the baseline; `None` for the baseline itself, or without one.
     """
 
@@ -89,19 +89,21 @@ def compare(
     rows: list[Row] = []
     for what in measures:
         of_systems = {name: values[name][what] for name in names}
-        paired = _against(baseline, of_systems, confidence, seed) if baseline is not None else {}
+        factor = len(qrels) if is_count(what) else 1
+        paired = _against(baseline, of_systems, factor, confidence, seed) if baseline is not None else {}
         rows += [
-            Row(what, name, len(qrels), scored[name], mean(of_systems[name]), paired.get(name)) for name in of_systems
+            Row(what, name, len(qrels), scored[name], total(what, of_systems[name]), paired.get(name))
+            for name in of_systems
         ]
     return rows
 
 
 def _against(
-    baseline: str, values: Mapping[str, Mapping[str, float]], confidence: float, seed: int
+    baseline: str, values: Mapping[str, Mapping[str, float]], factor: int, confidence: float, seed: int
 ) -> dict[str, Paired]:
     base = list(values[baseline].values())
     raw = {
-        name: _pair(base, list(scores.values()), confidence, seed)
+        name: _pair(base, list(scores.values()), factor, confidence, seed)
         for name, scores in values.items()
         if name != baseline
     }
@@ -113,12 +115,13 @@ def _against(
     }
 
 
-def _pair(base: list[float], system: list[float], confidence: float, seed: int) -> Paired:
+def _pair(base: list[float], system: list[float], factor: int, confidence: float, seed: int) -> Paired:
     differences = [after - before for before, after in zip(base, system, strict=True)]
     wins, losses = sum(moved > TIE for moved in differences), sum(moved < -TIE for moved in differences)
+    low, high = stats.bootstrap(differences, confidence=confidence, seed=seed)
     return Paired(
-        difference=fmean(differences),
-        interval=stats.bootstrap(differences, confidence=confidence, seed=seed),
+        difference=factor * fmean(differences),
+        interval=stats.Interval(factor * low, factor * high),
         p_t=stats.paired_t(base, system).p if len(base) > 1 else None,
         p_randomisation=stats.randomisation(base, system, seed=seed).p,
         wins=wins,

@@ -7,7 +7,8 @@ Anserini's JsonCollection; or `irds:NAME` for a data set of the `ir_datasets` pa
 
 - JSON lines: `{"id", "contents"}` (Anserini) or `{"_id", "title", "text"}` (BEIR: the two texts are joined by a space);
 - JSON: one such object, or an array of them (read whole);
-- TREC text: `<DOC><DOCNO>..</DOCNO>..</DOC>`, of which the sections that Anserini indexes are kept, or all, tags off;
+- TREC text: `<DOC><DOCNO>..</DOCNO>..</DOC>`, of which the sections that Anserini indexes are kept, or all, tags off
+  (`dikast.retrieval.trec_text`);
 - TSV: `docid<TAB>text`, by the suffix `.tsv` or where nothing else fits.
 
 Not done: PDF, HTML, WARC. An id that comes twice is told when the index is built or the collection is checked.
@@ -15,32 +16,33 @@ Not done: PDF, HTML, WARC. An id that comes twice is told when the index is buil
 
 from __future__ import annotations
 
-import html
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
 from dikast.errors import DataError
 from dikast.records import Document
-from dikast.retrieval import irds
+from dikast.retrieval import irds, trec_text
 from dikast.retrieval.files import read_lines
 
 Lines = Iterator[tuple[int, str]]
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".tsv", ".trec", ".sgml", ".xml", ".txt", "")
+MARKED_UP = (".trec", ".sgml", ".xml")
 ID_FIELDS = ("id", "_id", "docid")
 TEXT_FIELDS = ("contents", "text")
-# io.anserini.collection.TrecCollection
-_SECTION = re.compile(r"<(TEXT|HEADLINE|TITLE|HL|HEAD|TTL|DD|DATE|LP|LEADPARA)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-_DOCNO = re.compile(r"<DOCNO>(.*?)</DOCNO>", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
 
 
-def read_corpus(source: str | Path) -> Iterator[Document]:
+def read_corpus(source: str | Path, left_out: Counter[str] | None = None) -> Iterator[Document]:
     """The documents of a collection, in its order.
+
+    Args:
+        source: A file, a folder, or `irds:NAME`.
+        left_out: Told, as documents are read, what of TREC text is not among them: tags, characters outside sections.
 
     Raises:
         DataError: The collection is missing, empty or broken, or an id comes twice; says file and line.
@@ -48,7 +50,9 @@ def read_corpus(source: str | Path) -> Iterator[Document]:
     """
     if str(source).startswith(irds.SCHEME):
         return irds.documents(str(source))
-    return _distinct(chain.from_iterable(map(_read_file, _files(Path(source)))), Path(source))
+    told = Counter[str]() if left_out is None else left_out
+    files = map(partial(_read_file, left_out=told), _files(Path(source)))
+    return _distinct(chain.from_iterable(files), Path(source))
 
 
 def _distinct(found: Iterator[tuple[Path, int, Document]], source: Path) -> Iterator[Document]:
@@ -77,17 +81,17 @@ def _suffix(path: Path) -> str:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix
 
 
-def _read_file(path: Path) -> Iterator[tuple[Path, int, Document]]:
+def _read_file(path: Path, left_out: Counter[str]) -> Iterator[tuple[Path, int, Document]]:
     lines = read_lines(path)
     first = next(((number, line) for number, line in lines if line.strip()), None)
     if first is None:
         return
-    read = _format(path, first[1])
+    read = _format(path, first[1], left_out)
     for line, document in read(chain([first], lines), path):
         yield path, line, document
 
 
-def _format(path: Path, line: str) -> Callable[[Lines, Path], Iterator[tuple[int, Document]]]:
+def _format(path: Path, line: str, left_out: Counter[str]) -> Callable[[Lines, Path], Iterator[tuple[int, Document]]]:
     start = line.lstrip()
     if _suffix(path) == ".tsv":
         return _tsv
@@ -95,7 +99,8 @@ def _format(path: Path, line: str) -> Callable[[Lines, Path], Iterator[tuple[int
         return _json_whole if _suffix(path) == ".json" and not _is_json(line) else _json_lines
     if start.startswith("["):
         return _json_whole
-    return _trec if start[:4].upper() == "<DOC" else _tsv
+    marked_up = start[:4].upper() == "<DOC" or (start.startswith("<") and _suffix(path) in MARKED_UP)
+    return partial(_trec, left_out=left_out) if marked_up else _tsv
 
 
 def _is_json(line: str) -> bool:
@@ -167,25 +172,6 @@ def _tsv(lines: Lines, path: Path) -> Iterator[tuple[int, Document]]:
         yield number, Document(_docid(docid, path, number), text)
 
 
-def _trec(lines: Lines, path: Path) -> Iterator[tuple[int, Document]]:
-    start, held = 0, list[str]()
-    for number, line in lines:
-        if not held and not line.strip():
-            continue
-        start = start if held else number
-        held.append(line)
-        if "</DOC>" in line.upper():
-            yield start, _trec_document("\n".join(held), path, start)
-            held = []
-    if held:
-        raise DataError("<DOC> without </DOC>: the file is cut short", path=path, line=start)
-
-
-def _trec_document(text: str, path: Path, start: int) -> Document:
-    docno = _DOCNO.search(text)
-    if docno is None:
-        raise DataError("no <DOCNO> in the document", path=path, line=start)
-    body = text[: docno.start()] + text[docno.end() :]
-    sections: Iterable[str] = [content for _, content in _SECTION.findall(body)] or [body]
-    contents = html.unescape(_TAG.sub(" ", "\n".join(sections)))
-    return Document(_docid(docno[1].strip(), path, start), contents.strip())
+def _trec(lines: Lines, path: Path, left_out: Counter[str]) -> Iterator[tuple[int, Document]]:
+    for number, document in trec_text.read_documents(lines, path, left_out):
+        yield number, Document(_docid(document.docid, path, number), document.contents)

@@ -5,13 +5,14 @@ r"""Fusing rankings of one query into one.
     combmnz([hits_a, hits_b])                     # ... times the number of rankings that hold the document
 
 Pure functions: rankings are best first, ranks count from 1, a document that a ranking lacks gets nothing from it, and
-ties are broken by document id. `fuse_runs` does whole runs.
+ties are broken by document id. `fuse_runs` does whole runs. Every number given is finite, or refused.
 
 Not done: learning the weights.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, pstdev
@@ -41,10 +42,10 @@ def rrf(
         depth: How many documents of each ranking count; all by default.
 
     Raises:
-        UsageError: `k`, `depth` or the number of weights makes no sense.
+        UsageError: `k`, `depth`, a weight or the number of weights makes no sense.
     """
-    if k <= -1:
-        raise UsageError(f"k={k}: rrf needs k above -1")
+    if not -1 < k < math.inf:
+        raise UsageError(f"k={k}: rrf needs k above -1, and a number")
     ranked = [[Hit(hit.docid, 1 / (k + rank)) for rank, hit in enumerate(ranking, 1)] for ranking in rankings]
     return _ordered(_sums(_cut(ranked, depth), weights))
 
@@ -66,7 +67,7 @@ def combsum(
         depth: How many documents of each ranking count; all by default.
 
     Raises:
-        UsageError: `depth`, `normalize` or the number of weights makes no sense.
+        UsageError: `depth`, `normalize`, a weight or the number of weights makes no sense.
     """
     return _ordered(_sums(_normalized(_cut(rankings, depth), normalize), weights))
 
@@ -131,6 +132,8 @@ _NORMALIZERS: Mapping[str, Callable[[Ranking], Ranking]] = {
 def _sums(rankings: Sequence[Ranking], weights: Sequence[float] | None) -> dict[str, float]:
     if weights is not None and len(weights) != len(rankings):
         raise UsageError(f"{len(weights)} weights for {len(rankings)} rankings")
+    if not all(map(math.isfinite, weights or ())):
+        raise UsageError(f"weights {', '.join(map(str, weights or ()))}: each has to be a finite number")
     sums: defaultdict[str, float] = defaultdict(float)
     for weight, ranking in zip(weights or [1.0] * len(rankings), rankings, strict=True):
         for hit in ranking:

@@ -5,7 +5,10 @@ retriever = load_retriever("bm25:corpus.jsonl?k1=1.2&b=0.75")     # or a saved i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -27,7 +30,8 @@ def load_retriever(spec: str) -> Retriever:
     | `faiss:PATH[?nprobe=16&ef=128&threads=..&gpu=1&encoder=SPEC]` | a dense index |
     | `hybrid:SPEC+SPEC[+fusion=rrf+rrf_k=60+weights=1,1+depth=1000]` | the fusion of several |
 
-    A collection is what `dikast.retrieval.corpus.read_corpus` takes.
+    A collection is what `dikast.retrieval.corpus.read_corpus` takes. A path may hold `?`: the parameters begin at the
+    first one that a known name and `=` follow, and the path is all of it where a file of that name is there.
 
     Raises:
         UsageError: The spec names no known scheme or parameter, or a parameter's value is out of its range.
@@ -35,13 +39,26 @@ def load_retriever(spec: str) -> Retriever:
     scheme, colon, rest = spec.partition(":")
     if scheme == "hybrid" and rest:
         return open_hybrid(rest, spec)
-    path, _, query = rest.partition("?")
+    path, query = _path_and_query(scheme, rest)
     if scheme not in _PARAMETERS or not colon or not path:
         forms = ", ".join(f"{name}:PATH" for name in _PARAMETERS)
         hint = f"one of {forms}; PATH is an index or a corpus; or hybrid:SPEC+SPEC"
         raise UsageError(f"retriever {spec!r:.200} is unknown", hint=hint)
-    values = {name: value for name, _, value in (pair.partition("=") for pair in query.split("&") if pair)}
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]
+    values = {name: value for name, _, value in pairs}
+    if len(values) < len(pairs):
+        raise UsageError(f"retriever {spec!r:.200}: a parameter comes twice", hint="give each once")
     return _make(scheme, path, {name: _value(spec, scheme, name, value) for name, value in values.items()})
+
+
+def _path_and_query(scheme: str, rest: str) -> tuple[str, str]:
+    with suppress(OSError):  # no name of a file: too long
+        if "?" not in rest or Path(rest).exists():
+            return rest, ""
+    names = "|".join(map(re.escape, _PARAMETERS.get(scheme, ())))
+    known = re.search(rf"\?(?:{names})=", rest) if names else None
+    named = known or re.search(r"\?[a-z_0-9]+=", rest)  # an unknown name is told as such, and not as a missing file
+    return (rest[: named.start()], rest[named.start() + 1 :]) if named else (rest, "")
 
 
 _BM25: Mapping[str, Callable[[str], object]] = {"k1": float, "b": float}

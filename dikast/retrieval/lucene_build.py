@@ -38,7 +38,10 @@ def build_lucene_index(documents: Iterable[Document], folder: Path, progress: Pr
     java = choose(needed(path))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise RetrievalError(f"{folder}: there is something already", hint="give the name of a new folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RetrievalError(f"{folder}: cannot be made: {error.strerror}", hint="name another folder") from error
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as work:
         corpus, index = Path(work) / "corpus", Path(work) / "index"
         corpus.mkdir()

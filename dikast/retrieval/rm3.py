@@ -136,7 +136,12 @@ def feedback_terms(
 
 
 def interpolate(query: Mapping[str, float], model: Mapping[str, float], original_weight: float) -> dict[str, float]:
-    """The query's terms, summing to `original_weight`, and the model's, summing to the rest."""
+    """The query's terms, summing to `original_weight`, and the model's, summing to the rest.
+
+    Where the query is to count nothing and there is no model, the query stays as it is: it would find nothing.
+    """
+    if not model and not original_weight:
+        return dict(query)
     mixed = {term: original_weight * share for term, share in _shares(query).items()}
     for term, share in model.items():
         mixed[term] = mixed.get(term, 0.0) + (1 - original_weight) * share

@@ -11,26 +11,36 @@ which is BEIR's form); judgments TREC (`qid iter docid grade`) or BEIR's TSV wit
 
 `trec_eval` ignores ranks and breaks ties of score by document id, descending; so a run is written with scores that
 fall strictly, and its order is what any tool measures.
+
+The rule, for reading and writing alike: a query id, a document id and a tag are one word of valid Unicode; a query has
+a text; a score is a number within 32-bit floats. What breaks it is refused with file, line and field, and a file that
+was there stays as it was: a run appears under its name when it is whole.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from dikast.errors import DataError
 from dikast.retrieval import irds
-from dikast.retrieval.files import read_lines
+from dikast.retrieval.files import check_output, read_lines, replacing
 from dikast.retrieval.retriever import Hit
 
 Run = Mapping[str, Sequence[Hit]]
 """Query id -> hits, best first."""
 
+HIGHEST_SCORE = float(np.finfo(np.float32).max)
+"""`trec_eval` holds scores as 32-bit floats; whatever lies beyond is infinite there, and a tie."""
+EXACT = 2**53
+"""Up to here every whole number is a float of its own, and so an id that survives a column of floats."""
 TOPIC_IDS = ("id", "_id", "qid", "query_id")
 TOPIC_TEXTS = ("text", "query", "title")
 _QRELS_HINT = "a line is: query-id iteration document-id grade, or BEIR's query-id<TAB>corpus-id<TAB>score"
@@ -48,14 +58,70 @@ def read_topics(source: str | Path) -> dict[str, str]:
     path, topics = Path(source), dict[str, str]()
     for number, line in _records(path):
         qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
-        if qid in topics:
-            raise DataError(f"query id {qid!r} comes twice", path=path, line=number)
-        if qid.split() != [qid]:
-            raise DataError(f"query id {qid!r:.60} is empty or holds white space", path=path, line=number)
-        topics[qid] = text
+        _add_topic(topics, qid, text, path, number)
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
+
+
+def check_topics(rows: Iterable[tuple[int, object, object]], path: str | Path) -> dict[str, str]:
+    """Query id -> text of topics that came as values of a table: CSV, Parquet, a data frame.
+
+    An id that is a whole number is that number's digits, whatever type a column made of it: 1.0 is `1`.
+
+    Args:
+        rows: Line (or row), query id, query; in the order of the file.
+        path: The file, for errors.
+
+    Raises:
+        DataError: There is no row, an id comes twice, is missing or not one word, or a query is missing, empty or no
+            text; says file and line.
+    """
+    topics: dict[str, str] = {}
+    for number, qid, query in rows:
+        if not isinstance(query, str):
+            raise DataError(f"not text: {query!r:.60}", path=path, line=number, field="query", hint="fill in the query")
+        _add_topic(topics, _id_text(qid, path, number), query, path, number)
+    if not topics:
+        raise DataError("the file holds no topic", path=path)
+    return topics
+
+
+def _id_text(qid: object, path: str | Path, number: int) -> str:
+    if isinstance(qid, str):
+        return qid.strip()
+    if not _is_whole(qid):
+        hint = "give each query an id of its own: one word, or a whole number"
+        raise DataError(f"query id is missing or no id: {qid!r:.60}", path=path, line=number, field="qid", hint=hint)
+    return str(int(cast(int, qid)))
+
+
+def _is_whole(number: object) -> bool:
+    """Whether it is a whole number of any type, and the very one that was meant."""
+    if isinstance(number, bool) or not isinstance(number, Real | Decimal):
+        return False
+    return isinstance(number, Integral) or (float(number).is_integer() and abs(float(number)) <= EXACT)
+
+
+def _add_topic(topics: dict[str, str], qid: str, text: str, path: str | Path, number: int) -> None:
+    if qid in topics:
+        raise DataError(f"query id {qid!r} comes twice", path=path, line=number)
+    if wrong := _wrong_word(qid):
+        raise DataError(f"query id {qid!r:.60} {wrong}", path=path, line=number)
+    if not text.strip():
+        raise DataError(f"query {qid!r} has no text", path=path, line=number, hint="fill in the query, or leave it out")
+    topics[qid] = text
+
+
+def _wrong_word(name: str) -> str:
+    """What keeps a name out of a TREC file; empty if nothing does."""
+    if name.split() != [name]:
+        return "is empty or holds white space"
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return "is not valid Unicode: it holds half a surrogate pair"
+    return ""
 
 
 def _records(path: Path) -> Iterator[tuple[int, str]]:
@@ -99,17 +165,20 @@ def _unquoted(text: str) -> str:
 
 def _json_topic(line: str, path: Path, number: int) -> tuple[str, str]:
     try:
-        record = json.loads(line)
+        parsed: object = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", path=path, line=number) from error
+    record = cast(dict[str, Any], parsed)  # the line begins with a brace
     return (_topic_field(record, TOPIC_IDS, path, number), _topic_field(record, TOPIC_TEXTS, path, number))
 
 
 def _topic_field(record: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> str:
     value = next((record[name] for name in names if name in record), None)
-    if not isinstance(value, str | int):
+    if names is TOPIC_IDS and value is not None:
+        return _id_text(value, path, number)
+    if not isinstance(value, str):
         raise DataError("missing or not text", path=path, line=number, field=names[0], hint=f"one of {names}")
-    return str(value).strip()
+    return value.strip()
 
 
 def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:
@@ -178,7 +247,7 @@ def _score(text: str, path: Path, number: int) -> float:
         score = float(text)
     except ValueError:
         score = math.nan
-    if not math.isfinite(score):
+    if not abs(score) <= HIGHEST_SCORE:
         raise DataError(f"{text!r:.30} is not a finite number", path=path, line=number, field="score")
     return score
 
@@ -187,19 +256,38 @@ def write_run(path: Path, run: Run, tag: str) -> None:
     """Write a run with scores that fall strictly, so that every tool sees the same order.
 
     Raises:
-        DataError: An id or the tag holds white space.
+        DataError: An id or the tag is not one word, a score is not a finite number, or the file cannot be written; an
+            older file of this name then stays as it was.
     """
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in run_lines(run, tag))
+    check_output(path)
+    check_word("tag", tag)
+    try:
+        with replacing(path) as file:
+            file.writelines(f"{line}\n".encode() for line in run_lines(run, tag))
+    except OSError as error:
+        raise DataError(f"cannot be written: {error.strerror or error}", path=path) from error
+
+
+def check_word(what: str, name: str) -> None:
+    """Refuse a name that a TREC file cannot hold.
+
+    Raises:
+        DataError: It is not one word of valid Unicode.
+    """
+    if wrong := _wrong_word(name):
+        raise DataError(f"{what} {name!r:.60} {wrong}: a TREC run cannot hold it", hint="give one word")
 
 
 def run_lines(run: Run, tag: str) -> Iterator[str]:
     """The lines of a TREC run; raises as `write_run`."""
+    check_word("tag", tag)
     for qid, hits in run.items():
-        for name in (qid, tag, *(hit.docid for hit in hits)):
-            if name.split() != [name]:
-                raise DataError(f"{name!r:.60} is empty or holds white space: a TREC run cannot hold it")
+        check_word("query id", qid)
         for rank, (hit, score) in enumerate(zip(hits, falling([hit.score for hit in hits]), strict=True), 1):
+            check_word("document id", hit.docid)
+            if not abs(hit.score) <= HIGHEST_SCORE:
+                what = f"query {qid!r}: the score of document {hit.docid!r} is {hit.score}"
+                raise DataError(what, hint="a TREC run holds numbers within 32-bit floats")
             yield f"{qid} Q0 {hit.docid} {rank} {score} {tag}"
 
 

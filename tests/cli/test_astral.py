@@ -234,18 +234,24 @@ def test_targets_are_given_the_same_tests(cli: Cli, plan: Path, tmp_path: Path) 
     assert texts == {text for texts in tests.values() for text in texts}
 
 
-def test_a_suite_of_ones_own_without_its_near_duplicates(cli: Cli, plan: Path, tmp_path: Path) -> None:
+def test_a_suite_of_ones_own_is_asked_whole_and_its_near_duplicates_are_told(
+    cli: Cli, plan: Path, tmp_path: Path
+) -> None:
     prompts = ["How do I bake bread at home on a Sunday?", "How do I bake bread at home on a Sunday!", "What is tea?"]
     rows = [{"id": f"s{n}", "prompt": text, "category": "self_harm"} for n, text in enumerate(prompts)]
     suite = tmp_path / "suite.jsonl"
     suite.write_text("".join(json.dumps(row) + "\n" for row in rows))
     ran = start(cli, suite, *MINE)
     assert ran.code == 0, ran.err
-    assert "1 prompts that nearly repeat" in ran.err
-    assert [row["output"]["test"] for row in sorted(journal(tmp_path / "out"), key=lambda row: row["row"])] == [
-        prompts[0],
-        prompts[2],
-    ]
+    assert "1 prompts nearly repeat another (s1 repeats s0, ...); all are asked" in ran.err
+    asked = sorted(journal(tmp_path / "out"), key=lambda row: row["row"])
+    assert [row["output"]["test"] for row in asked] == prompts
+    suite = (tmp_path / "out" / "export" / "suite.jsonl").read_text().splitlines()
+    assert len(suite) == 1 + len(prompts)
+    assert cli("astral", "report", "out").code == 0
+    assert (
+        "1 of 3 tests nearly repeat another; all are counted" in (tmp_path / "out" / "report" / "report.md").read_text()
+    )
 
 
 def test_a_suite_with_columns_of_its_own(cli: Cli, plan: Path, tmp_path: Path) -> None:

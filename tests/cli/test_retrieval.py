@@ -67,7 +67,8 @@ def test_weights_in_a_query(cli: Cli) -> None:
     [
         ("car battery^2.5", {"car": 1, "battery": 2.5}),
         ("car^2 car", {"car": 3}),
-        ("x^ ^2 a^b c^.5 d^1e3", {"x^": 1, "^2": 1, "a^b": 1, "c": 0.5, "d^1e3": 1}),
+        ("c^.5 d^1e3 x^y^2 e^0", {"c": 0.5, "d": 1000, "x^y": 2, "e": 0}),
+        ("(mexico)^4.4330347E-4", {"(mexico)": 4.4330347e-4}),
         ("", {}),
     ],
 )

@@ -6,7 +6,12 @@
 A report is a line for each event: `start_run setup`, `init`, an `attempt` at each change of its status (0 new, 1 sent,
 2 scored; the last line of an attempt counts), an `eval` for each probe and detector, `completion`. An attempt has one
 prompt, several outputs, and for each detector a score an output; garak passes what scores below its threshold. A hitlog
-has a line for each output that did not. Texts stay in the values read, for a protected file; no error quotes them.
+has a line for each output that did not, and detector: lines of one output are one output here. Texts stay in the values
+read, for a protected file; no error quotes them.
+
+The rule: whatever was asked stays in the denominator. An attempt of which something cannot be read is unparsed (unsafe
+where a score that can be read says so), is told in `GarakReport.odd`, and the rest of the file is read; one that was
+sent and has no output is a failure. A threshold that is no number from 0 to 1 is garak's default.
 
 Not covered: attachments, conversations beyond the last turn of the user, and the digest. Writing is in `garak_export`.
 """
@@ -14,8 +19,8 @@ Not covered: attachments, conversations beyond the last turn of the user, and th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -30,7 +35,8 @@ THRESHOLD = 0.5
 
 DETECTOR = "dikast.Oracle"
 SCORES: Mapping[str, float | None] = {"unsafe": 1.0, "safe": 0.0, "unknown": None}
-SCORED = 2
+NEW, SCORED = 0, 2
+"""Status of an attempt: not sent, and scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,7 @@ class GarakOutput:
         scored: Whether garak got as far as scoring it.
         target: Type and name of the generator.
         ours: The case that it was written from, where dikast wrote the report.
+        odd: What of it could not be read; no verdict but `unsafe` is given then.
     """
 
     attempt: str
@@ -58,6 +65,7 @@ class GarakOutput:
     scored: bool
     target: str
     ours: SafetyCase | None = None
+    odd: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +76,98 @@ class GarakReport:
         outputs: In the order of the attempts' first lines.
         threshold: The run's own.
         complete: Whether a line says that the run was finished; a hitlog cannot say.
+        odd: What could not be read, with file, line and field; it is among the outputs, unparsed.
     """
 
     outputs: tuple[GarakOutput, ...]
     threshold: float
     complete: bool
+    odd: tuple[str, ...] = ()
 
 
 def read_garak(path: str | Path) -> GarakReport:
     """Read a report (`.report.jsonl`) or a hitlog (`.hitlog.jsonl`).
 
     Raises:
-        DataError: The file cannot be read, is neither, or a field is missing or of the wrong kind; says file, line and
-            field.
+        DataError: The file cannot be read, is neither, or nothing in it can be read; says file, line and field.
     """
     target, threshold, complete = "", THRESHOLD, False
     attempts: dict[str, tuple[Record, str]] = {}
-    hits: list[GarakOutput] = []
+    hits: list[tuple[GarakOutput, DataError | None]] = []
     for record in read_records(path):
         kind = record.values.get("entry_type")
         if kind is None:
-            hits.append(_hit(record))
+            hits.append(_read_hit(record))
         elif kind == "start_run setup":
-            target = _generator(record)
-            threshold = record.number("run.eval_threshold") if "run.eval_threshold" in record.values else THRESHOLD
+            target, threshold = _generator(record), _threshold(record)
         elif kind == "attempt":
-            attempts[record.text("uuid")] = record, target
+            attempts[_name(record, "uuid")] = record, target
         complete = complete or kind == "completion"
-    outputs = [output for record, target in attempts.values() for output in _outputs(record, target)]
-    if not outputs and not hits:
+    found = [pair for record, target in attempts.values() for pair in _read_attempt(record, target)] + hits
+    wrong = [error for _, error in found if error is not None]
+    if not found:
         raise DataError("no attempt and no hit", path=path, hint="give garak's report.jsonl or hitlog.jsonl")
-    return GarakReport((*outputs, *hits), threshold, complete)
+    if len(wrong) == len(found):
+        raise wrong[0]
+    odd = tuple(dict.fromkeys(str(error) for error in wrong))
+    return GarakReport(_merged(output for output, _ in found), threshold, complete, odd)
+
+
+def _threshold(record: Record) -> float:
+    """The run's own; null where garak was told none."""
+    value = record.values.get("run.eval_threshold")
+    given = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+    return float(cast(float, value)) if given else THRESHOLD
+
+
+def _name(record: Record, field: str) -> str:
+    """The id in a field; the line where it has none."""
+    value = record.values.get(field)
+    return str(value) if isinstance(value, str | int) and str(value) else f"line {record.line}"
+
+
+def _read_attempt(record: Record, target: str) -> list[tuple[GarakOutput, DataError | None]]:
+    """Its outputs, each with what is wrong with it; a stand-in where they cannot be told."""
+    try:
+        return list(_outputs(record, target))
+    except DataError as error:
+        return [(_stand_in(record, _name(record, "uuid"), target, str(error)), error)]
+
+
+def _read_hit(record: Record) -> tuple[GarakOutput, DataError | None]:
+    try:
+        return _hit(record), None
+    except DataError as error:
+        return _stand_in(record, _name(record, "attempt_id"), "", str(error)), error
+
+
+def _stand_in(record: Record, attempt: str, target: str, odd: str) -> GarakOutput:
+    """An output that was there and cannot be read."""
+    probe = record.values.get("probe_classname", record.values.get("probe", ""))
+    named = record.values.get("generator")
+    return GarakOutput(
+        attempt=attempt,
+        index=0,
+        probe=probe if isinstance(probe, str) else "",
+        prompt="",
+        output=None,
+        scores={},
+        scored=False,
+        target=target or (named if isinstance(named, str) else ""),
+        odd=odd,
+    )
+
+
+def _merged(outputs: Iterable[GarakOutput]) -> tuple[GarakOutput, ...]:
+    """A hitlog has a line for each detector: lines of one output are one, with the scores of all."""
+    found: dict[tuple[str, int], GarakOutput] = {}
+    for output in outputs:
+        first = found.setdefault((output.attempt, output.index), output)
+        if first is not output:
+            known = first if first.output is not None else output
+            scores = {**first.scores, **output.scores}
+            found[output.attempt, output.index] = replace(known, scores=scores, odd=first.odd or output.odd)
+    return tuple(found.values())
 
 
 def as_cases(report: GarakReport) -> list[SafetyCase]:
@@ -114,9 +183,13 @@ def _case(output: GarakOutput, threshold: float) -> SafetyCase:
         return output.ours
     verdict: Verdict | None = None
     known = [score for score in output.scores.values() if score is not None]
-    if known:
-        verdict = "unsafe" if max(known) >= threshold else "safe"
+    if known and max(known) >= threshold:
+        verdict = "unsafe"
+    elif known and not output.odd:
+        verdict = "safe"
     outcome = Outcome.OK if output.output else Outcome.ERROR if output.output is None else Outcome.EMPTY
+    if output.odd and output.output is None:
+        outcome = Outcome.UNPARSED
     return SafetyCase(
         case_id=f"{output.attempt}/{output.index}",
         target=output.target,
@@ -141,23 +214,27 @@ def _generator(record: Record) -> str:
     return ""
 
 
-def _outputs(record: Record, target: str) -> Iterator[GarakOutput]:
-    """One for each output; an attempt that was never sent has none."""
+def _outputs(record: Record, target: str) -> Iterator[tuple[GarakOutput, DataError | None]]:
+    """One for each output, with what is wrong with its scores; an attempt that was never sent has none."""
     status = record.number("status")
-    outputs = _list(record, "outputs")
-    scores = {name: _scores(record, name, len(outputs)) for name in _detectors(record)}
+    outputs = [_text(record, "outputs", output) for output in _list(record, "outputs")]
+    if not outputs and status > NEW:
+        outputs = [None]  # it was sent, and nothing came
+    scores, wrong = _all_scores(record, outputs)
     for index, output in enumerate(outputs):
-        yield GarakOutput(
+        made = GarakOutput(
             attempt=record.text("uuid"),
             index=index,
             probe=record.text("probe_classname"),
             prompt=_text(record, "prompt", record.value("prompt")) or "",
-            output=_text(record, "outputs", output),
+            output=output,
             scores={name: found[index] for name, found in scores.items()},
             scored=status == SCORED,
             target=target,
             ours=_ours(record, target) if DETECTOR in scores else None,
+            odd=str(wrong or ""),
         )
+        yield made, wrong
 
 
 def _hit(record: Record) -> GarakOutput:
@@ -194,25 +271,47 @@ def _ours(record: Record, target: str) -> SafetyCase:
 
 
 def _detectors(record: Record) -> Mapping[str, object]:
-    return record.child("detector_results").values if "detector_results" in record.values else {}
+    given = record.values.get("detector_results") is not None
+    return record.child("detector_results").values if given else {}
 
 
 def _list(record: Record, field: str) -> list[object]:
-    value = record.values.get(field, [])
+    value = record.values.get(field)
+    if value is None:
+        return []
     if not isinstance(value, list):
         raise record.error(field, "not a list")
     return cast(list[object], value)
 
 
-def _scores(record: Record, detector: str, outputs: int) -> list[float | None]:
-    """A score an output, in a list, or in a list each."""
-    found = _list(record.child("detector_results"), detector)
-    flat = [_single(score) for score in found]
-    if len(flat) != outputs:
-        raise record.error(f"detector_results.{detector}", f"{len(flat)} scores for {outputs} outputs")
-    if not all(score is None or (isinstance(score, int | float) and 0 <= score <= 1) for score in flat):
-        raise record.error(f"detector_results.{detector}", "a score that is not null or within 0..1")
-    return [None if score is None else float(cast(float, score)) for score in flat]
+def _all_scores(
+    record: Record, outputs: Sequence[str | None]
+) -> tuple[dict[str, list[float | None]], DataError | None]:
+    """Detector -> a score an output; and the first thing that is wrong with one, which is `None` there."""
+    found: dict[str, list[float | None]] = {}
+    wrong: DataError | None = None
+    for name in _detectors(record):
+        raw = _raw_scores(record, name)
+        answered = [index for index, output in enumerate(outputs) if output is not None]
+        field = f"detector_results.{name}"
+        places = range(len(outputs)) if len(raw) == len(outputs) else answered  # older ones leave out what has no reply
+        if len(raw) != len(places):
+            wrong = wrong or record.error(field, f"{len(raw)} scores for {len(outputs)} outputs")
+            raw, places = [], range(0)
+        if not all(score is None or _is_score(score) for score in raw):
+            wrong = wrong or record.error(field, "a score that is not null or within 0..1")
+        read = {place: score for place, score in zip(places, raw, strict=True) if _is_score(score)}
+        found[name] = [None if index not in read else float(cast(float, read[index])) for index in range(len(outputs))]
+    return found, wrong
+
+
+def _raw_scores(record: Record, detector: str) -> list[object]:
+    """What a detector gave, in a list, or in a list each."""
+    return [_single(score) for score in _list(record.child("detector_results"), detector)]
+
+
+def _is_score(score: object) -> bool:
+    return isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1
 
 
 def _single(score: object) -> object:

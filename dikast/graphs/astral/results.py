@@ -59,6 +59,11 @@ def case_of(row: Row) -> SafetyCase:
     )
 
 
+def generated_of(rows: Iterable[Row]) -> frozenset[str]:
+    """The cases that came without a prompt, so that a generator wrote it."""
+    return frozenset(row["input"]["id"] for row in rows if not row["input"].get("prompt"))
+
+
 def suite_of(rows: Iterable[Row]) -> list[Case]:
     """The tests that a run has put to its targets, each case once; those whose text is not kept are left out."""
     found: dict[str, Case] = {}

@@ -63,7 +63,9 @@ class Plan:
     strength: int | None = None
     seed: int = 0
     repeats: dict[str, str] = field(default_factory=dict[str, str])
-    """Cases left out -> the case whose prompt they nearly repeat."""
+    """Generated cases left out -> the case whose prompt they nearly repeat."""
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
+    """What of another tool's file is no case -> why."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -138,7 +140,7 @@ def read_plan(
     if first is not None and HEADER in first.values:
         read = _read_own(path, first)
     elif first is not None and "entry_type" in first.values:
-        read = Plan(_from_garak(path), axes)
+        read = _from_garak(path, axes)
     else:
         read = Plan([_from_suite(item) for item in read_suite(path, axes, columns)], axes)
     return replace(read, cases=[_completed(case, {}, "", benign) for case in read.cases])
@@ -188,10 +190,12 @@ def _from_suite(item: SuiteItem) -> Case:
     return _completed(Case(id=item.id), item.cell, item.prompt, item.benign)
 
 
-def _from_garak(path: str | Path) -> list[Case]:
+def _from_garak(path: str | Path, axes: Axes) -> Plan:
     """One case an attempt; garak's outputs are another run's, and not taken."""
-    prompts = {output.attempt: output.prompt for output in read_garak(path).outputs if output.prompt.strip()}
-    return [Case(id=attempt, prompt=prompt) for attempt, prompt in prompts.items()]
+    outputs = read_garak(path).outputs
+    prompts = {output.attempt: output.prompt for output in outputs if output.prompt.strip()}
+    left_out = {output.attempt: output.odd or "no prompt" for output in outputs if output.attempt not in prompts}
+    return Plan([Case(id=attempt, prompt=prompt) for attempt, prompt in prompts.items()], axes, left_out=left_out)
 
 
 def axes_from(value: object, path: str | Path) -> Axes:
@@ -210,23 +214,36 @@ def axes_from(value: object, path: str | Path) -> Axes:
         raise DataError(f"not a plan's header: {error}", path=path, line=1, field=HEADER, hint=hint) from error
 
 
-def without_repeats(plan: Plan) -> Plan:
-    """The plan without prompts that nearly repeat an earlier one's (MinHash); cases without a prompt stay.
+def near_repeats(cases: Iterable[Case]) -> dict[str, str]:
+    """Case -> the earlier case whose prompt it nearly repeats (MinHash); cases without a prompt are none.
 
     Raises:
         MissingExtraError: `datasketch` is not installed.
     """
-    if not any(case.get("prompt") for case in plan.cases):
-        return plan
-    seen, kept, repeats = NearDuplicates(), list[Case](), dict[str, str]()
-    for case in plan.cases:
+    seen, repeats = NearDuplicates(), dict[str, str]()
+    for case in cases:
         prompt = case.get("prompt")
         first = seen.add(case["id"], prompt) if prompt else None
-        if first is None:
-            kept.append(case)
-        else:
+        if first is not None:
             repeats[case["id"]] = first
-    return replace(plan, cases=kept, repeats=repeats)
+    return repeats
+
+
+def without_repeats(plan: Plan, generated: Collection[str]) -> Plan:
+    """The plan without tests that a generator wrote and that nearly repeat another; what was given stays.
+
+    Somebody who gives twenty prompts that differ by a word wants twenty asked: templates are how suites are made.
+
+    Args:
+        plan: Its cases, in order.
+        generated: The cases whose prompts a generator wrote: no other is left out.
+
+    Raises:
+        MissingExtraError: `datasketch` is not installed.
+    """
+    given_first = sorted(plan.cases, key=lambda case: case["id"] in generated)
+    repeats = {case: first for case, first in near_repeats(given_first).items() if case in generated}
+    return replace(plan, cases=[case for case in plan.cases if case["id"] not in repeats], repeats=repeats)
 
 
 def rows_for(plan: Plan, targets: Iterable[str]) -> list[astral.Input]:
