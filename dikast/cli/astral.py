@@ -430,7 +430,7 @@ def refuse_closed(plan: Plan, context: Context) -> None:
 def estimate(rows: Sequence[Any], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask; ask nothing."""
     from dikast.graphs import astral
-    from dikast.jobs.preview import estimate as job_estimate
+    from dikast.jobs.previewing import estimate as job_estimate
 
     found = job_estimate(astral.graph, rows, context, running.out)
     tests = len({row["id"] for row in rows if not row.get("prompt")})
@@ -445,7 +445,7 @@ def show_preview(rows: Sequence[Any], context: Context, running: Running, n: int
     """Run a few rows and print them whole, but for what is withheld."""
     from dikast.graphs import astral
     from dikast.graphs.astral.story import story
-    from dikast.jobs.preview import preview
+    from dikast.jobs.previewing import preview
 
     print_rows(finish(preview(astral.graph, rows, context, n)), story, as_json)
 

@@ -67,7 +67,7 @@ def read_judgments(qrels: str | None, rows: list[dict[str, str]]) -> dict[str, d
 def estimate(rows: list[dict[str, str]], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask and cost; ask nothing. Feedback documents are counted by their budget."""
     from dikast.graphs import genqr
-    from dikast.jobs.preview import estimate as job_estimate
+    from dikast.jobs.previewing import estimate as job_estimate
 
     found = job_estimate(genqr.graph, rows, context, running.out)
     beside = calls_beside(context)
@@ -121,7 +121,7 @@ def show_preview(rows: list[dict[str, str]], context: Context, running: Running,
     """Run a few rows and print them whole."""
     from dikast.graphs import genqr
     from dikast.graphs.genqr.story import story
-    from dikast.jobs.preview import preview
+    from dikast.jobs.previewing import preview
 
     played = preview(genqr.graph, rows, context, n, cache=running.request_cache())
     print_rows(finish(played), story, as_json)

@@ -250,7 +250,7 @@ def refuse_without_reference(rows: list[dict[str, Any]], path: Path | None) -> N
 def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask; ask nothing."""
     from dikast.graphs import reviseval
-    from dikast.jobs.preview import estimate as job_estimate
+    from dikast.jobs.previewing import estimate as job_estimate
 
     found = job_estimate(reviseval.graph, rows, context, running.out)
     pair = bool(rows) and "response" not in rows[0]
@@ -272,7 +272,7 @@ def show_preview(rows: list[dict[str, Any]], context: Context, running: Running,
     """Run a few rows and print them whole."""
     from dikast.graphs import reviseval
     from dikast.graphs.reviseval.story import story
-    from dikast.jobs.preview import preview
+    from dikast.jobs.previewing import preview
 
     judged = preview(reviseval.graph, rows, context, n, cache=running.request_cache())
     print_rows(finish(judged), story, as_json)

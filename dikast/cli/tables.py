@@ -348,7 +348,7 @@ def games_of(oracle: TableOracle, limit: int | None) -> list[dict[str, Any]]:
 def estimate(rows: list[dict[str, Any]], context: Context, running: Running, as_json: bool) -> None:
     """Print what the run would ask and cost; ask nothing, run nothing."""
     from dikast.graphs import hidden_tables
-    from dikast.jobs.preview import estimate as job_estimate
+    from dikast.jobs.previewing import estimate as job_estimate
 
     found = job_estimate(hidden_tables.graph, rows, context, running.out)
     questions = sum(1 + len(row.get("follow_ups", [])) for row in rows)
@@ -376,7 +376,7 @@ def show_preview(rows: list[dict[str, Any]], context: Context, running: Running,
     """Play a few games and print them whole."""
     from dikast.graphs import hidden_tables
     from dikast.graphs.hidden_tables.story import story
-    from dikast.jobs.preview import preview
+    from dikast.jobs.previewing import preview
 
     played = preview(hidden_tables.graph, rows, context, n, cache=running.request_cache())
     print_rows(finish(played, context), story, as_json)

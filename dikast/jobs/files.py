@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_jsonable_python
 
 from dikast.errors import DataError
 from dikast.records import Outcome, Usage
@@ -87,10 +87,18 @@ DECODER = json.JSONDecoder(parse_constant=lambda constant: None)
 def decode(line: bytes) -> dict[str, Any] | None:
     """The record that a line holds; `None` if it holds no whole one."""
     try:
-        record = DECODER.decode(line.decode())
+        record = from_json(line, allow_inf_nan=False)  # takes 0.6 of the json module's time
+    except ValueError:
+        record = decode_odd(line)
+    return cast(dict[str, Any], record) if isinstance(record, dict) else None
+
+
+def decode_odd(line: bytes) -> object:
+    """What only the json module reads: half surrogate pairs, deep nests, `NaN`; `None` if it does not, either."""
+    try:
+        return DECODER.decode(line.decode())
     except (ValueError, RecursionError):
         return None
-    return cast(dict[str, Any], record) if isinstance(record, dict) else None
 
 
 def mended_size(handle: int) -> tuple[int, bool]:
@@ -180,24 +188,26 @@ class LineFile:
 def is_row(record: Mapping[str, Any]) -> bool:
     """Whether a record has what every line of a journal has."""
     key = record.get("key")
-    return (
-        isinstance(key, str)
-        and KEY.fullmatch(key) is not None
-        and record.get("outcome") in OUTCOMES
-        and all(type(record.get(name)) is int for name in COUNTS)
-        and isinstance(record.get("input"), dict)
-        and "output" in record
-        and is_usage(record.get("usage"))
-    )
+    if not isinstance(key, str) or KEY.fullmatch(key) is None or record.get("outcome") not in OUTCOMES:
+        return False
+    # Loops, not `all(...)`: this is done a million times, and a generator costs more than what it does.
+    for name in COUNTS:
+        if type(record.get(name)) is not int:
+            return False
+    return "output" in record and isinstance(record.get("input"), dict) and is_usage(record.get("usage"))
 
 
 def is_usage(value: object) -> bool:
     """Whether a value is what a record says of the spending by role."""
-    return isinstance(value, dict) and all(
-        isinstance(spent, dict)
-        and all(name in SPENT and isinstance(one, int | float) for name, one in cast(dict[str, object], spent).items())
-        for spent in cast(dict[str, object], value).values()
-    )
+    if not isinstance(value, dict):
+        return False
+    for spent in cast(dict[str, object], value).values():
+        if not isinstance(spent, dict) or not spent.keys() <= SPENT:
+            return False
+        for number in cast(dict[str, object], spent).values():
+            if not isinstance(number, int | float):
+                return False
+    return True
 
 
 def read_journal(path: Path, foreign: list[int] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
