@@ -314,6 +314,9 @@ class _Job:
         attempt = self.manifest.attempts[-1]
         attempt.finished, attempt.stopped = now(), self.stop.why
         attempt.outcomes = {outcome.value: count for outcome, count in self.tally.counts().items()}
+        attempt.usage = {role: usage.as_dict() for role, usage in self.usage.items()}
+        with suppress(OSError):  # without it, whoever lists runs reads the journal
+            attempt.journal_bytes = (self.folder.path / ROWS).stat().st_size
         self._tell()
         if self.stop.error is not None:
             with suppress(DataError):  # the error that stopped the job is the one to tell

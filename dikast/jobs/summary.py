@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dikast.agents.models.limits import Limits
 from dikast.jobs.files import read_journal
@@ -146,6 +146,18 @@ def cost_of(usage: Mapping[str, Usage], limits: Limits | None) -> float | None:
     if limits is None or not (limits.price_input or limits.price_output):
         return None
     return limits.cost_of(sum(usage.values(), Usage()))
+
+
+def told_by_manifest(folder: Path, manifest: Manifest) -> Summary | None:
+    """How a run stands, by the counts of its last attempt; `None` where its journal has changed since."""
+    last = manifest.attempts[-1]
+    journal = folder / ROWS
+    if last.journal_bytes is None or not journal.exists() or journal.stat().st_size != last.journal_bytes:
+        return None
+    tally = Tally()
+    tally.outcomes.update({Outcome(name): count for name, count in last.outcomes.items()})
+    tally.usage = {role: Usage(**cast(Any, spent)) for role, spent in last.usage.items()}
+    return summarise(folder, manifest, tally)
 
 
 def summarise(folder: Path, manifest: Manifest, tally: Tally) -> Summary:
