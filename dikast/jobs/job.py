@@ -33,12 +33,14 @@ from dikast.jobs.heap import settled
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
+from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
 from dikast.jobs.threads import row_threads
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome, Usage
+from dikast.wire import spec_of
 
 if TYPE_CHECKING:
     from dikast.jobs.inputs import Graph
@@ -120,7 +122,7 @@ async def run(
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
     schema = checked(graph, samples, concurrency)
-    parts = fingerprint(graph.name, context, samples)
+    parts = fingerprint(name_of(graph), context, samples)
     with open_folder(out, parts, force_new=force_new) as folder:
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally).look_through()
@@ -156,7 +158,7 @@ async def retry(
     """
     before = read_manifest(out)
     checked(graph, before.samples, concurrency)
-    parts = fingerprint(graph.name, context, before.samples)
+    parts = fingerprint(name_of(graph), context, before.samples)
     with open_folder(out, parts) as folder:
         tally = await asyncio.to_thread(read_tally, folder)
         attempt = new_attempt(limits, before.attempts[-1])
@@ -199,7 +201,7 @@ def next_manifest(
     attempt: Attempt,
 ) -> Manifest:
     """The folder's manifest with one more attempt, or that of a new run."""
-    as_json = context.model_dump(mode="json") if isinstance(context, BaseModel) else {}
+    as_json = context.model_dump(mode="json", fallback=spec_of) if isinstance(context, BaseModel) else {}
     before = folder.manifest
     return Manifest(
         graph=graph,
