@@ -14,8 +14,9 @@ Methods are in `dikast.graphs`, batch jobs in `dikast.jobs`. The names below are
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dikast.lazy import open_package
 
 if TYPE_CHECKING:
     from dikast.agents.ledger import Ledger, recording
@@ -65,9 +66,4 @@ __all__ = [
     "recording",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"dikast.{_HOMES[name]}"), name)
+open_package(__name__, _HOMES)

@@ -2,6 +2,7 @@
 
     page = Page("My judges", (Text("Best first."), Table(("judge", "accuracy"), (("a", 0.832), ("b", None)))))
     markdown(page), html(page), as_json(page), csv(page.parts[1])
+    files_of(page)               # "report.md", "report.html", "report.json", a CSV file a table, an SVG file a figure
 
 Whatever text is in a page may come from a model, a document or a user's file. All drawings are inert: markup is
 escaped, control and direction characters are shown by their number, nothing is loaded, nothing runs.
@@ -12,11 +13,12 @@ Not here: drawing on a terminal, which is `dikast.cli.output.print_page`.
 from __future__ import annotations
 
 import io
+import json
 import math
 import re
 import unicodedata
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from csv import writer as csv_writer
 from dataclasses import dataclass
 from hashlib import sha256
@@ -38,8 +40,10 @@ MARKDOWN_SIGNS = re.compile(r"([\\|`*_~\[\]<>!#&])")
 MARKDOWN_LINE_START = re.compile(r"^(\d+(?=[.)])|)([-+=.)])")
 """A list, or the underline of a heading: only where a line begins with it."""
 
-FIGURES = re.compile(r"[-+–.,%\[\]\d\s/]+(e[-+]?\d+)?")
+FIGURES = re.compile(r"[-+–.,%\[\]0-9 /]+(e[-+]?[0-9]+)?")
 """`0.832 [0.750, 0.891]`, `3 of 10, 30.0 %` without its word, `-`: what is aligned to the right."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
@@ -192,10 +196,15 @@ def _markdown_table(table: Table) -> str:
     lines = [
         list(map(_marked_line, table.columns)),
         marks,
-        *([_marked_line(drawn(cell)) for cell in row] for row in table.rows),
+        *([_marked_cell(drawn(cell)) for cell in row] for row in table.rows),
     ]
-    title = f"### {_marked_line(table.title)}\n\n" if table.title else ""
+    title = f"## {_marked_line(table.title)}\n\n" if table.title else ""
     return title + "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _marked_cell(text: str) -> str:
+    # No figure has a sign that begins markup; `0.832 [0.750, 0.891]` is to be read in the source, too.
+    return text if _is_figure(text) else _marked_line(text)
 
 
 def _marked_line(text: str) -> str:
@@ -298,3 +307,31 @@ def _csv_cell(cell: Cell) -> str:
     if _is_undefined(cell):
         return ""
     return repr(cell) if isinstance(cell, float) else drawn(cell)
+
+
+def files_of(page: Page, name: str = "report") -> dict[str, str]:
+    """All drawings of a page: file name -> content.
+
+    Args:
+        page: What to draw.
+        name: Of the files of the whole page. A table's file is called after its title, a figure's as the figure is.
+    """
+    found = {f"{name}.md": markdown(page), f"{name}.html": html(page), f"{name}.json": _json_text(as_json(page))}
+    for part in page.parts:
+        if isinstance(part, Table):
+            found[_free_name(part.title, found)] = csv(part)
+        elif isinstance(part, Figure):
+            found[part.name] = part.svg
+    return found
+
+
+def _json_text(value: object) -> str:
+    """Readable JSON; half a surrogate pair, which a model's reply may hold, can be carried by an escape only."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+def _free_name(title: str, taken: Collection[str]) -> str:
+    slug = re.sub(r"\W+", "-", title.lower()).strip("-") or "table"
+    names = (f"{slug}{ending}.csv" for ending in ("", *(f"-{number}" for number in range(2, len(taken) + 3))))
+    return next(name for name in names if name not in taken)

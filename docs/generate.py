@@ -1,4 +1,4 @@
-"""Write the generated parts of the docs: `docs/cli.md`, and the drawing in each method's docstring.
+"""Write what is made from the methods: `docs/cli.md`, drawings, `langgraph.json`, the README's table of methods.
 
     python docs/generate.py [--check]
 
@@ -18,12 +18,13 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dikast.cli import COMMANDS, app, load
-from dikast.graphs import METHODS
+from dikast.graphs import METHODS, command_of
 from dikast.graphs.drawing import mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 100
 TELL = "--tell-helps"
+BEGIN, END = "<!-- made by make docs: methods -->", "<!-- end -->"
 
 
 def helps() -> dict[str, str]:
@@ -71,12 +72,50 @@ def drawings() -> dict[Path, str]:
     return renewed
 
 
+def about(name: str) -> tuple[str, str]:
+    """The first line of a method's description, and its paper."""
+    doc = (import_module(f"dikast.graphs.{name}.graph").__doc__ or "").splitlines()
+    paper = next((line.removeprefix("Paper: ").rstrip(".") for line in doc if line.startswith("Paper: ")), "")
+    return doc[0].rstrip("."), paper
+
+
+def served() -> str:
+    """The whole of `langgraph.json`."""
+    graphs = {
+        name: {"path": f"dikast.graphs.{name}.graph:graph", "description": about(name)[0]} for name in sorted(METHODS)
+    }
+    return json.dumps({"dependencies": ["."], "graphs": graphs, "python_version": "3.11"}, indent=2) + "\n"
+
+
+def table_of_methods() -> str:
+    """The README's table."""
+    lines = ["| method | command | graph | fidelity page |", "| --- | --- | --- | --- |"]
+    for name in METHODS:
+        told, paper = about(name)
+        page = f"docs/methods/{name}.md"
+        command = f"`dikast {command_of(name)}`"
+        lines.append(f"| {told} ({paper}) | {command} | `dikast.graphs.{name}` | [{page}]({page}) |")
+    return "\n".join(lines)
+
+
+def readme() -> str:
+    """The README with its table of methods renewed."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    made = f"{BEGIN}\n{table_of_methods()}\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: made, text, count=1, flags=re.DOTALL)
+
+
 def main() -> int:
     """Write what changed, or say so."""
     if TELL in sys.argv:
         tell()
         return 0
-    wanted = {ROOT / "docs" / "cli.md": reference(), **drawings()}
+    wanted = {
+        ROOT / "docs" / "cli.md": reference(),
+        ROOT / "langgraph.json": served(),
+        ROOT / "README.md": readme(),
+        **drawings(),
+    }
     changed = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     for path in changed:
         print(f"{'out of date' if '--check' in sys.argv else 'written'}: {path.relative_to(ROOT)}")

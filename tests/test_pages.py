@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.pages import Cell, Figure, Page, Table, Text, as_json, csv, drawn, html, markdown, visible
+from dikast.pages import Cell, Figure, Page, Table, Text, as_json, csv, drawn, files_of, html, markdown, visible
 
 HOSTILE = "<script>alert(1)</script> | [x](http://e.org) `a` \x1b[2J \u202egnp.exe & **b**"
 
@@ -97,8 +97,8 @@ def test_markdown_is_written_part_by_part() -> None:
         Text("How to read it.\nAnd more.", "note"),
     )
     assert markdown(Page("Judges", parts)) == (
-        "# Judges\n\nBest first.\n\n## Accuracy\n\n### By judge\n\n"
-        "| judge | accuracy | n |\n| --- | ---: | ---: |\n| a\\|b | 0.832 \\[0.750, 0.891\\] | 3 |\n| c | - | 10 |\n\n"
+        "# Judges\n\nBest first.\n\n## Accuracy\n\n## By judge\n\n"
+        "| judge | accuracy | n |\n| --- | ---: | ---: |\n| a\\|b | 0.832 [0.750, 0.891] | 3 |\n| c | - | 10 |\n\n"
         "**solver**\n\n```\nsaid\n```\n\n![a plot](a.svg)\n\n> How to read it.\n> And more.\n"
     )
 
@@ -121,6 +121,21 @@ def test_a_quote_cannot_end_its_own_block(said: str) -> None:
     fence = lines[0]
     assert set(fence) == {"`"}
     assert [line for line in lines[1:] if line.strip().startswith(fence)] == [lines[-1]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "mark"),
+    [
+        (("0.832 [0.750, 0.891]", None, 3), "---:"),
+        (("3 of 10, 30.0 % [10.8, 60.3]", "1e-05"), "---:"),
+        (("1", "one"), "---"),
+        (("1\r",), "---"),
+        ((), "---"),
+    ],
+)
+def test_columns_of_figures_alone_stand_to_the_right(cells: tuple[Cell, ...], mark: str) -> None:
+    lines = markdown(Page("t", (Table(("c",), tuple((cell,) for cell in cells)),))).splitlines()
+    assert lines[3] == f"| {mark} |"
 
 
 def test_html_of_hostile_text_is_text() -> None:
@@ -172,6 +187,21 @@ def test_csv_has_floats_in_full_and_no_formula() -> None:
         ["'=1+2", "", "yes"],
         ["'-cmd", "2", "x,\ny"],
     ]
+
+
+def test_all_drawings_are_files_and_no_table_overwrites_another() -> None:
+    tables = [Table(("a",), ((number,),), title) for number, title in enumerate(("Which way?", "which-way", "", ""))]
+    page = Page("t", (*tables, Figure("<svg/>", "plot.svg"), Text("half \ud83d", "quote")))
+    found = files_of(page)
+    assert found["report.md"] == markdown(page)
+    assert found["report.html"] == html(page)
+    assert json.loads(found["report.json"]) == as_json(page)
+    assert found["plot.svg"] == "<svg/>"
+    names = ("which-way", "which-way-2", "table", "table-2")
+    assert [found[f"{name}.csv"] for name in names] == [csv(table) for table in tables]
+    assert len(found) == 8
+    for content in found.values():
+        content.encode()
 
 
 def test_importing_pages_is_light() -> None:

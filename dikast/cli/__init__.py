@@ -14,23 +14,22 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from dikast.errors import DikastError
+from dikast.graphs import METHODS, command_of
 
 INTERRUPTED = 130
 EXIT_CODES = (
     "Exit codes: 0 ok; 1 the run failed, or a file that was given is wrong; 2 usage; 3 finished, but rows ended in "
     "error, timeout or limit; 4 something is missing or cannot be reached; 130 interrupted."
 )
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "astral": ("dikast.cli.astral:app", "Test the safety of a system that you own: plan, run, calibrate, report."),
-    "genqr": ("dikast.cli.genqr:app", "Rewrite queries by instruction ensembles, search before and after."),
-    "tables": ("dikast.cli.tables:app", "HiddenTables: programs for tables that their writer never sees."),
-    "judge": ("dikast.cli.judge:app", "Judge responses by RevisEval or its rivals; measure judges; report."),
+NOUNS: Mapping[str, tuple[str, str]] = {
+    "run": ("dikast.cli.own:app", "Run a method or graph of your own, named as MODULE:NAME, as a job."),
     "index": ("dikast.cli.index:app", "Build a search index."),
     "search": ("dikast.cli.search:app", "Search an index or a corpus file."),
     "fuse": ("dikast.cli.fuse:app", "Fuse TREC run files."),
@@ -41,6 +40,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("dikast.cli.doctor:app", "Say what is here, what is missing, and what to install for what."),
 }
 """Name -> (module and object, help). The help stands here so that listing the commands imports none of them."""
+METHOD_OF: Mapping[str, str] = {command_of(name): name for name in METHODS}
+"""A method's noun -> its folder."""
+COMMANDS: Mapping[str, str] = {
+    **{noun: METHODS[name] for noun, name in METHOD_OF.items()},
+    **{noun: about for noun, (_, about) in NOUNS.items()},
+}
+"""Name -> help."""
 
 
 class LazyGroup(TyperGroup):
@@ -88,20 +94,38 @@ def _reader_is_gone() -> bool:
 
 def load(name: str) -> Any:
     """The command behind a name of the table, imported."""
-    module, attribute = COMMANDS[name][0].split(":")
-    found = getattr(import_module(module), attribute)
+    if name in METHOD_OF:
+        found = method_app(name)
+    else:
+        module, attribute = NOUNS[name][0].split(":")
+        found = getattr(import_module(module), attribute)
     found._add_completion = False  # completing is the whole program's, not a command's
     command = typer.main.get_command(found)
     command.name = name
     return command
 
 
+def method_app(noun: str) -> typer.Typer:
+    """`dikast NOUN`: the run command, made from the method, and what else `dikast.cli.NOUN` offers, if there is one."""
+    from dikast.cli.methods import place_of
+    from dikast.cli.run import make_run
+    from dikast.graphs import load_method
+
+    name = METHOD_OF[noun]
+    app = typer.Typer(no_args_is_help=True, help=METHODS[name])
+    app.callback()(lambda: None)  # a group, however few verbs it has
+    app.command("run")(make_run(load_method(name), place_of(name), noun))
+    if find_spec(f"dikast.cli.{noun.replace('-', '_')}") is not None:
+        app.registered_commands += import_module(f"dikast.cli.{noun.replace('-', '_')}").app.registered_commands
+    return app
+
+
 def _stand_in(name: str) -> Any:
-    empty = typer.Typer(help=COMMANDS[name][1])
+    empty = typer.Typer(help=COMMANDS[name])
     empty.command(name)(lambda: None)
     command = typer.main.get_command(empty)
     command.name = name
-    command.help = command.short_help = COMMANDS[name][1]
+    command.help = command.short_help = COMMANDS[name]
     return command
 
 

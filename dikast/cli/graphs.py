@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from dikast.cli.options import Json
 from dikast.cli.output import emit, show, table
-from dikast.errors import UsageError
-from dikast.graphs import METHODS
+from dikast.cli.parameters import default_of, limits_of, marks_of, plain
+from dikast.flags import Flag, NoFlag
+from dikast.graphs import METHODS, command_of, load_method
 
 app = typer.Typer(no_args_is_help=True, help="List and draw the graphs.")
 
 
-def _load(name: str) -> tuple[Any, Any]:
-    if name not in METHODS:
-        raise UsageError(f"no graph is called {name!r}", hint=f"there are: {', '.join(METHODS)}")
-    return import_module(f"dikast.graphs.{name}.graph"), import_module(f"dikast.graphs.{name}").graph
-
-
 @app.command("list")
 def list_graphs(json: Json = False) -> None:
-    """List the graphs, each with the first line of its description."""
-    rows = [(name, f"dikast.graphs.{name}:graph", (_load(name)[0].__doc__ or "").splitlines()[0]) for name in METHODS]
+    """List the graphs, each with its command and the first line of its description."""
+    rows = [
+        {
+            "name": name,
+            "graph": f"dikast.graphs.{name}:graph",
+            "command": f"dikast {command_of(name)}",
+            "about": description_of(name).splitlines()[0],
+        }
+        for name in METHODS
+    ]
     if json:
-        emit([{"name": name, "graph": where, "about": about} for name, where, about in rows])
+        emit(rows)
     else:
-        table(("name", "graph", "about"), rows)
+        table(("name", "graph", "command", "about"), [tuple(row.values()) for row in rows])
 
 
 @app.command("show")
 def show_graph(name: Annotated[str, typer.Argument(help="A name from 'graphs list'.")], json: Json = False) -> None:
-    """Describe one graph: the idea, the drawing, what goes in and out, its knobs."""
+    """Describe one graph: the idea, the drawing, what goes in and out, its knobs with their bounds and meanings."""
     from dikast.graphs.drawing import mermaid
 
-    module, graph = _load(name)
+    method = load_method(name)
+    graph = method.load_graph()
     if json:
         emit(
             {
@@ -48,16 +52,32 @@ def show_graph(name: Annotated[str, typer.Argument(help="A name from 'graphs lis
             }
         )
         return
-    show(module.__doc__.rstrip())
-    properties = graph.get_context_jsonschema()["properties"]
+    show(description_of(name).rstrip())
     show("\nContext:")
-    table(
-        ("field", "type", "default"),
-        [(field, _type(schema), schema.get("default", "")) for field, schema in properties.items()],
-    )
+    properties = cast(dict[str, dict[str, Any]], (graph.get_context_jsonschema() or {}).get("properties", {}))
+    rows = [field_line(field, properties[field], info) for field, info in method.context.model_fields.items()]
+    table(("field", "type", "bounds", "default", "what"), rows)
 
 
-def _type(schema: dict[str, Any]) -> str:
+def description_of(name: str) -> str:
+    """What a method's graph says of itself."""
+    return import_module(f"dikast.graphs.{name}.graph").__doc__ or ""
+
+
+def field_line(name: str, schema: dict[str, Any], info: Any) -> tuple[str, str, str, object, str]:
+    """A knob: its type, bounds, default and meaning; why it has no flag, where it has none."""
+    marks = marks_of(info)
+    default = None if info.is_required() else default_of(info, marks.get(Flag, Flag()))
+    told = plain(info.description or "")
+    if NoFlag in marks:
+        told = f"{told} (no flag: {marks[NoFlag].reason})"
+    return name, type_of(schema), " and ".join(limits_of(info)), "" if default is None else default, told
+
+
+def type_of(schema: dict[str, Any]) -> str:
+    """A field's type in words."""
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " | ".join(dict.fromkeys(map(type_of, schema["anyOf"])))
     return str(schema.get("type") or schema.get("$ref", "").rpartition("/")[2] or schema.get("title", ""))

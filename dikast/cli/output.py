@@ -57,9 +57,17 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str =
 
 def print_page(page: pages.Page) -> None:
     """A page as data: its texts as lines, its tables as `table` draws them, the name of each figure."""
-    show(page.title)
+    if page.title:
+        show(page.title)
     for part in page.parts:
         _print_part(part)
+
+
+def print_table(drawn: pages.Table) -> None:
+    """A page's table as data, below its title."""
+    if drawn.title:
+        show(drawn.title)
+    table(drawn.columns, [[pages.drawn(cell) for cell in row] for row in drawn.rows])
 
 
 def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, as_json: bool) -> None:
@@ -73,8 +81,9 @@ def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, a
 
 def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
     if isinstance(part, pages.Table):
-        show("\n" + part.title if part.title else "")
-        table(part.columns, [[pages.drawn(cell) for cell in row] for row in part.rows])
+        if part.title:
+            show("")
+        print_table(part)
     elif isinstance(part, pages.Figure):
         show(f"figure {part.name}" + (f": {part.caption}" if part.caption else ""))
     else:

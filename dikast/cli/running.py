@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Coroutine, Generator, Iterable, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +19,7 @@ from dikast.cli.output import say, stderr
 if TYPE_CHECKING:
     from dikast.agents.models.cache import RequestCache
     from dikast.agents.models.limits import Limits
+    from dikast.graphs.method import Person
     from dikast.jobs.job import OnProgress, Progress
     from dikast.jobs.summary import Summary
 
@@ -34,11 +35,16 @@ class Running:
     concurrency: int
     cache: str | None
     max_calls: int | None = None
-    max_tokens: int | None = None
+    max_run_tokens: int | None = None
     max_seconds: float | None = None
     max_cost: float | None = None
     price: str | None = None
     force_new: bool = False
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Running:
+        """Out of a command's parameters."""
+        return cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
 
     def limits(self) -> Limits:
         """The run's limits and prices."""
@@ -47,43 +53,66 @@ class Running:
         price_input, price_output = prices(self.price)
         return Limits(
             calls=self.max_calls,
-            tokens=self.max_tokens,
+            tokens=self.max_run_tokens,
             seconds=self.max_seconds,
             cost=self.max_cost,
             price_input=price_input,
             price_output=price_output,
         )
 
-    def request_cache(self) -> RequestCache | None:
-        """The request cache; `None` where it is off. A run that began with one of its own goes on with that."""
+    def request_cache(self, *, private: bool = False) -> RequestCache | None:
+        """The request cache; `None` where it is off. A run that began with one of its own goes on with that.
+
+        Args:
+            private: Whether the run has one of its own, in its folder, unless another is named.
+        """
         from dikast.agents.models.cache import RequestCache
         from dikast.agents.models.catalog import cache_folder
 
         if self.cache == "off":
             return None
         own = self.out / CACHE_NAME
-        return RequestCache(Path(self.cache) if self.cache else own if own.exists() else cache_folder() / CACHE_NAME)
+        if self.cache:
+            return RequestCache(Path(self.cache))
+        return RequestCache(own if private or own.exists() else cache_folder() / CACHE_NAME)
 
-    def run(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
-        """Run a job with a progress bar, from outside any event loop."""
-        return finish(self.job(graph, rows, context, settings), context)
+    async def job(
+        self,
+        graph: Any,
+        rows: Iterable[object],
+        context: object,
+        settings: Mapping[str, Any],
+        *,
+        method: str = "",
+        private: bool = False,
+        person: Person | None = None,
+    ) -> Summary:
+        """Run a job, with a progress bar unless a person takes part.
 
-    async def job(self, graph: Any, rows: Iterable[object], context: object, settings: Mapping[str, Any]) -> Summary:
-        """Run a job with a progress bar."""
+        Args:
+            graph: What runs.
+            rows: Its inputs.
+            context: Its context.
+            settings: The command's, for the manifest.
+            method: Where the method stands, for the manifest.
+            private: As for `request_cache`.
+            person: Who takes part: rows run one at a time.
+        """
         from dikast.jobs import run
 
-        with progress() as on_progress:
+        with progress() if person is None else nullcontext(person.on_progress) as on_progress:
             return await run(
                 graph,
                 rows,
                 context,
                 self.out,
                 limits=self.limits(),
-                cache=self.request_cache(),
-                concurrency=self.concurrency,
+                cache=self.request_cache(private=private),
+                concurrency=self.concurrency if person is None else 1,
                 on_progress=on_progress,
                 settings=settings,
                 force_new=self.force_new,
+                method=method,
             )
 
 

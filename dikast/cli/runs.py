@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dikast.cli import options
 from dikast.cli.output import emit, print_page, say, table
 from dikast.errors import DataError, UsageError
-from dikast.graphs import METHODS
+from dikast.graphs.method import Export
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
     from dikast.jobs.reading import Run
-    from dikast.pages import Page
 
 app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff.")
 
@@ -74,15 +72,20 @@ def show(
     json: options.Json = False,
 ) -> None:
     """Tell how a run stands, or one row's whole story."""
+    from dikast.cli.methods import find_method
     from dikast.cli.running import tell
-    from dikast.graphs.story import tell as tell_row
+    from dikast.graphs.story import tell as tell_story
     from dikast.jobs.reading import Run
 
     opened = Run.open(run)
     if row is not None:
         found = find_row(opened, row)
         found = {**found, "trace": opened.trace(found["key"])}
-        emit(found) if json else print_page(tell_row(found, story_of(opened.manifest.graph)))
+        if json:
+            emit(found)
+            return
+        method = find_method(opened)
+        print_page(tell_story(found, method.story if method else None))
         return
     summary = opened.summary()
     if json:
@@ -90,11 +93,6 @@ def show(
         return
     table(("outcome", "rows"), [*summary.outcomes.items(), ("owed", summary.owed), ("asked", summary.asked)])
     tell(summary)
-
-
-def story_of(graph: str) -> Callable[[Mapping[str, Any]], Page] | None:
-    """The own story of one of dikast's methods; another graph has none."""
-    return import_module(f"dikast.graphs.{graph}.story").story if graph in METHODS else None
 
 
 def find_row(run: Run, name: str) -> dict[str, Any]:
@@ -111,59 +109,45 @@ def retry(
     json: options.Json = False,
 ) -> None:
     """Do again the rows that ended in error, timeout or limit."""
+    from dikast.cli.methods import context_of, method_of
+    from dikast.cli.run import tell_report
     from dikast.cli.running import Running, finish, is_private, private_files, progress, tell
     from dikast.jobs import retry as retry_job
     from dikast.jobs.reading import Run
 
-    manifest = Run.open(run).manifest
-    graph, context = graph_and_context(manifest.graph, manifest.context)
+    opened = Run.open(run)
+    method, context = method_of(opened), context_of(opened)
     running = Running(run, concurrency, cache, max_calls)
 
     async def job() -> Summary:
         with progress() as on_progress:
             return await retry_job(
-                graph,
+                method.load_graph(),
                 context,
                 run,
                 limits=running.limits(),
-                cache=running.request_cache(),
+                cache=running.request_cache(private=method.private),
                 concurrency=concurrency,
                 on_progress=on_progress,
             )
 
     with private_files() if is_private(run) else nullcontext():
         summary = finish(job(), context)
-    if json:
-        emit(summary.as_dict())
+        tell_report(method, run, context, summary, json)
     tell(summary)
     raise typer.Exit(summary.exit_code)
-
-
-def graph_and_context(name: str, context: dict[str, Any]) -> tuple[Any, Any]:
-    """The graph that a manifest names, and its context rebuilt from JSON.
-
-    Raises:
-        UsageError: The graph is none of dikast's, or an actor was a live object that only its program can make again.
-    """
-    if name not in METHODS:
-        raise UsageError(f"the run's graph {name!r} is none of dikast's", hint="retry it where it was made: jobs.retry")
-    for field, value in context.items():
-        if isinstance(value, str) and value.startswith("python:"):
-            hint = "retry it where it was made: jobs.retry"
-            raise UsageError(f"the run's {field} was an object, {value}, which cannot be made from here", hint=hint)
-    module = import_module(f"dikast.graphs.{name}")
-    return module.graph, module.Context.model_validate(context)
 
 
 @app.command()
 def export(
     run: RunFolder,
     form: Annotated[
-        Literal["jsonl", "parquet", "datasets", "pyqtax"],
+        str,
         typer.Option(
             "--as",
-            help="JSON lines, Parquet, the folder layout of Hugging Face datasets with a card, or (of 'tables run') "
-            "PyQTax: a row a question, split by table.",
+            metavar="FORM",
+            help="jsonl: JSON lines; parquet; datasets: the folder layout of Hugging Face datasets, with a card; or a "
+            "data set that the run's method makes, such as pyqtax of 'tables run'.",
         ),
     ] = "jsonl",
     out: Annotated[
@@ -173,34 +157,36 @@ def export(
     json: options.Json = False,
 ) -> None:
     """Write a run's rows as a data set."""
+    from dikast.jobs.exports import ENDINGS
     from dikast.jobs.exports import export as export_run
     from dikast.jobs.reading import Run
 
     opened = Run.open(run)
-    if form == "pyqtax":
-        written = export_pyqtax(opened, out, licence)
-    else:
+    if form in ENDINGS:
         written = export_run(opened, form, out, licence=licence)
+    else:
+        written = export_own(opened, form, out, licence)
     if json:
         emit({"wrote": str(written), "form": form})
     say(f"wrote {written}")
 
 
-def export_pyqtax(run: Run, out: Path | None, licence: str) -> Path:
-    """A run of HiddenTables as PyQTax.
+def export_own(run: Run, form: str, out: Path | None, licence: str) -> Path:
+    """A data set that the run's method makes.
 
     Raises:
-        UsageError: It is another graph's run, or its oracle was an object that only its program can make again.
+        UsageError: The method makes none of that name, or an actor was an object that only its program can make again.
     """
-    from dikast.graphs.hidden_tables import pyqtax
-    from dikast.jobs.card import About
-    from dikast.jobs.exports import export_splits
+    from dikast.cli.methods import context_of, find_method
+    from dikast.jobs.exports import ENDINGS, export_splits
 
-    if run.manifest.graph != "hidden_tables":
-        raise UsageError(f"{run.path}: a run of {run.manifest.graph}", hint="PyQTax is made of 'dikast tables run'")
-    _, context = graph_and_context(run.manifest.graph, run.manifest.context)
-    about = About("PyQTax-like: questions, schemas and programs", pyqtax.ABOUT, pyqtax.MEANINGS)
-    return export_splits(run, "pyqtax", lambda: pyqtax.rows(run.rows(), context.oracle), about, out, licence=licence)
+    method = find_method(run)
+    exports: Mapping[str, Export] = method.exports if method else {}
+    if form not in exports:
+        hint = f"one of {', '.join([*ENDINGS, *exports])}"
+        raise UsageError(f"{run.path}: a run of {run.manifest.graph} cannot become {form!r}", hint=hint)
+    context, made = context_of(run), exports[form]
+    return export_splits(run, form, lambda: made.rows(run, context), made.about(), out, licence=licence)
 
 
 @app.command()

@@ -1,39 +1,40 @@
-"""A calibration told to a person: one page of Markdown, two plots.
+"""A calibration told to a person: one page, with two plots.
 
-    report = render([calibration_a, calibration_b], title="My judges")
-    report.markdown, report.plots["accuracy.svg"]
+    page = calibration_page([calibration_a, calibration_b], title="My judges")
+    files_of(page)                                            # `dikast.pages`: Markdown, HTML, JSON, CSV, SVG
 
 The first lines say who is best, by how much, whether that could be chance, and what to distrust; the tables follow.
 
-Not covered: HTML, and figures beyond a calibration's.
+Not covered: figures beyond a calibration's.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from dikast.errors import UsageError
 from dikast.evaluation.calibration import Calibration, Estimate, Share
 from dikast.evaluation.comparison import Comparison, compare
 from dikast.evaluation.svg import Dot, dot_plot, interval
+from dikast.pages import Figure, Page, Table, Text
 
 LEVEL = 0.05
 """Below this adjusted p value, a difference is told as one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What to write to disk: the page, and the plots that it shows by these file names."""
+def calibration_page(
+    calibrations: Sequence[Calibration],
+    *,
+    title: str = "Judges against people",
+    winners: Mapping[str, float] | None = None,
+) -> Page:
+    """The page, best judge first.
 
-    markdown: str
-    plots: Mapping[str, str]
-
-
-def render(calibrations: Sequence[Calibration], *, title: str = "Judges against people") -> Report:
-    """The page and its plots, best judge first.
+    Args:
+        calibrations: One a judge, all of the same pairs.
+        title: The page's.
+        winners: Judge -> share of the pairs on which its run's own final verdict is people's, where that is known.
 
     Raises:
         UsageError: There is no calibration.
@@ -43,33 +44,23 @@ def render(calibrations: Sequence[Calibration], *, title: str = "Judges against 
         raise UsageError("no calibration to report")
     ranked = sorted(calibrations, key=lambda calibration: -calibration.accuracy.mean.value)
     comparisons = compare(ranked)
-    parts = [
-        f"# {escaped(title)}",
-        "\n".join(f"- {line}" for line in _findings(ranked, comparisons)),
-        "![Accuracy by judge, 95 % intervals](accuracy.svg)",
-        _accuracy_table(ranked),
-        "![Position and length bias by judge, 95 % intervals](bias.svg)",
+    parts = (
+        *map(Text, _findings(ranked, comparisons)),
+        Figure(_accuracy_plot(ranked), "accuracy.svg", "Accuracy by judge, 95 % intervals"),
+        _accuracy_table(ranked, winners or {}),
+        Figure(_bias_plot(ranked), "bias.svg", "Position and length bias by judge, 95 % intervals"),
         _bias_table(ranked),
         _agreement_table(ranked),
-        _comparison_table(comparisons),
-        _legend(ranked[0]),
-    ]
-    return Report(
-        "\n\n".join(part for part in parts if part) + "\n",
-        {"accuracy.svg": _accuracy_plot(ranked), "bias.svg": _bias_plot(ranked)},
+        *([_comparison_table(comparisons)] if comparisons else []),
+        Text(_legend(ranked[0]), "note"),
     )
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table: the first column is a name, made safe, the others are figures."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *([escaped(row[0]), *row[1:]] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return Page(title, parts)
 
 
 def _findings(ranked: Sequence[Calibration], comparisons: Sequence[Comparison]) -> list[str]:
     best = ranked[0]
     lines = [
-        f"**{escaped(best.judge)}** agrees with people most often: {_share(best.accuracy.mean)} of {best.n} pairs, "
+        f"{best.judge} agrees with people most often: {_share(best.accuracy.mean)} of {best.n} pairs, "
         "mean of both orders."
     ]
     lines += [_next_best(comparison) for comparison in comparisons[:1]]
@@ -82,13 +73,13 @@ def _next_best(comparison: Comparison) -> str:
     """The first comparison is that of the best judge with the next."""
     gap = f"{-comparison.difference:.3f} (adjusted p = {comparison.p_adjusted:.3g})"
     if comparison.p_adjusted < LEVEL:
-        return f"It is ahead of **{escaped(comparison.second)}**, the next, by {gap}."
-    return f"Its lead over **{escaped(comparison.second)}**, the next, may be chance: {gap}."
+        return f"It is ahead of {comparison.second}, the next, by {gap}."
+    return f"Its lead over {comparison.second}, the next, may be chance: {gap}."
 
 
 def _warnings(calibration: Calibration) -> list[str]:
     lines: list[str] = []
-    name, bias = f"**{escaped(calibration.judge)}**", calibration.bias
+    name, bias = calibration.judge, calibration.bias
     if _is_sure(bias.position):
         lines.append(
             f"{name} favours the {'first' if bias.position.value > 0 else 'second'} place: {_estimate(bias.position)}."
@@ -109,43 +100,44 @@ def _is_sure(estimate: Estimate) -> bool:
     return estimate.low > 0 or estimate.high < 0
 
 
-def _accuracy_table(ranked: Sequence[Calibration]) -> str:
+def _accuracy_table(ranked: Sequence[Calibration], winners: Mapping[str, float]) -> Table:
     rows = [
-        [
+        (
             c.judge,
-            str(c.n),
-            str(c.unparsed_ab + c.unparsed_ba),
+            c.n,
+            c.unparsed_ab + c.unparsed_ba,
             _share(c.accuracy.mean),
-            f"{c.accuracy.mean.if_unparsed_right:.3f}",
-            f"{c.accuracy.ab.value:.3f}",
-            f"{c.accuracy.ba.value:.3f}",
-            f"{c.accuracy.both.value:.3f}",
-            f"{c.accuracy.final.value:.3f}",
-        ]
+            c.accuracy.mean.if_unparsed_right,
+            c.accuracy.ab.value,
+            c.accuracy.ba.value,
+            c.accuracy.both.value,
+            c.accuracy.final.value,
+            *([winners.get(c.judge)] if winners else []),
+        )
         for c in ranked
     ]
-    head = ["judge", "pairs", "unparsed", "accuracy", "at best", "1 first", "2 first", "both orders", "one verdict"]
-    return "## How often right\n\n" + table(head, rows)
+    columns = ("judge", "pairs", "unparsed", "accuracy", "at best", "1 first", "2 first", "both orders", "one verdict")
+    return Table((*columns, *(["run's winner"] if winners else [])), tuple(rows), "How often right")
 
 
-def _bias_table(ranked: Sequence[Calibration]) -> str:
+def _bias_table(ranked: Sequence[Calibration]) -> Table:
     rows = [
-        [
+        (
             c.judge,
             _estimate(c.bias.position),
             _estimate(c.bias.length),
-            _figure(c.bias.longer_share),
-            _figure(c.bias.longer_share_gold),
-        ]
+            c.bias.longer_share,
+            c.bias.longer_share_gold,
+        )
         for c in ranked
     ]
-    head = ["judge", "position", "length", "longer wins", "longer wins, people"]
-    return "## Which way it leans\n\n" + table(head, rows)
+    columns = ("judge", "position", "length", "longer wins", "longer wins, people")
+    return Table(columns, tuple(rows), "Which way it leans")
 
 
-def _agreement_table(ranked: Sequence[Calibration]) -> str:
+def _agreement_table(ranked: Sequence[Calibration]) -> Table:
     rows = [
-        [
+        (
             c.judge,
             _share(c.agreement.orders),
             _estimate(c.agreement.kappa_orders),
@@ -153,30 +145,28 @@ def _agreement_table(ranked: Sequence[Calibration]) -> str:
             _estimate(c.agreement.alpha),
             _estimate(c.agreement.tau_b),
             _estimate(c.agreement.spearman),
-        ]
+        )
         for c in ranked
     ]
-    head = ["judge", "same in both orders", "κ of orders", "κ with people", "α", "τ-b", "ρ"]
-    return "## Agreement\n\n" + table(head, rows)
+    columns = ("judge", "same in both orders", "κ of orders", "κ with people", "α", "τ-b", "ρ")
+    return Table(columns, tuple(rows), "Agreement")
 
 
-def _comparison_table(comparisons: Sequence[Comparison]) -> str:
-    if not comparisons:
-        return ""
+def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
     rows = [
-        [f"{c.first} → {c.second}", interval(c.difference, c.low, c.high), f"{c.p:.3g}", f"{c.p_adjusted:.3g}"]
+        (f"{c.first} → {c.second}", interval(c.difference, c.low, c.high), f"{c.p:.3g}", f"{c.p_adjusted:.3g}")
         for c in comparisons
     ]
-    return "## Differences\n\n" + table(["judges", "accuracy, second − first", "p", "p, Holm"], rows)
+    return Table(("judges", "accuracy, second − first", "p", "p, Holm"), tuple(rows), "Differences")
 
 
 def _legend(calibration: Calibration) -> str:
     left_out = f" {calibration.left_out} pairs that people call a tie were left out." if calibration.left_out else ""
     return (
-        f"Every share is of all pairs asked; what is unparsed counts as wrong, `at best` as right.{left_out} "
+        f"Every share is of all pairs asked; what is unparsed counts as wrong, 'at best' as right.{left_out} "
         "In brackets: 95 % bootstrap intervals over pairs. Position: by how much the first place wins more often than "
         "the second; length: accuracy where the longer response is better minus where the shorter is; 0 is none. "
-        "`one verdict`: a conflict between the orders is a tie. p: two-sided paired randomisation test. A dash: not "
+        "'one verdict': a conflict between the orders is a tie. p: two-sided paired randomisation test. A dash: not "
         "defined."
     )
 
@@ -202,13 +192,3 @@ def _share(share: Share) -> str:
 
 def _estimate(estimate: Estimate) -> str:
     return interval(estimate.value, estimate.low, estimate.high)
-
-
-def _figure(value: float) -> str:
-    return interval(value, math.nan, math.nan)
-
-
-def escaped(text: str) -> str:
-    """Names come from files: none may end its cell, start a link, or bring markup."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return re.sub(r"([\\|`*_\[\]<>!#])", r"\\\1", printable)

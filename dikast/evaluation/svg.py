@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from dikast.pages import visible
+
 LABEL_WIDTH = 230
 PLOT_WIDTH = 420
 VALUE_WIDTH = 190
@@ -109,4 +111,4 @@ def _vertical(x: float, bottom: float, color: str, more: str) -> str:
 
 def _safe(text: str) -> str:
     """Escaped, and without what XML cannot hold; names of judges come from files."""
-    return escape("".join(character if character.isprintable() else "�" for character in text))
+    return escape(visible(text))

@@ -11,8 +11,9 @@ Names are loaded at first use, so that listing runs does not load LangGraph.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dikast.lazy import open_package
 
 if TYPE_CHECKING:
     from dikast.jobs.exports import export
@@ -54,9 +55,4 @@ __all__ = [
     "run",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Load a public name from its module."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"dikast.jobs.{_HOMES[name]}"), name)
+open_package(__name__, _HOMES)

@@ -15,7 +15,8 @@ import os
 import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal
@@ -119,17 +120,28 @@ def put(place: Path, write: Callable[[Path], object], *, replace: bool) -> Path:
     """
     if not replace and place.exists():
         raise UsageError(f"{place} is already there", hint="name another place, or move it away")
+    with replacing(place) as beside:
+        write(beside)
+    return place
+
+
+@contextmanager
+def replacing(place: Path) -> Generator[Path]:
+    """A path to write to, which takes the place of what is there when all of it is written.
+
+    Raises:
+        DataError: The disk takes no more, or the folder cannot be written.
+    """
     beside = place.with_name(f".{place.name}.{os.getpid()}")
     with told(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         remove(beside)
         try:
-            write(beside)
+            yield beside
             remove(place)
             beside.rename(place)
         finally:
             remove(beside)
-    return place
 
 
 def remove(place: Path) -> None:

@@ -23,9 +23,9 @@ from dikast.errors import DataError
 from dikast.jobs.keys import canonical
 
 if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.pregel import Pregel
 
-    Graph = CompiledStateGraph[Any, Any, Any, Any]
+    Graph = Pregel[Any, Any, Any, Any]
 
 REPR_CHARACTERS = 60
 MARKS = (typing_extensions.Required, typing_extensions.NotRequired)
@@ -45,9 +45,10 @@ class InputSchema:
         self._required: tuple[str, ...] = ()
         self._adapter: TypeAdapter[Any] | None = None
         self._messages: frozenset[str] = frozenset()
-        if not hasattr(graph, "builder"):
+        builder: Any = getattr(graph, "builder", None)
+        if builder is None:
             return
-        given = graph.builder.input_schema
+        given = builder.input_schema
         self._messages = message_fields(given)
         schema = plain(given, self._messages)
         self._required = required_fields(schema)

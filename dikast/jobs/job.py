@@ -35,6 +35,7 @@ from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
 from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
+from dikast.jobs.reading import Run
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
 from dikast.jobs.threads import row_threads
@@ -77,6 +78,7 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+OnReport = Callable[[Run, Any], object]
 
 
 async def run(
@@ -93,6 +95,8 @@ async def run(
     on_progress: OnProgress | None = None,
     settings: Mapping[str, Any] | None = None,
     force_new: bool = False,
+    method: str = "",
+    report: OnReport | None = None,
 ) -> Summary:
     """Run a graph on each row, into a run folder; do what is still owed if the folder has a run already.
 
@@ -110,6 +114,8 @@ async def run(
         on_progress: Called on the event loop, about ten times a second.
         settings: The caller's resolved settings, for the manifest.
         force_new: Start over; a run that is there is moved aside.
+        method: Where the method stands that the run is of, `module:name`, for the manifest.
+        report: Called with the run and the context when the attempt has ended, such as a method's `report`.
 
     Returns:
         How the run stands; its `exit_code` is the command line's.
@@ -127,14 +133,16 @@ async def run(
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally).look_through()
         attempt = new_attempt(limits, counted)
-        manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt)
+        manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
         notes = [schema.note, *begin(folder, manifest)]
         feed = Feed(rows, schema, samples, tally)
         job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
             attempt.asked, attempt.foreign, attempt.input_hash = feed.asked, feed.foreign, feed.input_hash
-        return job.finish()
+        summary = job.finish()
+    await tell_report(report, out, context)
+    return summary
 
 
 async def retry(
@@ -148,6 +156,7 @@ async def retry(
     cache: RequestCache | None = None,
     concurrency: int = CONCURRENCY,
     on_progress: OnProgress | None = None,
+    report: OnReport | None = None,
 ) -> Summary:
     """Do again the rows of a run that ended in one of these outcomes; owed rows stay owed.
 
@@ -167,7 +176,15 @@ async def retry(
         feed = journal_rows(out / ROWS, tally, outcomes)
         job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
-        return job.finish()
+        summary = job.finish()
+    await tell_report(report, out, context)
+    return summary
+
+
+async def tell_report(report: OnReport | None, out: Path, context: object) -> None:
+    """Have a run reported on, if anybody wants to; in a thread, since a report may take its time."""
+    if report is not None:
+        await asyncio.to_thread(report, Run.open(out), context)
 
 
 def checked(graph: Graph, samples: int, concurrency: int) -> InputSchema:
@@ -199,12 +216,14 @@ def next_manifest(
     parts: Parts,
     settings: Mapping[str, Any] | None,
     attempt: Attempt,
+    method: str = "",
 ) -> Manifest:
     """The folder's manifest with one more attempt, or that of a new run."""
     as_json = context.model_dump(mode="json", fallback=spec_of) if isinstance(context, BaseModel) else {}
     before = folder.manifest
     return Manifest(
         graph=graph,
+        method=method or (before.method if before else ""),
         samples=samples,
         fingerprint=parts,
         context=as_json,

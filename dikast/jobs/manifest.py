@@ -61,6 +61,7 @@ class Manifest(BaseModel, extra="forbid"):
     Args:
         format: Of the run folder.
         graph: The compiled graph's name.
+        method: Where the method stands that the run is of, `module:name`; empty for a graph alone.
         samples: Rows for each input.
         fingerprint: See `dikast.jobs.fingerprint`.
         context: The graph's context as JSON, actors as their specs.
@@ -70,6 +71,7 @@ class Manifest(BaseModel, extra="forbid"):
 
     format: int = FORMAT
     graph: str
+    method: str = ""
     samples: int
     fingerprint: dict[str, Any]
     context: dict[str, Any] = Field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -91,6 +91,7 @@ def estimate(
     samples: int = 1,
     limits: Limits | None = None,
     previewed: Iterable[Mapping[str, Any]] = (),
+    on_owed: Callable[[Mapping[str, Any]], object] | None = None,
 ) -> Estimate:
     """What a job would do and may spend; runs and writes nothing.
 
@@ -102,6 +103,7 @@ def estimate(
         samples: As for `run`.
         limits: For their prices.
         previewed: Rows that `preview` returned, to go by as well.
+        on_owed: Called with the input of each row that is owed.
 
     Raises:
         DataError: A bad row.
@@ -117,6 +119,8 @@ def estimate(
     asked = owed = 0
     for row in Feed(rows, schema, samples, tally):
         asked, owed = asked + 1, owed + (row is not None)
+        if row is not None and on_owed is not None:
+            on_owed(row.input)
     tally.read(previewed)
     seen = len(tally.ends)
     usage = {role: scaled(spent, owed / seen) for role, spent in tally.usage.items()} if seen else None

@@ -83,16 +83,39 @@ def compare(
     """
     if baseline is not None and baseline not in runs:
         raise UsageError(f"baseline {baseline!r} is none of the runs: {', '.join(runs)}")
-    names = sorted(runs, key=lambda name: name != baseline)
-    values = {name: measure(qrels, runs[name], measures) for name in names}
-    scored = {name: sum(bool(runs[name].get(qid)) for qid in qrels) for name in names}
+    values = {name: measure(qrels, run, measures) for name, run in runs.items()}
+    scored = {name: sum(bool(run.get(qid)) for qid in qrels) for name, run in runs.items()}
+    return compare_values(values, scored, baseline=baseline, measures=measures, confidence=confidence, seed=seed)
+
+
+def compare_values(
+    values: Mapping[str, Mapping[str, Mapping[str, float]]],
+    scored: Mapping[str, int],
+    *,
+    baseline: str | None = None,
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    confidence: float = stats.CONFIDENCE,
+    seed: int = stats.SEED,
+) -> list[Row]:
+    """`compare`, of queries that are measured already: rankings of a million queries need not be held at once.
+
+    Args:
+        values: System -> measure -> query id -> value; all over the same queries in the same order.
+        scored: System -> queries for which it ranks any document.
+        baseline: As for `compare`.
+        measures: As for `compare`.
+        confidence: As for `compare`.
+        seed: As for `compare`.
+    """
+    names = sorted(values, key=lambda name: name != baseline)
     rows: list[Row] = []
     for what in measures:
         of_systems = {name: values[name][what] for name in names}
-        factor = len(qrels) if is_count(what) else 1
+        queries = max(map(len, of_systems.values()), default=0)
+        factor = queries if is_count(what) else 1
         paired = _against(baseline, of_systems, factor, confidence, seed) if baseline is not None else {}
         rows += [
-            Row(what, name, len(qrels), scored[name], total(what, of_systems[name]), paired.get(name))
+            Row(what, name, queries, scored[name], total(what, of_systems[name]), paired.get(name))
             for name in of_systems
         ]
     return rows

@@ -117,6 +117,8 @@ class Result:
         wall_s: Seconds from the request to the end.
         cpu_s: Seconds of processor time of the program's process.
         peak_bytes: Its peak resident memory, the shared libraries' pages included.
+        table: The answer with its labels, `{"columns": [...], "rows": [[...], ...]}`, where it is a Series or a frame
+            that has any.
     """
 
     status: Status
@@ -126,3 +128,4 @@ class Result:
     wall_s: float = 0.0
     cpu_s: float = 0.0
     peak_bytes: int = 0
+    table: Json = field(default=None, repr=False)

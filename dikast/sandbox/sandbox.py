@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dikast.errors import DikastError, SandboxError, UsageError
 from dikast.sandbox import claim, launch, selftest
+from dikast.sandbox.inside.written import PLAIN, Spelling
 from dikast.sandbox.memory import Table
 from dikast.sandbox.policy import Json, Policy, Result, Status, Tier
 from dikast.sandbox.worker import End, Worker, WorkerLost
@@ -93,6 +94,7 @@ class Sandbox:
         *,
         table: pd.DataFrame | ArrowTable | Table | None = None,
         inputs: Mapping[str, Json] | None = None,
+        spelling: Spelling = PLAIN,
     ) -> Result:
         """Run one program, waiting for a free zygote first. It is run again if its zygote is killed from outside.
 
@@ -101,13 +103,14 @@ class Sandbox:
             table: What the program sees as `df`. A `Table` is shared by any number of programs without a copy; a
                 frame is copied for this one. An Arrow table goes to the kind of box that has Arrow and DuckDB.
             inputs: Values that the program finds under these names, such as an earlier answer.
+            spelling: How numbers and dates are written in the table's text, for `num` and `date`.
 
         Raises:
             SandboxError: The sandbox is not open, or was left meanwhile, or its zygotes die again and again.
             UsageError: An input's name is no identifier, or its value is not JSON.
         """
         self._check_open()
-        job = _job(program, inputs or {})
+        job = _job(program, inputs or {}, spelling)
         if len(program.encode(errors="replace")) > self.policy.program_bytes:
             return Result(Status.REFUSED)
         if table is None or isinstance(table, Table):
@@ -185,7 +188,8 @@ class Sandbox:
 
     def _result(self, end: End, program: str, wall_s: float) -> Result:
         judged = self._judge(end, program)
-        return Result(*judged, wall_s=wall_s, cpu_s=end.cpu_s, peak_bytes=end.peak_bytes)
+        table = claim.read_table(end.frame) if end.frame and judged.status in (Status.OK, Status.EMPTY) else None
+        return Result(*judged, wall_s=wall_s, cpu_s=end.cpu_s, peak_bytes=end.peak_bytes, table=table)
 
     def _judge(self, end: End, program: str) -> claim.Claim:
         if end.timed_out or end.code == _SIGXCPU or (end.code == _SIGKILL and end.cpu_s >= self.policy.cpu_s):
@@ -201,11 +205,12 @@ class Sandbox:
         await asyncio.gather(*(worker.close() for worker in workers))
 
 
-def _job(program: str, inputs: Mapping[str, Json]) -> bytes:
+def _job(program: str, inputs: Mapping[str, Json], spelling: Spelling = PLAIN) -> bytes:
     for name in inputs:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UsageError(f"sandbox input {name!r} is not a Python name")
     try:
-        return json.dumps({"program": program, "inputs": dict(inputs)}, allow_nan=False).encode()
+        job = {"program": program, "inputs": dict(inputs), "spelling": asdict(spelling)}
+        return json.dumps(job, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(f"sandbox inputs are not JSON: {error}") from error

@@ -14,16 +14,19 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from dikast import sandbox
 from dikast.errors import DataError
-from dikast.tables.load import SUFFIXES, load
+from dikast.sandbox.inside.written import Spelling
+from dikast.tables.load import SUFFIXES, open_table
+from dikast.tables.reading import Reading
 from dikast.tables.schema import Level, Schema, describe
-from dikast.tables.table import Table, frame
+from dikast.tables.table import MemoryTable, Table, frame
 
 Box = Literal["auto", "frame", "arrow"]
 
@@ -51,12 +54,14 @@ class Held:
     Args:
         secret: Columns under aliases.
         sealed: Its cells, for the sandbox.
+        spelling: How numbers and dates are written in its text.
         schemas: By level, those that are known.
         load: Opens the table again, for levels that look at cells.
     """
 
     secret: tuple[str, ...] | None
     sealed: sandbox.Table
+    spelling: Spelling
     schemas: dict[str, Schema]
     load: Callable[[], Table]
 
@@ -76,13 +81,15 @@ class Library:
 
     Args:
         place: Where they are.
-        reading: Options of `load` for CSV and TSV: `delimiter`, `encoding`, `missing`, `thousands`.
+        reading: Options of `load`, by name, as text or values; see `dikast.tables.reading`.
         box: Which kind of box tables go to: `auto` by the file's format, `frame` for pandas alone, `arrow` for DuckDB
             besides.
     """
 
-    def __init__(self, place: Path, reading: Mapping[str, str] | None = None, box: Box = "auto") -> None:
-        self.place, self.reading, self.box = place, dict(reading or {}), box
+    def __init__(self, place: Path, reading: Mapping[str, Any] | None = None, box: Box = "auto") -> None:
+        self.place, self.box = place, box
+        self.options = Reading.of(reading or {})
+        self.reading = self.options.as_options()
         self._held: OrderedDict[Key, Held] = OrderedDict()
         self._opening: dict[Key, asyncio.Future[Held]] = {}
 
@@ -97,15 +104,7 @@ class Library:
             DataError: There is none of this name.
         """
         inside = name if self._is_database and name != self.place.stem else None
-        reading = self.reading
-        return load(
-            self.path(name),
-            table=inside,
-            delimiter=reading.get("delimiter"),
-            encoding=reading.get("encoding", "utf-8"),
-            thousands=reading.get("thousands", ","),
-            missing=[text for text in reading.get("missing", "").split(",") if text],
-        )
+        return open_table(self.path(name), self.options, table=inside)
 
     def path(self, name: str) -> Path:
         """The file that holds a table.
@@ -135,11 +134,13 @@ class Library:
             UsageError: A secret column is not in it.
         """
         key = (name, None if secret is None else tuple(secret))
-        if key in self._held:
-            self._held.move_to_end(key)
-            return self._held[key]
-        if key in self._opening and self._opening[key].get_loop() is asyncio.get_running_loop():
-            return await asyncio.shield(self._opening[key])
+        held, opening = self._held.get(key), self._opening.get(key)  # once: other threads' loops change them, too
+        if held is not None:
+            with suppress(KeyError):
+                self._held.move_to_end(key)
+            return held
+        if opening is not None and opening.get_loop() is asyncio.get_running_loop():
+            return await asyncio.shield(opening)
         task = asyncio.ensure_future(asyncio.to_thread(self._open, *key))
         self._opening[key] = task
         try:
@@ -152,7 +153,9 @@ class Library:
     def _open(self, name: str, secret: tuple[str, ...] | None) -> Held:
         table = self.load(name)
         schemas = {level: describe(table, level, secret=secret) for level in WITHOUT_CELLS}
-        return Held(secret, self._seal(table, schemas["names"].names), dict(schemas), partial(self.load, name))
+        spelling = table.spelling if isinstance(table, MemoryTable) else self.options.spelling
+        sealed = self._seal(table, schemas["names"].names)
+        return Held(secret, sealed, spelling, dict(schemas), partial(self.load, name))
 
     def _seal(self, table: Table, names: Sequence[str]) -> sandbox.Table:
         if not self._columnar(table):

@@ -17,9 +17,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, Self, cast, get_args
@@ -27,16 +27,17 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
+from dikast.sandbox.inside.written import Spelling
 from dikast.tables import correctness, feedback
-from dikast.tables.answers import items
 from dikast.tables.columns import relevant
+from dikast.tables.labelled import Answer
 from dikast.tables.library import SQL_OFFERED, Box, Held, Library
 from dikast.tables.questions import Question, Shape, read_questions
+from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
 from dikast.tables.table import Table, digest
 
 SCHEME = "tables:"
-READING = ("delimiter", "encoding", "missing", "thousands")
 LIMITS = ("wall_s", "cpu_s", "memory_bytes", "answer_items", "answer_bytes")
 POLICY = Policy(answer_items=1_000)
 """An answer is for a person to read; a thousand cells of a table are a copy of it."""
@@ -72,7 +73,7 @@ class TableOracle:
         questions: A question file, for its gold answers. Without it nothing is judged.
         shape: How the question file is laid out.
         columns: For a user's own question file: our name (id, question, table, answer) -> theirs.
-        reading: Options of `dikast.tables.load.load` for CSV and TSV.
+        reading: Options of `dikast.tables.load.load`, by name, as text or values; see `dikast.tables.reading`.
         box: See `Library`.
         policy: Limits and tier of the sandbox.
         deliver: Is given each answer, for the user.
@@ -85,7 +86,7 @@ class TableOracle:
         questions: str | Path | None = None,
         shape: Shape = "own",
         columns: Mapping[str, str] | None = None,
-        reading: Mapping[str, str] | None = None,
+        reading: Mapping[str, Any] | None = None,
         box: Box = "auto",
         policy: Policy = POLICY,
         deliver: Callable[[str, Secret[list[str]]], None] | None = None,
@@ -96,9 +97,7 @@ class TableOracle:
         self.columns = dict(columns or {})
         self.policy = policy
         self.deliver = deliver
-        self._box: Sandbox | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening = asyncio.Lock()
+        self._boxes: dict[asyncio.AbstractEventLoop, _Box] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
 
     @property
@@ -197,7 +196,7 @@ class TableOracle:
         results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
         for program, result in zip(programs, results, strict=True):
             self._keep(_chain(table, secret, [*earlier, program]), _answer_of(result))
-        return self._judged(results, question_id, detail)
+        return self._judged(results, question_id, detail, held.spelling)
 
     def unanswered(self, question_id: str) -> bool | None:
         """No answer is wrong where a gold answer is known."""
@@ -224,20 +223,19 @@ class TableOracle:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the sandbox's processes; it opens again when it is needed."""
-        box, self._box = self._box, None
-        if box is not None:
-            await box.__aexit__(None, None, None)
+        """End the sandbox's processes; it opens again when it is needed. Those of other threads' loops stay."""
+        running = asyncio.get_running_loop()
+        await self._close(loop for loop in list(self._boxes) if loop is running or not loop.is_running())
 
-    def _judged(self, results: Sequence[Result], question_id: str, detail: str) -> list[Ran]:
+    def _judged(self, results: Sequence[Result], question_id: str, detail: str, spelling: Spelling) -> list[Ran]:
         question, wrong = self.gold.get(question_id), self.unanswered(question_id)
-        answers = [items(result.answer) if _answered(result) else None for result in results]
+        answers = [Answer.of(result.answer, result.table) if _answered(result) else None for result in results]
         return [
             Ran(
                 status=feedback.status_of(result),
                 code=feedback.code_of(result, detail),
                 group=group,
-                correct=wrong if answer is None else correctness.is_correct(question, answer),
+                correct=wrong if answer is None else correctness.is_correct(question, answer, spelling),
                 answer=None if answer is None else Secret(answer),
             )
             for result, answer, group in zip(results, answers, correctness.groups(answers), strict=True)
@@ -245,7 +243,7 @@ class TableOracle:
 
     async def _execute(self, held: Held, program: str, previous: Json) -> Result:
         box = await self._sandbox()
-        return await box.run(program, table=held.sealed, inputs={PREVIOUS: previous})
+        return await box.run(program, table=held.sealed, inputs={PREVIOUS: previous}, spelling=held.spelling)
 
     async def _previous(self, held: Held, table: str, earlier: Sequence[str]) -> Json:
         """The last earlier program's answer, kept or computed again: programs give the same answer each time."""
@@ -265,18 +263,30 @@ class TableOracle:
             self._earlier.popitem(last=False)
 
     async def _sandbox(self) -> Sandbox:
-        """The sandbox of the running event loop; one that belonged to another loop is ended first."""
-        loop = asyncio.get_running_loop()
-        if self._box is not None and self._loop is loop:
-            return self._box
-        if self._loop is not loop:
-            self._opening = asyncio.Lock()
-            await self.aclose()
-            self._loop = loop
-        async with self._opening:
-            if self._box is None:
-                self._box = await Sandbox(self.policy).__aenter__()
-        return self._box
+        """The sandbox of the running event loop; those of loops that have ended are ended first.
+
+        A loop of its own in each of several threads has a sandbox of its own, since its pipes belong to the loop.
+        """
+        await self._close(loop for loop in list(self._boxes) if loop.is_closed())
+        own = self._boxes.setdefault(asyncio.get_running_loop(), _Box())
+        async with own.opening:
+            if own.sandbox is None:
+                own.sandbox = await Sandbox(self.policy).__aenter__()
+        return own.sandbox
+
+    async def _close(self, loops: Iterable[asyncio.AbstractEventLoop]) -> None:
+        for loop in loops:
+            gone = self._boxes.pop(loop, None)  # of two threads, one gets it
+            if gone is not None and gone.sandbox is not None:
+                await gone.sandbox.__aexit__(None, None, None)
+
+
+@dataclass
+class _Box:
+    """An event loop's sandbox, once it is open."""
+
+    sandbox: Sandbox | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def _answered(result: Result) -> bool:
@@ -319,7 +329,7 @@ def load_table_oracle(spec: str) -> TableOracle:
         raise UsageError(f"oracle {spec!r:.200} is unknown", hint="tables:PLACE?questions=FILE&shape=wtq")
     options = dict(parse_qsl(query, keep_blank_values=True))
     columns = {name.removeprefix("column."): options.pop(name) for name in list(options) if name.startswith("column.")}
-    reading = {name: options.pop(name) for name in READING if name in options}
+    reading = {name: options.pop(name) for name in OPTIONS if name in options}
     limits: dict[str, Any] = {}
     for name in LIMITS:
         if name in options:

@@ -142,7 +142,7 @@ def test_judges_are_measured_and_compared(cli: Cli, pairs: Path) -> None:
     assert len(measured["differences"]) == 3
     shown = cli("judge", "calibrate", "right", "place").out
     assert "right\t12\t0\t1.000 [1.000, 1.000]" in shown
-    assert "right -> place\t-0.500" in shown
+    assert "right → place\t-0.500" in shown
 
 
 def test_labels_in_another_column(cli: Cli, pairs: Path) -> None:
@@ -170,13 +170,23 @@ def test_a_report_is_a_page_with_plots(cli: Cli, pairs: Path, tmp_path: Path) ->
     ran = cli("judge", "report", "right", "place", "-o", "page", "--title", "My judges")
     assert ran.code == 0, ran.err
     text = (tmp_path / "page/report.md").read_text(encoding="utf-8")
-    assert text.startswith("# My judges\n\n- **right** agrees with people most often")
-    for part in ("**place** favours the first place", "## What the reviser did", "## What it cost"):
+    assert text.startswith("# My judges\n\nright agrees with people most often")
+    for part in ("place favours the first place", "## What the reviser did", "## What it cost"):
         assert part in text
     assert re.search(r"\| right: solver \| 12 \|", text)
     assert re.search(r"\| right: judge \| 24 \|", text)
     # The second run finds the first one's references in the cache.
     assert re.search(r"\| place: solver \| 0 \| 0 \| 0 \| 12 \|", text)
+    assert {path.name for path in (tmp_path / "page").iterdir()} == {
+        *("report.md", "report.html", "report.json", "accuracy.svg", "bias.svg", "how-often-right.csv"),
+        *("which-way-it-leans.csv", "agreement.csv", "differences.csv", "what-the-reviser-did.csv", "what-it-cost.csv"),
+    }
+    shown = cli("judge", "calibrate", "right", "place").out.splitlines()
+    for table in ("how-often-right", "differences"):  # one table, drawn twice
+        written = (tmp_path / f"page/{table}.csv").read_text(encoding="utf-8").splitlines()
+        assert written[0].replace('"', "").replace(", ", ",") in [
+            line.replace("\t", ",").replace(", ", ",") for line in shown
+        ]
     for plot in re.findall(r"\]\((\w+\.svg)\)", text):
         assert ET.parse(tmp_path / "page" / plot).getroot().tag.endswith("svg")
 

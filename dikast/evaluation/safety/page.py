@@ -16,6 +16,7 @@ from html import escape
 from dikast.evaluation.axes import Cell
 from dikast.evaluation.prevalence import Prevalence
 from dikast.evaluation.safety.summary import Rate, SafetyCase, Summary, Tally
+from dikast.pages import visible
 from dikast.records import Outcome
 
 HOT = 0.75
@@ -34,8 +35,8 @@ HASH_CHARACTERS = 16
 
 
 def safe(text: str) -> str:
-    """Text for HTML, in an attribute too: escaped, without control and direction characters."""
-    return escape("".join(character if character.isprintable() or character == "\n" else "�" for character in text))
+    """Text for HTML, in an attribute too: escaped, control and direction characters shown by their number."""
+    return escape(visible(text))
 
 
 def label(value: str) -> str:

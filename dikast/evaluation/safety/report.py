@@ -11,29 +11,26 @@ Not covered: plots as files, and comparison with an earlier run.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import combinations
 
+from dikast import pages
 from dikast.errors import UsageError
 from dikast.evaluation.axes import Cell
 from dikast.evaluation.diversity import Diversity
 from dikast.evaluation.prevalence import Prevalence
-from dikast.evaluation.report import escaped, table
 from dikast.evaluation.safety import page
 from dikast.evaluation.safety.summary import TALLIES, Rate, SafetyCase, Summary, Tally
+from dikast.pages import Page, Table, Text
 
 UNDECIDED_TOLD = 0.02
 """From this share of undecided cases on, the page's first lines warn of it."""
 
 LEAST_DIVERSE = 10
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula when a cell begins with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +70,8 @@ def render(
     sections = _sections(summary, known, corrected or {}, diversity)
     return SafetyReport(
         html=_html(title, facts or {}, summary, findings, sections),
-        markdown=_markdown(title, facts or {}, summary, findings),
-        csv=_csv(summary),
+        markdown=pages.markdown(_page(title, facts or {}, summary, findings)),
+        csv=pages.csv(_tallies_table(summary)),
     )
 
 
@@ -253,55 +250,62 @@ def _plain(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def _markdown(title: str, facts: Mapping[str, str], summary: Summary, findings: Sequence[str]) -> str:
-    axes = _axis_values(summary)
-    parts = [
-        f"# {escaped(title)}",
-        " · ".join(f"{escaped(name)}: {escaped(value)}" for name, value in facts.items()),
-        "\n".join(f"- {escaped(line)}" for line in findings),
-        "## Targets compared\n\n" + table(_HEAD, [[tally.target, *_figures(tally)] for tally in summary.targets]),
-    ]
+def headline_tables(summary: Summary) -> Iterator[Table]:
+    """Each target's rates, and how it took benign prompts; a table about nothing is left out."""
+    if summary.targets:
+        rows = [(t.target, *_figures(t), *_doubts(t, summary)) for t in summary.targets]
+        yield Table(("target", *_FIGURES, *_DOUBTS), tuple(rows), "Targets compared")
     if summary.benign:
-        rows = [[tally.target, str(tally.asked), _of(tally.refusal)] for tally in summary.benign]
-        parts.append("## Over-refusal\n\n" + table(["target", "benign prompts", "declined"], rows))
-    for axis in axes:
-        rows = [[f"{t.cell[axis]} · {t.target}", *_figures(t)] for t in summary.values if axis in t.cell]
-        parts.append(f"## {escaped(axis)}\n\n" + table([escaped(axis), *_HEAD[1:]], sorted(rows)))
+        rows = [(t.target, t.asked, _of(t.refusal)) for t in summary.benign]
+        yield Table(("target", "benign prompts", "declined"), tuple(rows), "Over-refusal")
+
+
+def detail_tables(summary: Summary) -> Iterator[Table]:
+    """The same rates by the values of each axis; coverage."""
+    for axis in _axis_values(summary):
+        rows = [(t.cell[axis], t.target, *_figures(t)) for t in summary.values if axis in t.cell]
+        yield Table((axis, "target", *_FIGURES), tuple(sorted(rows)), axis)
     if summary.coverage:
         rows = [
-            [target, str(c.strength), f"{c.covered} of {c.total}", page.percent(c.share)]
+            (target, c.strength, f"{c.covered} of {c.total}", page.percent(c.share))
             for target, c in summary.coverage.items()
         ]
-        parts.append("## Coverage\n\n" + table(["target", "strength", "tuples", "share"], rows))
-    return "\n\n".join(part for part in parts if part) + "\n"
+        yield Table(("target", "strength", "tuples", "share"), tuple(rows), "Coverage")
 
 
-_HEAD = ("target", "asked", "answered", "unsafe", "if undecided were unsafe", "refused or filtered")
+_FIGURES = ("asked", "answered", "unsafe", "if undecided were unsafe", "refused or filtered")
+_DOUBTS = ("undecided", "failed", "judges agree (α)")
 
 
-def _figures(tally: Tally) -> list[str]:
+def _figures(tally: Tally) -> tuple[pages.Cell, ...]:
     rates = (tally.unsafe, tally.unsafe_if_undecided, tally.refusal)
-    return [str(tally.asked), str(tally.executed), *(_of(rate) for rate in rates)]
+    return (tally.asked, tally.executed, *(_of(rate) for rate in rates))
 
 
-def _csv(summary: Summary) -> str:
+def _doubts(tally: Tally, summary: Summary) -> tuple[pages.Cell, ...]:
+    return (tally.undecided, tally.failed.count, summary.alpha.get(tally.target))
+
+
+def _page(title: str, facts: Mapping[str, str], summary: Summary, findings: Sequence[str]) -> Page:
+    told = [Text(" · ".join(f"{name}: {value}" for name, value in facts.items()), "note")] if facts else []
+    return Page(title, (*told, *map(Text, findings), *headline_tables(summary), *detail_tables(summary)))
+
+
+def _tallies_table(summary: Summary) -> Table:
     """One row a tally: level, target, the axes, counts, rates."""
     axes = list(_axis_values(summary))
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*("level", "target"), *map(_inert, axes), *_COUNTS, "unsafe_rate", "low", "high"])
-    for level in TALLIES:
-        for tally in getattr(summary, level):
-            rate = tally.unsafe
-            counts = [tally.asked, tally.executed, rate.count, tally.undecided, tally.refusal.count]
-            where = [_inert(tally.cell.get(axis, "")) for axis in axes]
-            writer.writerow([level, _inert(tally.target), *where, *counts, rate.value, rate.low, rate.high])
-    return out.getvalue()
+    rows = [
+        (level, tally.target, *(tally.cell.get(axis, "") for axis in axes), *_counts(tally))
+        for level in TALLIES
+        for tally in getattr(summary, level)
+    ]
+    return Table(("level", "target", *axes, *_COUNTS), tuple(rows))
 
 
-_COUNTS = ("asked", "executed", "unsafe", "undecided", "declined")
+_COUNTS = ("asked", "executed", "unsafe", "undecided", "declined", "unsafe_rate", "low", "high")
 
 
-def _inert(text: str) -> str:
-    """No formula in a spreadsheet."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+def _counts(tally: Tally) -> tuple[pages.Cell, ...]:
+    rate = tally.unsafe
+    counts = (tally.asked, tally.executed, rate.count, tally.undecided, tally.refusal.count)
+    return (*counts, rate.value, rate.low, rate.high)

@@ -6,7 +6,7 @@ Light on purpose: the command line reads the flags of `dikast astral run` off th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Literal, NotRequired, cast
 
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
@@ -16,7 +16,7 @@ from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import Solver
 from dikast.flags import Flag, NoFlag, SamplingOf
 from dikast.graphs.astral.records import Judged
-from dikast.graphs.astral.roles import REFUSAL_ONLY, Examples, NewsSource, SafetyOracle, Target, Vault, load_no_vault
+from dikast.graphs.astral.roles import NOWHERE, REFUSAL_ONLY, Examples, NewsSource, SafetyOracle, Target, Vault
 from dikast.graphs.astral.safety_verdict import SafetyVerdict as Verdict
 from dikast.wire import CONTEXT, Spec
 
@@ -43,6 +43,9 @@ insults, threatens or demeans people; or it encourages any of these; or it is se
 """Ours, in general terms; operators put their own policy in its place."""
 
 
+VAULT = Spec("dikast.graphs.astral.vault:load_vault")
+
+
 class Context(BaseModel):
     """Who takes part, and the method's knobs."""
 
@@ -58,7 +61,10 @@ class Context(BaseModel):
         json_schema_extra={"fingerprint": False}
     )
     """Target's spec -> by what right it is tested, in the words of whoever runs this. Every target needs one."""
-    generator: Annotated[Solver, Spec("dikast.graphs.astral.generator:load_generator", model=True)] | None = None
+    generator: (
+        Annotated[Solver, Spec("dikast.graphs.astral.generator:load_generator", model=True), Flag(names=("--solver",))]
+        | None
+    ) = None
     """Writes tests for cases that bring no prompt of their own; 'seeds' for a benign placeholder a category."""
     examples: (
         Annotated[
@@ -69,9 +75,9 @@ class Context(BaseModel):
     """Test prompts of your own, shown to the generator."""
     news: Annotated[NewsSource, Spec("dikast.graphs.astral.news:load_news")] | None = None
     """Headlines to take up: folder:DIR, feed:FILE-or-URL, search:URL#model=SPEC."""
-    vault: Annotated[
-        Vault, Spec("dikast.graphs.astral.vault:load_vault"), NoFlag("it is withheld.jsonl in the run folder")
-    ] = Field(default_factory=load_no_vault, json_schema_extra={"fingerprint": False})
+    vault: Annotated[Vault, VAULT, NoFlag("it is withheld.jsonl in the run folder")] = Field(
+        default_factory=lambda: cast(Vault, VAULT.open(NOWHERE)), json_schema_extra={"fingerprint": False}
+    )
     """Where texts go that must not be in the clear."""
     opt_in: Annotated[frozenset[str], Flag(metavar="CATEGORY")] = frozenset()
     """Test a category that needs it: child_abuse; drug_abuse,weapons,banned_substance. Replies are never kept."""
@@ -87,7 +93,7 @@ class Context(BaseModel):
     """Examples that the generator sees with a case."""
     shown_headlines: int = Field(default=HEADLINES, ge=1)
     """Headlines that it sees."""
-    generating: Annotated[Sampling, SamplingOf("generator")] = GENERATING
+    generating: Annotated[Sampling, SamplingOf("solver")] = GENERATING
     """Of the tests."""
     answering: Annotated[Sampling, SamplingOf("target")] = ANSWERING
     """Of the replies under test."""

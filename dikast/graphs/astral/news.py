@@ -18,7 +18,7 @@ import asyncio
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -26,14 +26,13 @@ from typing import Any, cast
 from yarl import URL
 
 from dikast.errors import DataError, MissingExtraError, ModelError, UsageError
+from dikast.graphs.astral.headlines import LONGEST_HEADLINE, SEARCH, tidy
 from dikast.graphs.astral.roles import NewsSource
 from dikast.http.transport import Transport
 
-FOLDER, FEED, SEARCH = "folder:", "feed:", "search:"
+FOLDER, FEED = "folder:", "feed:"
 SUFFIXES = (".txt", ".jsonl")
 TITLES = ("title", "headline")
-LONGEST_HEADLINE = 300
-"""Characters that are kept of one."""
 FETCH_SECONDS = 30.0
 WORD = re.compile(r"[^\W\d_]{4,}")
 MARKUP = re.compile(r"<[^<>]*>")
@@ -155,12 +154,6 @@ def titles_of(content: bytes, source: str) -> list[str]:
     if not titles:
         raise DataError("no RSS or Atom feed, or one without titles", path=source)
     return titles
-
-
-def tidy(lines: Iterable[str]) -> list[str]:
-    """Each on one line, bounded, each once, none empty."""
-    short = (" ".join(line.split())[:LONGEST_HEADLINE] for line in lines)
-    return list(dict.fromkeys(line for line in short if line))
 
 
 def nearest(lines: list[str], topic: str, k: int) -> list[str]:

@@ -35,7 +35,7 @@ from dikast.agents.models.server import ServerModel
 from dikast.agents.models.server import open_model as open_server
 from dikast.agents.prompt import load_prompt
 from dikast.errors import MissingExtraError, ModelError, UsageError
-from dikast.graphs.astral.news import SEARCH, tidy
+from dikast.graphs.astral.headlines import SEARCH, tidy
 from dikast.http.access import authorization
 from dikast.http.transport import Transport
 from dikast.records import Outcome, Provenance, Usage

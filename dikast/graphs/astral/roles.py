@@ -169,10 +169,3 @@ class Examples(Protocol):
             DataError: The file is missing or wrong.
         """
         ...
-
-
-def load_no_vault() -> Vault:
-    """The vault that keeps nothing, which a context has where no other is given."""
-    from dikast.graphs.astral.vault import MemoryVault
-
-    return MemoryVault()

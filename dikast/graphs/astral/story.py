@@ -11,9 +11,9 @@ from typing import Any
 
 from dikast.graphs.astral import vault
 from dikast.pages import Page, Table, Text
-from dikast.records import Outcome
 
 NEVER_KEPT = "kept nowhere, as in every category in which only a refusal is safe"
+UNREAD = "kept nowhere, since nobody was to judge it"
 WITHHELD = f"withheld; of a run it is in {vault.NAME} alone, which 'dikast astral report RUN --reveal' prints"
 
 
@@ -61,9 +61,8 @@ def _whereabouts(given: Mapping[str, Any], output: Mapping[str, Any]) -> str:
         return "no text came back"
     if vault.refusal_only(given.get("cell") or {}):
         return f"{NEVER_KEPT}; sha256 {output['reply_hash']}"
-    if output["replied"] not in (Outcome.OK, Outcome.REFUSED):
-        return f"kept nowhere, since nobody judges what was {output['replied']}; sha256 {output['reply_hash']}"
-    return f"{WITHHELD}; sha256 {output['reply_hash']}"
+    was_read = output["judged"] or given.get("benign")
+    return f"{WITHHELD if was_read else UNREAD}; sha256 {output['reply_hash']}"
 
 
 def _tell_verdict(given: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[Text | Table]:

@@ -25,7 +25,7 @@ from dikast.retrieval.relevance import Pool, fit
 from dikast.retrieval.retriever import Hit
 
 if TYPE_CHECKING:
-    from dikast.graphs.genqr import Context
+    from dikast.graphs.genqr.context import Context
 
 Rows = Sequence[Mapping[str, Any]]
 """A journal's finished rows that have an output."""

@@ -66,7 +66,7 @@ class Context(BaseModel):
 
     solver: Annotated[Solver, Spec("dikast.agents.solver:load_solver", model=True)]
     """Writes the keywords."""
-    retriever: Annotated[Retriever, Spec("dikast.retrieval.load:load_retriever")]
+    retriever: Annotated[Retriever, Spec("dikast.retrieval.load:load_retriever"), Flag(panel="Input")]
     """Searches before and after; another than BM25 over --corpus."""
     mode: Literal["ensemble", "fusion"] = "ensemble"
     """One search with all keywords, or one an instruction, fused."""

@@ -29,7 +29,7 @@ from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Retriever
 
 if TYPE_CHECKING:
-    from dikast.graphs.genqr import Context
+    from dikast.graphs.genqr.context import Context
 
 
 CHARACTERS_PER_TOKEN = 4

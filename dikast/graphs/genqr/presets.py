@@ -42,6 +42,8 @@ Method = Literal[
     "qa_expand",
     "hyde",
 ]
+METHODS: tuple[Method, ...] = get_args(Method)
+"""Their names."""
 Preset = Mapping[str, Any]
 """Fields of GenQR's `Context`."""
 
@@ -64,7 +66,7 @@ def preset(method: Method) -> dict[str, Any]:
         UsageError: There is no such method.
     """
     if method not in _PRESETS:
-        raise UsageError(f"method {method!r} is unknown", hint=f"one of {', '.join(get_args(Method))}")
+        raise UsageError(f"method {method!r} is unknown", hint=f"one of {', '.join(METHODS)}")
     return dict(_PRESETS[method]())
 
 

@@ -16,7 +16,7 @@ from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
 
 if TYPE_CHECKING:
-    from dikast.graphs.genqr import Context
+    from dikast.graphs.genqr.context import Context
 
 
 def expand(query: str, lists: Sequence[Sequence[str]], context: Context) -> list[WeightedQuery]:

@@ -38,7 +38,7 @@ from dikast.retrieval.retriever import Retriever
 from dikast.retrieval.selection import select as select_by
 
 if TYPE_CHECKING:
-    from dikast.graphs.genqr import Context
+    from dikast.graphs.genqr.context import Context
 
 
 DEPTH = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dikast.graphs.package import open_package
+from dikast.lazy import open_package
 
 if TYPE_CHECKING:
     from dikast.graphs.hidden_tables.context import Context, Input, Output, State, Update

@@ -29,6 +29,7 @@ answer says to the user. docs/methods/hidden_tables.md has the whole leakage mod
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 from langgraph.errors import NodeError
@@ -288,14 +289,14 @@ def go_on(state: State, executions: list[Execution], chosen: int | None, feedbac
 def answer(state: State, context: Context, executions: list[Execution], draft: Draft, ran: Ran, bits: float) -> Update:
     """Close a question with the chosen program's end, and give the user the answer, if there is one."""
     _, question_id = asked(state)
-    revealed: list[str] | None = None
+    revealed: Sequence[str] | None = None
     if ran.answer is not None:
         context.oracle.tell(question_id, ran.answer)
-        revealed = list(ran.answer.reveal()) if context.keep_answers else None
+        revealed = ran.answer.reveal() if context.keep_answers else None
     outcome = rounds.turn_outcome(ran.status)
     reason = "" if outcome is Outcome.OK else f"the program ended with {ran.status}"
     ended = closed(state, draft["program"], ran.status, outcome, reason)
-    turn = Turn({**ended, "correct": ran.correct, "answer": revealed})
+    turn = Turn({**ended, "correct": ran.correct, **rounds.kept(revealed)})
     return end_turn(state, turn, executions, draft["sample"], bits)
 
 
@@ -311,6 +312,7 @@ def closed(state: State, program: str, status: str, outcome: Outcome, reason: st
         program=program,
         correct=None,
         answer=None,
+        table=None,
         outcome=outcome,
         reason=reason,
     )

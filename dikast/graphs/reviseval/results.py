@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -23,10 +23,11 @@ from dikast.evaluation.calibration import Calibration, Ties, calibrate
 from dikast.evaluation.comparison import AnnotatorAgreement
 from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
-from dikast.evaluation.report import Report, render, table
+from dikast.evaluation.report import calibration_page
 from dikast.evaluation.revision import RevisionSummary, summarise
 from dikast.evaluation.svg import interval
 from dikast.graphs.reviseval.votes import diagnosis_from
+from dikast.pages import Figure, Page, Table, Text
 from dikast.records import Usage
 from dikast.verdicts import PairVerdict, Winner
 
@@ -148,97 +149,83 @@ def page(
     ties: Ties = "strict",
     title: str = "Judges against people",
     people: AnnotatorAgreement | None = None,
-) -> Report:
+) -> Page:
     """The report on runs of the same pairs: the judges, people among themselves, what the reviser did, what it cost.
 
     Raises:
         DataError: There is no label, or the runs are not of the same pairs.
     """
-    pairs = [
-        calibration for run in runs if not run.single for calibration in calibrate_pairs(run, gold=gold, ties=ties)
-    ]
-    made = render(pairs, title=title) if pairs else Report(f"# {title}\n", {})
+    of_pairs = [run for run in runs if not run.single]
+    singles = [calibrate_singles(run, gold=gold) for run in runs if run.single]
     parts = [
-        _scores_table([calibrate_singles(run, gold=gold) for run in runs if run.single]),
-        _people_table(people) if people else "",
-        _revisions_table(runs),
-        _costs_table(runs),
+        *(_calibration_parts(of_pairs, gold, ties) if of_pairs else ()),
+        *([_scores_table(singles)] if singles else []),
+        *(_tell_people(people) if people else ()),
+        *_tell_revisions(runs),
+        *_tell_costs(runs),
     ]
-    return Report("\n".join([made.markdown, *(f"{part}\n" for part in parts if part)]), made.plots)
+    return Page(title, tuple(parts))
 
 
-def _scores_table(found: Iterable[ScoreCalibration]) -> str:
+def _calibration_parts(runs: Sequence[JudgedRun], gold: str, ties: Ties) -> Sequence[Text | Table | Figure]:
+    found = [calibration for run in runs for calibration in calibrate_pairs(run, gold=gold, ties=ties)]
+    winners = {run.name: right_in_the_end(run, gold=gold) for run in runs}
+    return calibration_page(found, winners=winners).parts
+
+
+def _scores_table(found: Iterable[ScoreCalibration]) -> Table:
     rows = [
-        [
+        (
             one.judge,
-            str(one.n),
-            str(one.unparsed),
+            one.n,
+            one.unparsed,
             *(interval(e.value, e.low, e.high) for e in (one.tau_b, one.spearman)),
-            *(_number(value) for value in (one.tau_b_in_groups.mean, one.spearman_in_groups.mean)),
-            *(_number(value) for value in (one.alpha, one.mean_difference)),
-        ]
+            *(one.tau_b_in_groups.mean, one.spearman_in_groups.mean, one.alpha, one.mean_difference),
+        )
         for one in found
     ]
-    head = ["judge", "texts", "unparsed", "τ-b", "ρ", "τ-b in groups", "ρ in groups", "α", "mean difference"]
-    return "## Scores\n\n" + table(head, rows) if rows else ""
+    columns = ("judge", "texts", "unparsed", "τ-b", "ρ", "τ-b in groups", "ρ in groups", "α", "mean difference")
+    return Table(columns, tuple(rows), "Scores")
 
 
-def _people_table(people: AnnotatorAgreement) -> str:
-    row = [
-        str(people.n),
-        str(people.no_majority),
-        *map(_number, (people.against_others, people.fleiss_kappa, people.alpha)),
-    ]
-    head = ["pairs", "without a majority", "one against the others", "Fleiss κ", "Krippendorff α"]
-    told = "What no judge can be expected to exceed: how often one person says what most of the others say."
-    return f"## People among themselves\n\n{told}\n\n" + table(head, [row])
+def _tell_people(people: AnnotatorAgreement) -> Iterator[Text | Table]:
+    row = (people.n, people.no_majority, people.against_others, people.fleiss_kappa, people.alpha)
+    columns = ("pairs", "without a majority", "one against the others", "Fleiss κ", "Krippendorff α")
+    yield Table(columns, (row,), "People among themselves")
+    yield Text(
+        "What no judge can be expected to exceed: how often one person says what most of the others say.", "note"
+    )
 
 
-def _revisions_table(runs: Sequence[JudgedRun]) -> str:
+def _tell_revisions(runs: Sequence[JudgedRun]) -> Iterator[Table]:
     rows = [
-        [
+        (
             run.name,
-            str(did.n),
-            *(
-                _number(value)
-                for value in (
-                    did.unchanged,
-                    did.edit_distance,
-                    did.kept,
-                    did.copies_guide,
-                    did.nearer_to_guide,
-                    did.added_entity_rate,
-                )
-            ),
-        ]
+            did.n,
+            did.unchanged,
+            did.edit_distance,
+            did.kept,
+            did.copies_guide,
+            did.nearer_to_guide,
+            did.added_entity_rate,
+        )
         for run in runs
         if (did := revisions_of(run)).n
     ]
-    head = [
-        "run",
-        "references",
-        "unchanged",
-        "edited",
-        "kept",
-        "copies the guide",
-        "nearer to the guide",
-        "added names",
-    ]
-    return "## What the reviser did\n\n" + table(head, rows) if rows else ""
+    shares = ("unchanged", "edited", "kept", "copies the guide", "nearer to the guide", "added names")
+    if rows:
+        yield Table(("run", "references", *shares), tuple(rows), "What the reviser did")
 
 
-def _costs_table(runs: Sequence[JudgedRun]) -> str:
+def _tell_costs(runs: Sequence[JudgedRun]) -> Iterator[Table]:
     rows = [
-        [f"{run.name}: {role}", *(f"{n:,}" for n in (u.calls, u.input_tokens, u.output_tokens, u.cached_calls))]
+        (f"{run.name}: {role}", *(f"{n:,}" for n in (u.calls, u.input_tokens, u.output_tokens, u.cached_calls)))
         for run in runs
         for role, u in run.usage.items()
     ]
-    head = ["who", "calls", "input tokens", "output tokens", "calls from the cache"]
-    return "## What it cost\n\n" + table(head, rows) if rows else ""
-
-
-def _number(value: float) -> str:
-    return interval(value, math.nan, math.nan)
+    if rows:
+        columns = ("who", "calls", "input tokens", "output tokens", "calls from the cache")
+        yield Table(columns, tuple(rows), "What it cost")
 
 
 def _output(row: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,8 +13,9 @@ from dikast.evaluation.axes import DEFAULT_AXES, Axes
 from dikast.evaluation.diversity import Diversity
 from dikast.evaluation.prevalence import Prevalence
 from dikast.evaluation.safety.page import SAMPLE_CHARACTERS, UNSAFE_SHOWN
-from dikast.evaluation.safety.report import render
+from dikast.evaluation.safety.report import headline_tables, render
 from dikast.evaluation.safety.summary import TALLIES, SafetyCase, Summary, Tally, summarise
+from dikast.pages import Page, markdown
 from dikast.records import Outcome
 from tests.evaluation.safety_cases import made_up
 
@@ -94,7 +95,7 @@ def test_hostile_text_is_only_text() -> None:
         assert character not in report.html + report.markdown
     assert "<script>" not in report.markdown.replace(r"\<script\>", "")
     for line in report.markdown.splitlines():
-        assert not line.startswith("|") or line.count("|") - line.count(r"\|") in (3, 4, 5, 7)
+        assert not line.startswith("|") or line.count("|") - line.count(r"\|") in (4, 5, 8, 10)
 
 
 def test_no_unsafe_text_but_its_hash() -> None:
@@ -161,6 +162,19 @@ def test_corrected_rates_stand_beside_the_judged_ones(summary: Summary) -> None:
     html = render(summary, corrected={"model-a": Prevalence(0.123, 0.05, 0.2, 0.1, 0.9, 0.95)}).html
     assert "12.3 %" in html
     assert "[5.0, 20.0]" in html
+
+
+def test_the_terminal_and_the_page_have_the_same_tables(summary: Summary) -> None:
+    targets, benign = headline_tables(summary)
+    report = render(summary).markdown
+    for table in (targets, benign):
+        assert markdown(Page("", (table,))).partition("\n\n")[2].strip() in report
+    rate, alpha = summary.targets[0].unsafe, summary.alpha[summary.targets[0].target]
+    assert targets.rows[0][3] == (
+        f"{rate.count} of {rate.of}, {100 * rate.value:.1f} % [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+    )
+    assert targets.rows[0][-1] == alpha
+    assert targets.rows[0][-3:-1] == (summary.targets[0].undecided, summary.targets[0].failed.count)
 
 
 def test_nothing_asked_is_no_report() -> None:

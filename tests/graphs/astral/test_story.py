@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from dikast.agents.ask import digest_of
-from dikast.agents.models.request import Reply
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import ModelTimeout
@@ -119,10 +118,12 @@ async def test_a_target_that_gave_no_text() -> None:
     assert told["read for refusals"] == "no text to read"
 
 
-async def test_a_filtered_text_is_kept_nowhere() -> None:
-    told = texts(await row_of({}, Reply(CANARY, "content_filter", 1, 1)))
-    assert told["it replied"] == "filtered"
-    assert told["reply"] == f"kept nowhere, since nobody judges what was filtered; sha256 {digest_of(CANARY)}"
+async def test_a_text_that_nobody_judged_is_kept_nowhere() -> None:
+    row = await row_of({}, f"Sure: {CANARY}", UNSAFE)
+    row["output"] |= {"judged": [], "votes": [], "verdict": None, "replied": "filtered"}
+    told = texts(row)
+    assert (told["it replied"], told["verdict"]) == ("filtered", "none")
+    assert told["reply"] == f"kept nowhere, since nobody was to judge it; sha256 {row['output']['reply_hash']}"
 
 
 async def test_a_benign_prompt_is_judged_by_nobody() -> None:

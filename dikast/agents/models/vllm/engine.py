@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 from weakref import WeakSet
 
-from dikast.agents.models.request import Reply, Request
+from dikast.agents.models.request import Reply
 from dikast.agents.models.vllm import guard as vllm_guard
+from dikast.agents.models.vllm.ask import Ask
 from dikast.errors import DikastError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
 
@@ -74,25 +75,6 @@ class Key:
         """The key for a model and its engine arguments, whatever their order."""
         wanted = lora or arguments.get("enable_lora", "").lower() in ("true", "1")
         return cls(model, tuple(sorted((k, v) for k, v in arguments.items() if k != "enable_lora")), wanted)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A request and what its asker adds to it.
-
-    Args:
-        request: What is asked.
-        template: Chat template variables.
-        lora: Name and folder of an adapter.
-        priority: Lower is served first.
-        timeout: Seconds, waiting in the queue included.
-    """
-
-    request: Request
-    template: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    lora: tuple[str, str] | None = None
-    priority: int = 0
-    timeout: float = float("inf")
 
 
 class User:

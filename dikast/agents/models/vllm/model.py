@@ -40,7 +40,8 @@ from pydantic import PrivateAttr
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
-from dikast.agents.models.vllm.engine import Ask, Engine, Key, User, acquire, release
+from dikast.agents.models.vllm.ask import Ask
+from dikast.agents.models.vllm.engine import Engine, Key, User, acquire, release
 from dikast.errors import MissingExtraError, UsageError
 
 DIGESTED_BYTES = 2**20

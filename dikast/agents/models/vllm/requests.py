@@ -29,7 +29,7 @@ from dikast.errors import ModelContextOverflow, ModelError, ModelUnavailable
 from dikast.http.server_errors import excerpt
 
 if TYPE_CHECKING:
-    from dikast.agents.models.vllm.engine import Ask
+    from dikast.agents.models.vllm.ask import Ask
 
 LEAST_LOGPROB = -9999.0
 """What vLLM's own server writes for a probability of 0; JSON has no infinity."""

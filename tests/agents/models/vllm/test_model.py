@@ -21,7 +21,8 @@ from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.agents.models.vllm import engine as vllm_engine
 from dikast.agents.models.vllm import guard as vllm_guard
 from dikast.agents.models.vllm import model as vllm_module
-from dikast.agents.models.vllm.engine import Ask, Engine, Key
+from dikast.agents.models.vllm.ask import Ask
+from dikast.agents.models.vllm.engine import Engine, Key
 from dikast.agents.models.vllm.model import VllmModel, digest_of
 from dikast.errors import MissingExtraError, ModelTimeout, ModelUnavailable, UsageError
 

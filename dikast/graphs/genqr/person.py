@@ -1,4 +1,4 @@
-"""`dikast genqr run --feedback human`: a person reads what a first search found, and says what is relevant.
+"""`--feedback human`: a person reads what a first search found, and says what is relevant.
 
 The graph stops at each question (LangGraph's `interrupt`) and is kept in the run folder by a SQLite checkpointer, so
 that Ctrl-C, a crash or a night may come between question and answer: the same command asks it again.
@@ -13,20 +13,17 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command, GraphOutput
 
-from dikast.cli.output import printable, say
 from dikast.errors import MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from dikast.cli.running import Running
-    from dikast.jobs import Summary
-    from dikast.jobs.job import Progress
+    from dikast.jobs.job import OnProgress, Progress
 
 CHECKPOINTS = "checkpoints.sqlite"
 SHOWN_CHARACTERS = 500
@@ -36,53 +33,18 @@ NONE = ("none", "0", "-")
 CHUNK = 4096
 
 
-def run_with_a_person(
-    running: Running, rows: Iterable[object], context: object, settings: Mapping[str, Any]
-) -> Summary:
-    """Run the job, one row at a time, asking in the terminal.
-
-    Raises:
-        MissingExtraError: The checkpointer's package is absent.
-        UsageError: The input ended before the last answer.
-    """
-    from dikast.agents.models.load import close_models
-    from dikast.jobs import run
-
-    asked = Asked(running.out / CHECKPOINTS, Terminal())
-
-    async def job() -> Summary:
-        try:
-            return await run(
-                asked.as_graph(),
-                rows,
-                context,
-                running.out,
-                limits=running.limits(),
-                cache=running.request_cache(),
-                concurrency=1,
-                on_progress=asked.terminal.notice,
-                settings=settings,
-                force_new=running.force_new,
-            )
-        finally:
-            await asked.close()
-            await close_models()
-
-    return asyncio.run(job())
-
-
 class Asked:
     """The graph with a person in it: to a job it looks like any other graph that runs to its end.
 
     Args:
-        path: The file of the checkpoints; made at the first row, when the run folder is the job's.
+        out: The run folder; the checkpoints' file is made at the first row, when the folder is the job's.
         terminal: Where the person is asked.
     """
 
-    def __init__(self, path: Path, terminal: Terminal) -> None:
+    def __init__(self, out: Path, terminal: Terminal) -> None:
         from dikast.graphs import genqr
 
-        self.path, self.terminal = path, terminal
+        self.path, self.terminal = out / CHECKPOINTS, terminal
         self.name, self.checkpointer, self.builder = genqr.graph.name, None, genqr.build()
         self.fields = tuple(genqr.Output.__annotations__)
         self._open = AsyncExitStack()
@@ -91,6 +53,11 @@ class Asked:
     def as_graph(self) -> Any:
         """This, where a compiled graph is expected: a job calls `ainvoke` and reads `name` and `builder`."""
         return self
+
+    @property
+    def on_progress(self) -> OnProgress:
+        """Leaves an open question when the job is told to stop."""
+        return self.terminal.notice
 
     async def ainvoke(self, row: Mapping[str, Any], *, context: object, version: str) -> Any:
         """Run a row from where it stopped, asking whatever it asks."""
@@ -141,9 +108,14 @@ def thread_of(row: Mapping[str, Any]) -> str:
 
 
 class Terminal:
-    """Asks on stderr, reads lines from stdin; a question can be interrupted while it waits."""
+    """Asks on stderr, reads lines from stdin; a question can be interrupted while it waits.
 
-    def __init__(self) -> None:
+    Args:
+        say: Prints a line for people, control characters shown.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._asking = False
         self._buffer = b""
 
@@ -159,20 +131,20 @@ class Terminal:
     async def ask(self, question: Mapping[str, Any]) -> list[str]:
         """Show documents, return the ids of the relevant ones, best first; ask again until the answer is one."""
         documents: Sequence[Mapping[str, str]] = question["documents"]
-        say(f"\nquery: {printable(question['query'])}")
+        self._say(f"\nquery: {question['query']}")
         for number, document in enumerate(documents, start=1):
-            text = " ".join(printable(document["contents"]).split())
+            text = " ".join(document["contents"].split())
             more = " ..." if len(text) > SHOWN_CHARACTERS else ""
-            say(f"  {number}. [{printable(document['docid'])}] {text[:SHOWN_CHARACTERS]}{more}")
+            self._say(f"  {number}. [{document['docid']}] {text[:SHOWN_CHARACTERS]}{more}")
         if not documents:
-            say("  nothing was found; the query is rewritten without documents")
+            self._say("  nothing was found; the query is rewritten without documents")
             return []
-        say("which are relevant? numbers, best first (1 3), or 'none'")
+        self._say("which are relevant? numbers, best first (1 3), or 'none'")
         while True:
             try:
                 places = read_numbers(await self._line(), len(documents))
             except ValueError as error:
-                say(f"  {error}; numbers from 1 to {len(documents)}, best first, or 'none'")
+                self._say(f"  {error}; numbers from 1 to {len(documents)}, best first, or 'none'")
                 continue
             return [documents[place - 1]["docid"] for place in places]
 
@@ -233,7 +205,7 @@ def read_numbers(text: str, most: int) -> list[int]:
         return []
     for word in words:
         if not (word.isascii() and word.isdigit()):
-            raise ValueError(f"{printable(word)[:40]!r} is no number")
+            raise ValueError(f"{word[:40]!r} is no number")
         if not 1 <= int(word) <= most:
             raise ValueError(f"there is no document {word}")
     places = [int(word) for word in words]

@@ -28,7 +28,7 @@ def plot_run(run: Path, qrels: str | None, measure: str, forms: Sequence[str]) -
         UsageError: It is no GenQR run, or there are no judgments.
         DataError: No finished row has judgments.
     """
-    from dikast.graphs.genqr import analyses as analyses
+    from dikast.graphs.genqr import analyses
     from dikast.retrieval import plots
 
     rows, context, grades = read_run(run, qrels)
@@ -61,7 +61,7 @@ def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Contex
         UsageError: It is no GenQR run, or there are no judgments.
         DataError: No finished row has judgments.
     """
-    from dikast.cli.runs import graph_and_context
+    from dikast.cli.methods import context_of
     from dikast.graphs.genqr.analyses import judged
     from dikast.jobs.reading import Run
     from dikast.retrieval.trec import read_qrels
@@ -76,8 +76,7 @@ def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Contex
     rows = [row for row in opened.rows() if row["output"] is not None]
     if not judged(rows, grades):
         raise DataError("no finished row has judgments", path=source, hint="do the query ids match?")
-    _, context = graph_and_context("genqr", opened.manifest.context)
-    return rows, context, grades
+    return rows, context_of(opened), grades
 
 
 MEAN = ("mean", "low", "high")

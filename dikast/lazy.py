@@ -1,8 +1,10 @@
-"""What a method's package is: its public names, each loaded from its file at first use.
+"""Packages whose public names are loaded at first use, so that importing them costs nothing.
 
-`dikast.graphs.genqr` gives `genqr.Context` without LangGraph, and `genqr.graph` with it. The compiled graph and the
-file that it stands in have one name, `graph`; as an attribute of the package that name is always the compiled graph,
-whichever was imported first.
+    open_package(__name__, {"Context": "context", "graph": "graph"})
+
+`dikast.graphs.genqr` gives `genqr.Context` without LangGraph, and `genqr.graph` with it. Where a name and the file that
+it stands in are called the same (the graph in `graph.py`), the package's attribute of that name is always what the file
+defines, whichever was imported first.
 """
 
 from __future__ import annotations
@@ -13,10 +15,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-GRAPH = "graph"
 
-
-class MethodPackage(ModuleType):
+class LazyPackage(ModuleType):
     """A package whose public names are loaded when they are asked for."""
 
     homes: Mapping[str, str]
@@ -30,9 +30,9 @@ class MethodPackage(ModuleType):
         return value
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Set an attribute; where the import system lays the file `graph.py` here, take the graph in it."""
-        found = getattr(value, GRAPH, value) if name == GRAPH and isinstance(value, ModuleType) else value
-        super().__setattr__(name, found)
+        """Set an attribute; where the import system lays a file here, take what is in it under the same name."""
+        is_file = isinstance(value, ModuleType) and self.homes.get(name) == name
+        super().__setattr__(name, getattr(value, name, value) if is_file else value)
 
     def __dir__(self) -> list[str]:
         """All names, loaded or not."""
@@ -44,8 +44,8 @@ def open_package(name: str, homes: Mapping[str, str]) -> None:
 
     Args:
         name: The package's `__name__`.
-        homes: Public name -> file of the package that defines it.
+        homes: Public name -> the module below the package that defines it.
     """
     package = sys.modules[name]
-    package.__class__ = MethodPackage
     package.__dict__["homes"] = homes
+    package.__class__ = LazyPackage

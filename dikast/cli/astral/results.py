@@ -11,7 +11,7 @@ import typer
 
 from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD, MODEL
-from dikast.cli.output import emit, say, show, table
+from dikast.cli.output import emit, print_table, say, show, table
 from dikast.cli.running import finish
 from dikast.errors import DataError, MissingExtraError, UsageError
 
@@ -43,33 +43,11 @@ def plain(value: float) -> float | None:
 
 
 def tell_summary(found: SafetySummary) -> None:
-    """A target a line; every rate is of what was asked."""
-    names = ("asked", "unsafe", "95 % interval", "if undecided", "refused", "undecided", "failed", "alpha")
-    table(
-        ("target", *names),
-        [
-            (
-                tally.target,
-                tally.asked,
-                f"{tally.unsafe.value:.4f}",
-                f"[{tally.unsafe.low:.4f}, {tally.unsafe.high:.4f}]",
-                f"{tally.unsafe_if_undecided.value:.4f}",
-                f"{tally.refusal.value:.4f}",
-                tally.undecided,
-                tally.failed.count,
-                number(found.alpha.get(tally.target, math.nan)),
-            )
-            for tally in found.targets
-        ],
-    )
-    if found.benign:
-        table(
-            ("target", "benign prompts", "over-refusal", "95 % interval"),
-            [
-                (t.target, t.asked, f"{t.refusal.value:.4f}", f"[{t.refusal.low:.4f}, {t.refusal.high:.4f}]")
-                for t in found.benign
-            ],
-        )
+    """The report's first tables: targets, benign prompts; every rate is of what was asked."""
+    from dikast.evaluation.safety.report import headline_tables
+
+    for told in headline_tables(found):
+        print_table(told)
 
 
 def number(value: float) -> str:

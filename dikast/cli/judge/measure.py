@@ -1,0 +1,116 @@
+"""`dikast judge calibrate` and `report`: judges against people's labels."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dikast.cli import options
+from dikast.cli.output import emit, print_page, say
+from dikast.errors import UsageError
+from dikast.pages import Figure, Page, files_of
+
+if TYPE_CHECKING:
+    from dikast.evaluation.comparison import AnnotatorAgreement
+    from dikast.graphs.reviseval.results import JudgedRun
+
+Runs = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN...",
+        help="Run folders of 'dikast judge run', or files of another judge's verdicts: columns id, ab, ba, gold, or "
+        "id, score, gold.",
+    ),
+]
+Gold = Annotated[str, typer.Option(metavar="COLUMN", help="Column of the input with people's verdict or score.")]
+Ties = Annotated[
+    Literal["strict", "half", "leave-out"],
+    typer.Option(help="What ties are worth: a class of their own, half right, or pairs that are not asked."),
+]
+
+
+def open_run(path: Path) -> JudgedRun:
+    """A run folder of `dikast judge run`."""
+    from dikast.graphs.reviseval.results import JudgedRun
+    from dikast.jobs.reading import Run
+
+    opened = Run.open(path)
+    if opened.manifest.graph != "reviseval":
+        raise UsageError(f"{path} is a run of {opened.manifest.graph!r}", hint="give runs of 'dikast judge run'")
+    summary = opened.summary()
+    return JudgedRun(str(path), list(opened.rows()), summary.usage, summary.owed or 0)
+
+
+def open_runs(paths: list[Path]) -> list[JudgedRun]:
+    """Runs that owe nothing: figures over a part would be figures of other pairs."""
+    from dikast.graphs.reviseval.people import run_of_file
+
+    runs = [run_of_file(path) if path.is_file() else open_run(path) for path in paths]
+    for judged in runs:
+        if judged.owed or not judged.rows:
+            told = f"{judged.name} still owes {judged.owed} rows" if judged.owed else f"{judged.name} has no rows"
+            raise UsageError(told, hint="the same 'judge run' command again does them")
+    return runs
+
+
+def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: options.Json = False) -> None:
+    """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
+    from dikast.graphs.reviseval.results import page
+
+    opened = open_runs(runs)
+    if json:
+        emit(measures_of(opened, gold, ties))
+        return
+    told = page(opened, gold=gold, ties=ties, people=people_of(opened))
+    print_page(Page(told.title, tuple(part for part in told.parts if not isinstance(part, Figure))))
+
+
+def measures_of(runs: list[JudgedRun], gold: str, ties: Ties) -> dict[str, Any]:
+    """All figures, for JSON, in the order of the runs."""
+    from dikast.evaluation.comparison import compare
+    from dikast.graphs.reviseval.results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
+
+    of_pairs = [judged for judged in runs if not judged.single]
+    pairs = [one for judged in of_pairs for one in calibrate_pairs(judged, gold=gold, ties=ties)]
+    ends = {judged.name: right_in_the_end(judged, gold=gold) for judged in of_pairs}
+    people = people_of(runs)
+    return {
+        "judges": [{**one.as_dict(), "winner": ends.get(one.judge)} for one in pairs],
+        "people": plain(asdict(people)) if people else None,
+        "differences": [asdict(row) for row in compare(pairs)],
+        "scores": [as_json(calibrate_singles(judged, gold=gold)) for judged in runs if judged.single],
+    }
+
+
+def people_of(runs: list[JudgedRun]) -> AnnotatorAgreement | None:
+    """How far people agree among themselves, from the first run whose rows hold their single verdicts."""
+    from dikast.graphs.reviseval.people import agreement_of
+
+    return next((found for run in runs if not run.single and (found := agreement_of(run))), None)
+
+
+def report(
+    runs: Runs,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Where the page and its parts go.")] = Path(
+        "report"
+    ),
+    gold: Gold = "gold",
+    ties: Ties = "strict",
+    title: Annotated[str, typer.Option(help="The page's heading.")] = "Judges against people",
+    json: options.Json = False,
+) -> None:
+    """Write a page about judges against people: Markdown, HTML, JSON, tables as CSV, plots as SVG."""
+    from dikast.evaluation.interchange.files import write_text
+    from dikast.graphs.reviseval.results import page
+
+    opened = open_runs(runs)
+    written = files_of(page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in written.items():
+        write_text(out / name, text)
+    if json:
+        emit({"wrote": [str(out / name) for name in written]})
+    say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")

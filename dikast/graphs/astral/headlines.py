@@ -1,0 +1,16 @@
+"""Headlines, whoever gives them: each on one line, bounded, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LONGEST_HEADLINE = 300
+"""Characters that are kept of one."""
+SEARCH = "search:"
+"""What the spec of a search begins with."""
+
+
+def tidy(lines: Iterable[str]) -> list[str]:
+    """Each on one line, bounded, each once, none empty."""
+    short = (" ".join(line.split())[:LONGEST_HEADLINE] for line in lines)
+    return list(dict.fromkeys(line for line in short if line))

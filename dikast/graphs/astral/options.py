@@ -1,0 +1,164 @@
+"""Flags of `dikast astral run` that are no field of its context: cases, examples, a policy, and by what right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel
+
+from dikast.errors import DataError, UsageError
+from dikast.flags import Flag
+from dikast.graphs.astral.context import Context
+from dikast.graphs.astral.roles import NOWHERE, REFUSAL_ONLY
+from dikast.graphs.method import OPTIONS, Given, Row
+
+if TYPE_CHECKING:
+    from dikast.graphs.astral.suite import Plan
+
+
+class Options(BaseModel):
+    """Write the tests that lack a prompt, put all to the targets, judge the replies.
+
+    Replies that are not judged safe are in RUN/withheld.jsonl alone, which only you can read; --cache holds what the
+    generator wrote, never what a target or an oracle says.
+    """
+
+    model_config = OPTIONS
+
+    cases: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """Plan, or suite with prompts: JSON lines, JSON, CSV, TSV, Parquet."""
+    benign: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """Harmless prompts that ought to be answered: over-refusal."""
+    columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
+    """Names in your suites: prompt=text,id=n,category=topic."""
+    examples: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """Your own test prompts, shown to the generator."""
+    authority: Annotated[str | None, Flag(metavar="TEXT")] = None
+    """By what right you test these targets; recorded."""
+    policy: Annotated[Path | None, Flag(metavar="FILE", panel="Method")] = None
+    """What is unsafe, in your words, for the oracle."""
+
+    @cached_property
+    def plan(self) -> Plan:
+        """All cases: prompts that nearly repeat another are told, and asked like the others.
+
+        Raises:
+            UsageError: Neither file is given.
+            DataError: A file is wrong, or both have a case of the same id.
+        """
+        from dikast.evaluation.diversity import NearDuplicates
+        from dikast.graphs.astral.suite import read_plan
+        from dikast.jobs.sources import parse_columns
+
+        NearDuplicates()  # a missing extra is told now, and not when the run is over
+        ours = parse_columns(self.columns)
+        read = [read_plan(self.cases, columns=ours)] if self.cases else []
+        harmless = [read_plan(self.benign, columns=ours, benign=True)] if self.benign else []
+        if not (read or harmless):
+            hint = "give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"
+            raise UsageError("no cases", hint=hint)
+        whole = replace((read or harmless)[0], cases=[case for part in (*read, *harmless) for case in part.cases])
+        twice = len(whole.cases) - len({case["id"] for case in whole.cases})
+        if twice:
+            raise DataError(f"{twice} ids are those of cases in {self.cases}, too", path=self.benign, field="id")
+        return replace(
+            whole, left_out={name: why for part in (*read, *harmless) for name, why in part.left_out.items()}
+        )
+
+
+def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
+    """Who writes and judges, where unsafe texts go, and by what right.
+
+    Raises:
+        UsageError: There is no target, or none may be tested.
+        DataError: A file is broken.
+    """
+    targets = given.fields.get("targets")
+    if not targets:
+        raise UsageError("nothing to test", hint="give --target SPEC, a system that you own")
+    lacking = any(not case.get("prompt") for case in options.plan.cases)
+    refuse_closed(options.plan, given.fields.get("opt_in") or ())
+    found: dict[str, Any] = {
+        "generator": (given.fields.get("generator") or given.model()) if lacking else None,
+        "examples": f"examples:{options.examples}" if options.examples and lacking else None,
+        "news": given.fields.get("news") if lacking else None,
+        "vault": f"file:{given.out.resolve() / 'withheld.jsonl'}" if given.keeps else NOWHERE,
+        "authority": authorities(targets, options.authority, given),
+    }
+    return found | ({"policy": read_policy(options.policy)} if options.policy else {})
+
+
+def authorities(targets: Sequence[str], stated: str | None, given: Given) -> dict[str, str]:
+    """Target -> by what right it is tested: as recorded in the run folder, as given, or as a person says now.
+
+    Raises:
+        UsageError: A target has no statement, and nobody can be asked.
+    """
+    from dikast.jobs.manifest import NAME, read_manifest
+
+    known: dict[str, str] = {}
+    if (given.out / NAME).exists() and not given.force_new:
+        known = dict(read_manifest(given.out).context.get("authority", {}))
+    for target in targets:
+        if target in known:
+            continue
+        said = stated or (given.ask(f"By what right do you test {target}?") if given.ask else "")
+        if not said.strip():
+            hint = 'say by what right: --authority "we operate this service"; it is recorded in the manifest'
+            raise UsageError(f"{target}: only who owns a system, or is entitled by its owner, may test it", hint=hint)
+        known[target] = said.strip()
+    return {target: known[target] for target in targets}
+
+
+def refuse_closed(plan: Plan, opt_in: Iterable[str]) -> None:
+    """Tell at once that cases need an opt-in, rather than at the first of them."""
+    shut = REFUSAL_ONLY - set(opt_in)
+    found = [case for case in plan.cases if shut.intersection((case.get("cell") or {}).values())]
+    if found:
+        category = next(value for value in (found[0].get("cell") or {}).values() if value in shut)
+        hint = f"leave them out, or if you are entitled to them: --opt-in {category}; no reply is kept of them"
+        raise UsageError(f"{len(found)} cases are of a category that needs an opt-in: {category}", hint=hint)
+
+
+def read_policy(path: Path) -> str:
+    """What is unsafe, in an operator's words.
+
+    Raises:
+        DataError: The file cannot be read, or is empty.
+    """
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
+    if not text:
+        raise DataError("no policy", path=path, hint="say in a few sentences what is unsafe")
+    return text
+
+
+def read_cases(options: Options, context: Context) -> list[Row]:
+    """The rows of the job: each case for each target."""
+    from dikast.graphs.astral.suite import rows_for
+
+    return [dict(row) for row in rows_for(options.plan, [target.spec for target in context.targets])]
+
+
+def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+    """What of the files is no case, and which prompts nearly repeat another."""
+    from dikast.graphs.astral.suite import near_repeats
+
+    del context, rows
+    for name, why in options.plan.left_out.items():
+        yield f"left out: {name}: {why}"
+    if close := near_repeats(options.plan.cases):
+        first = next(iter(close.items()))
+        yield f"note: {len(close)} prompts nearly repeat another ({first[0]} repeats {first[1]}, ...); all are asked"
+
+
+async def facts(options: Options, context: Context) -> Mapping[str, Any]:
+    """The space that the cases are of, for reports on the run."""
+    del context
+    return {"axes_of_cases": options.plan.axes.as_json(), "strength_of_cases": options.plan.strength}

@@ -1,0 +1,68 @@
+"""GenQR as a `Method`: what the commands, the docs and other packages know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dikast.graphs.genqr.context import Context
+from dikast.graphs.genqr.options import Options, facts, make_fields, notes, read_queries
+from dikast.graphs.genqr.presets import METHODS, preset
+from dikast.graphs.genqr.records import FORMS
+from dikast.graphs.method import Calls, Method, Person, Row, deferred, tokens_of
+
+
+def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
+    """What one query asks of each role at most; feedback documents are counted by their budget."""
+    given = {"instruction": "", "form": FORMS[context.reply], "query": str(row["query"]), "context": ""}
+    frame = sum(
+        len(message["content"]) + len(instruction)
+        for instruction in context.instructions
+        for message in context.prompt.render({name: given[name] for name in context.prompt.fields})
+    )
+    asked = context.reformulations
+    shown = asked * context.feedback_tokens if context.feedback != "none" else 0
+    beside = (context.plan is not None) + (context.refine is not None) + int(context.fluent)
+    made = context.sampling.max_tokens
+    solver = Calls(
+        asked + beside,
+        tokens_of(frame * asked // len(context.instructions)) + shown,
+        (asked + beside) * made,
+    )
+    looked_at = max(context.feedback_k, context.feedback_pool)
+    grades = (1 if getattr(context.critic, "listwise", False) else looked_at) if context.feedback == "critic" else 0
+    judged = asked + context.with_original if context.select == "judge" else 0
+    every = {"solver": solver, "critic": Calls(grades), "judge": Calls(judged)}
+    return {role: calls for role, calls in every.items() if calls.count}
+
+
+def person_of(context: Context, out: Path, say: Callable[[str], None]) -> Person | None:
+    """Whoever answers at the terminal, where feedback is a person's."""
+    if context.feedback != "human":
+        return None
+    from dikast.graphs.genqr.person import Asked, Terminal
+
+    return Asked(out, Terminal(say))
+
+
+def read_preset(name: Any) -> Mapping[str, Any]:
+    """A published method's settings."""
+    return preset(name)
+
+
+method = Method(
+    graph="dikast.graphs.genqr.graph:graph",
+    context=Context,
+    options=Options,
+    fields=make_fields,
+    rows=read_queries,
+    notes=notes,
+    presets={name: partial(read_preset, name) for name in METHODS},
+    calls=count_calls,
+    facts=facts,
+    report=deferred("dikast.graphs.genqr.report:report"),
+    story=deferred("dikast.graphs.genqr.story:story"),
+    person=person_of,
+)

@@ -1,0 +1,60 @@
+"""What a run of HiddenTables amounts to: accuracy by kind of question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dikast.graphs.hidden_tables.context import Context
+from dikast.graphs.hidden_tables.options import games_of, oracle_of
+from dikast.graphs.method import Report, Row
+from dikast.jobs.reading import Run
+from dikast.pages import Page, Table
+from dikast.tables.questions import Question
+from dikast.tables.report import Category, by_category
+
+KEPT = ("status", "correct")
+"""What is counted of a question; the rest of its record is not held in memory."""
+
+
+def report(run: Run, context: Context) -> Report:
+    """Count the questions that were asked, finished or not, by their labels."""
+    oracle = oracle_of(context)
+    turns = {turn["id"]: {name: turn[name] for name in KEPT} for turn in turns_of(run)}
+    games = games_of(oracle)[: run.manifest.settings.get("limit")]
+    categories = by_category(turns, questions_of(games, oracle.gold), oracle.load)
+    sandbox: dict[str, Any] = run.manifest.settings.get("sandbox") or {}
+    notes = (f"sandbox: {sandbox['tier']}",) if sandbox else ()
+    return Report(Page("", (table_of(categories),)), {"categories": [one.as_dict() for one in categories]}, notes)
+
+
+def turns_of(run: Run) -> Iterator[Mapping[str, Any]]:
+    """Every finished question's record."""
+    for record in run.rows():
+        if record["output"] is not None:
+            yield from record["output"]["turns"]
+
+
+def questions_of(games: list[Row], gold: Mapping[str, Question]) -> Iterator[Question]:
+    """The questions of some games."""
+    for game in games:
+        for one in [game, *game.get("follow_ups", [])]:
+            yield gold[one["id"]]
+
+
+def table_of(categories: list[Category]) -> Table:
+    """A category a line, with how many ended how."""
+    statuses = list(dict.fromkeys(status for one in categories for status, _ in one.statuses.most_common()))
+    lines = tuple(
+        (
+            one.label,
+            one.value,
+            one.asked,
+            one.judged,
+            one.correct,
+            None if one.accuracy is None else f"{one.accuracy:.3f}",
+            *(one.statuses[status] for status in statuses),
+        )
+        for one in categories
+    )
+    return Table(("label", "value", "asked", "judged", "right", "accuracy", *statuses), lines)

@@ -1,0 +1,122 @@
+"""Flags of `dikast judge run` that are no field of its context: what is judged, and the form of verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel
+
+from dikast.errors import DataError, UsageError
+from dikast.flags import Flag
+from dikast.graphs.method import OPTIONS, Given, Row
+from dikast.graphs.reviseval.context import Context
+
+SINGLE_COLUMNS = ("id", "instruction", "response", "gold", "reference", "group")
+PANEL = "Method"
+
+
+class Options(BaseModel):
+    """Judge pairs in both orders, or score single responses."""
+
+    model_config = OPTIONS
+
+    pairs: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """Pairs to compare: CSV, TSV, JSON, JSON lines, Parquet."""
+    responses: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """Single responses to score, in place of --pairs."""
+    columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
+    """Names in your file: instruction=question,response_1=a,response_2=b,gold=better."""
+    verdict: Annotated[Literal["mark", "json", "logprobs"], Flag(panel=PANEL)] = "mark"
+    """Form of the verdict; logprobs needs an engine that gives them."""
+
+
+def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
+    """The judges with their form of verdict, and the model that makes references, where the mode needs one."""
+    judges = given.fields.get("judges") or (given.model(),)
+    found: dict[str, Any] = {"judges": tuple(with_form(spec, options.verdict) for spec in judges)}
+    if given.fields.get("mode", "reviseval") in ("reviseval", "direct"):
+        found["solver"] = given.fields.get("solver") or given.model()
+    else:
+        found["solver"] = None
+    return found
+
+
+def with_form(spec: Any, verdict: str) -> Any:
+    """The judge's spec with the form of its verdict, unless it names one, or is no model."""
+    from dikast.agents.judge import PREFIXES
+    from dikast.graphs.reviseval.metric_judge import PREFIX
+
+    if verdict == "mark" or not isinstance(spec, str) or spec.startswith((PREFIX, *PREFIXES)):
+        return spec
+    return f"{verdict}+{spec}"
+
+
+def read_input(options: Options, context: Context) -> list[Row]:
+    """The rows of the job: ours by our names, and whatever else the file has under its own.
+
+    Raises:
+        UsageError: Neither kind of file is named, or both.
+        DataError: A row is broken, or lacks the reference that the mode needs.
+    """
+    from dikast.jobs.sources import parse_columns
+
+    if (options.pairs is None) == (options.responses is None):
+        raise UsageError("nothing to judge, or too much", hint="give --pairs FILE, or --responses FILE")
+    ours = parse_columns(options.columns)
+    if options.pairs is not None:
+        rows = read_pair_rows(options.pairs, ours)
+    else:
+        rows = read_singles(options.responses or Path(), ours)
+    if context.mode == "human":
+        refuse_without_reference(rows, options.pairs or options.responses)
+    return rows
+
+
+def read_pair_rows(path: Path, ours: Mapping[str, str]) -> list[Row]:
+    """Pairs, as rows."""
+    from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
+    from dikast.evaluation.interchange.files import read_records
+
+    named = {name: ours.get(name, name) for name in PAIR_COLUMNS}
+    needed = ("instruction", "response_1", "response_2")
+    return [
+        {**rest(record.values, named), **{name: value for name, value in row.items() if value not in (None, "")}}
+        | {name: row[name] for name in needed}
+        for row, record in zip(pairs_as_rows(read_pairs(path, ours)), read_records(path), strict=True)
+    ]
+
+
+def rest(values: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    """The columns that are none of ours."""
+    return {name: value for name, value in values.items() if name not in named.values() and name not in named}
+
+
+def read_singles(path: Path, ours: Mapping[str, str]) -> list[Row]:
+    """Single responses: `instruction` and `response`, the rest as it comes."""
+    from dikast.evaluation.interchange.files import read_records
+
+    unknown = sorted(set(ours) - set(SINGLE_COLUMNS))
+    if unknown:
+        raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(SINGLE_COLUMNS)}")
+    named = {name: ours.get(name, name) for name in SINGLE_COLUMNS}
+    rows: list[Row] = []
+    seen: dict[str, int] = {}
+    for record in read_records(path):
+        found = {name: record.text(named[name]) for name in ("instruction", "response")}
+        found["id"] = id_ = record.text(named["id"], default=str(record.place))
+        if id_ in seen:
+            raise record.error(named["id"], f"{id_!r} already stands on line {seen[id_]}")
+        seen[id_] = record.line
+        optional = [name for name in ("gold", "reference", "group") if record.values.get(named[name]) not in (None, "")]
+        rows.append({**rest(record.values, named), **found, **{name: record.text(named[name]) for name in optional}})
+    return rows
+
+
+def refuse_without_reference(rows: Sequence[Row], path: Path | None) -> None:
+    """Tell at once that mode `human` lacks references, rather than at the first such row."""
+    for number, row in enumerate(rows, start=1):
+        if not str(row.get("reference", "")).strip():
+            hint = "give every row a reference (--columns reference=...), or take another mode"
+            raise DataError(f"row {number} ({row['id']}) has no reference", path=path, field="reference", hint=hint)

@@ -1,0 +1,46 @@
+"""`import_object("module:name")`: something of the user's own, from the current folder too.
+
+People expect what uvicorn does: a module beside them is found, although a console script does not look there.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dikast.errors import UsageError
+
+HERE = ""
+"""The current folder, as `sys.path` has it: looked up with each import, so that nothing is asked of the disk before."""
+
+
+def import_object(reference: str) -> Any:
+    """What stands at `module:name`.
+
+    Raises:
+        UsageError: It is not of that form, there is no such module, or nothing of that name in it.
+    """
+    module, colon, name = reference.partition(":")
+    if not (module and colon and name):
+        raise UsageError(
+            f"{reference!r}: write MODULE:NAME", hint="the module as Python imports it, then what is in it"
+        )
+    try:
+        found = import_here(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module is there, and what it imports is not
+        raise UsageError(f"no module is called {module!r}", hint=f"looked here, too: {Path.cwd()}") from error
+    if not hasattr(found, name):
+        raise UsageError(f"{module} has nothing called {name!r}")
+    return getattr(found, name)
+
+
+def import_here(module: str) -> ModuleType:
+    """A module, the current folder being the first place that is looked into."""
+    if HERE not in sys.path:
+        sys.path.insert(0, HERE)
+    return import_module(module)

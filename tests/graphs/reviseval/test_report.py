@@ -1,0 +1,64 @@
+"""What a run of judges leaves behind for other tools, whoever ends it."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.errors import DataError
+from dikast.graphs.reviseval.method import method
+from dikast.graphs.reviseval.report import report
+from dikast.jobs import Run
+from dikast.jobs.manifest import Attempt, Manifest
+
+
+class Counted(Run):
+    """A run whose rows are made up as they are read."""
+
+    def __init__(self, path: Path, count: int) -> None:
+        attempt = Attempt(started="2026-01-01T00:00:00+00:00", asked=count)
+        manifest = Manifest(graph="reviseval", samples=1, fingerprint={}, attempts=[attempt])
+        super().__init__(path, manifest)
+        object.__setattr__(self, "count", count)
+        object.__setattr__(self, "passes", 0)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        object.__setattr__(self, "passes", vars(self)["passes"] + 1)
+        output = {"winner": "1", "ab": "1", "ba": "1", "votes": [], "score": None, "judgements": [], "references": []}
+        for number in range(vars(self)["count"]):
+            given = {"id": str(number), "instruction": "?" * 2000, "response_1": "a", "response_2": "b"}
+            yield {"row": number + 1, "input": given, "output": output, "outcome": "ok"}
+
+
+def peak_of(run: Counted) -> int:
+    tracemalloc.start()
+    report(run, method.context.model_construct())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_the_journal_is_read_once_and_rows_are_not_held(tmp_path: Path) -> None:
+    run = Counted(tmp_path / "big", 4000)
+    small, big = peak_of(Counted(tmp_path / "small", 400)), peak_of(run)
+    assert vars(run)["passes"] == 1
+    # An id a row is held, to refuse twins; the 2 kB of text a row are not.
+    assert (big - small) / 3600 < 400
+    assert len((tmp_path / "big/export/verdicts.jsonl").read_text().splitlines()) == 4000
+
+
+def test_two_rows_of_one_name_are_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+    class Twins(Counted):
+        def rows(self) -> Iterator[dict[str, Any]]:
+            for row in super().rows():
+                yield {**row, "input": {**row["input"], "id": "same"}}
+
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "verdicts.jsonl").write_text("old")
+    with pytest.raises(DataError, match="two rows are called 'same'"):
+        report(Twins(tmp_path, 2), method.context.model_construct())
+    assert (tmp_path / "export" / "verdicts.jsonl").read_text() == "old"
