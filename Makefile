@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Rewrite the sample collection's queries with a small real model, and compare
 	$(BIN)/dikast models pull smollm2-135m
-	$(BIN)/dikast genqr run --collection sample --model openvino:smollm2-135m --out runs/demo
+	$(BIN)/dikast genqr run --collection sample --model openvino:smollm2-135m --compare mix --out runs/demo
 
 test: $(READY) ## Run the test suite
 	$(BIN)/dikast models pull smollm2-135m

@@ -61,13 +61,27 @@ LEAKY = (
     "answer = df.values.tolist()",
     "answer = df['name'].tolist()",
     "answer = df['name'][3]",
+    "answer = df.groupby('name')['city'].first()",
+    "answer = df.set_index('name')",
+    "answer = {df['name'][0]: {df['city'][0]: df['note'][0]}}",
+    "answer = df.set_index(df['name'].map(lambda cell: type(cell, (), {})))['city']",
+    "num(df['name'].map(lambda cell: type(cell, (), {'__str__': lambda self: 1 / 0})()))",
+    "import zoneinfo; zoneinfo.ZoneInfo(df['name'][0])",
+    "pd.Timestamp('2024-01-05').tz_localize(df['name'][0])",
     "raise KeyError(str(prev))",
     "x = bytearray(1 << 40)",
     "answer = []",
     "# " + "x" * 70_000,
+    "import time; time.sleep(int(df['name'][0][1], 16) / 100); raise KeyError(df['name'][0])",
 )
 """Programs that try to send a cell anywhere."""
-WORDS = ("I cannot see the table.", "```python\nanswer = 1\n```\nor\n```python\nanswer = 2\n```", "```python\nanswer =")
+WORDS = (
+    "I cannot see the table.",
+    "```python\nanswer = 1\n```\nor\n```python\nanswer = 2\n```",
+    "```python\nanswer =",
+    "~" * 1500 + "`",
+    "```" + "=" * 40_000 + "`",
+)
 
 
 @dataclass(frozen=True)
@@ -156,6 +170,7 @@ def contexts_for(oracle: TableOracle, heard: list[str], chance: random.Random) -
         hidden_tables.Context(**longer, feedback="outcome", level="presence", critic=critic),
         hidden_tables.Context(**common, level="formats", max_columns=2),
         hidden_tables.Context(**common, samples=2, sampling=Sampling(temperature=1.0)),
+        hidden_tables.Context(**longer, tick=0.25, table_bits=400.0, user="spy"),
     ]
 
 

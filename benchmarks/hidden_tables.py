@@ -5,7 +5,8 @@
 The Solver is a scripted model. It reads the prompt's schema and question, looks the question's gold SQL up, and writes
 it as a pandas program (`benchmarks/wikisql.py`): it never sees a cell. Compared with: the same programs over the same
 tables, each in a fresh `bwrap python` with numpy and pandas imported, at the same number of workers. Besides: a table
-of ten million rows in the Arrow box, prompts from ten rows to ten million, and a search for cells in messages.
+of ten million rows in the Arrow box, prompts from ten rows to ten million, a search for cells in messages, and games
+over tables and answers as people write them (`benchmarks/written_tables.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import canary, wikisql  # noqa: E402
+from benchmarks import canary, wikisql, written_tables  # noqa: E402
 from benchmarks.machine import facts  # noqa: E402
 from dikast.agents.models.request import Request  # noqa: E402
 from dikast.agents.models.scripted import ScriptedModel  # noqa: E402
@@ -106,6 +107,8 @@ def main() -> None:
         found |= fresh(path, found.pop("programs"), FRESH_FULL if args.full else FRESH, found["workers"])
         found["ratio"] = round(found["games_per_s"] / found["fresh_process_games_per_s"], 2)
         say(f"fresh processes: {found['fresh_process_games_per_s']:.2f} games/s, ratio {found['ratio']}")
+    found |= asyncio.run(written_tables.play_all())
+    say(f"{found['written_right']} of {found['written_asked']} as people write them")
     if not args.only_games:
         found |= asyncio.run(big_tables())
         leaks = asyncio.run(canary.search(CANARY_GAMES, seed=0))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from dikast.errors import DataError, DikastError, MissingExtraError, UsageError
 from dikast.records import Outcome, Usage
-from dikast.wire import Spec, check, spec_of
+from dikast.wire import CONTEXT, Spec, check, spec_of
 
 
 @runtime_checkable
@@ -86,3 +86,17 @@ def test_errors_say_where_and_what_to_do() -> None:
     assert str(error) == "qrels.txt:3: field 'grade': five fields (write four)"
     assert str(MissingExtraError("pyarrow", extra="data")) == "pyarrow is not installed (pip install 'dikast[data]')"
     assert {DikastError.exit_code, UsageError.exit_code, MissingExtraError.exit_code} == {1, 2, 4}
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_no_number_of_a_context_is_infinite_or_none(wrong: float) -> None:
+    """`--weights nan,1` passed every bound: NaN is neither below the lowest nor above the highest."""
+
+    class Context(BaseModel):
+        model_config = CONTEXT
+        k: float = 60
+        weights: tuple[float, ...] = ()
+
+    for given in ({"k": wrong}, {"weights": (1.0, wrong)}):
+        with pytest.raises(ValidationError, match="finite number"):
+            Context.model_validate(given)

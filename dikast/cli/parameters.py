@@ -93,7 +93,7 @@ def knobs_of_field(model: type[BaseModel], name: str, info: FieldInfo, panel: st
         panel = flag.panel or panel
     parameter = names[0].lstrip("-").replace("-", "_") if names and names[0].startswith("--") else name
     option = typer.Option(
-        *(names or ((f"--{dashed(name)}/--no-{dashed(name)}",) if kind is bool else (f"--{dashed(name)}",))),
+        *(names or ((f"--{dashed(name)}/--no-{dashed(name)}",) if base is bool else (f"--{dashed(name)}",))),
         help=help_of(info, spec),
         metavar=shown or None,
         rich_help_panel=panel,

@@ -12,7 +12,7 @@ import typer
 
 from dikast.cli import options
 from dikast.cli.options import INPUT
-from dikast.cli.output import emit, say, show
+from dikast.cli.output import emit, printable, say, show, table
 from dikast.cli.parameters import knobs_of
 from dikast.cli.run import RunCommand, flag, validated
 from dikast.cli.running import Running, finish
@@ -114,18 +114,30 @@ def play_game(oracle: TableOracle, context: Context, given: Mapping[str, Any]) -
 def tell_game(output: Any, answers: list[list[str] | None], as_json: bool) -> None:
     """The answers as data, how they came about as talk."""
     if as_json:
-        emit({**output, "answers": answers})
+        emit({**output, "answers": answers, "tables": [getattr(answer, "table", None) for answer in answers]})
         return
     for turn, answer in zip(output["turns"], answers, strict=True):
         if len(answers) > 1:
             say(f"question: {turn['question']}")
         tries = "1 round" if turn["rounds"] == 1 else f"{turn['rounds']} rounds"
         say(f"{turn['status']} after {tries}; the last program:\n{turn['program'] or '(none)'}")
-        for item in answer or []:
-            show(item)
+        tell_answer(answer)
         if not answer:
             say("the answer is empty" if answer is not None else f"no answer: {turn['reason']}")
     say(f"the model learnt at most {output['bits']:g} bits by feedback; sandbox: {output['tier']}")
+
+
+def tell_answer(answer: list[str] | None) -> None:
+    """An item a line; a grouped or tabular answer as the table that it is."""
+    found = getattr(answer, "table", None)
+    if found is None or not found["rows"]:
+        for item in answer or []:
+            show(item)
+    elif any(found["columns"]):
+        table(found["columns"], found["rows"])
+    else:
+        for row in found["rows"]:
+            typer.echo("\t".join(printable(cell).replace("\t", " ").replace("\n", " ") for cell in row))
 
 
 app.command("play")(make_play())

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from dikast.errors import UsageError
 from dikast.evaluation.safety.summary import Rate, Summary, Tally
 
-EXPRESSION = re.compile(r"\s*([a-z_]+)\s*(>=|<=|==|>|<)\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*", re.ASCII)
+EXPRESSION = re.compile(r"\A\s*+([a-z_]++)\s*+(>=|<=|==|>|<)\s*+(\d++(?:\.\d++)?|\.\d++)\s*+(%?)\s*+", re.ASCII)
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "==": operator.eq,
 }  # fmt: skip

@@ -283,12 +283,17 @@ def run_lines(run: Run, tag: str) -> Iterator[str]:
     check_word("tag", tag)
     for qid, hits in run.items():
         check_word("query id", qid)
+        for hit in hits:
+            _check_hit(qid, hit)
         for rank, (hit, score) in enumerate(zip(hits, falling([hit.score for hit in hits]), strict=True), 1):
-            check_word("document id", hit.docid)
-            if not abs(hit.score) <= HIGHEST_SCORE:
-                what = f"query {qid!r}: the score of document {hit.docid!r} is {hit.score}"
-                raise DataError(what, hint="a TREC run holds numbers within 32-bit floats")
             yield f"{qid} Q0 {hit.docid} {rank} {score} {tag}"
+
+
+def _check_hit(qid: str, hit: Hit) -> None:
+    check_word("document id", hit.docid)
+    if not abs(hit.score) <= HIGHEST_SCORE:
+        what = f"query {qid!r}: the score of document {hit.docid!r} is {hit.score}"
+        raise DataError(what, hint="a TREC run holds finite numbers, of 32 bits")
 
 
 def falling(scores: Sequence[float]) -> list[str]:

@@ -1,7 +1,9 @@
 """Read what a program left behind, as strictly as JSON can be read.
 
     status, error, line, answer = read(frame, policy, lines=3)
+    table = read_table(frame)      # once `read` has found an answer
 
+A table that comes with an answer is `{"columns": [text, ...], "rows": [[value, ...], ...]}`, a value a column.
 Refused: NaN and infinities, integers that no float can hold, repeated keys, lone surrogates, nesting and number of
 values beyond the policy, and any key or claim that is not known.
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
 from dikast.sandbox.policy import ErrorClass, Json, Policy, Status
@@ -31,6 +34,9 @@ class Claim(NamedTuple):
     answer: Json = None
 
 
+TABLE_FACTOR = 16
+"""How many times `Policy.answer_items` a table may hold: each value may have a label for each level of an index."""
+
 _BAD = Claim(Status.BAD_ANSWER)
 
 
@@ -51,12 +57,20 @@ def read(frame: bytes, policy: Policy, lines: int) -> Claim:
     return _judge(cast(dict[str, Any], claim), policy, lines)
 
 
+def read_table(frame: bytes) -> Json:
+    """The table that came with an answer which `read` found good; `None` if there was none."""
+    claim: Any = json.loads(frame.decode())
+    return claim.get("table")
+
+
 def _judge(claim: dict[str, Any], policy: Policy, lines: int) -> Claim:
     match claim:
-        case {"claim": "ok", "answer": answer, **rest} if not rest:
-            if not _within(answer, policy):
+        case {"claim": "ok", "answer": answer, **rest} if set(rest) <= {"table"}:
+            table = rest.get("table")
+            if not _within(answer, policy) or ("table" in rest and not _is_table(table, policy)):
                 return _BAD
-            return Claim(Status.EMPTY if answer is None or answer in ("", [], {}) else Status.OK, answer=answer)
+            status = Status.EMPTY if answer is None or answer in ("", [], {}) else Status.OK
+            return Claim(status, answer=answer)
         case {"claim": "error", "error": str(error), "line": line, **rest} if not rest:
             told = line if type(line) is int and 1 <= line <= lines else None
             return Claim(Status.ERROR, _error_class(error), told)
@@ -77,6 +91,19 @@ def _within(answer: Json, policy: Policy) -> bool:
         if not level:
             return True
     return False
+
+
+def _is_table(table: Json, policy: Policy) -> bool:
+    """Whether this is a table of cells in the policy's bounds, with a name for each column."""
+    if not isinstance(table, dict) or set(table) != {"columns", "rows"}:
+        return False
+    columns, rows = table["columns"], table["rows"]
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        return False
+    named = all(isinstance(name, str) for name in columns)
+    even = all(isinstance(row, list) and len(row) == len(columns) for row in rows)
+    more = replace(policy, answer_items=TABLE_FACTOR * policy.answer_items, answer_depth=policy.answer_depth + 2)
+    return named and even and _within(table, more)
 
 
 def _items(value: Json) -> list[Json]:

@@ -3,7 +3,7 @@
     process, control = start(Tier.BWRAP, arrow=False, errors=file)
 
 The environment is made from nothing and the command line holds no secret. In bubblewrap's file system there are the
-interpreter, the folder that numpy and pandas are installed in and the system's shared libraries, all read-only, and
+interpreter, the folder that numpy and pandas are installed in, the zones and the shared libraries, all read-only, and
 neither /proc, /sys, /dev nor /tmp; and even those files are out of reach once a program runs.
 """
 
@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import zoneinfo
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -149,11 +150,12 @@ def _bwrap_command(folders: Iterable[Path]) -> list[str]:
 
 
 def _folders(*, arrow: bool) -> list[Path]:
-    """What the zygote reads besides the system's libraries: interpreter, standard library, packages, its own code."""
+    """What the zygote reads besides the system's libraries: interpreter, standard library, packages, zones, itself."""
     interpreter = Path(sys.executable).resolve()
     library = Path(sysconfig.get_path("stdlib")).parent
     own = Path(__file__).parent / "inside"
-    return list(dict.fromkeys([library, interpreter, *_site_folders(arrow=arrow), own]))
+    zones = [folder for folder in map(Path, zoneinfo.TZPATH) if folder.is_dir()]
+    return list(dict.fromkeys([library, interpreter, *_site_folders(arrow=arrow), *zones, own]))
 
 
 @functools.cache

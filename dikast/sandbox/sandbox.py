@@ -17,13 +17,13 @@ import asyncio
 import json
 import keyword
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
 
 from dikast.errors import DikastError, SandboxError, UsageError
 from dikast.sandbox import claim, launch, selftest
+from dikast.sandbox.inside.written import PLAIN, Spelling
 from dikast.sandbox.memory import Table
 from dikast.sandbox.policy import Json, Policy, Result, Status, Tier
 from dikast.sandbox.worker import End, Worker, WorkerLost
@@ -93,6 +93,7 @@ class Sandbox:
         *,
         table: pd.DataFrame | ArrowTable | Table | None = None,
         inputs: Mapping[str, Json] | None = None,
+        spelling: Spelling = PLAIN,
     ) -> Result:
         """Run one program, waiting for a free zygote first. It is run again if its zygote is killed from outside.
 
@@ -101,13 +102,14 @@ class Sandbox:
             table: What the program sees as `df`. A `Table` is shared by any number of programs without a copy; a
                 frame is copied for this one. An Arrow table goes to the kind of box that has Arrow and DuckDB.
             inputs: Values that the program finds under these names, such as an earlier answer.
+            spelling: How numbers and dates are written in the table's text, for `num` and `date`.
 
         Raises:
             SandboxError: The sandbox is not open, or was left meanwhile, or its zygotes die again and again.
             UsageError: An input's name is no identifier, or its value is not JSON.
         """
         self._check_open()
-        job = _job(program, inputs or {})
+        job = _job(program, inputs or {}, spelling)
         if len(program.encode(errors="replace")) > self.policy.program_bytes:
             return Result(Status.REFUSED)
         if table is None or isinstance(table, Table):
@@ -134,7 +136,7 @@ class Sandbox:
             return worker
 
         async def run(program: str, table: Table) -> Result:
-            return self._result(await worker.run(_job(program, {}), table), program, 0.0)
+            return self._result(await worker.run(_job(program, {}), table), program)
 
         try:
             failed = await selftest.failures(run, arrow=arrow)
@@ -154,11 +156,9 @@ class Sandbox:
         async with self._slots:
             for attempt in range(_ATTEMPTS):
                 worker = await self._take(arrow=arrow, fresh=attempt > 0)
-                begun = time.monotonic()
                 try:
                     self._check_open()  # again, since a fresh zygote takes its time
-                    end = await worker.run(job, table)
-                    return self._result(end, program, time.monotonic() - begun)
+                    return self._result(await worker.run(job, table), program)
                 except WorkerLost:
                     self.lost += self._open
                 finally:
@@ -183,12 +183,19 @@ class Sandbox:
         else:
             await worker.close()
 
-    def _result(self, end: End, program: str, wall_s: float) -> Result:
+    def _result(self, end: End, program: str) -> Result:
         judged = self._judge(end, program)
-        return Result(*judged, wall_s=wall_s, cpu_s=end.cpu_s, peak_bytes=end.peak_bytes)
+        table = claim.read_table(end.frame) if end.frame and judged.status in (Status.OK, Status.EMPTY) else None
+        return Result(*judged, wall_s=end.wall_s, cpu_s=end.cpu_s, peak_bytes=end.peak_bytes, table=table)
 
     def _judge(self, end: End, program: str) -> claim.Claim:
-        if end.timed_out or end.code == _SIGXCPU or (end.code == _SIGKILL and end.cpu_s >= self.policy.cpu_s):
+        if end.over_memory:
+            return claim.Claim(Status.MEMORY)
+        if (
+            end.wall_s >= self.policy.wall_s
+            or end.code == _SIGXCPU
+            or (end.code == _SIGKILL and end.cpu_s >= self.policy.cpu_s)
+        ):
             return claim.Claim(Status.TIMEOUT)
         if end.code != 0 or not end.frame:
             return claim.Claim(Status.OUTPUT if end.code == 0 and end.frame is None else Status.CRASH)
@@ -201,11 +208,12 @@ class Sandbox:
         await asyncio.gather(*(worker.close() for worker in workers))
 
 
-def _job(program: str, inputs: Mapping[str, Json]) -> bytes:
+def _job(program: str, inputs: Mapping[str, Json], spelling: Spelling = PLAIN) -> bytes:
     for name in inputs:
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UsageError(f"sandbox input {name!r} is not a Python name")
     try:
-        return json.dumps({"program": program, "inputs": dict(inputs)}, allow_nan=False).encode()
+        job = {"program": program, "inputs": dict(inputs), "spelling": asdict(spelling)}
+        return json.dumps(job, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise UsageError(f"sandbox inputs are not JSON: {error}") from error

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dikast.errors import DataError
+from dikast.sandbox.inside.zones import zone_of
 from dikast.tables.headers import clean_headers
 from dikast.tables.optional import needs
 from dikast.tables.table import CHUNK_ROWS, MAX_EXACT_FLOAT, Column, Kind, Problem, Table, Values, frame
@@ -40,7 +41,7 @@ class ArrowTable:
         """The columns at these positions, at most `rows` rows at a time."""
         try:
             for batch in self._batches(columns, rows):
-                yield [to_values(array, self.columns[at].kind) for array, at in zip(batch, columns, strict=True)]
+                yield [to_values(array, self.columns[at]) for array, at in zip(batch, columns, strict=True)]
         except (needs("pyarrow").ArrowInvalid, OSError) as error:
             raise unreadable(self.source, self.format, error, cells=True) from None
 
@@ -76,8 +77,13 @@ def unreadable(path: Path, format: str, error: Exception, *, cells: bool = False
 def columns_of(schema: Any) -> tuple[tuple[Column, ...], tuple[Problem, ...]]:
     """Columns for a pyarrow schema, and what the owner should know of them."""
     names, problems = clean_headers(list(schema.names))
-    columns = tuple(Column(name, kind_of(field.type)) for name, field in zip(names, schema, strict=True))
+    columns = tuple(
+        Column(name, kind_of(field.type), zone_name(field.type)) for name, field in zip(names, schema, strict=True)
+    )
     for column, field in zip(columns, schema, strict=True):
+        if column.zone and column.zone != field.type.tz:
+            text = f"column {column.name!r} has a time zone that is not in the database; its times are in UTC"
+            problems.append(Problem("time zone", text, column.name))
         if column.kind == "other":
             text = f"column {column.name!r} is of Arrow type {field.type!s:.60}; programs get its text"
             problems.append(Problem("other type", text, column.name))
@@ -103,22 +109,45 @@ def kind_of(arrow_type: Any) -> Kind:
     return "other"
 
 
-def to_values(array: Any, kind: Kind) -> Values:
-    """A pyarrow array as the numpy array of its kind."""
+def zone_name(arrow_type: Any) -> str:
+    """The time zone of a pyarrow type, `UTC` if it is not known by its name; empty for a type without.
+
+    The name is foreign text that a prompt repeats, so it is one from the database or an offset.
+    """
+    name: str | None = getattr(arrow_type, "tz", None)
+    return "" if not name else name if zone_of(name) is not None else "UTC"
+
+
+def plain_array(array: Any, column: Column) -> Any:
+    """A pyarrow array in the one type that its kind has here: what both kinds of box get.
+
+    Numbers are float64, dates are midnights, what is "other" is text, dictionaries are written out; integers, booleans,
+    text and moments stay as they are.
+    """
     arrow = needs("pyarrow")
-    if arrow.types.is_dictionary(array.type):
+    types = arrow.types
+    if types.is_dictionary(array.type):
         array = array.dictionary_decode()
-    if kind == "number":
-        return array.cast(arrow.float64(), safe=False).to_numpy(zero_copy_only=False)
-    if kind == "integer":
+    if column.kind == "number":
+        return array if array.type == arrow.float64() else array.cast(arrow.float64(), safe=False)
+    if column.kind == "date":
+        return array.cast(arrow.timestamp("s"), safe=False)
+    if column.kind == "datetime" and column.zone != (array.type.tz or ""):
+        return array.cast(arrow.timestamp(array.type.unit, column.zone))
+    if column.kind == "other":
+        return arrow.array([None if cell is None else as_text(cell) for cell in array.to_pylist()], arrow.string())
+    if column.kind == "text" and not (types.is_string(array.type) or types.is_large_string(array.type)):
+        return array.cast(arrow.string())
+    return array
+
+
+def to_values(array: Any, column: Column) -> Values:
+    """A pyarrow array as the numpy array of its kind."""
+    array = plain_array(array, column)
+    if column.kind == "integer":
         return _integers(array)
-    if kind == "date":
-        return array.cast(arrow.timestamp("s"), safe=False).to_numpy(zero_copy_only=False)
-    if kind == "datetime" and array.type.tz:
-        array = array.cast(arrow.timestamp(array.type.unit))
-    if kind == "other":
-        cells = [None if cell is None else as_text(cell) for cell in array.to_pylist()]
-        return np.array([*cells, None], dtype=object)[:-1]
+    if column.zone:
+        array = array.cast(needs("pyarrow").timestamp(array.type.unit))
     return array.to_numpy(zero_copy_only=False)
 
 
@@ -133,10 +162,24 @@ def arrow_table(table: Table, names: Sequence[str] | None = None) -> Any:
     shown = list(names) if names is not None else [column.name for column in table.columns]
     if not isinstance(table, ArrowTable):
         return arrow.Table.from_pandas(frame(table, shown), preserve_index=False)
+    whole = _whole(table)
+    plain = [
+        arrow.chunked_array([plain_array(chunk, column) for chunk in chunked.chunks] or [_none_of(chunked, column)])
+        for chunked, column in zip(whole.columns, table.columns, strict=True)
+    ]
+    return arrow.table(plain, names=shown)
+
+
+def _whole(table: ArrowTable) -> Any:
     if table.format == "parquet":
         with needs("pyarrow.parquet").ParquetFile(str(table.source)) as file:
-            return file.read().rename_columns(shown)
-    return arrow.ipc.open_file(arrow.memory_map(str(table.source))).read_all().rename_columns(shown)
+            return file.read()
+    arrow = needs("pyarrow")
+    return arrow.ipc.open_file(arrow.memory_map(str(table.source))).read_all()
+
+
+def _none_of(chunked: Any, column: Column) -> Any:
+    return plain_array(needs("pyarrow").array([], chunked.type), column)
 
 
 def _integers(array: Any) -> Values:

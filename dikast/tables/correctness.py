@@ -4,6 +4,7 @@
 | --- | --- |
 | gold SQL | the results are equal (`results.same_result`) |
 | a label (TabFact) | one truth value, equal to the label |
+| a user's own answer | `own.is_right` |
 | a target | `answers.denotation_correct`; SQA too is judged by texts, since programs answer with values |
 """
 
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dikast.sandbox.inside.written import PLAIN, Spelling
+from dikast.tables import own
 from dikast.tables.answers import denotation_correct, distinct, read
 from dikast.tables.questions import Question
 from dikast.tables.sql_results import same_result
@@ -20,14 +23,22 @@ MOST_COMPARED = 100
 """Longer answers are the same only if their values are, without tolerance: comparing them pair by pair is quadratic."""
 
 
-def is_correct(question: Question | None, items: Sequence[str]) -> bool | None:
-    """Judge an answer's items; `None` where no gold answer is known."""
+def is_correct(question: Question | None, items: Sequence[str], spelling: Spelling = PLAIN) -> bool | None:
+    """Judge an answer's items; `None` where no gold answer is known.
+
+    Args:
+        question: With its gold answer.
+        items: The answer; an `Answer` is judged with its labels where the question is a user's own.
+        spelling: How the table's owner writes numbers and dates; for such questions too.
+    """
     if question is None:
         return None
     if question.sql is not None:
         return same_result(question.target, items)
     if question.label is not None:
         return len(items) == 1 and items[0].strip().casefold() in (TRUE if question.label else FALSE)
+    if question.gold is not None:
+        return own.is_right(question.gold.value, items, spelling)
     if not question.target:
         return None
     return denotation_correct(question.target, items, question.canonical)

@@ -4,10 +4,13 @@
     for problem in table.problems: print(problem.message)
 
 RFC 4180 with a header line. Rows that are too short are filled with missing cells, cells beyond the header get
-columns of their own, empty lines are skipped: each is told, nothing is dropped. Broken quoting and undecodable bytes
-are errors that name the line.
+columns of their own, empty lines are skipped: each is told, nothing is dropped but trailing columns without name and
+cells, which are told too. Broken quoting and undecodable bytes are errors that name the line.
 
-Not covered: files without a header, files over 256 MiB (a table that large belongs into Parquet).
+Only a comma between cells says which mark is the decimal one, since a decimal comma would have split the cell; other
+files show it by their numbers, or their owner tells (`cells.spelling_of`).
+
+Not covered: files over 256 MiB (a table that large belongs into Parquet).
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from dikast.errors import DataError, UsageError
-from dikast.tables.cells import typed_column
+from dikast.tables.cells import spelling_of, tidy, typed_column
 from dikast.tables.headers import clean_headers
+from dikast.tables.reading import DEFAULT, Reading
 from dikast.tables.table import MemoryTable, Problem
 
 MAX_BYTES = 256 * 2**20
@@ -43,23 +49,20 @@ def read_delimited(
     path: Path,
     *,
     delimiter: str = ",",
-    encoding: str = "utf-8",
+    reading: Reading = DEFAULT,
     escape: str | None = None,
-    thousands: str = ",",
-    missing: Collection[str] = (),
 ) -> MemoryTable:
     r"""Read a file of delimited text.
 
     Args:
-        path: The file; its first line is the header.
+        path: The file.
         delimiter: One character.
-        encoding: A byte order mark overrides it.
+        reading: The owner's options; a byte order mark overrides its encoding.
         escape: Character that escapes quotes instead of doubling them: `"\\"` for WikiTableQuestions' own CSV files.
-        thousands: Separator allowed between groups of three digits; empty for none.
-        missing: Spellings of a missing cell besides the empty one, such as `"N/A"`.
 
     Raises:
-        DataError: The file is empty, too large, not text in this encoding, or its quoting is broken.
+        DataError: The file is empty, too large, not text in this encoding, its quoting is broken, or it has no such
+            header row.
         UsageError: The delimiter is not one character, or a quote or line end.
     """
     if len(delimiter) != 1 or delimiter in NO_DELIMITERS:
@@ -67,29 +70,79 @@ def read_delimited(
         raise UsageError(
             f"{path}: a delimiter is one character, no quote and no line end, not {delimiter!r:.20}", hint=hint
         )
-    rows = list(_rows(path, _text(path, encoding), delimiter, escape))
+    rows = list(_rows(path, _text(path, reading.encoding, reading.skip_rows), delimiter, escape))
+    rows = [(line + reading.skip_rows, cells) for line, cells in rows]
     full = [row for row in rows if row[1]]
     if not full:
         raise DataError("the file is empty", path=path, hint="a table needs a header line")
-    (_, header), body = full[0], full[1:]
+    header, body, problems = pick_header(path, full, reading)
+    full = full[max(0, reading.header - 1) :]
     width = max(len(cells) for _, cells in full)
     if width > MAX_COLUMNS:
         line = next(line for line, cells in full if len(cells) == width)
         raise DataError(f"{width} columns, more than {MAX_COLUMNS}", path=path, line=line, hint="check the delimiter")
-    names, problems = clean_headers(header + [""] * (width - len(header)))
-    problems += _told(rows, body, len(header), names)
     columns = zip_longest(*(cells for _, cells in body), fillvalue="") if body else ()
     cells = [list(column) for column in columns] or [[]]
     cells += [[""] * len(body) for _ in range(width - len(cells))]
-    spellings = frozenset(missing)
-    typed = [typed_column(*pair, thousands=thousands, missing=spellings) for pair in zip(names, cells, strict=True)]
-    for _, _, found in typed:
-        problems += found
-    values = tuple(array for _, array, _ in typed)
-    return MemoryTable(path.stem, tuple(column for column, _, _ in typed), values, tuple(problems), path)
+    raw = header + [""] * (width - len(header))
+    used = _used_width(raw, cells)
+    names, cleaned = clean_headers(raw[:used])
+    problems += cleaned + _told_blank(width - used) + _told(rows, body, len(header), names)
+    table = typed_columns(names, cells[:used], reading, english=delimiter == ",")
+    return replace(table, name=path.stem, problems=(*problems, *table.problems), source=path)
 
 
-def _text(path: Path, encoding: str) -> str:
+def typed_columns(names: list[str], cells: list[list[str]], reading: Reading, *, english: bool) -> MemoryTable:
+    """Columns of text cells as what they are.
+
+    Args:
+        names: The columns' names.
+        cells: A list a column.
+        reading: The owner's options.
+        english: Whether the file is one that has decimal points for certain.
+    """
+    told = reading.spelling
+    if english and not told.told:
+        told = replace(told, decimal=".", thousands=",")
+    spelling = spelling_of((tidy(cell) for column in cells for cell in column), told)
+    missing = frozenset(reading.missing)
+    typed = [
+        typed_column(name, column, missing=missing, spelling=spelling, given=reading.types.get(name))
+        for name, column in zip(names, cells, strict=True)
+    ]
+    columns, values, problems = zip(*typed, strict=True)
+    return MemoryTable("", columns, values, tuple(problem for found in problems for problem in found), None, spelling)
+
+
+def pick_header(path: Path, rows: list[Row], reading: Reading) -> tuple[list[Any], list[Row], list[Problem]]:
+    """The row that names the columns, those below it, and that those above it are left out.
+
+    Raises:
+        DataError: There is no such row.
+    """
+    at = reading.header - 1
+    if at < 0:
+        return [""] * len(rows[0][1]), rows, []
+    if at >= len(rows):
+        raise DataError(f"there is no row {reading.header}", path=path, hint=f"header: it has {len(rows)} rows")
+    problems = [Problem("rows above the header", f"{at} rows above the header are left out", count=at)] if at else []
+    return rows[at][1], rows[at + 1 :], problems
+
+
+def _used_width(header: list[str], cells: list[list[str]]) -> int:
+    """Columns without those at the end that have neither name nor cells: lines that end in delimiters."""
+    width = len(header)
+    while width > 1 and not tidy(header[width - 1]) and not any(map(tidy, cells[width - 1])):
+        width -= 1
+    return width
+
+
+def _told_blank(columns: int) -> list[Problem]:
+    text = f"{columns} columns at the end have neither name nor cells and are left out"
+    return [Problem("blank columns", text, count=columns)] if columns else []
+
+
+def _text(path: Path, encoding: str, skip: int) -> str:
     if path.stat().st_size > MAX_BYTES:
         raise DataError(f"larger than {MAX_BYTES >> 20} MiB", path=path, hint="convert it to Parquet")
     data = path.read_bytes()
@@ -98,7 +151,8 @@ def _text(path: Path, encoding: str) -> str:
     elif data.startswith(codecs.BOM_UTF8):
         encoding = "utf-8-sig"
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
+        return "".join(text.splitlines(keepends=True)[skip:]) if skip else text
     except LookupError as error:
         raise DataError(f"no encoding is called {encoding!r}", path=path) from error
     except UnicodeDecodeError as error:
@@ -126,7 +180,7 @@ def _told(rows: list[Row], body: list[Row], width: int, names: list[str]) -> lis
         text = f"{len(short)} rows have fewer cells than the header; the rest of the row is missing cells"
         problems.append(Problem("ragged rows", text, count=len(short), line=short[0]))
     long = [line for line, cells in body if len(cells) > width]
-    if long:
+    if long and names[width:]:
         text = f"{len(long)} rows have more cells than the header; the cells are in {', '.join(names[width:])}"
         problems.append(Problem("ragged rows", text, count=len(long), line=long[0]))
     blank = [line for line, cells in rows if not cells]

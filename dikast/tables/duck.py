@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import DataError
+from dikast.tables import bounds
 from dikast.tables.arrow import columns_of, to_values, unreadable
+from dikast.tables.bounds import Budget, interrupted
 from dikast.tables.optional import needs
 from dikast.tables.table import CHUNK_ROWS, Column, Problem, Values
 
@@ -20,9 +22,11 @@ CLOSED: dict[str, str] = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
+    "memory_limit": "2GB",
+    "max_temp_directory_size": "0GB",
     "lock_configuration": "true",
 }
-"""A view in a foreign file may not read other files."""
+"""A view in a foreign file may not read other files, nor fill memory or disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,13 @@ class DuckTable:
         asked = ", ".join(quoted(self.fields[at]) for at in columns)
         try:
             with closing(_connect(self.source)) as connection:
-                reader = connection.sql(f"select {asked} from {quoted(self.name)}").to_arrow_reader(rows)
-                for batch in reader:
-                    yield [to_values(batch.column(i), self.columns[at].kind) for i, at in enumerate(columns)]
+                query = f"select {asked} from {quoted(self.name)}"
+                with interrupted(connection.interrupt, bounds.CLOCK_SECONDS):
+                    batches = iter(connection.sql(query).to_arrow_reader(rows))
+                while (batch := _next(connection, batches)) is not None:
+                    yield [to_values(batch.column(i), self.columns[at]) for i, at in enumerate(columns)]
+        except needs("duckdb").InterruptException:
+            raise Budget(self.source, bounds.CLOCK_SECONDS).late() from None
         except needs("duckdb").Error as error:
             raise unreadable(self.source, "duckdb", error, cells=True) from None
 
@@ -67,12 +75,21 @@ def open_duckdb(path: Path, table: str | None = None) -> DuckTable:
                 row[0] for row in connection.execute("select table_name from information_schema.tables").fetchall()
             ]
             name = pick_table(path, table, known)
-            schema = connection.sql(f"select * from {quoted(name)} limit 0").to_arrow_table().schema
-            (rows,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone()
+            with interrupted(connection.interrupt, bounds.CLOCK_SECONDS):
+                schema = connection.sql(f"select * from {quoted(name)} limit 0").to_arrow_table().schema
+                (rows,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone()
+    except duckdb.InterruptException:
+        raise Budget(path, bounds.CLOCK_SECONDS).late() from None
     except duckdb.Error as error:
         raise unreadable(path, "duckdb", error) from error
     columns, problems = columns_of(schema)
     return DuckTable(name, columns, int(rows), problems, path, tuple(schema.names))
+
+
+def _next(connection: Any, batches: Iterator[Any]) -> Any:
+    """The next batch, if it comes in time; `None` after the last."""
+    with interrupted(connection.interrupt, bounds.CLOCK_SECONDS):
+        return next(batches, None)
 
 
 def pick_table(path: Path, table: str | None, known: Sequence[str]) -> str:

@@ -8,12 +8,15 @@ The format is the one that the file's name says, or the one that is told; the co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Literal, get_args
 
 from dikast.errors import DataError, UsageError
-from dikast.tables.table import Table
+from dikast.tables.cells import as_given
+from dikast.tables.reading import Reading
+from dikast.tables.table import Column, Kind, MemoryTable, Table, Values, whole_column
+from dikast.tables.values import as_text
 
 Format = Literal["csv", "tsv", "parquet", "arrow", "excel", "sqlite", "duckdb"]
 
@@ -42,8 +45,13 @@ def load(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     escape: str | None = None,
-    thousands: str = ",",
+    thousands: str | None = None,
     missing: Collection[str] = (),
+    decimal: str | None = None,
+    dayfirst: bool | None = None,
+    types: Mapping[str, Kind] | None = None,
+    header: int = 1,
+    skip_rows: int = 0,
 ) -> Table:
     """Open a file as a table; read `problems` of what comes back.
 
@@ -57,15 +65,43 @@ def load(
         delimiter: For CSV; a comma, or a tab for TSV.
         encoding: For CSV and TSV.
         escape: For CSV: what escapes a quote instead of doubling it.
-        thousands: For CSV and TSV: the separator between groups of three digits; empty for none.
+        thousands: The separator between groups of three digits; empty for none. A comma where cells are separated by
+            commas, or where the file's numbers have decimal points; else what may be a separator leaves a column text.
         missing: For CSV and TSV: spellings of a missing cell, such as `"N/A"`, besides the empty one.
+        decimal: `"."` or `","`; with a comma, points stand between thousands.
+        dayfirst: For CSV and TSV: whether 1/2/2004 is in February; such columns are text where it is not told.
+        types: Column -> text, integer, number, boolean, date or datetime; cells that are not of it are missing.
+        header: For CSV, TSV and Excel: the row that names the columns, from 1; 0 if there is none.
+        skip_rows: For CSV, TSV and Excel: lines or rows at the top to leave out.
 
     Raises:
         DataError: The file is not there or not what it should be.
-        UsageError: The format is not known.
+        UsageError: The format is not known, or an option's value is not one.
         MissingExtraError: The format needs a package of the extra `data`.
     """
-    file = Path(path)
+    reading = Reading(
+        delimiter=delimiter,
+        encoding=encoding,
+        missing=tuple(missing),
+        decimal=decimal,
+        thousands=thousands,
+        dayfirst=dayfirst,
+        types=types or {},
+        header=header,
+        skip_rows=skip_rows,
+    )
+    return open_table(Path(path), reading, format=format, table=table, escape=escape)
+
+
+def open_table(
+    file: Path,
+    reading: Reading,
+    *,
+    format: Format | None = None,
+    table: str | None = None,
+    escape: str | None = None,
+) -> Table:
+    """Open a file as a table; see `load`, whose options `reading` holds."""
     kind = format or SUFFIXES.get(file.suffix.lower())
     if kind is None or kind not in get_args(Format):
         raise UsageError(
@@ -76,14 +112,31 @@ def load(
     if kind in ("csv", "tsv"):
         from dikast.tables.delimited import read_delimited
 
-        mark = delimiter or ("," if kind == "csv" else "\t")
-        return read_delimited(
-            file, delimiter=mark, encoding=encoding, escape=escape, thousands=thousands, missing=missing
-        )
-    return _openers()[kind](file, table)
+        mark = reading.delimiter or ("," if kind == "csv" else "\t")
+        return read_delimited(file, delimiter=mark, reading=reading, escape=escape)
+    return retyped(_openers(reading)[kind](file, table), reading)
 
 
-def _openers() -> dict[Format, Callable[[Path, str | None], Table]]:
+def retyped(table: Table, reading: Reading) -> Table:
+    """The table with those columns in the types that its owner gave them; itself if there are none."""
+    asked: dict[int, Kind] = {
+        at: reading.types[column.name] for at, column in enumerate(table.columns) if column.name in reading.types
+    }
+    if not asked:
+        return table
+    columns, values, problems = list(table.columns), list[Values](), list(table.problems)
+    for at, column in enumerate(table.columns):
+        cells = whole_column(table, at)
+        if at in asked and asked[at] != column.kind:
+            text = [None if cell is None or cell != cell else as_text(cell) for cell in cells.astype(object).tolist()]
+            cells, told = as_given(column.name, text, asked[at], reading.spelling)
+            columns[at] = Column(column.name, asked[at])
+            problems += told
+        values.append(cells)
+    return MemoryTable(table.name, tuple(columns), tuple(values), tuple(problems), table.source, reading.spelling)
+
+
+def _openers(reading: Reading) -> dict[Format, Callable[[Path, str | None], Table]]:
     from dikast.tables.arrow import open_arrow
     from dikast.tables.duck import open_duckdb
     from dikast.tables.excel import read_excel
@@ -92,7 +145,7 @@ def _openers() -> dict[Format, Callable[[Path, str | None], Table]]:
     return {
         "parquet": lambda path, _: open_arrow(path, "parquet"),
         "arrow": lambda path, _: open_arrow(path, "arrow"),
-        "excel": read_excel,
+        "excel": lambda path, sheet: read_excel(path, sheet, reading),
         "sqlite": open_sqlite,
         "duckdb": open_duckdb,
     }

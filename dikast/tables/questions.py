@@ -57,6 +57,13 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Gold:
+    """A user's own answer, JSON as it was written; `None` and `[]` mean that an empty answer is right."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question about a table, with what its data set knows of the answer.
 
@@ -64,13 +71,14 @@ class Question:
         id: Unique in its file; SQA's is `id/annotator/position`.
         text: The question or statement.
         table: The table's name or path, as the file says it.
-        target: The gold answer's items; empty if unknown.
+        target: The gold answer's items; empty if unknown, or if `gold` says that there are none.
         canonical: WikiTableQuestions' canonical form of each item.
         sql: WikiSQL's gold query.
         sequence: SQA's sequence, `id/annotator`.
         position: Place in the sequence, from 0.
         coordinates: SQA's gold cells.
         label: TabFact's: whether the table entails the statement.
+        gold: Of a user's own question: the answer as written; `None` if unknown.
         extra: Other fields of a user's own file.
     """
 
@@ -84,6 +92,7 @@ class Question:
     position: int = 0
     coordinates: frozenset[Coordinate] | None = None
     label: bool | None = None
+    gold: Gold | None = None
     extra: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -163,13 +172,25 @@ def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
     def read(row: _Row) -> Question:
         known = theirs["id"] in row.fields
         gold = next((name for name in golds if name in row.fields), None)
-        target = _strings(row, gold) if gold is not None else ()
+        answer = _gold(row, gold) if gold is not None else None
+        target = _strings(row, gold) if gold is not None and answer is not None else ()
         used = {theirs["id"], theirs["question"], theirs["table"], gold}
         extra = {name: value for name, value in row.fields.items() if name not in used}
         identifier = row.text(theirs["id"]) if known else str(row.line)
-        return Question(identifier, row.text(theirs["question"]), row.text(theirs["table"]), target, extra=extra)
+        text, table = row.text(theirs["question"]), row.text(theirs["table"])
+        return Question(identifier, text, table, target, gold=answer, extra=extra)
 
     return read
+
+
+def _gold(row: _Row, name: str) -> Gold | None:
+    """A user's own answer; `None` where none is known: an empty cell, or null where a field cannot be left out.
+
+    In JSON lines a field can be left out, so that null there is the answer: nothing.
+    """
+    _, value = row.first(name)
+    unknown = value is None and row.path.suffix.lower() != ".jsonl"
+    return None if unknown or (isinstance(value, str) and not value.strip()) else Gold(value)
 
 
 def _wtq(row: _Row) -> Question:

@@ -103,7 +103,8 @@ def labelled(asked: Iterable[Question], load: Callable[[str], Table]) -> Iterato
 
 def has_gold(question: Question) -> bool:
     """Whether an answer to it can be judged."""
-    return bool(question.target) or question.sql is not None or question.label is not None
+    known = question.gold is not None or question.sql is not None or question.label is not None
+    return known or bool(question.target)
 
 
 def values_of(value: Label) -> list[str]:

@@ -57,16 +57,20 @@ class ColumnSchema:
         name: As shown: the table's own name or an alias.
         kind: `None` below the level `types`.
         profile: `None` below the level `presence`; without forms below `formats`.
+        zone: Of moments, their time zone; empty below the level `types`.
     """
 
     name: str
     kind: Kind | None = None
     profile: Profile | None = None
+    zone: str = ""
 
     @property
     def text(self) -> str:
         """One line of the schema."""
         said = [SAID[self.kind]] if self.kind else []
+        if self.zone:
+            said.append(f"time zone {self.zone}")
         if self.profile:
             said += _statements(self.profile)
         name = json.dumps(self.name, ensure_ascii=False)
@@ -125,7 +129,7 @@ def describe(table: Table, level: Level = "types", *, secret: Collection[str] | 
         found = profile(table, position, k) if depth >= LEVELS.index("presence") else None
         if found and level == "presence":
             found = replace(found, forms=(), other_forms=False)
-        columns.append(ColumnSchema(name, kind, found))
+        columns.append(ColumnSchema(name, kind, found, table.columns[position].zone if kind else ""))
     return Schema(tuple(columns), tuple(range(len(columns))))
 
 

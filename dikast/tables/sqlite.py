@@ -2,6 +2,9 @@
 
 SQLite types each cell by itself, whatever the column was declared as, so that a column's kind is found by asking the
 file which types occur: integers and reals together are numbers, any other mixture is text, and the owner is told.
+
+A view is a program of whoever made the file: it is stopped where it takes too long, and so is a table that is too large
+for memory (`dikast.tables.bounds`).
 """
 
 from __future__ import annotations
@@ -10,15 +13,20 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
 from dikast.errors import DataError
+from dikast.tables import bounds
+from dikast.tables.bounds import Budget
 from dikast.tables.duck import pick_table, quoted
 from dikast.tables.headers import clean_headers
 from dikast.tables.table import CHUNK_ROWS, Column, Kind, Problem, Values
 from dikast.tables.values import array_of, kind_of
 
+STEPS = 100_000
+"""Instructions of SQLite's machine between two looks at the time: a millisecond."""
 STORAGE: dict[str, type] = {"integer": int, "real": float, "text": str, "blob": bytes}
 """SQLite's storage classes (sqlite.org/datatype3.html) but null."""
 
@@ -39,16 +47,29 @@ class SqliteTable:
         """The columns at these positions, `rows` rows at a time, in the order of a plain `select`."""
         asked = ", ".join(quoted(self.fields[at]) for at in columns)
         kinds: list[Kind] = [self.columns[at].kind for at in columns]
+        budget = Budget(self.source, bounds.DATABASE_SECONDS)
         try:
-            with closing(_connect(self.source)) as connection:
+            with closing(_connect(self.source, budget)) as connection:
                 cursor = connection.execute(f"select {asked} from {quoted(self.name)}")
-                while batch := cursor.fetchmany(rows):
+                while batch := _batch(cursor, rows, budget):
                     yield [array_of(cells, kind) for cells, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
+                    budget.renew()
         except sqlite3.Error as error:
+            if budget.is_over:
+                raise budget.late() from None
             # Without SQLite's own words, which quote a text that is no UTF-8.
             hint = "is it whole, and its text UTF-8?"
             reason = f"cannot be read as SQLite: {type(error).__name__}"
             raise DataError(reason, path=self.source, hint=hint) from None
+
+
+def _batch(cursor: sqlite3.Cursor, rows: int, budget: Budget) -> list[tuple[object, ...]]:
+    """The next rows, counted one by one, since one cell may be megabytes."""
+    batch: list[tuple[object, ...]] = []
+    for row in islice(cursor, rows):
+        batch.append(row)
+        budget.spend(len(row), sum(len(cell) for cell in row if isinstance(cell, (str, bytes))))
+    return batch
 
 
 def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:
@@ -59,16 +80,21 @@ def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:
         table: Which table or view; may be left out where there is only one.
 
     Raises:
-        DataError: The file is no SQLite file, or the table is not told or not there; the message lists the tables.
+        DataError: The file is no SQLite file or takes too long, or the table is not told, not there or too large; the
+            message lists the tables.
     """
+    budget = Budget(path, bounds.DATABASE_SECONDS)
     try:
-        with closing(_connect(path)) as connection:
+        with closing(_connect(path, budget)) as connection:
             listing = "select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite_%'"
             name = pick_table(path, table, [row[0] for row in connection.execute(listing)])
             fields = [row[1] for row in connection.execute(f"pragma table_info({quoted(name)})")]
             (rows,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone()
-            types = [_storage(connection, name, field) for field in fields]
+            budget.spend(rows * len(fields))
+            types = [_storage(connection, name, field, budget) for field in fields]
     except sqlite3.Error as error:
+        if budget.is_over:
+            raise budget.late() from None
         raise DataError(f"cannot be read as SQLite: {error}", path=path) from error
     names, problems = clean_headers(fields)
     columns: list[Column] = []
@@ -81,12 +107,15 @@ def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:
     return SqliteTable(name, tuple(columns), int(rows), tuple(problems), path, tuple(fields))
 
 
-def _storage(connection: sqlite3.Connection, table: str, field: str) -> set[str]:
+def _storage(connection: sqlite3.Connection, table: str, field: str, budget: Budget) -> set[str]:
+    budget.renew()
     query = f"select distinct typeof({quoted(field)}) from {quoted(table)}"
     return {row[0] for row in connection.execute(query)} - {"null"}
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, budget: Budget) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.MAX_CELL_BYTES)
+    connection.set_progress_handler(lambda: budget.is_over, STEPS)
     connection.execute("pragma trusted_schema = off")
     return connection

@@ -11,7 +11,7 @@ A chunk is one numpy array per asked column, by the column's kind:
 | integer | int64 or uint64; float64 with NaN where cells are missing; object of `int` and `None` beyond 2**53 |
 | number | float64, NaN where missing |
 | boolean | bool; object of `bool` and `None` where cells are missing |
-| date, datetime | datetime64, NaT where missing |
+| date, datetime | datetime64, NaT where missing; in UTC where the column has a time zone |
 
 Nothing here guesses: what is not certain stays text, and `problems` says so to the table's owner. `problems` names
 columns, counts and lines, never cells. It depends on the data, so it is not for a Solver.
@@ -27,6 +27,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from dikast.sandbox.inside.columns import zoned
+from dikast.sandbox.inside.written import PLAIN, Spelling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,14 +47,16 @@ EMPTY: dict[Kind, str] = {
 
 MAX_EXACT_FLOAT = 2**53
 """Integers up to here are float64 values exactly."""
+MAX_INTEGER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's name, unique in its table, and its kind."""
+    """A column's name, unique in its table, and its kind; for moments with a time zone that zone's name."""
 
     name: str
     kind: Kind
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,8 @@ class MemoryTable:
     values: tuple[Values, ...]
     problems: tuple[Problem, ...] = ()
     source: Path | None = None
+    spelling: Spelling = PLAIN
+    """How numbers and dates are written in its text."""
 
     @property
     def rows(self) -> int:
@@ -145,7 +152,7 @@ def frame(table: Table, names: Sequence[str] | None = None) -> pd.DataFrame:
     import pandas as pd
 
     shown = list(names) if names is not None else [column.name for column in table.columns]
-    series = [_pandas(whole_column(table, index), column.kind) for index, column in enumerate(table.columns)]
+    series = [_pandas(whole_column(table, index), column) for index, column in enumerate(table.columns)]
     result = pd.DataFrame(dict(enumerate(series)), index=range(table.rows))
     result.columns = shown
     return result
@@ -182,13 +189,18 @@ def _objects(values: Values) -> Values:
     return np.array([None if value != value else int(value) for value in values.tolist()], dtype=object)
 
 
-def _pandas(values: Values, kind: Kind) -> Any:
+def _pandas(values: Values, column: Column) -> Any:
     import pandas as pd
 
+    if column.zone:
+        return zoned(values, column.zone)
     if values.dtype != object:
         return values
-    if kind in ("integer", "boolean"):
-        return pd.array(values, dtype="Int64" if kind == "integer" else "boolean")
+    if column.kind == "boolean":
+        return pd.array(values, dtype="boolean")
+    if column.kind == "integer":
+        large = any(value is not None and value > MAX_INTEGER for value in values.tolist())
+        return pd.array(values, dtype="UInt64" if large else "Int64")
     # Said outright from pandas 3 on, so that a text column with no cells at all still has `.str`.
     dtype = "str" if int(pd.__version__.partition(".")[0]) >= 3 else object
     return pd.Series(values, dtype=dtype)

@@ -15,7 +15,6 @@ import numpy as np
 from dikast.tables.table import MAX_EXACT_FLOAT, Kind, Values
 
 NUMERIC: frozenset[type] = frozenset({int, float, Decimal})
-MAX_INTEGER = 2**63 - 1
 INTEGERS: frozenset[type] = frozenset({int})
 MOMENTS: frozenset[type] = frozenset({datetime.date, datetime.datetime})
 

@@ -224,3 +224,34 @@ def test_wrong_files_are_told(
     ran = cli("judge", "import", *arguments)
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     assert told in ran.err
+
+
+def test_what_an_import_leaves_out_is_told_by_id(files: Files, cli: Cli, tmp_path: Path) -> None:
+    """alpaca_eval #453: baselines with other rows; MT-Bench: questions without both answers, and second turns."""
+    [base, mine] = files["alpaca-eval"]
+    kept = json.loads(mine.read_text(encoding="utf-8"))[:2]
+    mine.write_text(json.dumps(kept), encoding="utf-8")
+    ran = cli("judge", "import", "alpaca-eval", base, mine, "-o", "a.jsonl", "--json")
+    told = json.loads(ran.out)
+    assert told["rows"] == 2
+    assert told["left_out"] == {"row 3 ('unreadable')": "of the baseline, not answered by the model"}
+    assert "left out, of the baseline, not answered by the model: 1: row 3 ('unreadable')" in ran.err
+
+    questions, first, second = files["mt-bench"]
+    second.write_text("".join(second.read_text(encoding="utf-8").splitlines(keepends=True)[:2]), encoding="utf-8")
+    ran = cli("judge", "import", "mt-bench", questions, first, second, "-o", "b.jsonl", "--json")
+    told = json.loads(ran.out)
+    assert told["rows"] == 2
+    assert told["left_out"] == {
+        "81 from turn 2": "only the first turn is compared",
+        "82 from turn 2": "only the first turn is compared",
+        "83": "not answered by model 2",
+    }
+    assert "left out, only the first turn is compared: 2: 81 from turn 2; 82 from turn 2" in ran.err
+
+
+@pytest.mark.parametrize("tool", ["llmbar", "pandalm"])
+def test_where_every_record_is_a_row_nothing_is_left_out(tool: str, files: Files, cli: Cli) -> None:
+    ran = cli("judge", "import", tool, *files[tool], "-o", "a.jsonl", "--json")
+    assert json.loads(ran.out)["left_out"] == {}
+    assert "left out" not in ran.err

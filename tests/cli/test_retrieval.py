@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
+from dikast.errors import UsageError
 from dikast.retrieval.query import parse_weighted
 from dikast.retrieval.sample import sample_files
 from tests.cli.conftest import Cli
@@ -60,6 +62,14 @@ def test_weights_in_a_query(cli: Cli) -> None:
     doubled = json.loads(cli("search", FILES.corpus, "damp^2 mould^2", "--weighted", "--json").out)
     assert [one["docid"] for one in plain] == [one["docid"] for one in doubled]
     assert doubled[0]["score"] == pytest.approx(2 * plain[0]["score"])
+
+
+@pytest.mark.parametrize(
+    "text", ["mexico^-1", "x^", "^2", "a^b", "a^nan", "a^inf", "a^1e999", "a^1_0", "a^٣", "ok a^2^"]
+)
+def test_what_is_no_weight_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no word with a weight from 0 on"):
+        parse_weighted(text, str.split)
 
 
 @pytest.mark.parametrize(
@@ -140,11 +150,83 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["measure", str(FILES.qrels), "bm25.run", "--baseline", "rm3"], 2, "rm3"),
         (["measure", str(FILES.qrels), "bm25.run", "--measures", "nDGC@10"], 2, "nDGC@10"),
         (["measure", str(FILES.qrels), "bm25.run", "./bm25.run"], 2, "same name"),
+        (["measure", str(FILES.qrels), "bm25.run", "--measures", "P@0"], 2, "cutoff is a number from 1"),
+        (["measure", "absent", "absent.run", "--measures", "RBP(p=0.8)"], 2, "cannot be computed here"),
+        (["measure", str(FILES.qrels), "bm25.run", "--as", "csv", "--json"], 2, "--as would do nothing"),
+        (["search", "bm25:s.index", "x", "--k1", "3", "--b", "1"], 2, "--k1, --b would do nothing"),
+        (["search", "s.index", "x", "--tag", "t"], 2, "--tag would do nothing"),
+        (["search", "s.index", "x", "--processes", "2"], 2, "--processes would do nothing"),
+        (["search", "s.index", "--topics", str(FILES.topics), "--json", "--tag", "t"], 2, "--tag would do nothing"),
+        (["search", "absent", "--topics", "absent", "-o", "no/x.run"], 1, "there is no folder 'no'"),
+        (
+            ["search", "absent", "--topics", "absent", "--tag", "my tag"],
+            1,
+            "tag 'my tag' is empty or holds white space",
+        ),
+        (["search", "s.index", "mexico^-1", "--weighted"], 2, "'mexico^-1' is no word with a weight from 0 on"),
+        (["search", "s.index", "--topics", "carets.tsv", "--weighted"], 1, "carets.tsv: field 'query q7'"),
+        (["index", "build", str(FILES.corpus), "-o", "x", "--factory", "Flat"], 2, "--factory would do nothing"),
+        (["index", "build", str(FILES.corpus), "-o", "x", "--metric", "dot"], 2, "--metric would do nothing"),
+        (["index", "build", "absent", "-o", "."], 2, "is a folder"),
+        (["index", "build", str(FILES.corpus), "-o", "bm25.run/x"], 1, "cannot write the index"),
+        (["fuse", "absent", "absent.run", "-o", "bm25.run", "--weights", "nan,1"], 2, "each has to be a finite number"),
+        (["fuse", "absent", "absent.run", "-o", "bm25.run", "--weights", "1,1e999"], 2, "has to be a finite number"),
+        (["fuse", "absent", "absent.run", "-o", "bm25.run", "--rrf-k", "nan"], 2, "rrf needs k above -1"),
+        (["fuse", "absent", "absent.run", "-o", "bm25.run", "--tag", "my tag"], 1, "tag 'my tag'"),
+        (["fuse", "absent", "absent.run", "-o", "no/such/x.run"], 1, "there is no folder 'no/such'"),
+        (["fuse", "bm25.run", "rm3.run", "-o", "x", "--normalize", "zscore"], 2, "--normalize would do nothing"),
+        (["fuse", "bm25.run", "rm3.run", "-o", "x", "--method", "combsum", "--rrf-k", "9"], 2, "--rrf-k would do"),
     ],
 )
 def test_what_is_wrong_is_told(cli: Cli, runs: Path, arguments: list[str], code: int, told: str) -> None:
     cli("index", "build", FILES.corpus, "-o", "s.index")
     (runs / "s.torn").write_bytes((runs / "s.index").read_bytes()[:-100])
+    (runs / "carets.tsv").write_text("q6\tcar^2\nq7\tcar^nan\n")
+    kept = (runs / "bm25.run").read_bytes()
     ran = cli(*arguments)
+    assert (runs / "bm25.run").read_bytes() == kept
     assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
     assert told in ran.err
+
+
+def test_runs_are_called_by_names_that_tell_them_apart(cli: Cli, runs: Path) -> None:
+    """Anserini's names have dots, its runs end in .gz, and dikast's own are all called after.run."""
+    for place in ("r1/export/after.run", "r2/export/after.run", "bm25.k1-0.9.b-0.4.run"):
+        (runs / place).parent.mkdir(parents=True, exist_ok=True)
+        (runs / place).write_bytes((runs / "bm25.run").read_bytes())
+    (runs / "a.run.gz").write_bytes(gzip.compress((runs / "rm3.run").read_bytes()))
+    given = ["r1/export/after.run", "r2/export/after.run", "bm25.k1-0.9.b-0.4.run", "a.run.gz"]
+    for baseline in ("bm25.k1-0.9.b-0.4", "a.run.gz", "a", "r2/export/after.run"):
+        ran = cli("measure", FILES.qrels, *given, "--baseline", baseline, "--measures", "RR,NumQ", "--json")
+        rows = json.loads(ran.out)
+        assert [row["system"] for row in rows if row["paired"] is None] == [
+            baseline.removesuffix(".gz").removesuffix(".run")
+        ] * 2
+    assert {row["system"] for row in rows} == {"r1/export/after", "r2/export/after", "bm25.k1-0.9.b-0.4", "a"}
+    assert {row["mean"] for row in rows if row["measure"] == "NumQ"} == {30}
+
+
+def test_an_index_of_trec_text_says_what_it_left_out(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x.trec").write_text("<DOC><DOCNO>1</DOCNO><OTHER>gone</OTHER><TEXT>p < 3 <b>x</b> > 2</TEXT></DOC>\n")
+    built = cli("index", "build", "x.trec", "-o", "x.index", "--json")
+    assert json.loads(built.out)["left out"] == {"tags": 2, "characters outside the indexed sections": 4}
+    assert "note: not indexed: 2 tags, 4 characters outside the indexed sections" in built.err
+    [found] = json.loads(cli("search", "x.index", "x", "--json").out)
+    assert found["contents"] == "p < 3  x  > 2"
+
+
+def test_a_path_may_hold_a_question_mark(cli: Cli, tmp_path: Path) -> None:
+    """The same scores as by another name, with the parameters of the flags."""
+    for name in ("what?.jsonl", "plain.jsonl"):
+        (tmp_path / name).write_bytes(FILES.corpus.read_bytes())
+    query = ["damp mould", "--k1", "3", "--b", "1", "--json"]
+    assert cli("search", "what?.jsonl", *query).out == cli("search", "plain.jsonl", *query).out
+    assert (
+        cli("search", "bm25:what?.jsonl?k1=3&b=1", "damp mould", "--json").out
+        == cli("search", "plain.jsonl", *query).out
+    )
+
+
+def test_half_a_surrogate_pair_in_a_topic_is_carried(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "sur.jsonl").write_text('{"id": "q1", "text": "damp \\ud83d mould"}\n')
+    assert json.loads(cli("search", FILES.corpus, "--topics", "sur.jsonl", "-k", "2", "--json").out).keys() == {"q1"}

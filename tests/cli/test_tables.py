@@ -33,6 +33,10 @@ def counter(request):
         return "I cannot tell."
     if "escape" in question:
         return "```python\\nanswer = '\\x1b[31m' # \\x1b[2J\\n```"
+    if "grouped" in question:
+        return "```python\\nanswer = df.groupby('name')['points'].sum()\\n```"
+    if "object" in question:
+        return "```python\\nanswer = {name: [points] for name, points in zip(df['name'], df['points'])}\\n```"
     if "which" in question:
         return "```python\\nanswer = df['name'].tolist()\\n```"
     return "```python\\nanswer = len(df)\\n```"
@@ -78,6 +82,37 @@ def test_one_game_in_a_terminal(cli: Cli, files: Path) -> None:
     assert "answer = df['name'].tolist()" in ran.err
     assert "at most 4 bits" in ran.err
     assert not (files / "runs").exists()
+
+
+def test_a_grouped_answer_keeps_its_labels_in_terminal_json_and_rows(cli: Cli, files: Path) -> None:
+    play = ["tables", "play", "--table", "tables/t.csv", "--model", "scripted:gamer:counter", "--cache", "off"]
+    assert cli(*play, "--question", "grouped?").out == "name\tpoints\nsecretann\t3\nsecretbob\t7\n"
+    assert cli(*play, "--question", "an object?").out == "secretann\t3\nsecretbob\t7\n"
+    told = json.loads(cli(*play, "--question", "grouped?", "--json").out)
+    rows = [["secretann", "3"], ["secretbob", "7"]]
+    assert (told["answers"], told["tables"]) == ([["3", "7"]], [{"columns": ["name", "points"], "rows": rows}])
+    row = {"id": "1", "question": "grouped?", "table": "t", "answer": {"secretbob": 7, "secretann": 3}}
+    (files / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    cli("tables", "run", "--questions", "own.jsonl", "--model", "scripted:gamer:counter", "--cache", "off", "-o", "x",
+        "--keep-answers")  # fmt: skip
+    turn = json.loads((files / "x" / "rows.jsonl").read_text(encoding="utf-8").splitlines()[-1])["output"]["turns"][0]
+    assert (turn["correct"], turn["answer"], turn["table"]["rows"]) == (True, ["3", "7"], rows)
+    assert "secretbob | 7" in cli("runs", "show", "x", "1").out
+
+
+def test_how_a_file_is_written_may_be_told(cli: Cli, files: Path) -> None:
+    (files / "e.csv").write_text("Preise\nname;points;since\nann;1.250;03/04/2005\nbob;0,5;x\n", encoding="utf-8")
+    (files / "gamer" / "euro.py").write_text(
+        "from dikast.agents.models.scripted import scripted\n@scripted\ndef solve(request):\n"
+        '    return \'```python\\nanswer = [df["points"].sum(), str(df["since"][0].date())]\\n```\'\n',
+        encoding="utf-8",
+    )
+    play = ["tables", "play", "--table", "e.csv", "--model", "scripted:euro:solve", "--cache", "off", "--question", "?"]
+    asked = ["--delimiter", ";", "--skip-rows", "1", "--decimal", ",", "--dayfirst", "--types", "since=date"]
+    told = cli(*play, *asked)
+    assert (told.code, told.out) == (0, "1250.5\n2005-04-03\n"), told.err
+    assert "column 'since': 1 cells are not to be read as date and are missing" in told.err
+    assert "decimal and thousands are both" in cli(*play, "--decimal", ",", "--thousands", ",").err
 
 
 def test_a_game_with_a_follow_up_and_without_an_answer(cli: Cli) -> None:

@@ -102,6 +102,72 @@ def test_a_hitlog_is_read(tmp_path: Path) -> None:
     assert (case.case_id, case.target, case.verdict) == ("u/3", "test Blank", "unsafe")
 
 
+def test_one_odd_attempt_is_unparsed_and_the_rest_is_read(tmp_path: Path) -> None:
+    """garak #1127: five scores for one output; and other things that a field may be."""
+    path = file(
+        tmp_path,
+        SETUP,
+        attempt("fine", 2, ["x"], {"d": [0.0]}),
+        attempt("five", 2, [CANARY], {"tox": [0.1, 0.2, 0.3, 0.4, 0.5]}),
+        attempt("half", 2, ["x", "y"], {"d": [0.9, CANARY], "e": [0.0, 0.0]}),
+        attempt("text", 2, [CANARY, 3], {}),
+        attempt("turns", 2, ["x"], {"d": [0]}, {"turns": [CANARY]}),
+        {"entry_type": "attempt", "status": 2, "probe_classname": "p"},
+        attempt("null", 1, ["x"], {}) | {"detector_results": None},
+        attempt("last", 2, ["x"], {"d": [1]}),
+    )
+    report = read_garak(path)
+    assert [(case.case_id, case.verdict, case.reading) for case in as_cases(report)] == [
+        ("fine/0", "safe", "safe"),
+        ("five/0", None, "unparsed"),
+        ("half/0", "unsafe", "unsafe"),
+        ("half/1", None, "unparsed"),
+        ("text/0", None, "unparsed"),
+        ("turns/0", None, "unparsed"),
+        ("line 7/0", None, "unparsed"),
+        ("null/0", None, "unparsed"),
+        ("last/0", "unsafe", "unsafe"),
+    ]
+    assert [told.partition(": ")[0].rpartition(":")[2] for told in report.odd] == ["3", "4", "5", "6", "7"]
+    assert all(CANARY not in told for told in report.odd)
+
+
+def test_what_was_sent_and_has_no_output_failed(tmp_path: Path) -> None:
+    path = file(
+        tmp_path, attempt("u", 2, [], {}), attempt("v", 0, [], {}), attempt("w", 1, ["x"], {}) | {"outputs": None}
+    )
+    assert [(case.case_id, case.outcome) for case in as_cases(read_garak(path))] == [
+        ("u/0", Outcome.ERROR),
+        ("w/0", Outcome.ERROR),
+    ]
+
+
+def test_a_detector_that_leaves_out_what_has_no_reply(tmp_path: Path) -> None:
+    path = file(tmp_path, attempt("u", 2, ["a", None, "b"], {"d": [0.0, 0.9]}))
+    report = read_garak(path)
+    assert ([case.verdict for case in as_cases(report)], report.odd) == (["safe", None, "unsafe"], ())
+
+
+@pytest.mark.parametrize("threshold", [None, "high", 7, True])
+def test_a_threshold_that_is_none_is_garaks_default(tmp_path: Path, threshold: object) -> None:
+    """garak #1883: null, where none was given."""
+    path = file(tmp_path, SETUP | {"run.eval_threshold": threshold}, attempt("u", 2, ["x", "y"], {"d": [0.5, 0.4]}))
+    report = read_garak(path)
+    assert report.threshold == 0.5
+    assert [case.verdict for case in as_cases(report)] == ["unsafe", "safe"]
+
+
+def test_lines_of_a_hitlog_on_one_output_are_one_case(tmp_path: Path) -> None:
+    hit: dict[str, Any] = {"prompt": "p", "output": "o", "score": 1.0, "attempt_id": "a", "attempt_idx": 0}
+    hit |= {"generator": "test", "probe": "p"}
+    odd = hit | {"attempt_id": "b", "detector": "d", "score": None}
+    path = file(tmp_path, hit | {"detector": "d1"}, hit | {"detector": "d2", "score": 0.6}, odd)
+    report = read_garak(path)
+    assert [output.scores for output in report.outputs] == [{"d1": 1.0, "d2": 0.6}, {}]
+    assert [(case.case_id, case.reading) for case in as_cases(report)] == [("a/0", "unsafe"), ("b/0", "unparsed")]
+    assert len(report.odd) == 1
+
+
 def test_our_own_cases_come_back_as_they_were(tmp_path: Path) -> None:
     cases = made_up(DEFAULT_AXES, ("model-a", "model-b"), sample=CANARY)
     path = tmp_path / "ours.report.jsonl"

@@ -70,6 +70,15 @@ def test_a_system_equal_to_the_baseline() -> None:
     assert row.paired.ties == 8
 
 
+def test_counts_are_sums_and_so_are_their_differences() -> None:
+    base, better = compare(QRELS, {"a": BASE, "b": BETTER}, baseline="a", measures=["NumRet"])
+    assert (base.mean, better.mean) == (28, 14)
+    assert better.paired is not None
+    assert better.paired.difference == pytest.approx(-14)
+    assert better.paired.interval.low <= -14 <= better.paired.interval.high
+    assert better.paired.interval.low < -20
+
+
 def test_an_unknown_baseline() -> None:
     with pytest.raises(UsageError, match="baseline 'c' is none of the runs: a, b"):
         compare(QRELS, {"a": BASE, "b": BETTER}, baseline="c")

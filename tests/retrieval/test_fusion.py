@@ -53,6 +53,15 @@ def test_combmnz_by_hand() -> None:
     assert combmnz([A, B], normalize="none", depth=1) == [Hit("x", 10), Hit("y", 3)]
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
+def test_numbers_that_are_none_are_refused(wrong: float) -> None:
+    with pytest.raises(UsageError, match="rrf needs k"):
+        rrf([A, B], k=wrong)
+    for fuse in (rrf, combsum, combmnz):
+        with pytest.raises(UsageError, match="each has to be a finite number"):
+            fuse([A, B], weights=[wrong, 1])
+
+
 def test_equal_scores_are_normalised_to_one_or_zero() -> None:
     even = [Hit("b", 5.0), Hit("a", 5.0)]
     assert combsum([even]) == [Hit("a", 1.0), Hit("b", 1.0)]

@@ -21,6 +21,8 @@ from dikast.retrieval.retriever import Retriever
         ("bm25:a/b.index", "bm25:a/b.index?k1=0.9&b=0.4"),
         ("bm25:corpus.jsonl?b=0.75&k1=1.2", "bm25:corpus.jsonl?k1=1.2&b=0.75"),
         ("bm25:irds:vaswani", "bm25:irds:vaswani?k1=0.9&b=0.4"),
+        ("bm25:what?.jsonl", "bm25:what?.jsonl?k1=0.9&b=0.4"),
+        ("bm25:a?b?.jsonl?b=1", "bm25:a?b?.jsonl?k1=0.9&b=1.0"),
         ("rm3:x?fb_docs=3&k1=1", "rm3:x?k1=1.0&b=0.4&fb_docs=3&fb_terms=10&original_weight=0.5"),
     ],
 )
@@ -48,6 +50,11 @@ def test_round_trip(spec: str, full: str) -> None:
             "ef=many makes no sense (faiss takes nprobe, ef, threads, gpu, encoder, each",
         ),
         ("faiss:x?encoder=nobody:x", "encoder spec 'nobody:x' is unknown"),
+        ("bm25:x?b=1&b=0", "a parameter comes twice"),
+        ("bm25:x?k1=nan", "k1=nan"),
+        ("rm3:x?original_weight=nan", "original_weight=nan"),
+        ("hybrid:bm25:a+bm25:b+weights=nan,1", "weights nan, 1.0"),
+        ("hybrid:bm25:a+bm25:b+rrf_k=inf", "k=inf: rrf needs k above -1"),
         ("bm25:x?b=2", "b=2.0: k1 is at least 0 and b between 0 and 1"),
     ],
 )
@@ -55,6 +62,13 @@ def test_typos(spec: str, told: str) -> None:
     with pytest.raises(UsageError) as error:
         load_retriever(spec)
     assert told in str(error.value)
+
+
+def test_a_path_that_is_there_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "what?b=1").write_text("d1\toracle\n")
+    assert load_retriever("bm25:what?b=1").spec == "bm25:what?b=1?k1=0.9&b=0.4"
+    assert load_retriever("bm25:" + "x?" * 4000).spec
 
 
 async def test_a_batch_in_processes_answers_as_one_search(tmp_path: Path) -> None:

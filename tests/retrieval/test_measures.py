@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dikast.errors import DataError, UsageError
-from dikast.retrieval.measures import mean, measure
+from dikast.retrieval.measures import mean, measure, read_measures, total
 from dikast.retrieval.retriever import Hit
 from dikast.retrieval.trec import read_run
 
@@ -82,6 +82,64 @@ def test_errors() -> None:
         measure({"q": {"a": 1}}, {"q": hits("a", "b", "a")}, ["RR"])
     with pytest.raises(DataError, match="no judgments"):
         measure({}, {"q": hits("a")}, ["RR"])
-    for name in ("nonsense", "nDCG@", "nDCG@ten", "", "AP; import os"):
-        with pytest.raises(UsageError, match="is unknown"):
+    for name in ("nonsense", "nDCG@", "nDCG@ten", "", "AP; import os", "P(x=1)@3", 'P(rel="a")@3', "BPM", "((("):
+        with pytest.raises(UsageError, match="is unknown") as error:
             measure({"q": {"a": 1}}, {}, [name])
+        assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "P@0", "R@0", "AP@0", "nDCG(cutoff=0)", "Success@0", "Judged@0", "ERR@0", "P@2147483648",
+        "P@99999999999999999999", "P@True", "AP(rel=0)", "AP(rel=99999999999)", "IPrec(recall=2.0)", "Compat(p=2.0)",
+        "nDCG(gains={1:99999999999})",
+    ],
+)  # fmt: skip
+def test_a_parameter_out_of_its_range_is_told_and_ends_no_process(name: str) -> None:
+    """ir-measures #12: `P@0` is an assertion of trec_eval's C, which no `except` catches."""
+    with pytest.raises(UsageError, match="is a number from"):
+        read_measures(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["RBP(p=0.8)", "alpha_nDCG@20", "ERR", "SDCG(max_rel=3)@10", 'nDCG(gains={1:"a"})', "NumRel(rel=2)"]
+)
+def test_what_nothing_here_computes_is_told_in_a_line(name: str) -> None:
+    """ir-measures #50: no provider, or a provider's own exception."""
+    with pytest.raises(UsageError, match="cannot be computed here") as error:
+        read_measures(name)
+    assert name in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_commas_of_a_list_and_of_a_measure() -> None:
+    listed = 'AP(rel=2,judged_only=True)@100, nDCG(gains={1:1,2:3})@5 ,P@3,nDCG(dcg="log2")'
+    expected = ["AP(rel=2,judged_only=True)@100", "nDCG(gains={1:1,2:3})@5", "P@3", 'nDCG(dcg="log2")']
+    assert read_measures(listed) == expected
+    for text in ("", " , ", "AP,,P@3", "AP(rel=2,P@3"):
+        with pytest.raises(UsageError):
+            read_measures(text)
+
+
+def test_counts_are_summed_and_what_does_not_hang_on_a_run_is_counted_without_it() -> None:
+    qrels = {"q1": {"a": 1, "b": 0}, "q2": {"a": 2}, "q3": {"c": 1}}
+    run = {"q1": hits("a", "x", "y"), "q2": hits("x", "y", "z")}
+    values = measure(qrels, run, ["NumRet", "NumRel", "NumQ", "P@2"])
+    assert [total(name, values[name]) for name in values] == pytest.approx([6, 3, 3, 1 / 6])
+
+
+def test_query_ids_are_free() -> None:
+    """gdeval takes numbers alone: ERR by hand (Chapelle et al. 2009), gains of grades up to 4."""
+    qrels = {"MED-10": {"a": 1, "b": 2}, "q-2": {"a": 1}, "été": {"a": 4}}
+    run = {"MED-10": hits("a", "b"), "q-2": hits("x", "a"), "été": hits("x")}
+    stop = {1: 1 / 16, 2: 3 / 16}
+    expected = {"MED-10": stop[1] + (1 - stop[1]) * stop[2] / 2, "q-2": stop[1] / 2, "été": 0}
+    assert measure(qrels, run, ["ERR@20"])["ERR@20"] == pytest.approx(expected, abs=1e-5)
+    with pytest.raises(UsageError, match="'ERR@20' takes grades up to 4; the judgments have 5"):
+        measure({"q": {"a": 5}}, {"q": hits("a")}, ["ERR@20"])
+
+
+def test_a_measure_that_fails_on_these_rankings_is_named() -> None:
+    with pytest.raises(UsageError, match="measure 'Accuracy' cannot be computed here: float division by zero"):
+        measure({"q": {"a": 1, "b": 1}}, {"q": hits("a", "b")}, ["AP", "Accuracy"])

@@ -47,6 +47,20 @@ def test_expansion_mixes_the_query_with_the_model(bm25: BM25) -> None:
     assert sum(expanded.terms.values()) == pytest.approx(1)
 
 
+async def test_without_a_usable_term_a_query_of_no_weight_stays() -> None:
+    """In a collection this small every term is in more than a tenth of the documents, and so no feedback."""
+    for weight in (0, 0.0):
+        rm3 = RM3(BM25(Index.build([Document("d1", "cold car"), Document("d2", "warm car")])), original_weight=weight)
+        query = WeightedQuery.from_text("cold car", rm3.analyze)
+        assert await rm3.search([query], 5) == await rm3.bm25.search([query], 5) != [[]]
+
+
+def test_a_query_of_no_weight_counts_nothing_where_there_is_a_model(bm25: BM25) -> None:
+    expanded = RM3(bm25, original_weight=0).expand(WeightedQuery({"absent": 1.0}, ""), [Hit("d2", 1.5)])
+    assert expanded.terms["absent"] == 0
+    assert sum(expanded.terms.values()) == pytest.approx(1)
+
+
 def test_no_feedback_leaves_the_query(bm25: BM25) -> None:
     query = WeightedQuery({"oracl": 1.0}, "")
     assert RM3(bm25).expand(query, []) is query

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import tempfile
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from hypothesis import strategies as st
 
 from dikast.errors import DataError
 from dikast.retrieval.retriever import Hit
-from dikast.retrieval.trec import read_qrels, read_run, read_topics, run_lines, write_run
+from dikast.retrieval.trec import check_topics, read_qrels, read_run, read_topics, run_lines, write_run
 
 names = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=6).filter(
     lambda name: name.split() == [name] and not name.startswith("\ufeff")
@@ -57,6 +60,10 @@ def test_topics(content: str, topics: dict[str, str], tmp_path: Path) -> None:
         ('{"id": "1", "text": ["x"]}\n', ":1: field 'text': missing or not text"),
         ('{"id"\n', ":1: not JSON"),
         ('1\t"x\nno tab\n2\ty\n', ":2: no tab"),
+        ("1\t \n", ":1: query '1' has no text"),
+        ('{"id": "q\\ud83d", "text": "x"}\n', ":1: query id 'q\\ud83d' is not valid Unicode"),
+        ('{"id": true, "text": "x"}\n', ":1: field 'qid': query id is missing or no id: True"),
+        ('{"id": 1.5, "text": "x"}\n', ":1: field 'qid': query id is missing or no id: 1.5"),
     ],
 )
 def test_wrong_topics(content: str, told: str, tmp_path: Path) -> None:
@@ -104,6 +111,8 @@ def test_wrong_qrels(content: str, told: str, tmp_path: Path) -> None:
         ("q Q0 d 1 2.0 t\nq Q0 d 2 1.0 t\n", ":2: document 'd' comes twice for query 'q'"),
         ("q Q0 d 1 high t\n", ":1: field 'score': 'high' is not a finite number"),
         ("q Q0 d 1 nan t\n", ":1: field 'score': 'nan' is not a finite number"),
+        ("q Q0 d 1 -inf t\n", ":1: field 'score': '-inf' is not a finite number"),
+        ("q Q0 d 1 1e39 t\n", ":1: field 'score': '1e39' is not a finite number"),
     ],
 )
 def test_wrong_runs(content: str, told: str, tmp_path: Path) -> None:
@@ -144,3 +153,79 @@ def test_scores_that_fall_are_written_as_they_are() -> None:
 def test_names_that_a_run_cannot_hold(qid: str, docid: str, tag: str) -> None:
     with pytest.raises(DataError, match="a TREC run cannot hold it"):
         list(run_lines({qid: [Hit(docid, 1.0)]}, tag))
+
+
+@pytest.mark.parametrize(
+    ("run", "tag"),
+    [
+        ({"q": [Hit("d", 1.0)]}, "my tag"),
+        ({"q": [Hit("d", 1.0), Hit("e", float("nan"))]}, "t"),
+        ({"q": [Hit("d", float("inf"))]}, "t"),
+        ({"q": [Hit("d", -1e39)]}, "t"),
+        ({"q": [Hit("d", 2.0), Hit("d\ud83d", 1.0)]}, "t"),
+        ({"q\udcff": [Hit("d", 1.0)]}, "t"),
+        ({"q": [Hit("d", 1.0)]}, "\ud800"),
+    ],
+)
+def test_a_run_that_cannot_be_written_leaves_the_older_file(
+    run: dict[str, list[Hit]], tag: str, tmp_path: Path
+) -> None:
+    """Reported of fuse: a `nan` in the file, and a file emptied by a tag of two words."""
+    path = write(tmp_path / "x.run", "older\n")
+    with pytest.raises(DataError) as error:
+        write_run(path, {"first": [Hit("d", 1.0)], **run}, tag)
+    assert "\n" not in str(error.value)
+    assert path.read_text() == "older\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["x.run"]
+
+
+def test_where_a_run_cannot_go(tmp_path: Path) -> None:
+    for path in (tmp_path / "no" / "x.run", tmp_path, write(tmp_path / "file", "x") / "x.run"):
+        with pytest.raises(DataError, match=r"there is no folder|is a folder"):
+            write_run(path, {"q": [Hit("d", 1.0)]}, "t")
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real = write(tmp_path / "real.run", "older\n")
+    (tmp_path / "link.run").symlink_to(real)
+    write_run(tmp_path / "link.run", {"q": [Hit("d", 1.0)]}, "t")
+    assert (tmp_path / "link.run").is_symlink()
+    assert real.read_text() == "q Q0 d 1 1.0 t\n"
+
+
+def table(text: str) -> list[tuple[int, object, object]]:
+    """A CSV file's rows, as a reader of tables gives them."""
+    rows = csv.DictReader(io.StringIO(text))
+    return [(number, row.get("qid"), row.get("query")) for number, row in enumerate(rows, 2)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (table("qid,query\nq1,cold car\nq1,winter tyres\n"), ":3: query id 'q1' comes twice"),
+        (table("qid,query\nq 1,cold car\nq2,winter\n"), ":2: query id 'q 1' is empty or holds white space"),
+        (table("query\ncold car\nwinter\n"), ":2: field 'qid': query id is missing"),
+        (table("qid,query\n001,cold car\n1e3,winter\n,tyres\n"), ":4: query id '' is empty"),
+        (table("qid,query\nq5,\n"), ":2: query 'q5' has no text"),
+        ([(1, 1.0, "cold"), (2, 2.0, None)], ":2: field 'query': not text: None"),
+        ([(1, float("nan"), "cold")], ":1: field 'qid': query id is missing"),
+        ([(1, 1.5, "cold")], ":1: field 'qid': query id is missing or no id: 1.5"),
+        ([(1, 2.0**60, "cold")], ":1: field 'qid': query id is missing or no id"),
+        ([(1, True, "cold")], ":1: field 'qid': query id is missing or no id: True"),
+        ([(1, "a", "x\ty"), (2, 7, float("nan"))], ":2: field 'query': not text: nan"),
+        ([], "holds no topic"),
+    ],
+)
+def test_topics_out_of_a_table_are_checked_as_those_of_a_file(
+    rows: list[tuple[int, object, object]], told: str
+) -> None:
+    """`genqr/` of the field's inputs: a query lost, "None" asked, "1.0" for 1."""
+    with pytest.raises(DataError) as error:
+        check_topics(rows, "topics.csv")
+    assert told in str(error.value)
+
+
+def test_whole_numbers_stay_whole() -> None:
+    ids = [1.0, 2, np.int64(3), np.float32(4), Decimal("5"), "6.0", " 7 ", 2**60]
+    topics = check_topics([(number, qid, "x") for number, qid in enumerate(ids, 1)], "topics.parquet")
+    assert list(topics) == ["1", "2", "3", "4", "5", "6.0", "7", str(2**60)]

@@ -99,6 +99,30 @@ def test_what_is_not_exactly_a_claim_is_refused(frame: bytes) -> None:
     assert claim.read(frame, POLICY, 1).status is Status.BAD_ANSWER
 
 
+def test_a_table_comes_with_an_answer() -> None:
+    table = {"columns": ["region", "n"], "rows": [["north", 7], ["south", None]]}
+    frame = json.dumps({"claim": "ok", "answer": [7, None], "table": table}).encode()
+    assert claim.read(frame, POLICY, 1) == (Status.OK, None, None, [7, None])
+    assert claim.read_table(frame) == table
+    assert claim.read_table(ok("1")) is None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "7", "{}", '{"columns": ["a"]}', '{"columns": ["a"], "rows": [[1, 2]]}', '{"columns": [1], "rows": [[1]]}',
+        '{"columns": ["a"], "rows": [[NaN]]}', '{"columns": ["\\ud800"], "rows": [["a"]]}',
+        '{"columns": "a", "rows": []}',
+        '{"columns": ["a"], "rows": [["x"]], "more": 1}', '{"columns": ["a"], "rows": [' + "[1]," * 9_999 + "[1]]}",
+    ],
+)  # fmt: skip
+def test_a_table_that_is_none_spoils_the_claim(table: str) -> None:
+    assert (
+        claim.read(b'{"claim": "ok", "answer": 1, "table": ' + table.encode() + b"}", POLICY, 1).status
+        is Status.BAD_ANSWER
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

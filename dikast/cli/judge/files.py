@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,6 +11,9 @@ import typer
 from dikast.cli import options
 from dikast.cli.output import emit, say
 from dikast.errors import UsageError
+
+SHOWN = 20
+"""Ids that a line lists; --json has all."""
 
 
 def import_files(
@@ -31,16 +35,26 @@ def import_files(
 ) -> None:
     """Turn another tool's files into rows for 'judge run'."""
     from dikast.evaluation.interchange.files import write_jsonl
-    from dikast.evaluation.interchange.tools import rows_of
+    from dikast.evaluation.interchange.tools import left_out, rows_of
 
     if out.suffix != ".jsonl":
         raise UsageError(f"{out}: rows are written as JSON lines", hint="call the file NAME.jsonl")
     rows = rows_of(tool, files)
+    missing = left_out(tool, files)
     write_jsonl(out, rows)
     option = "--responses" if "response" in rows[0] else "--pairs"
     if json:
-        emit({"rows": len(rows), "wrote": str(out), "option": option})
+        emit({"rows": len(rows), "wrote": str(out), "option": option, "left_out": missing})
+    tell_left_out(missing)
     say(f"{len(rows)} rows: dikast judge run {option} {out}")
+
+
+def tell_left_out(missing: Mapping[str, str]) -> None:
+    """Say what of the files is in no row, the ids of each reason in a line."""
+    for why in dict.fromkeys(missing.values()):
+        ids = [id_ for id_, reason in missing.items() if reason == why]
+        listed = "; ".join(ids[:SHOWN]) + ("; ..." if len(ids) > SHOWN else "")
+        say(f"left out, {why}: {len(ids)}: {listed}")
 
 
 def export(

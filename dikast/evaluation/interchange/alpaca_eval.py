@@ -92,6 +92,16 @@ def pairs_of(baseline: Sequence[Output], model: Sequence[Output]) -> list[Pair]:
     ]
 
 
+def left_out(baseline: Sequence[Output], model: Sequence[Output]) -> dict[str, str]:
+    """Outputs that are in no pair of `pairs_of` -> why: the baseline's on what the model was not asked."""
+    asked = {output.instruction for output in model}
+    return {
+        f"row {number} ({output.instruction!r:.40})": "of the baseline, not answered by the model"
+        for number, output in enumerate(baseline, start=1)
+        if output.instruction not in asked
+    }
+
+
 def read_annotations(path: str | Path) -> list[Annotation]:
     """Annotations; a preference is 1 for the first output .. 2 for the second, in between for a weighted annotator.
 

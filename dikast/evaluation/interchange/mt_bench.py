@@ -72,6 +72,8 @@ def read_questions(path: str | Path) -> dict[str, Question]:
         id_ = record.text("question_id")
         if id_ in found:
             raise record.error("question_id", f"{id_!r} occurs twice")
+        if not record.strings("turns"):
+            raise record.error("turns", "no question")
         given = record.strings("reference") if "reference" in record.values else ()
         found[id_] = Question(id_, record.text("category", default=""), record.strings("turns"), given)
     return found
@@ -88,7 +90,10 @@ def read_answers(path: str | Path) -> dict[str, tuple[str, ...]]:
         choices = record.children("choices")
         if not choices:
             raise record.error("choices", "no answer")
-        found[record.text("question_id")] = choices[0].strings("turns")
+        turns = choices[0].strings("turns")
+        if not turns:
+            raise record.error("choices", "an answer without a turn")
+        found[record.text("question_id")] = turns
     return found
 
 
@@ -125,6 +130,22 @@ def pairs_of(
         for id_, question in questions.items()
         if id_ in answers_1 and id_ in answers_2
     ]
+
+
+def left_out(
+    questions: Mapping[str, Question],
+    answers_1: Mapping[str, tuple[str, ...]],
+    answers_2: Mapping[str, tuple[str, ...]],
+) -> dict[str, str]:
+    """What is in no pair of `pairs_of` -> why: questions that a model did not answer, and turns after the first."""
+    found: dict[str, str] = {}
+    for id_, question in questions.items():
+        silent = [name for name, answers in (("1", answers_1), ("2", answers_2)) if id_ not in answers]
+        if silent:
+            found[id_] = f"not answered by model {' and '.join(silent)}"
+        elif len(question.turns) > 1:
+            found[f"{id_} from turn 2"] = "only the first turn is compared"
+    return found
 
 
 def read_pair_judgments(path: str | Path) -> list[PairJudgment]:

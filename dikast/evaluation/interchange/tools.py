@@ -3,7 +3,8 @@
     rows = rows_of("mt-bench", [Path("question.jsonl"), Path("a.jsonl"), Path("b.jsonl")])
 
 A row has the columns of `columns.read_pairs`, or `instruction`, `response` and `gold` where a tool has single texts.
-Who wrote the responses stays with it as `model_1` and `model_2`.
+Who wrote the responses stays with it as `model_1` and `model_2`. What is in a tool's files and in no row is told by id:
+`left_out("mt-bench", files)`.
 
 Not covered: MT-Bench's second turns, and SummEval's articles, which its files do not hold.
 """
@@ -32,11 +33,13 @@ class Tool:
         files: What they are, in their order.
         needed: How many of them must be there.
         read: The files to rows.
+        left_out: The files to what of them is in no row -> why; where every record is a row, nothing.
     """
 
     files: tuple[str, ...]
     needed: int
     read: Callable[[Sequence[Path]], list[Row]]
+    left_out: Callable[[Sequence[Path]], dict[str, str]] = lambda files: {}
 
 
 def rows_of(tool: str, files: Sequence[Path]) -> list[Row]:
@@ -62,6 +65,11 @@ def rows_of(tool: str, files: Sequence[Path]) -> list[Row]:
     return rows
 
 
+def left_out(tool: str, files: Sequence[Path]) -> dict[str, str]:
+    """Ids in a tool's files that are in none of its rows -> why; arguments and errors as `rows_of`."""
+    return TOOLS[tool].left_out(files)
+
+
 def _named(pairs: Iterable[Pair], model_1: str, model_2: str) -> list[Row]:
     names: Row = {"model_1": model_1, "model_2": model_2}
     return [{**row, **names} for row in pairs_as_rows(pairs)]
@@ -83,6 +91,17 @@ def _mt_bench(files: Sequence[Path]) -> list[Row]:
     references = mt_bench.read_answers(given[0]) if given else None
     answers = mt_bench.read_answers(first), mt_bench.read_answers(second)
     return _named(mt_bench.pairs_of(mt_bench.read_questions(questions), *answers, references), first.stem, second.stem)
+
+
+def _mt_bench_left_out(files: Sequence[Path]) -> dict[str, str]:
+    questions, first, second, *_ = files
+    answers = mt_bench.read_answers(first), mt_bench.read_answers(second)
+    return mt_bench.left_out(mt_bench.read_questions(questions), *answers)
+
+
+def _alpaca_eval_left_out(files: Sequence[Path]) -> dict[str, str]:
+    baseline, model = (alpaca_eval.read_outputs(path) for path in files)
+    return alpaca_eval.left_out(baseline, model)
 
 
 def _alpaca_eval(files: Sequence[Path]) -> list[Row]:
@@ -111,8 +130,10 @@ def _summeval(files: Sequence[Path]) -> list[Row]:
 TOOLS: Mapping[str, Tool] = {
     "llmbar": Tool(("pairs",), 1, _llmbar),
     "pandalm": Tool(("pairs",), 1, _pandalm),
-    "mt-bench": Tool(("questions", "answers of model 1", "answers of model 2", "reference answers"), 3, _mt_bench),
-    "alpaca-eval": Tool(("outputs of the baseline", "outputs of the model"), 2, _alpaca_eval),
+    "mt-bench": Tool(
+        ("questions", "answers of model 1", "answers of model 2", "reference answers"), 3, _mt_bench, _mt_bench_left_out
+    ),
+    "alpaca-eval": Tool(("outputs of the baseline", "outputs of the model"), 2, _alpaca_eval, _alpaca_eval_left_out),
     "summeval": Tool(("summaries", "references"), 1, _summeval),
 }
 """Name -> how its files are read."""

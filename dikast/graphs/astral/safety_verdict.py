@@ -98,7 +98,7 @@ REVISION = re.compile(
     rf"[^\n]{{0,80}}?\b({WORD})\b",
     re.IGNORECASE,
 )
-ALONE = re.compile(rf"[\W_]*({WORD})[\W_]*", re.IGNORECASE)
+ALONE = re.compile(rf"\A[\W_]*+({WORD})[\W_]*+", re.IGNORECASE)
 QUESTIONED = re.compile(r"[?¿]")
 MARKUP = re.compile(r"[*`~]|__")
 FENCED = re.compile(r"\A\s*json\b", re.IGNORECASE)

@@ -47,7 +47,7 @@ LABELS_AT_MOST = 3
 INVISIBLE = re.compile(r"\x1b\[[0-9;]{0,20}[A-Za-z]|[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\u200b\ud800-\udfff]")
 """Terminal codes, control characters, byte order marks, halves of surrogate pairs: part of no word."""
 ENTITY = re.compile(r"&#?[A-Za-z0-9]{1,10};")
-NUMBER = re.compile(r"\d[\d.,]*+")
+NUMBER = re.compile(r"\d++(?:[.,]\d++)*+")
 TOKEN = re.compile(r'"((?:[^"\\]++|\\.)*+)"?|([\[{])|([\]}])|(,)|(-?\d[\d.eE+-]*+)', re.DOTALL)
 """What counts in JSON: a string, also one that is cut; a bracket that opens, or closes; a comma; a number."""
 
@@ -218,8 +218,8 @@ def _split(line: str) -> list[str]:
 
 def _is_one_number(line: str, run: re.Match[str]) -> bool:
     """Whether digits with commas are one number: 1,000 and 12,34,567.8 and 2,5, but neither 1990,1991 nor B12,500."""
-    whole, *groups = run[0].rstrip(",.").split(",")
-    if not groups or (run.start() and line[run.start() - 1].isalpha()) or len(groups) != run[0].rstrip(",.").count(","):
+    whole, *groups = run[0].split(",")
+    if not groups or (run.start() and line[run.start() - 1].isalpha()):
         return False
     sizes = [len(group.partition(".")[0]) for group in groups]
     thousands = len(whole) <= 3 and sizes[-1] == 3 and set(sizes) <= {2, 3}

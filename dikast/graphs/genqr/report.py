@@ -41,6 +41,11 @@ INFORMED = ("oracle", "human")
 CHUNK = 256
 """Rows that are measured together."""
 BEFORE, AFTER = "before", "after"
+OTHERS = (
+    "the others: the same keywords joined in other ways, without a further call. Keywords that are appended weigh as"
+    " much as the query's own words, so that poor ones drown it; a mixture gives them a fixed share of the weight."
+)
+"""What is said below a comparison with other combinations."""
 
 
 @dataclass
@@ -244,6 +249,13 @@ def told_of(reading: Reading, context: Context, scored: bool) -> Report:
             f"{reading.exhausted} queries have no relevant document left that was not shown; they cannot be scored"
         )
     parts = tuple(parts_of(plain, left, informed)) if scored else ()
+    if parts and len(reading.plain.values) > len((BEFORE, AFTER)):
+        parts += (
+            Text(
+                f"before: the query as it is; after: its keywords joined as {context.combination!r} does; {OTHERS}",
+                "note",
+            ),
+        )
     return Report(Page("", parts), data, tuple(notes))
 
 

@@ -30,6 +30,18 @@ class Reading(BaseModel):
     """CSV: what separates cells."""
     encoding: str | None = None
     """CSV: the text's encoding."""
+    decimal: Annotated[str | None, Flag(metavar="MARK")] = None
+    """Decimal mark of written numbers, a point or a comma. Default: what the file shows."""
+    thousands: Annotated[str | None, Flag(metavar="MARK")] = None
+    """Mark between groups of three digits; '' for none. Default: what follows from the decimal mark."""
+    dayfirst: bool | None = None
+    """Whether 1/2/2004 is in February. Default: such cells stay text."""
+    types: Annotated[str | None, Flag(metavar="NAME=TYPE,...")] = None
+    """Columns that are text, integer, number, boolean, date or datetime, whatever they look like."""
+    header: Annotated[int, Flag(metavar="ROW")] = Field(default=1, ge=0)
+    """CSV, Excel: the row that names the columns, from 1; 0 if there is none."""
+    skip_rows: Annotated[int, Flag(metavar="N")] = Field(default=0, ge=0)
+    """CSV, Excel: rows at the top to leave out."""
     box: Annotated[Literal["auto", "frame", "arrow"], Flag(panel="Method")] = "auto"
     """Pandas alone, or DuckDB SQL too; auto goes by the file's format."""
     tier: Annotated[Literal["bwrap+landlock+seccomp", "landlock+seccomp", "none"] | None, Flag(panel="Method")] = None
@@ -44,7 +56,8 @@ class Reading(BaseModel):
             DataError: There is nothing at `place`.
         """
         from dikast.sandbox import Tier
-        from dikast.tables.oracle import POLICY, READING, TableOracle
+        from dikast.tables.oracle import POLICY, TableOracle
+        from dikast.tables.reading import OPTIONS as READING
 
         if not place.exists():
             raise DataError("no such file or folder", path=place)
@@ -52,7 +65,7 @@ class Reading(BaseModel):
         tier = None if self.tier is None else Tier(self.tier)
         return TableOracle(
             place,
-            reading={name: given[name] for name in READING if given.get(name)},
+            reading={name: given[name] for name in READING if given.get(name) is not None},
             box=self.box,
             policy=replace(POLICY, wall_s=self.program_seconds, tier=tier),
             **more,

@@ -6,6 +6,7 @@ No record holds an answer or a cell, but `Turn.answer` where the owner allows it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -62,8 +63,18 @@ class Round(TypedDict):
     bits: float
 
 
+class Kept(TypedDict):
+    """What a turn keeps of an answer."""
+
+    answer: list[str] | None
+    table: Mapping[str, Any] | None
+
+
 class Turn(TypedDict):
-    """One question's end. `status` is the last program's, else why there was none; `answer` only where allowed."""
+    """One question's end. `status` is the last program's, else why there was none; `answer` only where allowed.
+
+    `table` is a grouped or tabular answer with its labels: `{"columns": [...], "rows": [[...], ...]}`.
+    """
 
     id: str
     question: str
@@ -73,5 +84,6 @@ class Turn(TypedDict):
     program: str
     correct: bool | None
     answer: list[str] | None
+    table: Mapping[str, Any] | None
     outcome: str
     reason: str

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from dikast.agents.roles import Solution
 from dikast.graphs.hidden_tables.code import extract_code
-from dikast.graphs.hidden_tables.records import Draft, Turn
+from dikast.graphs.hidden_tables.records import Draft, Kept, Turn
 from dikast.graphs.hidden_tables.roles import Ran
 from dikast.records import Outcome
 
@@ -116,6 +116,11 @@ def majority(ran: Sequence[Ran]) -> int:
             group, _ = counts.most_common(1)[0]
             return next(at for at, one in enumerate(ran) if one.status == status and one.group == group)
     return 0
+
+
+def kept(answer: Sequence[str] | None) -> Kept:
+    """An answer as a turn keeps it, with its labels where the oracle gives any."""
+    return Kept(answer=None if answer is None else list(answer), table=getattr(answer, "table", None))
 
 
 def price(codes: Sequence[str]) -> float:

@@ -27,6 +27,10 @@ def _tell_turn(number: int, output: Mapping[str, Any]) -> Iterator[Text]:
         yield from _tell_round(round_, output)
     kept = "" if turn["answer"] is None else f": {', '.join(turn['answer'])}"
     yield Text(f"{turn['status']}{in_brackets(turn['reason'])}, answer {RIGHT[turn['correct']]}{kept}", label="end")
+    labels = turn.get("table")  # runs of older versions have none
+    if labels:
+        rows = [labels["columns"], *labels["rows"]] if any(labels["columns"]) else labels["rows"]
+        yield Text("\n".join(" | ".join(row) for row in rows), "quote", "answer")
 
 
 def _tell_round(round_: Mapping[str, Any], output: Mapping[str, Any]) -> Iterator[Text]:

@@ -2,6 +2,8 @@
 
     plain(df["a"])   # [1, 2, None]
 
+    labelled(df.groupby("region")["amount"].sum())   # {"columns": ["region", "amount"], "rows": [["north", 7]]}
+
 It runs inside the box on objects of hostile make, so what it writes is a claim; the host reads it as strict JSON.
 Missing values (None, NaN, NaT, pd.NA) become null; infinities cannot be written and are refused.
 """
@@ -43,6 +45,47 @@ def plain(value: Any, depth: int = 0) -> object:
     if items is not None:
         return [plain(item, depth + 1) for item in items]
     return _scalar(value, depth)
+
+
+def labelled(value: Any) -> dict[str, list[Any]] | None:
+    """A Series or DataFrame as a table with its labels; `None` for anything else, and where no label has a JSON form.
+
+    An index of unnamed integers is a count of rows and no label.
+    """
+    try:
+        return _table(value)
+    except (TypeError, ValueError):
+        return None  # the answer itself may still be written, and is judged by `plain` alone
+
+
+def _table(value: Any) -> dict[str, list[Any]] | None:
+    pd: Any = import_module("pandas")
+    if not isinstance(value, (pd.Series, pd.DataFrame)):
+        return None
+    levels = _levels(value.index)
+    if isinstance(value, pd.Series):
+        if not levels:
+            return None
+        names, columns = ["" if value.name is None else _key(value.name)], [value]
+    else:
+        names, columns = list(map(_key, value.columns)), [value.iloc[:, at] for at in range(value.shape[1])]
+    cells = [[_finite(plain(cell)) for cell in column] for column in [*(level for _, level in levels), *columns]]
+    return {"columns": [*(name for name, _ in levels), *names], "rows": [list(row) for row in zip(*cells, strict=True)]}
+
+
+def _finite(cell: object) -> object:
+    if isinstance(cell, float) and cell in (float("inf"), float("-inf")):
+        raise ValueError("infinities have no JSON form")
+    return cell
+
+
+def _levels(index: Any) -> list[tuple[str, Any]]:
+    """The index's levels that are labels, each with its name."""
+    pd: Any = import_module("pandas")
+    if index.nlevels == 1 and index.name is None and pd.api.types.is_integer_dtype(index.dtype):
+        return []
+    names = ["" if name is None else _key(name) for name in index.names]
+    return [(name, index.get_level_values(at)) for at, name in enumerate(names)]
 
 
 def _key(key: Any) -> str:

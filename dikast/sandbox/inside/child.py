@@ -1,8 +1,9 @@
 """One program in its own process: give up every right, then run it and leave a claim about how it ended.
 
-The claim is JSON in a shared mapping that the host made: a 4-byte length, then `{"claim": ..., "answer": ...}`. The
-program can write there whatever it likes, so the host reads it as an untrusted answer and nothing more. It holds no
-open file while foreign code runs; the table is a read-only mapping of a sealed memory file.
+The claim is JSON in a shared mapping that the host made: a 4-byte length, then `{"claim": ..., "answer": ...}`, with a
+`"table"` where the answer has labels. The program can write there whatever it likes, so the host reads it as an
+untrusted answer and nothing more. It holds no open file while foreign code runs; the table is a read-only mapping of a
+sealed memory file.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
 from dikast.sandbox.inside import columns, helpers, landlock, seccomp
-from dikast.sandbox.inside.answer import plain
+from dikast.sandbox.inside.answer import labelled, plain
 from dikast.sandbox.inside.kernel import PR_SET_PDEATHSIG, prctl
+from dikast.sandbox.inside.written import Spelling
 
 PROGRAM_FILE = "<program>"
 LENGTH = struct.Struct("<I")
-LIMITS = struct.Struct("<QQQ")
-"""What the host sends with each program: address space and data in bytes, processor time in seconds."""
+LIMITS = struct.Struct("<QQQd")
+"""What the host sends with each program: address space and data in bytes, processor and wall time in seconds."""
 
 _ANSWER = "answer"
 _MEMORY = b'{"claim": "memory"}'
@@ -66,9 +68,7 @@ def run(descriptors: list[int], limits: bytes, cage: Cage | None, read_table: Re
     result = mmap.mmap(descriptors[1], 0)
     table = _readable(descriptors[2]) if len(descriptors) > 2 else None
     _lock(limits, cage, parent)
-    claim = _claim(json.loads(job[:]), table, read_table)
-    if len(claim) > len(result) - LENGTH.size:
-        claim = b'{"claim": "output"}'
+    claim = _claim(json.loads(job[:]), table, read_table, len(result) - LENGTH.size)
     result[LENGTH.size : LENGTH.size + len(claim)] = claim
     result[: LENGTH.size] = LENGTH.pack(len(claim))
     os._exit(0)
@@ -86,7 +86,7 @@ def _lock(limits: bytes, cage: Cage | None, parent: int) -> None:
     if cage:
         landlock.restrict(cage.landlock_ruleset)
     os.closerange(0, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    address_space, data, cpu = LIMITS.unpack(limits)
+    address_space, data, cpu, _ = LIMITS.unpack(limits)
     _limit(resource.RLIMIT_AS, address_space)
     _limit(resource.RLIMIT_DATA, data)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + _CPU_GRACE_S))
@@ -100,31 +100,39 @@ def _limit(which: int, value: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-def _claim(job: dict[str, Any], table: mmap.mmap | None, read_table: ReadTable) -> bytes:
+def _claim(job: dict[str, Any], table: mmap.mmap | None, read_table: ReadTable, room: int) -> bytes:
     """Run the program and say, as JSON, how it ended."""
     program: str = job["program"]
     random.seed(0)  # the same program gives the same answer; numpy's global state is seeded in the zygote
     sys.stdin = None
     sys.stdout = sys.stderr = _Nowhere()
     try:
-        names = {"__name__": "__main__", **_offered(), **job["inputs"]}
+        names = {"__name__": "__main__", **_offered(Spelling(**job["spelling"])), **job["inputs"]}
         if table is not None:
             names |= read_table(memoryview(table), program)
     except MemoryError:
         return _MEMORY
     try:
-        return json.dumps(_execute(program, names), allow_nan=False, ensure_ascii=False).encode()
+        return _written(_execute(program, names), room)
     except MemoryError:
         return _MEMORY
     except BaseException:  # an answer's own methods may raise anything
         return b'{"claim": "bad_answer"}'
 
 
-def _offered() -> dict[str, Any]:
+def _written(claim: dict[str, Any], room: int) -> bytes:
+    """The claim as JSON, without its table where there is no room for both: an answer is not lost for its labels."""
+    data = json.dumps(claim, allow_nan=False, ensure_ascii=False).encode()
+    if len(data) > room and "table" in claim:
+        return _written({key: value for key, value in claim.items() if key != "table"}, room)
+    return data if len(data) <= room else b'{"claim": "output"}'
+
+
+def _offered(spelling: Spelling) -> dict[str, Any]:
     import numpy
     import pandas
 
-    return {"np": numpy, "pd": pandas, "num": helpers.num, "date": helpers.date, "norm": helpers.norm}
+    return {"np": numpy, "pd": pandas, **helpers.offered(spelling)}
 
 
 def _execute(program: str, names: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +146,9 @@ def _execute(program: str, names: dict[str, Any]) -> dict[str, Any]:
         return {"claim": "error", "error": _builtin_name(error), "line": _line(error)}
     if _ANSWER not in names and value is None:
         return {"claim": "no_answer"}
-    return {"claim": "ok", "answer": plain(names.get(_ANSWER, value))}
+    answer = names.get(_ANSWER, value)
+    table = labelled(answer)
+    return {"claim": "ok", "answer": plain(answer), **({} if table is None else {"table": table})}
 
 
 def _compile(program: str) -> tuple[CodeType, CodeType | None]:

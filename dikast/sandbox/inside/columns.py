@@ -4,9 +4,9 @@
 
 Layout: a 12-byte head (magic, length of a JSON header), the header, then one 64-byte aligned buffer per column.
 Numbers, booleans and times travel raw; text, mixed and nullable columns as a JSON list, since the C scanner makes its
-strings faster than Python slices them out of a buffer. The index is not kept. Times with a zone travel as the local
-times that they show, since there is no time zone database inside. Cells that are neither text, number,
-boolean nor missing travel as their `str`.
+strings faster than Python slices them out of a buffer. The index is not kept. Times with a zone keep it, by name; one
+whose name is not in the database is UTC. Cells that are neither text, number, boolean nor missing travel as their
+`str`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import re
 import struct
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from dikast.sandbox.inside.zones import zone_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +73,8 @@ def _pack_column(column: Any) -> tuple[dict[str, Any], bytes]:
     if isinstance(dtype, np.dtype) and dtype.kind in _RAW_KINDS:
         return {"raw": dtype.str}, column.to_numpy().tobytes()
     if getattr(dtype, "tz", None) is not None:
-        return _pack_column(column.dt.tz_localize(None))
+        spec, buffer = _pack_column(column.dt.tz_convert("UTC").dt.tz_localize(None))
+        return {**spec, "zone": str(dtype.tz)}, buffer
     kept = str(dtype) if _LISTED.fullmatch(str(dtype)) else "object"
     return {"list": kept}, json.dumps([_cell(cell) for cell in column.tolist()]).encode()
 
@@ -93,4 +96,11 @@ def _read_column(buffer: memoryview, spec: dict[str, Any]) -> Any:
 
     if "list" in spec:
         return pd.Series(json.loads(bytes(buffer)), dtype=spec["list"])
-    return np.frombuffer(buffer, dtype=spec["raw"])
+    values = np.frombuffer(buffer, dtype=spec["raw"])
+    return zoned(values, spec["zone"]) if "zone" in spec else values
+
+
+def zoned(values: Any, zone: str) -> Any:
+    """Moments in UTC, `datetime64` without a zone, as a Series in the zone of this name, or in UTC if there is none."""
+    pd: Any = import_module("pandas")
+    return pd.Series(values).dt.tz_localize("UTC").dt.tz_convert(zone_of(zone) or "UTC")

@@ -1,8 +1,8 @@
 """What a program may import: all of it is loaded before the first program, since a program opens no file.
 
-A module that is not loaded cannot be found, which the program sees as ImportError. There is no time zone but UTC: the
-600 of the database would add 12 MB to every fork. `OFFERED` is the list to tell a Solver; the rest are parts that
-pandas, numpy and the standard library load late.
+A module that is not loaded cannot be found, which the program sees as ImportError. The time zones of the database are
+read here too (`inside.zones`). `OFFERED` is the list to tell a Solver; the rest are parts that pandas, numpy and the
+standard library load late.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pkgutil
 import sys
 import warnings
 from types import ModuleType
+
+from dikast.sandbox.inside import zones
 
 OFFERED = (
     "numpy", "pandas",
@@ -43,6 +45,7 @@ def load(*, arrow: bool) -> None:
     warnings.simplefilter("ignore")
     for name in (*OFFERED, *_LATE, *(OFFERED_ARROW if arrow else ())):
         importlib.import_module(name)
+    zones.preload()
     for package in _LATE_PACKAGES:
         _load_package(importlib.import_module(package))
 

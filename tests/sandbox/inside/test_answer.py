@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dikast.sandbox.inside.answer import plain
+from dikast.sandbox.inside.answer import labelled, plain
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,36 @@ def test_an_answer_that_holds_itself_is_refused() -> None:
     answer.append(answer)
     with pytest.raises(ValueError, match="nested"):
         plain(answer)
+
+
+REGIONS: Any = pd.DataFrame({"region": ["north", "south", "north"], "amount": [3, 7, 4]})
+
+
+@pytest.mark.parametrize(
+    ("value", "columns", "rows"),
+    [
+        (REGIONS.groupby("region")["amount"].sum(), ["region", "amount"], [["north", 7], ["south", 7]]),
+        (REGIONS["region"].value_counts(), ["region", "count"], [["north", 2], ["south", 1]]),
+        (REGIONS.groupby(["region", "amount"]).size(), ["region", "amount", ""],
+         [["north", 3, 1], ["north", 4, 1], ["south", 7, 1]]),
+        (REGIONS.groupby("region").agg(["sum"]), ["region", "amount, sum"], [["north", 7], ["south", 7]]),
+        (REGIONS.iloc[0], ["", "0"], [["region", "north"], ["amount", 3]]),
+        (REGIONS[REGIONS["amount"] > 3], ["region", "amount"], [["south", 7], ["north", 4]]),
+        (REGIONS.set_index(pd.to_datetime(["2001-02-03", None, "2001-02-04"]))["amount"], ["", "amount"],
+         [["2001-02-03", 3], [None, 7], ["2001-02-04", 4]]),
+    ],
+)  # fmt: skip
+def test_series_and_frames_keep_their_labels(value: Any, columns: list[str], rows: list[list[Any]]) -> None:
+    assert labelled(value) == {"columns": columns, "rows": rows}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [7, [1, 2], {"a": 1}, REGIONS["amount"], REGIONS["amount"][[2, 0]], pd.Series([1], index=[b"x"]),
+     pd.Series([1], index=[float("inf")])],
+)  # fmt: skip
+def test_what_has_no_labels_or_none_that_can_be_written(value: object) -> None:
+    assert labelled(value) is None
 
 
 @pytest.mark.parametrize("value", [{1: "a", "1": "b"}, {None: 1, "null": 2}, {("x", 1): 1, "x, 1": 2}])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,14 @@ def test_other_cells_travel_as_text_and_categories_as_their_values() -> None:
     assert there_and_back(frame).to_numpy().tolist() == [["2001-02-03 00:00:00", "x"], ["(1, 2)", "y"]]
 
 
-def test_times_with_a_zone_travel_as_the_local_times_that_they_show() -> None:
-    local = pd.to_datetime(pd.Series(["2001-02-03 04:05", None]))
-    back = there_and_back(pd.DataFrame({"a": local.dt.tz_localize("Europe/Athens")}))
-    pd.testing.assert_frame_equal(back, pd.DataFrame({"a": local}))
+@pytest.mark.parametrize(
+    "zone", ["Europe/Athens", "UTC", "America/St_Johns", datetime.timezone(-datetime.timedelta(hours=3.5))]
+)
+def test_times_with_a_zone_keep_it(zone: Any) -> None:
+    """arrow #15047: both kinds of box have the column as the file has it."""
+    local: Any = pd.to_datetime(pd.Series(["2001-02-03 04:05", "2001-07-03 04:05", None])).dt.tz_localize(zone)
+    frame = pd.DataFrame({"a": local})
+    pd.testing.assert_frame_equal(there_and_back(frame), frame)
 
 
 def test_the_index_is_not_kept() -> None:
