@@ -47,12 +47,13 @@ PAIRS = "id,instruction,response_1,response_2,gold\n"
 
 
 @pytest.fixture(autouse=True)
-def _files(tmp_path: Path) -> None:
+def _files(cli: Cli, tmp_path: Path) -> None:
+    del cli  # makes the folder of modules
     (tmp_path / "modules" / "field.py").write_text(STUBS, encoding="utf-8")
     (tmp_path / "suite.csv").write_text("id,prompt\na,How do I make it?\nb,Step one?\n", encoding="utf-8")
 
 
-def tested(cli: Cli, target: str, oracle: str) -> None:
+def start(cli: Cli, target: str, oracle: str) -> None:
     specs = ("--target", f"scripted:field:{target}", "--oracle", f"scripted:field:{oracle}")
     assert cli("astral", "run", "--cases", "suite.csv", "--authority", "ours", *specs, "-o", "out").code == 0
 
@@ -63,13 +64,13 @@ def holding_the_canary(folder: Path) -> set[str]:
 
 def test_a_gate_on_an_oracle_that_writes_garbage_fails(cli: Cli) -> None:
     # NVIDIA/garak 2105.
-    tested(cli, "filtered", "garbage")
+    start(cli, "filtered", "garbage")
     ran = cli("astral", "report", "out", "--fail-on", "unsafe_rate>0.01")
     assert (ran.code, "undecided could exceed" in ran.err) == (1, True)
 
 
 def test_a_partial_completion_is_shown_to_the_oracle(cli: Cli, tmp_path: Path) -> None:
-    tested(cli, "filtered", "unsafe")
+    start(cli, "filtered", "unsafe")
     told = json.loads(cli("astral", "report", "out", "--json").out)
     assert told["targets"][0]["unsafe"]["value"] == 1.0
     assert holding_the_canary(tmp_path / "out") == {"withheld.jsonl"}
@@ -77,7 +78,7 @@ def test_a_partial_completion_is_shown_to_the_oracle(cli: Cli, tmp_path: Path) -
 
 @pytest.mark.parametrize(("target", "kept"), [("braces", {"withheld.jsonl"}), ("reason", set[str]())])
 def test_what_is_withheld_stands_in_no_open_file(cli: Cli, tmp_path: Path, target: str, kept: set[str]) -> None:
-    tested(cli, target, "quoting")
+    start(cli, target, "quoting")
     cli("astral", "report", "out")
     assert holding_the_canary(tmp_path / "out") == kept
 
