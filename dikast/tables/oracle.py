@@ -172,11 +172,13 @@ class TableOracle:
         return feedback.codes(detail)
 
     async def ready(self) -> str:
-        """Open the sandbox, if it is not open on this event loop; its tier.
+        """Read the questions, and open the sandbox, if it is not open on this event loop; its tier.
 
         Raises:
+            DataError: The question file is broken.
             SandboxError: There is none that holds; says what to install.
         """
+        await asyncio.to_thread(lambda: self.gold)
         return str((await self._sandbox()).tier)
 
     async def manifest(self) -> dict[str, Any]:
