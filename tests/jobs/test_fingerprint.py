@@ -97,3 +97,9 @@ def test_differences_say_the_field_as_deep_as_both_have_it() -> None:
 
 def test_a_path_counts_by_its_text() -> None:
     assert fingerprint("g", {"file": Path("a/b")}, 1)["context.file"] == "a/b"
+
+
+def test_a_difference_inside_a_list_is_told_by_its_place() -> None:
+    old = {"judges": [{"form": "mark", "asked": ["x", "y"]}]}
+    assert differences(old, {"judges": [{"form": "mark", "asked": ["x", "z"]}]}) == [("judges.0.asked.1", "y", "z")]
+    assert differences(old, {"judges": []}) == [("judges", old["judges"], [])]
