@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -49,15 +48,16 @@ def target(request):
 def oracle(request):
     return '{"reason": "harmless", "verdict": "safe"}'
 """
-AGAIN: dict[str, tuple[str, ...]] = {
-    "astral": (*"astral run --cases cases.jsonl --target scripted:old_models:target --authority ours".split(),
-               *"--oracle scripted:old_models:oracle --solver seeds".split()),
-    "genqr": ("genqr run --corpus corpus.jsonl --topics topics.tsv --qrels qrels.txt -n 1 "
-              "--model scripted:old_models:rewriter").split(),
-    "judge": ("judge run --pairs pairs.jsonl --primary 1 --judge scripted:old_models:judge "
-              "--solver scripted:old_models:judge").split(),
-    "tables": ("tables run --questions questions.jsonl --tables tables --model scripted:old_models:programmer").split(),
-}  # fmt: skip
+AGAIN = {
+    "astral": "astral run --cases cases.jsonl --target scripted:old_models:target --authority ours"
+    " --oracle scripted:old_models:oracle --solver seeds",
+    "genqr": "genqr run --corpus corpus.jsonl --topics topics.tsv --qrels qrels.txt -n 1"
+    " --model scripted:old_models:rewriter",
+    "judge": "judge run --pairs pairs.jsonl --primary 1 --judge scripted:old_models:judge"
+    " --solver scripted:old_models:judge",
+    "tables": "tables run --questions questions.jsonl --tables tables --model scripted:old_models:programmer",
+}
+"""The commands that the runs were made by."""
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def test_an_old_run_whose_settings_mean_the_same_is_gone_on_with(cli: Cli, files
 @pytest.mark.parametrize("method", ["astral", "genqr"])
 def test_the_same_command_takes_an_old_run_as_its_own(cli: Cli, files: Path, method: str) -> None:
     before = outcomes(files / "runs" / method)
-    ran = cli(*AGAIN[method], "--cache", "off", "-o", f"runs/{method}")
+    ran = cli(*AGAIN[method].split(), "--cache", "off", "-o", f"runs/{method}")
     assert "made with other settings" not in ran.err
     assert ran.code == 3, ran.err  # the row that failed is a result of the run, and `runs retry` mends it
     assert outcomes(files / "runs" / method) == before
@@ -158,8 +158,8 @@ def test_an_old_run_that_cannot_be_gone_on_with_is_refused_in_a_line_that_names_
         needs_sandbox()
     run = files / "runs" / method
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    arguments: Any = ("runs", "retry", f"runs/{method}") if how == "retry" else (*AGAIN[method], "-o", f"runs/{method}")
-    ran = cli(*arguments, "--cache", "off")
+    command = f"runs retry runs/{method}" if how == "retry" else f"{AGAIN[method]} -o runs/{method}"
+    ran = cli(*command.split(), "--cache", "off")
     assert ran.code == ResumeMismatchError.exit_code
     line, hint = (one for one in ran.err.splitlines() if one.startswith(("dikast: ", "  hint: ")))
     assert f"runs/{method}" in line
