@@ -137,11 +137,11 @@ def test_no_witness_is_asked_beyond_the_retries() -> None:
 
 def test_the_last_outcome_is_an_answer_or_an_error_that_counts_attempts() -> None:
     assert final(WRONG, 3) is WRONG
-    with pytest.raises(ModelTimeout, match="^silence$"):
+    with pytest.raises(ModelTimeout, match=r"^silence$"):
         final(SILENT, 3)
     with pytest.raises(ModelUnavailable, match=r"^reset \(1 attempt\) \(is the server up"):
         final(GONE, 1)
     with pytest.raises(ModelUnavailable, match=r"^refused \(2 attempts\)"):
         final(NOBODY, 2)
-    with pytest.raises(ModelError, match="^odd$"):
+    with pytest.raises(ModelError, match=r"^odd$"):
         final(ModelError("odd"), 2)
