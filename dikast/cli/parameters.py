@@ -132,7 +132,8 @@ def kind_of(model: type[BaseModel], name: str, base: Any, flag: Flag) -> tuple[A
         return base, nothing_is_none(flag.nothing), flag.metavar
     inner = [without_marks(one) for one in get_args(base) if one is not ...]
     if get_origin(base) is tuple and all(one in (str, int, float) for one in inner):
-        return str, comma_separated(flag.nothing), flag.metavar or "A,B,..."
+        reader = comma_separated(f"--{dashed(name)}", flag.nothing, numbers=str not in inner)
+        return str, reader, flag.metavar or "A,B,..."
     if get_origin(base) in (list, set, frozenset) and inner == [str]:
         return list[str], as_list, flag.metavar
     told = f"{model.__module__}.{model.__qualname__}.{name}: no flag can be made of {base!r}"
@@ -245,12 +246,30 @@ def nothing_is_none(word: str) -> Callable[[Any], Any]:
     return lambda value: None if word and value == word else value
 
 
-def comma_separated(word: str) -> Callable[[Any], Any]:
-    """A reader of `A,B,...`; of one word as `None`."""
+def comma_separated(flag: str, word: str, *, numbers: bool) -> Callable[[Any], Any]:
+    """A reader of `A,B,...`; of one word as `None`.
+
+    Args:
+        flag: The flag, for its errors.
+        word: What stands for `None`; empty for nothing.
+        numbers: Whether each part is a number.
+    """
 
     def read(value: str | None) -> tuple[str, ...] | None:
         if value is None or (word and value == word):
             return None
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if numbers and not all(map(is_number, parts)):
+            raise UsageError(f"{flag} {value!r}: write numbers, comma-separated")
+        return parts
 
     return read
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is one."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

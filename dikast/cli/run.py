@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import Parameter
+from itertools import islice
 from pathlib import Path
+from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD
-from dikast.cli.output import emit, print_page, print_rows, say, table
+from dikast.cli.output import emit, print_report, print_rows, say, table
 from dikast.cli.parameters import Knob, dashed, knobs_of
 from dikast.cli.running import Running, finish, private_files, tell
 from dikast.errors import UsageError
@@ -30,6 +32,7 @@ from dikast.graphs.method import Given, Method, Row
 if TYPE_CHECKING:
     from dikast.jobs import Summary
 
+NAME_CHARACTERS = f"{ascii_lowercase}{digits}_"
 CONCURRENCY = 16
 """Rows in flight from the command line: more than a laptop's engine batches, few enough for a shared server."""
 RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
@@ -141,7 +144,7 @@ class RunCommand:
         running = Running.of(given)
         chosen = self.read_options(given)
         context = self.make_context(ctx, given, chosen)
-        rows = list(self.method.rows(chosen, context))[: given["limit"]]
+        rows = self.read_rows(chosen, context, given["limit"])
         for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
             say(note)
         if given["dry_run"]:
@@ -155,6 +158,11 @@ class RunCommand:
         """The method's options out of the flags."""
         fields = {one.field: one.read(given[name]) for name, one in self.options.items()}
         return validated(self.method.options, fields, self.options)
+
+    def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> list[Row]:
+        """The rows of the first entries of the user's files; the rest of a file is not read where it need not be."""
+        each = self.method.rows_of_one(context) if self.method.rows_of_one else 1
+        return list(islice(self.method.rows(chosen, context), limit and limit * each))
 
     def make_context(
         self,
@@ -317,8 +325,10 @@ def problem(error: Mapping[str, Any], flags: Mapping[str, str]) -> str:
     """One of Pydantic's errors in one line, with the flag's name where it has one."""
     place = list(error["loc"])
     said = str(error["msg"]).removeprefix("Value error, ")
-    if not place:
-        return said
+    if not place:  # of values that do not fit together; such a message begins with the field that is to blame
+        field = said[: len(said) - len(said.lstrip(NAME_CHARACTERS))]
+        known = flags.get(field)
+        return f"--{dashed(known)}{said.removeprefix(field).removeprefix('=...')}" if known else said
     known = flags.get(str(place[0]))
     name = f"--{dashed(known)}" if known else str(place[0])
     if error["type"] == "missing":
@@ -343,6 +353,6 @@ def tell_report(method: Method, out: Path, context: Any, summary: Summary, as_js
     if as_json:
         emit({**base, **report.data, "folder": str(out)})
     else:
-        print_page(report.page)
+        print_report(report.page)
     for note in report.notes:
         say(f"note: {note}")
