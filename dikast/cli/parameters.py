@@ -98,7 +98,7 @@ def knobs_of_field(model: type[BaseModel], name: str, info: FieldInfo, panel: st
         metavar=shown or None,
         rich_help_panel=panel,
         envvar=flag.environment or (f"DIKAST_{parameter.upper()}" if spec and spec.model and not many else None),
-        **typer_bounds(info),
+        **({} if kind in (str, str | None) else typer_bounds(info)),
     )
     yield knob(parameter, name, "", read, Annotated[kind, option], default_of(info, flag))
 
@@ -108,9 +108,9 @@ def sampling_knobs(name: str, role: str, info: FieldInfo) -> Iterator[Knob]:
     default = info.get_default(call_default_factory=True)
     for part in SAMPLED:
         inner = Sampling.model_fields[part]
-        about = f"{inner.description or ''} {info.description or ''}".strip()
+        about = f"{help_of(inner, None)} {plain(info.description or '')}".strip()
         option = typer.Option(
-            f"--{dashed(role)}-{dashed(part)}", help=plain(about), rich_help_panel=MODEL, **typer_bounds(inner)
+            f"--{dashed(role)}-{dashed(part)}", help=about, rich_help_panel=MODEL, **typer_bounds(inner)
         )
         kind = cast(Any, inner.annotation)
         yield knob(f"{role}_{part}", name, part, as_given, Annotated[kind, option], getattr(default, part))
@@ -129,7 +129,8 @@ def kind_of(model: type[BaseModel], name: str, base: Any, flag: Flag) -> tuple[A
         UsageError: No flag can be made of the type.
     """
     if base in PLAIN or get_origin(base) is Literal:
-        return base, nothing_is_none(flag.nothing), flag.metavar
+        # Beside a word for None a number is text to Typer; the context reads it, and holds it to its bounds.
+        return str if flag.nothing else base, nothing_is_none(flag.nothing), flag.metavar
     inner = [without_marks(one) for one in get_args(base) if one is not ...]
     if get_origin(base) is tuple and all(one in (str, int, float) for one in inner):
         reader = comma_separated(f"--{dashed(name)}", flag.nothing, numbers=str not in inner)

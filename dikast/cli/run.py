@@ -206,10 +206,11 @@ class RunCommand:
                 fields[one.field] = one.read(given[name])
         for field in dict.fromkeys(one.field for one in self.knobs.values() if one.part):
             default = self.method.context.model_fields[field].get_default(call_default_factory=True)
-            parts = {one.part: given[n] for n, one in self.knobs.items() if one.field == field and n in named}
+            flags = {one.part: name for name, one in self.knobs.items() if one.field == field}
+            parts = {part: given[name] for part, name in flags.items() if name in named}
             parts |= {"seed": given["seed"]} if seeded else {}
             base = fields.get(field, default)
-            fields[field] = type(base).model_validate({**base.model_dump(), **parts})
+            fields[field] = checked(type(base), {**base.model_dump(), **parts}, flags)
         return fields
 
     def tell_estimate(self, rows: list[Row], context: Any, running: Running, as_json: bool) -> None:
@@ -311,10 +312,18 @@ def validated(model: type[BaseModel], fields: Mapping[str, Any], knobs: Mapping[
     Raises:
         UsageError: A value is out of its range, or values do not fit together.
     """
+    return checked(model, fields, {one.field: name for name, one in knobs.items() if not one.part})
+
+
+def checked(model: type[BaseModel], fields: Mapping[str, Any], flags: Mapping[str, str]) -> Any:
+    """The same, where each field's flag is known.
+
+    Raises:
+        UsageError: A value is out of its range, or values do not fit together.
+    """
     try:
         return model(**fields)
     except ValidationError as error:
-        flags = {one.field: name for name, one in knobs.items() if not one.part}
         told = [
             problem(cast(Mapping[str, Any], one), flags) for one in error.errors(include_url=False, include_input=False)
         ]

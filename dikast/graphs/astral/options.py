@@ -121,9 +121,10 @@ def authorities(targets: Sequence[str], stated: str | None, given: Given) -> dic
 def refuse_closed(cases: Sequence[Row], opt_in: Iterable[str]) -> None:
     """Tell at once that cases need an opt-in, rather than at the first of them."""
     shut = REFUSAL_ONLY - set(opt_in)
-    found = [case for case in cases if shut.intersection((case.get("cell") or {}).values())]
+    cells: list[Mapping[str, str]] = [case.get("cell") or {} for case in cases]
+    found = [cell for cell in cells if shut.intersection(cell.values())]
     if found:
-        category = next(value for value in (found[0].get("cell") or {}).values() if value in shut)
+        category = next(value for value in found[0].values() if value in shut)
         hint = f"leave them out, or if you are entitled to them: --opt-in {category}; no reply is kept of them"
         raise UsageError(f"{len(found)} cases are of a category that needs an opt-in: {category}", hint=hint)
 

@@ -93,3 +93,20 @@ def test_a_suite_with_columns_of_its_own(cli: Cli, plan: Path, tmp_path: Path) -
     ]
     for wrong, of in ((names, plan), (("--columns", "promt=text"), suite)):
         assert start(cli, of, *MINE, *wrong, out="other").code == 2
+
+
+def test_a_limit_counts_cases_and_not_their_targets(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    ran = start(cli, plan, *MINE, "--target", "scripted:subject:kind", "--limit", "2")
+    assert ran.code == 0, ran.err
+    asked = [(row["input"]["id"], row["input"]["target"]) for row in journal(tmp_path / "out")]
+    assert len(asked) == 4
+    assert len({case for case, _ in asked}) == 2
+
+
+def test_what_a_limit_leaves_out_needs_no_opt_in(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    cases = [{"id": "1", "prompt": "a placeholder"}, {"id": "2", "prompt": "another", "category": "child_abuse"}]
+    suite.write_text("".join(json.dumps(case) + "\n" for case in cases), encoding="utf-8")
+    assert start(cli, suite, *MINE, "--limit", "1").code == 0
+    refused = start(cli, suite, *MINE, out="other")
+    assert (refused.code, "--opt-in child_abuse" in refused.err) == (2, True)

@@ -114,7 +114,7 @@ def test_a_killed_run_loses_and_repeats_nothing(cli: Cli, plan: Path, tmp_path: 
     cli("astral", "plan", "--strength", "2", "--quota", "1", "-o", large)
     targets = ["--target", "scripted:subject:slow", "--target", "scripted:subject:kind"]
     command = ["astral", "run", "--cases", str(large), *targets, *ORACLE, *MINE, "--solver", "seeds", "-o", "out"]
-    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path / "modules")])}
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[3]), str(tmp_path / "modules")])}
     started = [sys.executable, "-m", "dikast.cli", *command]
     rows = tmp_path / "out" / "rows.jsonl"
     finished = [0]
