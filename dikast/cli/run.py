@@ -209,7 +209,7 @@ class RunCommand:
             flags = {one.part: name for name, one in self.knobs.items() if one.field == field}
             parts = {part: given[name] for part, name in flags.items() if name in named}
             parts |= {"seed": given["seed"]} if seeded else {}
-            base = fields.get(field, default)
+            base: BaseModel = fields.get(field, default)
             fields[field] = checked(type(base), {**base.model_dump(), **parts}, flags)
         return fields
 
