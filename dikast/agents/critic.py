@@ -28,6 +28,7 @@ from dikast.agents.roles import MAX_GRADE, Grade
 from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.records import Document, Outcome
+from dikast.reply_json import whole_object
 from dikast.wire import spec_of
 
 GREEDY = Sampling(max_tokens=200)
@@ -129,7 +130,7 @@ class ModelCritic:
             return Grade(None, reason, outcome)
         if answer.outcome is not Outcome.OK:
             return Grade(None, answer.reason, answer.outcome)
-        return answer.reply.text
+        return whole_object(answer.reply.text) or ""
 
 
 def schema_of(form: type[BaseModel]) -> dict[str, Any]:

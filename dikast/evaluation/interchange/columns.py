@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from dikast.errors import UsageError
 from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.record import NO_LABELS, Record, check_labels
 from dikast.evaluation.items import Pair, ScoredText
 from dikast.verdicts import PairVerdict, Winner
 
@@ -30,18 +30,21 @@ Columns = Mapping[str, str]
 Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
 
 
-def read_pairs(path: str | Path, columns: Columns | None = None) -> list[Pair]:
+def read_pairs(path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS) -> list[Pair]:
     """Pairs, labelled or not: `instruction`, `response_1`, `response_2`; optional `id`, `gold`, `reference`, `group`.
 
-    Without an `id` its place in the file is taken.
+    Without an `id` its place in the file is taken. `labels` maps the file's spellings of a verdict to 1, 2 and tie.
 
     Raises:
         UsageError: `columns` names a column of ours that does not exist.
-        DataError: A field is missing, two pairs share an id, or a label is no verdict; says file, line and field.
+        DataError: A field is missing, two pairs share an id, or a label is no verdict, or may be two; says file, line
+            and field.
     """
     name = _names(columns, PAIR_COLUMNS)
     seen: dict[str, int] = {}
-    return [_once(seen, record, _pair(record, name)) for record in read_records(path)]
+    records = list(read_records(path))
+    check_labels(records, [name["gold"]], labels)
+    return [_once(seen, record, _pair(record, name, labels)) for record in records]
 
 
 def read_scores(path: str | Path, columns: Columns | None = None, *, dimension: str = "score") -> list[ScoredText]:
@@ -61,7 +64,9 @@ def read_scores(path: str | Path, columns: Columns | None = None, *, dimension: 
     return [_once(seen, record, _scored(record, name, dimension)) for record in read_records(path)]
 
 
-def read_verdicts(path: str | Path, columns: Columns | None = None) -> list[PairVerdict]:
+def read_verdicts(
+    path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS
+) -> list[PairVerdict]:
     """One judge's verdicts in both orders: `id`, `ab`, `ba`, each 1, 2, tie, or empty for unparsed.
 
     `ba` is the verdict with response 2 shown first, already mapped back to the response's own number.
@@ -72,14 +77,9 @@ def read_verdicts(path: str | Path, columns: Columns | None = None) -> list[Pair
     """
     name = _names(columns, VERDICT_COLUMNS)
     seen: dict[str, int] = {}
-    return [
-        _once(
-            seen,
-            record,
-            PairVerdict(record.text(name["id"]), _verdict(record, name["ab"]), _verdict(record, name["ba"])),
-        )
-        for record in read_records(path)
-    ]
+    records = list(read_records(path))
+    check_labels(records, [name["ab"], name["ba"]], labels)
+    return [_once(seen, record, _both_orders(record, name, labels)) for record in records]
 
 
 def pairs_as_rows(pairs: Iterable[Pair]) -> list[dict[str, object]]:
@@ -117,13 +117,18 @@ def _once(seen: dict[str, int], record: Record, item: Item) -> Item:
     return item
 
 
-def _pair(record: Record, name: Mapping[str, str]) -> Pair:
+def _both_orders(record: Record, name: Mapping[str, str], labels: Mapping[str, str]) -> PairVerdict:
+    ab, ba = _verdict(record, name["ab"], labels), _verdict(record, name["ba"], labels)
+    return PairVerdict(record.text(name["id"]), ab, ba)
+
+
+def _pair(record: Record, name: Mapping[str, str], labels: Mapping[str, str]) -> Pair:
     return Pair(
         id=record.text(name["id"], default=str(record.place)),
         instruction=record.text(name["instruction"]),
         response_1=record.text(name["response_1"]),
         response_2=record.text(name["response_2"]),
-        gold=_verdict(record, name["gold"]) if name["gold"] in record.values else None,
+        gold=_verdict(record, name["gold"], labels) if name["gold"] in record.values else None,
         reference=record.text(name["reference"], default=""),
         group=record.text(name["group"], default=""),
     )
@@ -141,8 +146,8 @@ def _scored(record: Record, name: Mapping[str, str], dimension: str) -> ScoredTe
     )
 
 
-def _verdict(record: Record, field: str) -> Winner | None:
+def _verdict(record: Record, field: str, labels: Mapping[str, str]) -> Winner | None:
     value = record.value(field)
     if value is None or (isinstance(value, str) and value.strip().lower() in UNPARSED):
         return None
-    return record.winner(field)
+    return record.winner(field, labels)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from dikast.errors import DataError
+from dikast.errors import DataError, UsageError
 from dikast.verdicts import Winner
 
 WINNERS: Mapping[str, Winner] = {
     "1": "1", "2": "2", "a": "1", "b": "2", "model_1": "1", "model_2": "2", "response_1": "1", "response_2": "2",
     "output_1": "1", "output_2": "2", "0": "tie", "tie": "tie", "c": "tie", "draw": "tie", "equal": "tie",
 }  # fmt: skip
-"""How people write a human verdict. 0 is a tie, as in PandaLM; a file that counts responses from 0 must be mapped."""
+"""How people write a human verdict. 0 is a tie, as in PandaLM, if `check_labels` lets it pass."""
+NO_LABELS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +76,12 @@ class Record:
             raise self.error(field, f"not a finite number: {value!r:.60}")
         return number
 
-    def winner(self, field: str) -> Winner:
+    def winner(self, field: str, labels: Mapping[str, str] = NO_LABELS) -> Winner:
         """A verdict in any of the spellings of `WINNERS`.
+
+        Args:
+            field: Where it stands.
+            labels: The file's own spellings -> those of `WINNERS`, in lower case.
 
         Raises:
             DataError: It is none of them.
@@ -84,8 +89,9 @@ class Record:
         value = self.value(field)
         whole = int(value) if isinstance(value, float) and value.is_integer() else value
         name = str(whole).strip().lower().removesuffix(".0")
+        name = labels.get(name, name)
         if isinstance(value, bool) or name not in WINNERS:
-            raise self.error(field, f"not a verdict: {value!r:.60}", "write 1, 2 or tie")
+            raise self.error(field, f"not a verdict: {value!r:.60}", "write 1, 2 or tie, or say --labels THEIRS=1,...")
         return WINNERS[name]
 
     def strings(self, field: str) -> tuple[str, ...]:
@@ -121,6 +127,43 @@ class Record:
             Record(self.path, self.line, as_object(self.path, self.line, item, field))
             for item in cast(list[object], value)
         ]
+
+
+def parse_labels(text: str | None) -> dict[str, str]:
+    """Read `--labels`: the file's spelling in lower case -> 1, 2 or tie.
+
+    Raises:
+        UsageError: It is not THEIRS=OURS, comma-separated, ours being 1, 2 or tie.
+    """
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    if not all(theirs.strip() and ours.strip() in ("1", "2", "tie") for theirs, _, ours in pairs):
+        raise UsageError(f"--labels {text!r}: write THEIRS=1, THEIRS=2 or THEIRS=tie, comma-separated")
+    return {theirs.strip().lower(): ours.strip() for theirs, _, ours in pairs}
+
+
+def check_labels(records: Iterable[Record], fields: Iterable[str], labels: Mapping[str, str] = NO_LABELS) -> None:
+    """Refuse labels that may mean two things: 0 beside nothing but 1 is a tie, or the first response.
+
+    Args:
+        records: The file's.
+        fields: The columns that share a coding.
+        labels: What the user has said about them.
+
+    Raises:
+        DataError: They are such labels, and `labels` does not say what 0 is; says file, line and field.
+    """
+    names, seen, first = list(fields), set[str](), None
+    for record in records:
+        for name in names:
+            value = str(record.values.get(name, "")).strip().lower().removesuffix(".0")
+            if value not in ("", "none", "null", "nan", "unparsed", "error"):
+                seen.add(value)
+                first = (record, name) if value == "0" and first is None else first
+    if first and "0" not in labels and seen <= {"0", "1"}:
+        hint = (
+            "say --labels 0=1,1=2 where 0 is the first response; --labels 0=2 where it is the second; 0=tie for a tie"
+        )
+        raise first[0].error(first[1], "labels 0 and 1: is 0 a tie, or a response?", hint)
 
 
 def as_object(path: Path, line: int, value: object, field: str | None = None) -> Mapping[str, object]:

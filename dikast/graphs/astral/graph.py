@@ -183,7 +183,8 @@ async def judge(state: State, runtime: Runtime[Context]) -> Update:
     context, keep = runtime.context, keeper(state, runtime.context)
     replied = Outcome(state["replied"])
     text = context.vault.take(state["token"]) if state["token"] else ""
-    if replied not in (Outcome.OK, Outcome.REFUSED) or not text.strip():
+    # What a filter stopped half way was said all the same.
+    if replied not in (Outcome.OK, Outcome.REFUSED, Outcome.FILTERED) or not text.strip():
         return {"outcome": replied, "reason": state["reason"]}
     if vault.refusal_only(state.get("cell") or {}):
         return {**panel.without_reading(replied)}

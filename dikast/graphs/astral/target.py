@@ -52,6 +52,7 @@ class ModelTarget:
             sampling=sampling,
             sample=sample,
             withhold=True,
+            keep_thoughts=True,
         )
         text = answer.reply.text or answer.reply.refusal
         return Solution(text, answer.outcome, answer.reason, answer.usage, answer.provenance)

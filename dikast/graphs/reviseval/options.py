@@ -28,6 +28,8 @@ class Options(BaseModel):
     """Single responses to score, in place of --pairs."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your file: instruction=question,response_1=a,response_2=b,gold=better."""
+    labels: Annotated[str | None, Flag(metavar="THEIRS=OURS,...")] = None
+    """What people's verdicts are called in your file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0."""
     verdict: Annotated[Literal["mark", "json", "logprobs"], Flag(panel=PANEL)] = "mark"
     """Form of the verdict; logprobs needs an engine that gives them."""
 
@@ -60,6 +62,7 @@ def read_input(options: Options, context: Context) -> list[Row]:
         UsageError: Neither kind of file is named, or both.
         DataError: A row is broken.
     """
+    from dikast.evaluation.interchange.record import parse_labels
     from dikast.jobs.sources import parse_columns
 
     del context
@@ -67,7 +70,7 @@ def read_input(options: Options, context: Context) -> list[Row]:
         raise UsageError("nothing to judge, or too much", hint="give --pairs FILE, or --responses FILE")
     ours = parse_columns(options.columns)
     if options.pairs is not None:
-        rows = read_pair_rows(options.pairs, ours)
+        rows = read_pair_rows(options.pairs, ours, parse_labels(options.labels))
     else:
         rows = read_singles(options.responses or Path(), ours)
     return rows
@@ -84,7 +87,7 @@ def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[s
     return ()
 
 
-def read_pair_rows(path: Path, ours: Mapping[str, str]) -> list[Row]:
+def read_pair_rows(path: Path, ours: Mapping[str, str], labels: Mapping[str, str]) -> list[Row]:
     """Pairs, as rows."""
     from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
     from dikast.evaluation.interchange.files import read_records
@@ -94,7 +97,7 @@ def read_pair_rows(path: Path, ours: Mapping[str, str]) -> list[Row]:
     return [
         {**rest(record.values, named), **{name: value for name, value in row.items() if value not in (None, "")}}
         | {name: row[name] for name in needed}
-        for row, record in zip(pairs_as_rows(read_pairs(path, ours)), read_records(path), strict=True)
+        for row, record in zip(pairs_as_rows(read_pairs(path, ours, labels)), read_records(path), strict=True)
     ]
 
 

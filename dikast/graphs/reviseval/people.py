@@ -9,7 +9,7 @@ No judge can be expected to agree with people more than they do with each other:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from dikast.errors import DataError
 from dikast.evaluation.comparison import AnnotatorAgreement, annotator_agreement
 from dikast.evaluation.interchange.columns import read_verdicts
 from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.record import NO_LABELS, Record, check_labels
 from dikast.evaluation.items import Pair
 from dikast.evaluation.orders import synthesise
 from dikast.graphs.reviseval.results import JudgedRun, id_of
@@ -27,7 +27,7 @@ ANNOTATOR = re.compile(r"annotator_?\d+")
 """A column of one person's verdicts."""
 
 
-def run_of_file(path: Path) -> JudgedRun:
+def run_of_file(path: Path, labels: Mapping[str, str] = NO_LABELS) -> JudgedRun:
     """Verdicts (`id`, `ab`, `ba`) or scores (`id`, `score`) of any judge, with people's in further columns.
 
     `ba` is the verdict with response 2 shown first, mapped back to the response's own number; empty is unparsed. With
@@ -40,7 +40,8 @@ def run_of_file(path: Path) -> JudgedRun:
     if not records:
         raise DataError("no verdicts", path=path, hint="columns id, ab, ba, gold; or id, score, gold")
     if "ab" in records[0].values:
-        return JudgedRun(path.stem, list(map(_pair_row, records, read_verdicts(path))), {})
+        rows = list(map(_pair_row, records, read_verdicts(path, labels=labels)))
+        return JudgedRun(path.stem, rows, {}, labels=labels)
     return JudgedRun(path.stem, list(map(_score_row, records)), {})
 
 
@@ -67,10 +68,11 @@ def agreement_of(run: JudgedRun) -> AnnotatorAgreement | None:
 
 
 def _annotated(run: JudgedRun) -> Iterable[Pair]:
-    for row in run.rows:
-        record = Record(Path(run.name), row["row"], row["input"])
+    records = [Record(Path(run.name), row["row"], row["input"]) for row in run.rows]
+    check_labels(records, {name for one in records for name in one.values if ANNOTATOR.fullmatch(name)}, run.labels)
+    for row, record in zip(run.rows, records, strict=True):
         names = sorted(name for name in record.values if ANNOTATOR.fullmatch(name))
         said: tuple[Winner | None, ...] = tuple(
-            record.winner(name) if record.values[name] not in (None, "") else None for name in names
+            record.winner(name, run.labels) if record.values[name] not in (None, "") else None for name in names
         )
         yield Pair(id_of(row), "", "", "", annotations=said)
