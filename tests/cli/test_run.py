@@ -127,3 +127,27 @@ def test_the_commands_defaults_are_the_graphs(cli: Cli, files: dict[str, Path], 
     plain = genqr.Context(solver=load_solver("scripted:script:shout"), retriever=load_retriever("bm25:x"))
     told = json.loads(plain.model_dump_json())
     assert {**manifest["context"], "retriever": told["retriever"]} == told
+
+
+def test_a_run_over_a_batch_service_goes_out_comes_back_and_ends(cli: Cli, tmp_path: Path) -> None:
+    """What `vllm run-batch` would do in between is a real one's work in the engine lane."""
+    model = "batch:owed?model=server:http://127.0.0.1:1/v1#m"
+    run = ["genqr", "run", "--collection", "sample", "--model", model, "--limit", "2", "-n", "3", "--out", "run"]
+    assert cli(*run).code == 3
+    asked = [json.loads(line) for line in (tmp_path / "owed" / "owed.jsonl").read_text().splitlines()]
+    assert len(asked) == 6
+    choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "battery, engine"}}
+    body = {"choices": [choice], "usage": {"prompt_tokens": 5, "completion_tokens": 3}}
+    lines = [{"custom_id": one["custom_id"], "response": {"status_code": 200, "body": body}} for one in asked]
+    results = tmp_path / "results.jsonl"
+    results.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert json.loads(cli("models", "take-in", "owed", "results.jsonl", "--json").out) == {
+        "replies": 6,
+        "refused": 0,
+        "owed": 0,
+    }
+    assert cli("runs", "retry", "run").code == 0
+    assert json.loads(cli("runs", "show", "run", "--json").out)["outcomes"] == {"ok": 2}
+    results.write_text('{"custom_id": "somebody-elses"}\n')
+    foreign = cli("models", "take-in", "owed", "results.jsonl")
+    assert (foreign.code, "has not asked" in foreign.err) == (1, True)
