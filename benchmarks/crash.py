@@ -6,6 +6,9 @@ Each trial starts the same command (2,000 rows, 32 in flight) in a new folder, s
 the first rows have finished, gives the command again, and compares outcome and output of every row by key. Counted are
 rows that are not there at the end (`lost`) and rows that both attempts did although the first had them on the disk
 (`duplicated`).
+
+Then the same over a server on loopback, killed when it has had a random number of requests, once without a request
+cache and once with one: `asked_again` are the calls above one a row. What was in flight is asked again, and no more.
 """
 
 from __future__ import annotations
@@ -19,17 +22,19 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import facts
+from tests.loopback import ECHO, Loopback
 
 ROWS = 2000
 IN_FLIGHT = 32
 KILLS = 3
 FULL_KILLS = 20
+POLL_SECONDS = 0.001
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -45,22 +50,33 @@ class Verdict:
     finished_at_kill: list[int]
 
 
-def command(out: Path, rows: int, in_flight: int) -> list[str]:
-    return [sys.executable, "-m", "benchmarks.one_call", str(out), "--rows", str(rows), "--concurrency", str(in_flight)]
+@dataclass(frozen=True)
+class Calls:
+    """What a server was asked above one call a row, for each kill."""
+
+    rows: int
+    in_flight: int
+    calls_at_kill: list[int]
+    asked_again: list[int]
 
 
-def start(out: Path, rows: int, in_flight: int) -> subprocess.Popen[str]:
+def command(out: Path, rows: int, in_flight: int, *more: str) -> list[str]:
+    asked = ["--rows", str(rows), "--concurrency", str(in_flight)]
+    return [sys.executable, "-m", "benchmarks.one_call", str(out), *asked, *more]
+
+
+def start(out: Path, rows: int, in_flight: int, *more: str) -> subprocess.Popen[str]:
     """Start the job and return when its first rows have finished."""
-    job = subprocess.Popen(command(out, rows, in_flight), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    job = subprocess.Popen(command(out, rows, in_flight, *more), cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert job.stdout is not None
     if job.stdout.readline() != "begun\n":
         raise RuntimeError(f"the job ended with {job.wait()} before its first row")
     return job
 
 
-def finish(out: Path, rows: int, in_flight: int) -> float:
+def finish(out: Path, rows: int, in_flight: int, *more: str) -> float:
     """Run the job to its end; seconds from its first rows on."""
-    job = start(out, rows, in_flight)
+    job = start(out, rows, in_flight, *more)
     begun = time.perf_counter()
     _, _ = job.communicate()
     if job.returncode:
@@ -113,6 +129,37 @@ def crash(folder: Path, *, kills: int, seed: int, rows: int = ROWS, in_flight: i
     return Verdict(seed, kills, lost, duplicated, equal, finished)
 
 
+def crash_calls(folder: Path, *, kills: int, seed: int, rows: int, in_flight: int, cached: bool) -> Calls:
+    """Kill a job over a server when it has had a random number of requests, go on with it, and count the requests."""
+    chance = random.Random(seed)
+    found = Calls(rows, in_flight, [], [])
+    for number in range(kills):
+        out = folder / f"calls-{number}{'-cached' if cached else ''}"
+        with Loopback() as server:
+            more = ["--model", f"server:{server.url}#{ECHO}", *(["--cache", f"{out}.sqlite"] if cached else [])]
+            found.calls_at_kill.append(
+                kill_after(server, chance.randrange(in_flight, rows - in_flight), out, found, more)
+            )
+            finish(out, rows, in_flight, *more)
+            found.asked_again.append(len(server.bodies) - rows)
+        whole = {line["key"] for line in lines(out) if line["outcome"] == "ok"}
+        if len(whole) != rows:
+            raise RuntimeError(f"{rows - len(whole)} rows are lost")
+        print(f"kill at call {found.calls_at_kill[-1]}: {found.asked_again[-1]} calls again", file=sys.stderr)
+    return found
+
+
+def kill_after(server: Loopback, calls: int, out: Path, found: Calls, more: Sequence[str]) -> int:
+    """Start the job, kill it as soon as the server has had so many requests, and return how many it had."""
+    with start(out, found.rows, found.in_flight, *more) as job:
+        while len(server.bodies) < calls and job.poll() is None:
+            time.sleep(POLL_SECONDS)
+        job.kill()
+    while server.in_flight:
+        time.sleep(POLL_SECONDS)
+    return len(server.bodies)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="ignored: the last line is always JSON")
@@ -125,8 +172,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.rows or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        verdict = crash(folder, kills=FULL_KILLS if arguments.full else KILLS, seed=seed)
-    print(json.dumps({**asdict(verdict), **facts("dikast", "langgraph")}))
+        kills = FULL_KILLS if arguments.full else KILLS
+        verdict = crash(folder, kills=kills, seed=seed)
+        calls = {
+            name: asdict(crash_calls(folder, kills=kills, seed=seed, rows=ROWS, in_flight=IN_FLIGHT, cached=cached))
+            for name, cached in (("calls", False), ("calls_with_cache", True))
+        }
+    print(json.dumps({**asdict(verdict), **calls, **facts("dikast", "langgraph")}))
 
 
 if __name__ == "__main__":

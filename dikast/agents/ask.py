@@ -18,7 +18,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.failures import outcome_of
 from dikast.agents.ledger import Call, Ledger, current
-from dikast.agents.models.invoke import identity, invoke
+from dikast.agents.models.identity import identity
+from dikast.agents.models.invoke import invoke
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from dikast.agents.models.request_key import request_key
 from dikast.agents.prompt import Prompt

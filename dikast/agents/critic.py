@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dikast.agents.ask import ask
 from dikast.agents.failures import CALL_FAILURES, failure_of
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt

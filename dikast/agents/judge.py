@@ -29,7 +29,7 @@ import numpy as np
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import Answer, ask
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Reply, Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt

@@ -40,7 +40,7 @@ def show_graph(name: Annotated[str, typer.Argument(help="A name from 'graphs lis
     from dikast.graphs.drawing import mermaid
 
     method = load_method(name)
-    graph = method.load_graph()
+    graph: Any = method.load_graph()
     if json:
         emit(
             {

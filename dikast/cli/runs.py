@@ -11,7 +11,7 @@ import typer
 
 from dikast.cli import options
 from dikast.cli.output import emit, print_page, say, table
-from dikast.errors import UsageError
+from dikast.errors import DataError, UsageError
 from dikast.graphs.method import Export
 
 if TYPE_CHECKING:
@@ -31,11 +31,19 @@ def list_runs(
     json: options.Json = False,
 ) -> None:
     """List the runs in a folder, the latest first."""
-    from dikast.jobs.reading import list_runs as find_runs
+    from dikast.jobs.reading import find_runs
 
-    found = [(run, run.summary()) for run in find_runs(folder)]
+    found, damaged = find_runs(folder)
+    standing: list[tuple[Run, Summary]] = []
+    for run in found:
+        try:
+            standing.append((run, run.standing()))
+        except DataError as error:
+            damaged.append(error)
+    for error in damaged:
+        say(f"left out: {error}")
     if json:
-        emit([{**summary.as_dict(), "started": run.manifest.attempts[-1].started} for run, summary in found])
+        emit([{**summary.as_dict(), "started": run.manifest.attempts[-1].started} for run, summary in standing])
         return
     table(
         ("run", "graph", "started", "asked", "finished", "failed", "state"),
@@ -49,7 +57,7 @@ def list_runs(
                 summary.failed,
                 "running" if run.active else "owes rows" if summary.owed else "done",
             )
-            for run, summary in found
+            for run, summary in standing
         ],
     )
 
@@ -89,10 +97,7 @@ def show(
 
 def find_row(run: Run, name: str) -> dict[str, Any]:
     """A row by its id in the input (`qid`, `id`), else by number or key."""
-    for row in run.rows():
-        if name in (row["input"].get("qid"), row["input"].get("id")):
-            return row
-    return run.row(name)
+    return run.row_with_id(name) or run.row(name)
 
 
 @app.command()

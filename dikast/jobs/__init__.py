@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from dikast.jobs.exports import export
     from dikast.jobs.inputs import Reread
     from dikast.jobs.job import Progress, retry, run
-    from dikast.jobs.preview import Estimate, estimate, preview
+    from dikast.jobs.previewing import Estimate, estimate, preview
     from dikast.jobs.reading import Difference, Run, diff, list_runs
     from dikast.jobs.summary import Summary
 
 _HOMES = {
     "Difference": "reading",
-    "Estimate": "preview",
+    "Estimate": "previewing",
     "Progress": "job",
     "Reread": "inputs",
     "Run": "reading",
     "Summary": "summary",
     "diff": "reading",
-    "estimate": "preview",
+    "estimate": "previewing",
     "export": "exports",
     "list_runs": "reading",
-    "preview": "preview",
+    "preview": "previewing",
     "retry": "job",
     "run": "job",
 }

@@ -6,7 +6,8 @@ It says where the rows come from and how many ended how, so that nobody takes th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dikast.jobs.columns import Kind
@@ -25,6 +26,9 @@ MEANINGS: Mapping[Outcome, str] = {
     Outcome.LIMIT: "a limit or the context's length stopped it",
     Outcome.ERROR: "an error",
 }
+NOT_IN_A_NAME = re.compile(r'[<>:/\\|?*"\x00-\x1f]')
+LONGEST_NAME = 100
+"""Characters: with what `datasets` adds, a name stays below the 255 bytes that file systems take."""
 TYPES = {"bool": "boolean", "int": "integer", "long": "integer", "float": "number", "text": "text", "null": "empty"}
 
 
@@ -43,20 +47,36 @@ class About:
     meanings: Mapping[str, str]
 
 
-def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], licence: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files of a data set.
+
+    Args:
+        rows: Split -> rows.
+        sizes: Split -> bytes.
+        digest: A hash of what is in all of them.
+    """
+
+    rows: Mapping[str, int]
+    sizes: Mapping[str, int]
+    digest: str
+
+
+def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], files: Files, licence: str) -> str:
     """The card as Markdown.
 
     Args:
         run: Where the rows come from.
         counts: How many of the exported rows ended how.
         columns: Their columns.
+        files: Where they are.
         licence: The identifier for the head.
     """
     total = sum(counts.values())
     asked = run.manifest.attempts[-1].asked
     return "\n".join(
         [
-            *head(f"dikast {run.manifest.graph}", licence, total, ["train"]),
+            *head(f"dikast {run.manifest.graph}", licence, config_name(run), files),
             f"# Rows of a dikast {run.manifest.graph} run",
             "",
             f"{total} rows, made by the graph `{run.manifest.graph}` of [dikast](https://github.com/dikast/dikast);"
@@ -83,25 +103,25 @@ def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], l
     )
 
 
-def card_of_splits(run: Run, counts: Mapping[str, int], columns: Mapping[str, Kind], about: About, licence: str) -> str:
+def card_of_splits(run: Run, files: Files, columns: Mapping[str, Kind], about: About, licence: str) -> str:
     """The card of a data set with splits as Markdown.
 
     Args:
         run: Where the rows come from.
-        counts: Split -> rows.
+        files: Its splits.
         columns: The rows' columns.
         about: What is said of them.
         licence: The identifier for the head.
     """
     return "\n".join(
         [
-            *head(about.title, licence, sum(counts.values()), list(counts)),
+            *head(about.title, licence, config_name(run), files),
             f"# {about.title}",
             "",
             *(line for paragraph in about.text for line in (paragraph, "")),
             "| split | rows |",
             "| --- | ---: |",
-            *(f"| {split} | {count} |" for split, count in counts.items()),
+            *(f"| {split} | {count} |" for split, count in files.rows.items()),
             "",
             "## Columns",
             "",
@@ -130,8 +150,19 @@ def provenance(run: Run) -> list[str]:
     ]
 
 
-def head(title: str, licence: str, total: int, splits: Sequence[str]) -> list[str]:
-    """The YAML head. JSON strings are YAML strings, whatever is in them."""
+def config_name(run: Run) -> str:
+    """The run folder's name without what file names cannot hold everywhere; it is a folder of `datasets`' cache."""
+    return NOT_IN_A_NAME.sub("-", run.path.resolve().name)[:LONGEST_NAME] or run.manifest.graph
+
+
+def head(title: str, licence: str, name: str, files: Files) -> list[str]:
+    """The YAML head. JSON strings are YAML strings, whatever is in them.
+
+    `datasets` keeps what it has loaded under the folder's name, the configuration's name and a hash of this head, and
+    does not look at the files: without name, counts and hash of the rows, the second data set is answered with the
+    rows of the first.
+    """
+    size = sum(files.sizes.values())
     return [
         "---",
         f"license: {json.dumps(licence)}",
@@ -140,14 +171,26 @@ def head(title: str, licence: str, total: int, splits: Sequence[str]) -> list[st
         "- dikast",
         "- synthetic",
         "size_categories:",
-        f"- {size_category(total)}",
+        f"- {size_category(sum(files.rows.values()))}",
+        "dataset_info:",
+        f"- config_name: {json.dumps(name)}",
+        f"  description: {json.dumps(f'sha256 of the rows: {files.digest}')}",
+        "  splits:",
+        *(line for split in files.rows for line in split_info(split, files)),
+        f"  download_size: {size}",
+        f"  dataset_size: {size}",
         "configs:",
-        "- config_name: default",
+        f"- config_name: {json.dumps(name)}",
         "  data_files:",
-        *(line for split in splits for line in (f"  - split: {split}", f"    path: data/{split}-*.parquet")),
+        *(line for split in files.rows for line in (f"  - split: {split}", f"    path: data/{split}-*.parquet")),
         "---",
         "",
     ]
+
+
+def split_info(split: str, files: Files) -> list[str]:
+    """What the head says of a split; `datasets` refuses files with another number of rows."""
+    return [f"  - name: {split}", f"    num_bytes: {files.sizes[split]}", f"    num_examples: {files.rows[split]}"]
 
 
 def size_category(total: int) -> str:

@@ -7,15 +7,16 @@ not turn into thousands of columns.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
-
-from dikast.jobs.files import dumps
 
 Kind = str
 """`null`, `bool`, `int`, `float`, `text`, `json`, or `list of` one of these."""
 
 LIST = "list of "
+ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False)
+"""Made once, for values that were read from JSON; `json.dumps` makes one a call."""
 EXACT_IN_FLOAT = 2**53
 LARGEST = 2**63
 
@@ -66,14 +67,30 @@ def merged(one: Kind, two: Kind) -> Kind:
 
 
 def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
-    """The columns of all rows and their kinds, in the order in which they appear."""
+    """The columns of all rows of a journal and their kinds, in the order in which they appear."""
+    return kinds_of(flat(record) for record in records)
+
+
+def kinds_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
+    """The same of rows that are columns already."""
     found: dict[str, Kind] = {"usage": "json", "calls": "json"}
     order: dict[str, None] = {}
-    for record in records:
-        for name, value in flat(record).items():
+    for row in rows:
+        for name, value in row.items():
             order[name] = None
-            found[name] = merged(found.get(name, "null"), kind_of(value))
-    return {name: found[name] for name in order}
+            known = found.get(name, "null")
+            if known != "json" and value is not None:  # JSON holds every value, and every column null
+                found[name] = merged(known, kind_of(value))
+    return {name: found.get(name, "null") for name in order}
+
+
+def cells(values: list[Any], kind: Kind) -> list[Any]:
+    """Values as their column holds them."""
+    if kind == "text":
+        return [value if value is None or value.isascii() else sound(value) for value in values]
+    if kind in ("bool", "int", "long"):
+        return values
+    return [cell(value, kind) for value in values]
 
 
 def cell(value: object, kind: Kind) -> object:
@@ -81,7 +98,7 @@ def cell(value: object, kind: Kind) -> object:
     if value is None:
         return None
     if kind == "json":
-        return sound(dumps(value, ensure_ascii=False))
+        return sound(ENCODER.encode(value))
     if kind == "float":
         return float(cast(float, value))
     if kind.startswith(LIST):

@@ -10,25 +10,32 @@ holds is counted in the card.
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from dikast.errors import UsageError
 from dikast.jobs import parquet
-from dikast.jobs.card import About, card, card_of_splits
-from dikast.jobs.columns import Kind, flat, kinds
+from dikast.jobs.card import About, Files, card, card_of_splits
+from dikast.jobs.columns import Kind, flat, kinds, kinds_of
 from dikast.jobs.files import encode, told
+from dikast.jobs.heap import settled
 from dikast.jobs.reading import Run
+from dikast.jobs.spool import Spool
 from dikast.records import Outcome
 
 Format = Literal["jsonl", "parquet", "datasets"]
 ENDINGS: dict[Format, str] = {"jsonl": "rows.jsonl", "parquet": "rows.parquet", "datasets": "dataset"}
 EVERY = frozenset(Outcome)
+NOT_FINITE = re.compile(rb"NaN|Infinity")
+"""A line that may hold numbers that earlier versions wrote and JSON does not have."""
 
 
 def export(
@@ -145,43 +152,61 @@ def remove(place: Path) -> None:
         place.unlink(missing_ok=True)
 
 
-def chosen(run: Run, outcomes: Collection[Outcome]) -> Iterator[dict[str, Any]]:
-    """The rows with one of these outcomes.
-
-    Raises:
-        UsageError: There is none.
-    """
-    none = True
-    for record in run.rows():
-        if record["outcome"] in outcomes:
-            none = False
-            yield record
-    if none:
+def refuse_nothing(run: Run, outcomes: Collection[Outcome]) -> None:
+    """Raise `UsageError` if no row has one of these outcomes."""
+    if next(run.rows(outcomes), None) is None:
         wanted = ", ".join(sorted(outcomes))
         raise UsageError(f"{run.path}: no finished row has the outcome {wanted}", hint="nothing to export")
 
 
 def write_jsonl(run: Run, place: Path, outcomes: Collection[Outcome]) -> None:
-    """One row a line."""
-    with place.open("wb") as file:
-        for record in chosen(run, outcomes):
-            file.write(encode(record))
+    """One row a line, as the journal has it."""
+    refuse_nothing(run, outcomes)
+    with settled(), place.open("wb") as file:
+        for line, record in run.lines(outcomes):
+            file.write(encode(record) if NOT_FINITE.search(line) or not line.endswith(b"\n") else line)
 
 
-def write_parquet(run: Run, place: Path, outcomes: Collection[Outcome]) -> dict[str, Kind]:
-    """Columns of the kinds that all rows together have; these are returned."""
-    columns = kinds(chosen(run, outcomes))
-    parquet.write(place, (flat(record) for record in chosen(run, outcomes)), columns)
-    return columns
+def write_parquet(run: Run, place: Path, outcomes: Collection[Outcome]) -> tuple[dict[str, Kind], Counter[Outcome]]:
+    """Columns of the kinds that all rows together have; these are returned, and how many rows ended how."""
+    refuse_nothing(run, outcomes)
+    counts = Counter[Outcome]()
+    with settled(), TemporaryFile(dir=place.parent) as file:
+        spool = Spool(file, parquet.ROWS_A_GROUP)
+        columns = kinds_of(spool.keep(counted(run.rows(outcomes), counts)))
+        parquet.write_groups(place, spool.groups(), columns)
+    return columns, counts
+
+
+def counted(records: Iterator[dict[str, Any]], counts: Counter[Outcome]) -> Iterator[dict[str, Any]]:
+    """The records as columns, counted by outcome as they pass."""
+    for record in records:
+        counts[Outcome(record["outcome"])] += 1
+        yield flat(record)
 
 
 def write_dataset(run: Run, place: Path, outcomes: Collection[Outcome], licence: str) -> None:
     """The folder that `datasets.load_dataset` and the Hugging Face hub read."""
-    data = place / "data"
-    data.mkdir(parents=True)
-    columns = write_parquet(run, data / "train-00000-of-00001.parquet", outcomes)
-    counts = Counter(Outcome(record["outcome"]) for record in chosen(run, outcomes))
-    (place / "README.md").write_text(card(run, counts, columns, licence), encoding="utf-8")
+    file = place / "data" / shard("train")
+    file.parent.mkdir(parents=True)
+    columns, counts = write_parquet(run, file, outcomes)
+    files = files_of({"train": sum(counts.values())}, file.parent)
+    (place / "README.md").write_text(card(run, counts, columns, files, licence), encoding="utf-8")
+
+
+def shard(split: str) -> str:
+    """The name of a split's one file, as the hub names them."""
+    return f"{split}-00000-of-00001.parquet"
+
+
+def files_of(counts: Mapping[str, int], data: Path) -> Files:
+    """What a card says of the files of a data set."""
+    digests: list[str] = []
+    for split in counts:
+        with (data / shard(split)).open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    sizes = {split: (data / shard(split)).stat().st_size for split in counts}
+    return Files(counts, sizes, hashlib.sha256("".join(digests).encode()).hexdigest())
 
 
 def write_splits(run: Run, place: Path, rows: Callable[[], Iterator[Split]], about: About, licence: str) -> None:
@@ -194,9 +219,10 @@ def write_splits(run: Run, place: Path, rows: Callable[[], Iterator[Split]], abo
         raise UsageError(f"{run.path}: no finished row", hint="nothing to export")
     for split in counts:
         own = (row for name, row in rows() if name == split)
-        parquet.write(data / f"{split}-00000-of-00001.parquet", own, columns)
+        parquet.write(data / shard(split), own, columns)
         with (place / f"{split}.jsonl").open("wb") as file:
             for name, row in rows():
                 if name == split:
                     file.write(encode(row))
-    (place / "README.md").write_text(card_of_splits(run, counts, columns, about, licence), encoding="utf-8")
+    text = card_of_splits(run, files_of(counts, data), columns, about, licence)
+    (place / "README.md").write_text(text, encoding="utf-8")

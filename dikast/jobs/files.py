@@ -12,18 +12,22 @@ import os
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_jsonable_python
 
 from dikast.errors import DataError
-from dikast.records import Outcome
+from dikast.records import Outcome, Usage
 
 KEY = re.compile(r"[0-9a-f]{32}")
 OUTCOMES = frozenset(outcome.value for outcome in Outcome)
+COUNTS = ("row", "ordinal", "sample")
+SPENT = frozenset(field.name for field in fields(Usage))
 CHUNK_BYTES = 1 << 16
+CLOSED = -1
 REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space and give the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and give the same command again",
@@ -53,7 +57,7 @@ def encode(record: object) -> bytes:
 
     Raises:
         TypeError: Not JSON.
-        ValueError: It holds itself.
+        ValueError: It holds itself, or a number that is not finite, which JSON does not have.
     """
     try:
         return dumps(record, ensure_ascii=False).encode() + b"\n"
@@ -61,16 +65,40 @@ def encode(record: object) -> bytes:
         return dumps(record).encode() + b"\n"
 
 
-dumps = partial(json.dumps, separators=(",", ":"), default=to_jsonable_python)
+dumps = partial(json.dumps, separators=(",", ":"), default=to_jsonable_python, allow_nan=False)
+
+
+def without_nan(record: object) -> tuple[Any, int]:
+    """The record as JSON with null for NaN and infinities, and how many of them there were.
+
+    Raises:
+        TypeError: Not JSON.
+        ValueError: It holds itself.
+    """
+    found: list[str] = []
+    plain = json.loads(json.dumps(record, default=to_jsonable_python), parse_constant=found.append)
+    return plain, len(found)
+
+
+DECODER = json.JSONDecoder(parse_constant=lambda constant: None)
+"""Reads what earlier versions wrote too: `NaN`, which is no JSON, as null."""
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
     """The record that a line holds; `None` if it holds no whole one."""
     try:
-        record = json.loads(line)
+        record = from_json(line, allow_inf_nan=False)  # takes 0.6 of the json module's time
     except ValueError:
-        return None
+        record = decode_odd(line)
     return cast(dict[str, Any], record) if isinstance(record, dict) else None
+
+
+def decode_odd(line: bytes) -> object:
+    """What only the json module reads: half surrogate pairs, deep nests, `NaN`; `None` if it does not, either."""
+    try:
+        return DECODER.decode(line.decode())
+    except (ValueError, RecursionError):
+        return None
 
 
 def mended_size(handle: int) -> tuple[int, bool]:
@@ -115,20 +143,35 @@ class LineFile:
         Raises:
             DataError: They could not be written; the file ends where it did before.
         """
-        if not lines:
-            return
+        self.write(lines)
+        self.sync()
+
+    def write(self, lines: bytes) -> None:
+        """Hand whole lines to the kernel: they survive this process, though not yet a power failure.
+
+        Raises:
+            DataError: They could not be written; the file ends where it did before.
+        """
         with told(self.path):
             try:
                 left = memoryview(lines)
                 while left:
                     left = left[os.write(self._handle, left) :]
-                os.fsync(self._handle)
-                self._still_there()
             except OSError:
                 with suppress(OSError):  # the first error is the one to tell; reading mends a torn line anyway
                     os.ftruncate(self._handle, self._end)
                 raise
         self._end += len(lines)
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written.
+
+        Raises:
+            DataError: It has not, or the file is no longer at its path.
+        """
+        with told(self.path):
+            os.fsync(self._handle)
+            self._still_there()
 
     def _still_there(self) -> None:
         """A deleted file takes writes without a word: look whether the path still leads to it."""
@@ -137,26 +180,46 @@ class LineFile:
             raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(self.path))
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; writing to it fails from now on, whoever gets the number of its handle next."""
         os.close(self._handle)
+        self._handle = CLOSED
 
 
 def is_row(record: Mapping[str, Any]) -> bool:
     """Whether a record has what every line of a journal has."""
     key = record.get("key")
-    return (
-        isinstance(key, str)
-        and KEY.fullmatch(key) is not None
-        and record.get("outcome") in OUTCOMES
-        and isinstance(record.get("usage"), dict)
-    )
+    if not isinstance(key, str) or KEY.fullmatch(key) is None or record.get("outcome") not in OUTCOMES:
+        return False
+    # Loops, not `all(...)`: this is done a million times, and a generator costs more than what it does.
+    for name in COUNTS:
+        if type(record.get(name)) is not int:
+            return False
+    return "output" in record and isinstance(record.get("input"), dict) and is_usage(record.get("usage"))
 
 
-def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def is_usage(value: object) -> bool:
+    """Whether a value is what a record says of the spending by role."""
+    if not isinstance(value, dict):
+        return False
+    for spent in cast(dict[str, object], value).values():
+        if not isinstance(spent, dict) or not spent.keys() <= SPENT:
+            return False
+        for number in cast(dict[str, object], spent).values():
+            if not isinstance(number, int | float):
+                return False
+    return True
+
+
+def read_journal(path: Path, foreign: list[int] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     """The records of a journal with the byte offset of each; a torn last line is left out, an absent file is empty.
 
+    Args:
+        path: The journal.
+        foreign: Gets the 1-based numbers of lines that are no rows: a disk or a hand damaged them. They are left out,
+            so that their rows are owed, and a person is to be told.
+
     Raises:
-        DataError: A line other than a torn last one is no row.
+        DataError: It cannot be read.
     """
     if not path.exists():
         return
@@ -166,7 +229,6 @@ def read_journal(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             record = decode(line)
             if record is not None and is_row(record):
                 yield offset, record
-            elif line.endswith(b"\n"):
-                hint = "the disk or a hand damaged it: delete the line, and its row is done again"
-                raise DataError("not a line of a journal", path=path, line=number, hint=hint)
+            elif line.endswith(b"\n") and foreign is not None:
+                foreign.append(number)
             offset += len(line)

@@ -54,7 +54,8 @@ def fields_of(context: object) -> Iterator[tuple[str, object]]:
                 yield name, getattr(context, name)
     elif dataclasses.is_dataclass(context):
         for field in dataclasses.fields(context):
-            yield field.name, getattr(context, field.name)
+            if field.metadata.get("fingerprint") is not False:
+                yield field.name, getattr(context, field.name)
     elif isinstance(context, Mapping):
         yield from cast(Mapping[str, object], context).items()
     else:
@@ -88,5 +89,6 @@ def part(value: object, where: str) -> Any:
         return {name: part(item, f"{where}.{name}") for name, item in fields_of(value)}
     raise UsageError(
         f"{where}: {spec_of(value).removeprefix(UNNAMED)} does not say what it is, so that resuming could mix results",
-        hint="give it a method fingerprint() -> dict, or mark the field json_schema_extra={'fingerprint': False}",
+        hint="give it a method fingerprint() -> dict, or mark the field: Pydantic's json_schema_extra={'fingerprint': "
+        "False}, a dataclass's metadata={'fingerprint': False}",
     )

@@ -4,13 +4,17 @@
     errors.jsonl    tracebacks                 export/        what `export` wrote
     lock            held by the writer
 
-The lock is the kernel's (`flock`), so that a killed writer leaves none behind.
+The lock is the kernel's (`flock`), so that a killed writer leaves none behind. Where the file system has none (Lustre
+mounted without it, some NFS), a file `lock.held` that names process and host stands for it: one whose process has ended
+on this host is taken over; one of another host stays until somebody deletes it.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import re
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -24,7 +28,11 @@ from dikast.jobs.manifest import NAME, Manifest, differences, read_manifest, syn
 ROWS = "rows.jsonl"
 ERRORS = "errors.jsonl"
 LOCK = "lock"
-OURS = frozenset({NAME, f"{NAME}.new", ROWS, ERRORS, LOCK, "export"})
+HELD = "lock.held"
+NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
+"""What flock says where a file system has no locks."""
+HOLDER = re.compile(r"process (?P<pid>[1-9]\d{0,9}) on (?P<host>.+)")
+OURS = frozenset({NAME, f"{NAME}.new", ROWS, ERRORS, LOCK, HELD, "export"})
 SHOWN_CHARACTERS = 200
 
 
@@ -64,7 +72,7 @@ class Folder:
         self.path.rename(taken)
         self.path.mkdir()
         old, self._lock = self._lock, lock_file(self.path)
-        os.close(old)
+        let_go(taken, old)
         self._aside = False
         return str(taken)
 
@@ -73,8 +81,9 @@ class Folder:
         if not (self.path / NAME).exists():
             with suppress(OSError):  # somebody put something in it: leave it
                 (self.path / LOCK).unlink()
+                (self.path / HELD).unlink(missing_ok=True)
                 self.path.rmdir()
-        os.close(self._lock)
+        let_go(self.path, self._lock)
 
 
 @contextmanager
@@ -154,15 +163,84 @@ def lock_file(path: Path) -> int:
     except BlockingIOError:
         holder = os.pread(handle, SHOWN_CHARACTERS, 0).decode(errors="replace").strip()
         os.close(handle)
-        hint = "wait for it, stop it, or name another folder"
-        raise UsageError(f"{path} is being written by {holder or 'another process'}", hint=hint) from None
+        raise in_use(path, holder or "another process", "wait for it, stop it, or name another folder") from None
+    except OSError as error:
+        os.close(handle)
+        if error.errno not in NO_LOCKS:
+            raise
+        return take_held(path)
     os.ftruncate(handle, 0)
-    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    os.pwrite(handle, whoami().encode(), 0)
     return handle
+
+
+def in_use(path: Path, holder: str, hint: str) -> UsageError:
+    """What is said when somebody else is writing."""
+    return UsageError(f"{path} is being written by {holder}", hint=hint)
+
+
+def whoami() -> str:
+    """This process, for others that find its lock."""
+    return f"process {os.getpid()} on {socket.gethostname()}\n"
+
+
+def take_held(path: Path) -> int:
+    """Make the file that stands for the lock where the file system has none; its name is taken or free at once.
+
+    Raises:
+        UsageError: Somebody else has it.
+    """
+    place = path / HELD
+    for _ in range(2):
+        try:
+            handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            holder = holder_of(place)
+            if not has_ended(holder):
+                hint = f"wait for it or stop it; if it has ended, delete {place}: this file system has no locks"
+                raise in_use(path, holder or "another process", hint) from None
+            place.unlink(missing_ok=True)
+        else:
+            os.write(handle, whoami().encode())
+            return handle
+    raise in_use(path, "another process that has just begun", "wait for it, or name another folder")
+
+
+def holder_of(place: Path) -> str:
+    """Who made a file that stands for a lock."""
+    try:
+        return place.read_text(encoding="utf-8", errors="replace").strip()[:SHOWN_CHARACTERS]
+    except FileNotFoundError:
+        return ""
+
+
+def has_ended(holder: str) -> bool:
+    """Whether a process of this host is known to have ended; of another host nobody knows."""
+    named = HOLDER.fullmatch(holder)
+    if named is None or named["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(int(named["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, as somebody else's
+        return False
+    return False
+
+
+def let_go(path: Path, handle: int) -> None:
+    """Let go of a folder's lock."""
+    place = path / HELD
+    with suppress(OSError):
+        if os.fstat(handle).st_ino == place.stat().st_ino:
+            place.unlink()
+    os.close(handle)
 
 
 def locked(path: Path) -> bool:
     """Whether somebody is writing to this run."""
+    if (holder := holder_of(path / HELD)) and not has_ended(holder):
+        return True
     try:
         handle = os.open(path / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -171,6 +249,9 @@ def locked(path: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
     finally:
         os.close(handle)
     return False

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,19 +26,22 @@ from dikast.errors import DataError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.feed import Feed, journal_rows
-from dikast.jobs.files import LineFile, read_journal
+from dikast.jobs.files import LineFile
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
 from dikast.jobs.heap import settled
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
+from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.reading import Run
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
+from dikast.jobs.threads import row_threads
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome, Usage
+from dikast.wire import spec_of
 
 if TYPE_CHECKING:
     from dikast.jobs.inputs import Graph
@@ -118,15 +121,18 @@ async def run(
         How the run stands; its `exit_code` is the command line's.
 
     Raises:
-        DataError: A bad row, before anything runs; or the disk takes no more, with what is finished kept.
+        DataError: A bad row, or a request cache in an impossible place, before anything runs; or the disk takes no
+            more, with what is finished kept.
         UsageError: The folder is not a run's or has another writer; an argument is wrong; or a row met a setting that
             no row can work with.
         ResumeMismatchError: The folder's run has another fingerprint.
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
     schema = checked(graph, samples, concurrency)
-    parts = fingerprint(graph.name, context, samples)
+    parts = fingerprint(name_of(graph), context, samples)
     with open_folder(out, parts, force_new=force_new) as folder:
+        if cache is not None:
+            cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally).look_through()
         attempt = new_attempt(limits, counted)
@@ -164,8 +170,10 @@ async def retry(
     """
     before = read_manifest(out)
     checked(graph, before.samples, concurrency)
-    parts = fingerprint(graph.name, context, before.samples)
+    parts = fingerprint(name_of(graph), context, before.samples)
     with open_folder(out, parts) as folder:
+        if cache is not None:
+            cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         attempt = new_attempt(limits, before.attempts[-1])
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
@@ -202,7 +210,7 @@ def read_tally(folder: Folder) -> Tally:
     """What the run that is gone on with has finished; nothing for a new one."""
     if folder.manifest is None:
         return Tally()
-    return Tally().read(record for _, record in read_journal(folder.path / ROWS))
+    return Tally().read_file(folder.path / ROWS)
 
 
 def next_manifest(
@@ -216,7 +224,7 @@ def next_manifest(
     method: str = "",
 ) -> Manifest:
     """The folder's manifest with one more attempt, or that of a new run."""
-    as_json = context.model_dump(mode="json") if isinstance(context, BaseModel) else {}
+    as_json = context.model_dump(mode="json", fallback=spec_of) if isinstance(context, BaseModel) else {}
     before = folder.manifest
     return Manifest(
         graph=graph,
@@ -264,6 +272,20 @@ def left(limits: Limits | None, spent: Usage) -> Limits | None:
     )
 
 
+@contextmanager
+def time_limit(limits: Limits | None, name: str, stop: Stop) -> Generator[None]:
+    """Abort when the time is up, whatever the rows in flight are waiting for; they stay owed."""
+    if limits is None or limits.seconds is None:
+        yield
+        return
+    why = f"the {name}'s limit of {limits.seconds:g} seconds is used up"
+    timer = asyncio.get_running_loop().call_later(limits.seconds, stop.abort, why)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 @dataclass
 class _Job:
     """One attempt at a run, its folder open."""
@@ -292,6 +314,8 @@ class _Job:
             recording(cache=self.cache, limits=limits, name=name) as self.ledger,
             signals(self.stop.interrupt),
             settled(),
+            row_threads(concurrency),
+            time_limit(limits, name, self.stop),
         ):
             await self._run(work, owed, self.ledger)
 
@@ -303,7 +327,7 @@ class _Job:
 
     async def _run(self, work: Work, owed: Iterable[Row | None], ledger: Ledger) -> None:
         rows, errors = LineFile(self.folder.path / ROWS), LineFile(self.folder.path / ERRORS)
-        writer = Writer(rows, errors, self.gate.wake, self._disk_failed)
+        writer = Writer(rows, errors, self._disk_failed)
         try:
             await Local(work, self.gate, self.stop, writer, ledger, self._finished).run(owed)
         finally:
@@ -316,6 +340,9 @@ class _Job:
         attempt = self.manifest.attempts[-1]
         attempt.finished, attempt.stopped = now(), self.stop.why
         attempt.outcomes = {outcome.value: count for outcome, count in self.tally.counts().items()}
+        attempt.usage = {role: usage.as_dict() for role, usage in self.usage.items()}
+        with suppress(OSError):  # without it, whoever lists runs reads the journal
+            attempt.journal_bytes = (self.folder.path / ROWS).stat().st_size
         self._tell()
         if self.stop.error is not None:
             with suppress(DataError):  # the error that stopped the job is the one to tell
@@ -329,7 +356,7 @@ class _Job:
             cost=cost_of(self.usage, self.limits),
             seconds=round(time.monotonic() - self._started, 3),
             done=self.done,
-            notes=tuple(note for note in self.notes if note),
+            notes=(*(note for note in self.notes if note), *standing.notes),
         )
 
     def _finished(self, done: Done) -> None:

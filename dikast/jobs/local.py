@@ -3,23 +3,27 @@
 At most that many tasks exist, whatever the number of rows. Finished rows go to the writer in the order in which they
 finish. Rows that met an engine that cannot be reached are held back: if one of the next rows is well, they were single
 failures and are written as such; if `UNREACHABLE_IN_A_ROW` come together, the engine is gone, the job stops with that
-error, and they stay owed.
+error, and they stay owed. A failure that the first rows share stops it too (`shared_failure.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
+
+from langchain_core.runnables.config import var_child_runnable_config
 
 from dikast.agents.ledger import Ledger
 from dikast.errors import DikastError, LimitReached, UsageError
 from dikast.http.throttle import on_throttle
-from dikast.jobs.attempt import Done, Work
+from dikast.jobs.attempt import Done, Work, cancel
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.feed import ROWS_BETWEEN_YIELDS
 from dikast.jobs.files import encode
 from dikast.jobs.keys import Row
+from dikast.jobs.shared_failure import SharedFailure
 from dikast.jobs.stopping import Stop
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome
@@ -49,8 +53,10 @@ class Local:
     finished: Callable[[Done], None]
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _held: list[Done] = field(default_factory=list[Done])
+    _shared: SharedFailure = field(default_factory=SharedFailure)
     _any_well: bool = False
     _left_out: bool = False
+    _over: bool = False
 
     async def run(self, owed: Iterable[Row | None]) -> None:
         """Run what is owed, until it is done or the job stops. `None` stands for a row that is not owed.
@@ -84,23 +90,30 @@ class Local:
                 self._start(row)
 
     async def _room(self) -> None:
-        while (self.writer.behind or not self.gate.room) and not self.stop.stopping:
+        while not self.gate.room and not self.stop.stopping:
             await self.gate.changed()
 
     def _start(self, row: Row) -> None:
         self.gate.enter()
-        task = asyncio.create_task(self._do(row))
+        task = asyncio.create_task(self._do(row), context=outside_graphs())
         self._tasks.add(task)
         task.add_done_callback(self._out)
 
     def _out(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self.gate.leave()
-        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+        if task.cancelled():
+            self._left_out = True  # by us or by somebody else: either way the row is owed
+        elif (error := task.exception()) is not None:
             self.stop.abort("bug", error)
 
     async def _do(self, row: Row) -> None:
-        done = await self.work.do(row)
+        try:
+            done = await self.work.do(row)
+        except GeneratorExit as error:
+            done = self.work.thrown(row, error)
+        if self._over:  # a row that went on after it was cancelled: the files are closed, and it is owed
+            return
         if done.outcome is Outcome.TIMEOUT:
             self.gate.slow_down()
         if done.fatal is not None:
@@ -111,6 +124,8 @@ class Local:
             self._any_well = True
             self._release()
             self._write(done)
+            if why := self._shared.row_ended(done.line):
+                self.stop.drain(why)
 
     def _limit_reached(self) -> bool:
         """Whether the run's own limit is used up: then the row stays owed, and no further one starts."""
@@ -153,8 +168,16 @@ class Local:
             await self.gate.changed()
 
     async def _cancel_all(self) -> None:
-        tasks = list(self._tasks)
-        self._left_out |= bool(tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._left_out |= bool(self._tasks)
+        await cancel(self._tasks)
+        self._over = True
+
+
+def outside_graphs() -> Context:
+    """A copy of this context that knows of no graph around: a job that runs inside a node is no subgraph of it.
+
+    Else every row would inherit the outer run's callbacks, checkpointer and tags, and its recursion limit.
+    """
+    context = copy_context()
+    context.run(var_child_runnable_config.set, None)
+    return context

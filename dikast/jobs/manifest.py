@@ -38,6 +38,8 @@ class Attempt(BaseModel, extra="forbid"):
         limits: The run's limits; they do not change results.
         stopped: Why it ended before all was done; empty if it did not.
         outcomes: Counts over the whole run when this attempt ended.
+        usage: Spent by role over the whole run when this attempt ended.
+        journal_bytes: The journal's size then: while it has that size, these counts are the journal's.
     """
 
     started: str
@@ -49,6 +51,8 @@ class Attempt(BaseModel, extra="forbid"):
     limits: Limits | None = None
     stopped: str = ""
     outcomes: dict[str, int] = Field(default_factory=dict)
+    usage: dict[str, dict[str, float]] = Field(default_factory=dict)
+    journal_bytes: int | None = None
 
 
 class Manifest(BaseModel, extra="forbid"):

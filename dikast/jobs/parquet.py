@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dikast.errors import MissingExtraError
-from dikast.jobs.columns import LIST, Kind, cell
+from dikast.jobs.columns import LIST, Kind, cells
+from dikast.optional import needs
 
 ROWS_A_GROUP = 2_000
 """Rows of a row group, which is what is in memory at once."""
@@ -21,19 +20,21 @@ def load_pyarrow() -> tuple[Any, Any]:
     Raises:
         MissingExtraError: They are not installed.
     """
-    try:
-        return import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise MissingExtraError("pyarrow, for Parquet files,", extra="data") from error
+    return needs("pyarrow"), needs("pyarrow.parquet")
 
 
 def write(place: Path, rows: Iterator[Mapping[str, Any]], columns: Mapping[str, Kind]) -> None:
     """Write rows as columns of these kinds; a row may lack some."""
+    write_groups(place, iter(lambda: list(islice(rows, ROWS_A_GROUP)), []), columns)
+
+
+def write_groups(place: Path, groups: Iterable[Sequence[Mapping[str, Any]]], columns: Mapping[str, Kind]) -> None:
+    """The same of rows that come in groups, each of them a row group of the file."""
     pa, parquet = load_pyarrow()
     schema = pa.schema([(name, _type(pa, kind)) for name, kind in columns.items()])
     with parquet.ParquetWriter(place, schema) as writer:
-        while group := list(islice(rows, ROWS_A_GROUP)):
-            arrays = [[cell(row.get(name), kind) for row in group] for name, kind in columns.items()]
+        for group in groups:
+            arrays = [cells([row.get(name) for row in group], kind) for name, kind in columns.items()]
             writer.write_table(pa.table(arrays, schema=schema))
 
 

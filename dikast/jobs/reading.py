@@ -10,22 +10,28 @@ Nothing is written and no lock is taken: a run may be read while it is worked on
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from dikast.errors import DataError, UsageError
-from dikast.jobs.files import decode, read_journal
+from dikast.jobs.files import OUTCOMES, decode, dumps, is_row, told
 from dikast.jobs.folder import ERRORS, ROWS, locked
 from dikast.jobs.manifest import NAME, Manifest, read_manifest
-from dikast.jobs.summary import Summary, Tally, summarise
+from dikast.jobs.summary import Summary, Tally, summarise, told_by_manifest
 
 ROW_NUMBER = re.compile(r"([1-9]\d{0,8})(?:/(\d+))?")
+HEAD = re.compile(
+    rb'{"key":"(?P<key>[0-9a-f]{32})","row":(?P<row>\d+),"ordinal":\d+,"sample":(?P<sample>\d+),"attempt":\d+,'
+    rb'"outcome":"(?P<outcome>[a-z]+)",'
+)
+"""How a line of a journal begins: reading this much takes a tenth of the time of reading all of it."""
 KEY_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+Wanted = Callable[[str, int], bool]
+"""Whether a row is looked for, by its key and its number."""
 SHOWN = 5
 """Rows that a message about an ambiguous name lists."""
 
@@ -36,6 +42,7 @@ class _Place:
     sample: int
     key: str
     offset: int
+    outcome: str
 
 
 @dataclass(frozen=True)
@@ -62,24 +69,30 @@ class Run:
     @cached_property
     def _places(self) -> list[_Place]:
         """Where the last line of each key is, in the order of the input."""
-        places = {
-            record["key"]: _Place(record["row"], record["sample"], record["key"], offset)
-            for offset, record in read_journal(self.path / ROWS)
-        }
+        places = {place.key: place for place in read_places(self.path / ROWS)}
         return sorted(places.values())
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[dict[str, Any]]:
         """The finished rows in the order of the input, the last line of each key.
 
-        Raises:
-            DataError: The journal is damaged.
+        Args:
+            outcomes: Only rows that ended so.
         """
+        for _, record in self.lines(outcomes):
+            yield record
+
+    def lines(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[tuple[bytes, dict[str, Any]]]:
+        """The same with each row's line as the journal has it; a line that is no row is left out."""
         if not self._places:
             return
         with (self.path / ROWS).open("rb") as file:
             for place in self._places:
-                file.seek(place.offset)
-                yield json.loads(file.readline())
+                if place.outcome in outcomes:
+                    file.seek(place.offset)
+                    line = file.readline()
+                    record = decode(line)
+                    if record is not None and is_whole(record):
+                        yield line, record
 
     def row(self, name: str) -> dict[str, Any]:
         """One finished row.
@@ -98,20 +111,31 @@ class Run:
         if len(found) > 1:
             listed = ", ".join(f"{place.number}/{place.sample} ({place.key[:8]})" for place in found[:SHOWN])
             raise UsageError(f"{self.path}: {name!r} names {len(found)} rows: {listed}", hint="give one of these")
-        with (self.path / ROWS).open("rb") as file:
-            file.seek(found[0].offset)
-            return json.loads(file.readline())
+        return _read_at(self.path / ROWS, found[0].offset)
+
+    def row_with_id(self, name: str) -> dict[str, Any] | None:
+        """The first row, in the order of the input, whose input has this as its `qid` or `id`; `None` if none has."""
+        # The journal writes a text in one of two ways; only the lines that hold it are read.
+        texts = {dumps(name, ensure_ascii=ascii).encode("utf-8", "replace") for ascii in (False, True)}
+        offsets = set(offsets_of(self.path / ROWS, texts))
+        for place in self._places if offsets else ():
+            if place.offset in offsets:
+                record = _read_at(self.path / ROWS, place.offset)
+                if name in (record["input"].get("qid"), record["input"].get("id")):
+                    return record
+        return None
 
     def _named(self, name: str) -> list[_Place]:
         if number := ROW_NUMBER.fullmatch(name):
-            wanted = int(number[1]), None if number[2] is None else int(number[2])
-            found = [place for place in self._places if place.number == wanted[0]]
-            found = [place for place in found if wanted[1] in (None, place.sample)]
+            wanted, sample = int(number[1]), number[2]
+            found = self._places_where(lambda _, row: row == wanted)
+            found = [place for place in found if sample is None or place.sample == int(sample)]
             if found or not KEY_PREFIX.fullmatch(name):
                 return found
-        if not KEY_PREFIX.fullmatch(name):
-            return []
-        return [place for place in self._places if place.key.startswith(name)]
+        return self._places_where(lambda key, _: key.startswith(name)) if KEY_PREFIX.fullmatch(name) else []
+
+    def _places_where(self, wanted: Wanted) -> list[_Place]:
+        return sorted({place.key: place for place in read_places(self.path / ROWS, wanted)}.values())
 
     def trace(self, key: str) -> str:
         """The last traceback of a row; empty if it never had one."""
@@ -120,7 +144,7 @@ class Run:
         if path.exists():
             with path.open("rb") as file:
                 for line in file:
-                    record = decode(line)
+                    record = decode(line) if key.encode() in line else None
                     if record is not None and record.get("key") == key:
                         last = str(record.get("trace", ""))
         return last
@@ -130,22 +154,45 @@ class Run:
         """Whether somebody is writing to it."""
         return locked(self.path)
 
+    def standing(self) -> Summary:
+        """How the run stands, by its manifest where that is up to date: at once, however many rows there are."""
+        return told_by_manifest(self.path, self.manifest) or self.summary()
+
     def summary(self) -> Summary:
         """How the run stands, from its journal."""
-        tally = Tally().read(record for _, record in read_journal(self.path / ROWS))
-        return summarise(self.path, self.manifest, tally)
+        return summarise(self.path, self.manifest, Tally().read_file(self.path / ROWS))
 
 
 def list_runs(folder: Path) -> list[Run]:
     """The runs in a folder, itself and its subfolders one level down, the latest first.
 
+    Folders with a damaged or a foreign `manifest.json` are left out; `find_runs` says which.
+
     Raises:
-        DataError: There is no such folder, or a run in it is damaged.
+        DataError: There is no such folder.
+    """
+    return find_runs(folder)[0]
+
+
+def find_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
+    """The runs in a folder as `list_runs` gives them, and what is wrong with each one that cannot be opened.
+
+    Raises:
+        DataError: There is no such folder.
     """
     if not folder.is_dir():
         raise DataError("no such folder", path=folder, hint="name the folder that holds the run folders")
-    found = [Run.open(path) for path in (folder, *sorted(folder.iterdir())) if (path / NAME).is_file()]
-    return sorted(found, key=lambda run: run.manifest.attempts[-1].started, reverse=True)
+    found: list[Run] = []
+    damaged: list[DataError] = []
+    for path in (folder, *sorted(folder.iterdir())):
+        try:
+            if (path / NAME).is_file():
+                found.append(Run.open(path))
+        except DataError as error:
+            damaged.append(error)
+        except OSError as error:  # a subfolder that may not be looked into
+            damaged.append(DataError(f"cannot be read: {error.strerror}", path=path))
+    return sorted(found, key=lambda run: run.manifest.attempts[-1].started, reverse=True), damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +249,47 @@ def flat(record: dict[str, Any]) -> dict[str, Any]:
 def _read_at(path: Path, offset: int) -> dict[str, Any]:
     with path.open("rb") as file:
         file.seek(offset)
-        return json.loads(file.readline())
+        record = decode(file.readline())
+    if record is None or not is_row(record):
+        hint = "the disk or a hand damaged it: give the run's command again, and its row is done again"
+        raise DataError(f"the line at byte {offset} is no row", path=path, hint=hint)
+    return record
+
+
+def is_whole(record: dict[str, Any]) -> bool:
+    """Whether a record whose beginning is a row's has the rest of it, too."""
+    return isinstance(record.get("input"), dict) and "output" in record and isinstance(record.get("usage"), dict)
+
+
+def offsets_of(path: Path, texts: Collection[bytes]) -> Iterator[int]:
+    """Where the lines of a file are that hold one of these texts."""
+    if not path.exists():
+        return
+    offset = 0
+    with told(path, "read"), path.open("rb") as file:
+        for line in file:
+            if any(text in line for text in texts):
+                yield offset
+            offset += len(line)
+
+
+def every(key: str, row: int) -> bool:
+    """Wants every row."""
+    return True
+
+
+def read_places(path: Path, wanted: Wanted = every) -> Iterator[_Place]:
+    """Where each line of a journal is and whose, by its beginning; an absent file is empty."""
+    if not path.exists():
+        return
+    offset = 0
+    with told(path, "read"), path.open("rb") as file:
+        for line in file:
+            head = HEAD.match(line)
+            if head and line.endswith(b"\n"):
+                key, row, sample, outcome = head.groups()
+                if wanted(key.decode(), int(row)):
+                    yield _Place(int(row), int(sample), key.decode(), offset, outcome.decode())
+            elif (record := decode(line)) is not None and is_row(record) and wanted(record["key"], record["row"]):
+                yield _Place(record["row"], record["sample"], record["key"], offset, record["outcome"])
+            offset += len(line)

@@ -6,15 +6,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dikast.agents.models.limits import Limits
+from dikast.jobs.files import read_journal
+from dikast.jobs.folder import ROWS
 from dikast.jobs.manifest import Manifest
 from dikast.jobs.stopping import INTERRUPTED
 from dikast.records import Outcome, Usage
 
 EXIT_FAILED_ROWS = 3
 EXIT_INTERRUPTED = 130
+SHOWN_LINES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,10 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """The command line's: 0, 3 where rows failed or a limit left some owed, 130 where a signal did."""
+        """The command line's: 0, 3 where rows failed or are owed, 130 where a signal left some owed."""
         if self.stopped == INTERRUPTED:
             return EXIT_INTERRUPTED
-        return EXIT_FAILED_ROWS if self.failed or self.stopped else 0
+        return EXIT_FAILED_ROWS if self.failed or self.owed or self.stopped else 0
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
@@ -94,6 +97,8 @@ class Tally:
         self.ends: dict[bytes, Outcome] = {}
         self.outcomes: Counter[Outcome] = Counter()
         self.usage: dict[str, Usage] = {}
+        self.foreign_lines: list[int] = []
+        """Numbers of the journal's lines that are no rows."""
 
     def read(self, records: Iterable[Mapping[str, Any]]) -> Tally:
         """Take in the lines of a journal."""
@@ -102,6 +107,22 @@ class Tally:
             for role, spent in record["usage"].items():
                 self.usage[role] = self.usage.get(role, Usage()) + Usage(**spent)
         return self
+
+    def read_file(self, path: Path) -> Tally:
+        """Take in a journal; lines that are no rows are kept by number."""
+        return self.read(record for _, record in read_journal(path, self.foreign_lines))
+
+    @property
+    def note(self) -> str:
+        """What a person should know of the journal; empty if nothing."""
+        if not self.foreign_lines:
+            return ""
+        listed = ", ".join(str(number) for number in self.foreign_lines[:SHOWN_LINES])
+        more = ", ..." if len(self.foreign_lines) > SHOWN_LINES else ""
+        return (
+            f"{len(self.foreign_lines)} line(s) of {ROWS} are no rows (line {listed}{more}), since the disk or a hand"
+            " damaged them: they are left out, and the rows that they were are owed"
+        )
 
     def end(self, key: str, outcome: Outcome) -> None:
         """A row ended, perhaps again: its last end counts."""
@@ -127,6 +148,18 @@ def cost_of(usage: Mapping[str, Usage], limits: Limits | None) -> float | None:
     return limits.cost_of(sum(usage.values(), Usage()))
 
 
+def told_by_manifest(folder: Path, manifest: Manifest) -> Summary | None:
+    """How a run stands, by the counts of its last attempt; `None` where its journal has changed since."""
+    last = manifest.attempts[-1]
+    journal = folder / ROWS
+    if last.journal_bytes is None or not journal.exists() or journal.stat().st_size != last.journal_bytes:
+        return None
+    tally = Tally()
+    tally.outcomes.update({Outcome(name): count for name, count in last.outcomes.items()})
+    tally.usage = {role: Usage(**cast(Any, spent)) for role, spent in last.usage.items()}
+    return summarise(folder, manifest, tally)
+
+
 def summarise(folder: Path, manifest: Manifest, tally: Tally) -> Summary:
     """How a run stands, from what is on the disk."""
     last = manifest.attempts[-1]
@@ -139,4 +172,5 @@ def summarise(folder: Path, manifest: Manifest, tally: Tally) -> Summary:
         usage=tally.usage,
         cost=cost_of(tally.usage, last.limits),
         stopped=last.stopped,
+        notes=(tally.note,) if tally.note else (),
     )

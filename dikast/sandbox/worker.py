@@ -17,9 +17,9 @@ import signal
 import socket
 import subprocess
 from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dikast.errors import SandboxError
 from dikast.sandbox import cgroup, launch
@@ -27,7 +27,7 @@ from dikast.sandbox.inside.child import LENGTH, LIMITS
 from dikast.sandbox.inside.zygote import EXIT
 from dikast.sandbox.memory import Table, fixed, sealed
 from dikast.sandbox.policy import Policy, Tier
-from dikast.sandbox.watch import Held, MemoryWatch, held, kill, process_id
+from dikast.sandbox.watch import Held, MemoryWatch, held, kill, process_id, read_proc
 
 _START_S = 60.0  # loading pandas takes 0.5 s quiet; a cold disk and a busy machine take far longer
 _PROTOCOL_S = 15.0  # fork, and reaping after a kill, take milliseconds
@@ -62,6 +62,29 @@ class End:
     peak_bytes: int
 
 
+_STARTER = ThreadPoolExecutor(1, thread_name_prefix="zygotes")
+"""Starting a process blocks for milliseconds, and the kernel ends a zygote with the thread that started it: so one
+thread, which lives as long as Python, starts them all."""
+
+
+async def _started(tier: Tier, *, arrow: bool, errors: IO[bytes]) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start a zygote off the event loop; one whose waiter was cancelled meanwhile is ended."""
+    starting = _STARTER.submit(launch.start, tier, arrow=arrow, errors=errors)
+    try:
+        return await asyncio.shield(asyncio.wrap_future(starting))
+    except asyncio.CancelledError:
+        starting.add_done_callback(_end_unwanted)
+        raise
+
+
+def _end_unwanted(starting: Future[tuple[subprocess.Popen[bytes], socket.socket]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        process, control = starting.result()
+        process.kill()
+        control.close()
+        process.wait()
+
+
 class Worker:
     """A zygote and its socket. Make it with `start`."""
 
@@ -82,7 +105,7 @@ class Worker:
             SandboxError: It cannot start in this tier; says why.
         """
         with os.fdopen(os.memfd_create("errors"), "w+b") as errors:
-            process, control = launch.start(tier, arrow=arrow, errors=errors)
+            process, control = await _started(tier, arrow=arrow, errors=errors)
             worker = cls(process, control, policy)
             try:
                 await worker._get_ready()
@@ -159,13 +182,22 @@ class Worker:
         facts, descriptors = await self._expect(_START_S)
         if len(descriptors) != 1:
             raise WorkerLost("the zygote did not start")
-        with _closing(descriptors[0]) as pidfd:
-            self.zygote_pid = _pid(pidfd)
         self.facts = json.loads(facts)
+        bounding = asyncio.ensure_future(asyncio.to_thread(self._bound, descriptors[0]))
+        try:
+            await asyncio.shield(bounding)
+        except asyncio.CancelledError:
+            await asyncio.wait([bounding])  # else its cgroup would be made after the worker is buried
+            raise
+        self.usable = True
+
+    def _bound(self, descriptor: int) -> None:
+        """Learn who the zygote is and how large, and put it into a cgroup. Reads and makes files."""
+        with _closing(descriptor) as pidfd:
+            self.zygote_pid = _pid(pidfd)
         self._base, self._held = _sizes(self.zygote_pid), held(self.zygote_pid)
         resident = self._base[1] + self._policy.memory_bytes
         self._group = cgroup.make(self.zygote_pid, resident + self._policy.memory_bytes // 4)
-        self.usable = True
 
     async def _run(
         self, job: bytes, table: Table | None, result: int
@@ -251,14 +283,14 @@ def _pid(pidfd: int) -> int:
 def _children(process: int) -> list[int]:
     """The processes that one has started; none where it is gone, or its kernel does not say."""
     try:
-        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        return [int(child) for child in read_proc(f"/proc/{process}/task/{process}/children").split()]
     except OSError:
         return []
 
 
 def _sizes(process: int) -> tuple[int, int]:
     """A process's address space and its data (private and writable), both in bytes."""
-    pages = Path(f"/proc/{process}/statm").read_text().split()
+    pages = read_proc(f"/proc/{process}/statm").split()
     return int(pages[0]) * _PAGE, int(pages[5]) * _PAGE
 
 

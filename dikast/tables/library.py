@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -164,13 +165,15 @@ class Library:
             UsageError: A secret column is not in it.
         """
         key = (name, None if secret is None else tuple(secret))
-        if key in self._held:
-            if self._held[key].stamp == stamp(self.path(name)):
-                self._held.move_to_end(key)
-                return self._held[key]
-            del self._held[key]  # the file has changed since, or another lies in its place
-        if key in self._opening and self._opening[key].get_loop() is asyncio.get_running_loop():
-            return await asyncio.shield(self._opening[key])
+        held, opening = self._held.get(key), self._opening.get(key)  # once: other threads' loops change them, too
+        if held is not None:
+            if held.stamp == stamp(self.path(name)):
+                with suppress(KeyError):
+                    self._held.move_to_end(key)
+                return held
+            self._held.pop(key, None)  # the file has changed since, or another lies in its place
+        if opening is not None and opening.get_loop() is asyncio.get_running_loop():
+            return await asyncio.shield(opening)
         task = asyncio.ensure_future(asyncio.to_thread(self._open, *key))
         self._opening[key] = task
         try:

@@ -17,9 +17,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, Self, cast, get_args
@@ -99,9 +99,7 @@ class TableOracle:
         self.columns = dict(columns or {})
         self.policy = policy
         self.deliver = deliver
-        self._box: Sandbox | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._opening = asyncio.Lock()
+        self._boxes: dict[asyncio.AbstractEventLoop, _Box] = {}
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
         self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
@@ -172,11 +170,13 @@ class TableOracle:
         return feedback.codes(detail)
 
     async def ready(self) -> str:
-        """Open the sandbox, if it is not open on this event loop; its tier.
+        """Read the questions, and open the sandbox, if it is not open on this event loop; its tier.
 
         Raises:
+            DataError: The question file is broken.
             SandboxError: There is none that holds; says what to install.
         """
+        await asyncio.to_thread(lambda: self.gold)
         return str((await self._sandbox()).tier)
 
     async def manifest(self) -> dict[str, Any]:
@@ -242,10 +242,9 @@ class TableOracle:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """End the sandbox's processes; it opens again when it is needed."""
-        box, self._box = self._box, None
-        if box is not None:
-            await box.__aexit__(None, None, None)
+        """End the sandbox's processes; it opens again when it is needed. Those of other threads' loops stay."""
+        running = asyncio.get_running_loop()
+        await self._close(loop for loop in list(self._boxes) if loop is running or not loop.is_running())
 
     def _judged(self, results: Sequence[Result], question_id: str, detail: str, spelling: Spelling) -> list[Ran]:
         question, wrong = self.gold.get(question_id), self.unanswered(question_id)
@@ -283,18 +282,30 @@ class TableOracle:
             self._earlier.popitem(last=False)
 
     async def _sandbox(self) -> Sandbox:
-        """The sandbox of the running event loop; one that belonged to another loop is ended first."""
-        loop = asyncio.get_running_loop()
-        if self._box is not None and self._loop is loop:
-            return self._box
-        if self._loop is not loop:
-            self._opening = asyncio.Lock()
-            await self.aclose()
-            self._loop = loop
-        async with self._opening:
-            if self._box is None:
-                self._box = await Sandbox(self.policy).__aenter__()
-        return self._box
+        """The sandbox of the running event loop; those of loops that have ended are ended first.
+
+        A loop of its own in each of several threads has a sandbox of its own, since its pipes belong to the loop.
+        """
+        await self._close(loop for loop in list(self._boxes) if loop.is_closed())
+        own = self._boxes.setdefault(asyncio.get_running_loop(), _Box())
+        async with own.opening:
+            if own.sandbox is None:
+                own.sandbox = await Sandbox(self.policy).__aenter__()
+        return own.sandbox
+
+    async def _close(self, loops: Iterable[asyncio.AbstractEventLoop]) -> None:
+        for loop in loops:
+            gone = self._boxes.pop(loop, None)  # of two threads, one gets it
+            if gone is not None and gone.sandbox is not None:
+                await gone.sandbox.__aexit__(None, None, None)
+
+
+@dataclass
+class _Box:
+    """An event loop's sandbox, once it is open."""
+
+    sandbox: Sandbox | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 def _answered(result: Result) -> bool:

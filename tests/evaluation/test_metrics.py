@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dikast.errors import DataError, MissingExtraError, UsageError
-from dikast.evaluation.interchange.files import read_records
 from dikast.evaluation.interchange.summeval import read_summaries
 from dikast.evaluation.metrics import lexical
 from dikast.evaluation.metrics.embedding import Encoded, bert_score, inverse_frequencies, mover_score
@@ -19,6 +18,7 @@ from dikast.evaluation.metrics.lexical import METRICS, Metric, bleu, chrf, rouge
 from dikast.evaluation.metrics.likelihood import bart_score
 from dikast.evaluation.metrics.meteor import meteor_exact_stem
 from dikast.evaluation.metrics.vote import longer_wins, majority_of_metrics, metric_votes
+from dikast.rows import read_rows
 from dikast.verdicts import Winner
 
 ALL: dict[str, Metric] = dict(METRICS)
@@ -97,7 +97,7 @@ def test_what_a_metric_cannot_see_it_does_not_measure(name: str, text: str, not_
 def test_recorded_values_are_reproduced(shared_data: Path) -> None:
     folder = shared_data / "evals" / "summeval"
     texts = read_summaries(folder / "system_summaries_human.jsonl", folder / "references.jsonl")
-    expected = list(read_records(folder / "expected_metrics.jsonl"))
+    expected = list(read_rows(folder / "expected_metrics.jsonl"))
     for text, record in list(zip(texts, expected, strict=True))[::40]:
         assert text.id == f"{record.text('doc_id')}/{record.text('system')}"
         main = text.references[:1]

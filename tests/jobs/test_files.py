@@ -16,7 +16,8 @@ TEXT = st.text(st.characters())  # half surrogate pairs included
 
 
 def record(number: int, text: str = "") -> dict[str, Any]:
-    return {"key": f"{number:032x}", "outcome": "ok", "usage": {}, "text": text}
+    place = {"row": number, "ordinal": 0, "sample": 0}
+    return {"key": f"{number:032x}", **place, "outcome": "ok", "usage": {}, "input": {}, "output": text}
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -50,7 +51,7 @@ def test_a_torn_line_longer_than_a_chunk_is_mended(tmp_path: Path) -> None:
     assert read(path) == [record(1)]
 
 
-@given(st.dictionaries(TEXT, TEXT | st.floats(allow_nan=False) | st.integers()))
+@given(st.dictionaries(TEXT, TEXT | st.floats(allow_nan=False, allow_infinity=False) | st.integers()))
 def test_what_is_encoded_reads_back(value: dict[str, Any]) -> None:
     line = encode(value)
     assert line.count(b"\n") == 1
@@ -65,13 +66,26 @@ def test_what_is_encoded_reads_back(value: dict[str, Any]) -> None:
         b"[1]\n",
         b'{"key":"../..","outcome":"ok","usage":{}}\n',
         b'{"key":"' + b"0" * 32 + b'"}\n',
+        b'{"key":"' + b"0" * 32 + b'","outcome":"ok","usage":{}}\n',
+        encode({**record(3), "usage": {"solver": {"dollars": 1}}}),
+        encode({**record(3), "usage": {"solver": 1}}),
+        encode({**record(3), "row": "3"}),
+        b"[" * 100_000 + b"\n",
+        b"\xff\n",
     ],
 )
-def test_a_damaged_line_is_told_with_its_number(tmp_path: Path, bad: bytes) -> None:
+def test_a_line_that_is_no_row_is_told_by_its_number_and_the_others_go_on(tmp_path: Path, bad: bytes) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(encode(record(1)) + bad + encode(record(2)))
-    with pytest.raises(DataError, match=r"rows\.jsonl:2: .*delete the line"):
-        read(path)
+    foreign: list[int] = []
+    assert [found for _, found in read_journal(path, foreign)] == [record(1), record(2)]
+    assert foreign == [2]
+
+
+def test_what_json_does_not_have_is_read_as_null(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"  # as earlier versions wrote it
+    path.write_bytes(encode(record(1)).replace(b'"output":""', b'"output":[NaN,-Infinity,1]'))
+    assert read(path)[0]["output"] == [None, None, 1]
 
 
 def test_an_absent_file_has_no_rows(tmp_path: Path) -> None:

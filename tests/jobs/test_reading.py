@@ -10,6 +10,8 @@ import pytest
 from benchmarks.one_call import graph
 from dikast import jobs
 from dikast.errors import DataError, ModelTimeout, UsageError
+from dikast.jobs.files import decode, encode
+from dikast.jobs.reading import find_runs
 from dikast.records import Outcome
 from tests.jobs.graphs import Heard, graph_of, lines, run_one_call, same, speaking, values
 
@@ -133,3 +135,79 @@ async def test_a_moved_run_is_the_same_run(tmp_path: Path) -> None:
     await run_one_call(tmp_path / "a", 3, Heard())
     shutil.move(tmp_path / "a", tmp_path / "b")
     assert (await run_one_call(tmp_path / "b", 3, Heard())).done == 0
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"name": "extension", "manifest_version": 3}', '{"format": 1}', "\ufeff"])
+async def test_a_damaged_or_foreign_manifest_does_not_end_the_list(tmp_path: Path, text: str) -> None:
+    await run_one_call(tmp_path / "good", 1, Heard())
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "manifest.json").write_text(text)
+    found, damaged = find_runs(tmp_path)
+    assert [run.path.name for run in found] == [run.path.name for run in jobs.list_runs(tmp_path)] == ["good"]
+    assert len(damaged) == 1
+    assert str(tmp_path / "bad") in str(damaged[0])
+
+
+async def test_how_a_run_stands_is_told_without_its_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def say(query: str) -> str:
+        if query.endswith("1"):
+            raise ModelTimeout("late")
+        return "fine"
+
+    await run_one_call(tmp_path, 4, say)
+    run = jobs.Run.open(tmp_path)
+    whole = run.summary()
+    with monkeypatch.context() as patch:
+        patch.setattr("dikast.jobs.summary.read_journal", None)
+        assert run.standing() == whole
+    with (tmp_path / "rows.jsonl").open("ab") as file:  # another attempt was killed after its first row
+        file.write(encode({**lines(tmp_path)[0], "key": "0" * 32}))
+    assert run.standing().finished == 5
+
+
+async def test_one_row_is_found_without_reading_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await jobs.run(graph, [{"query": f"q{n}", "id": f"näme-{n}"} for n in range(50)], speaking(Heard()), tmp_path)
+    read: list[bytes] = []
+
+    def counting(line: bytes) -> Any:
+        read.append(line)
+        return decode(line)
+
+    monkeypatch.setattr("dikast.jobs.reading.decode", counting)
+    run = jobs.Run.open(tmp_path)
+    assert run.row("33")["input"]["query"] == "q32"
+    row = run.row_with_id("näme-7")
+    assert row is not None
+    assert row["input"]["query"] == "q7"
+    assert run.row(row["key"][:12]) == row
+    assert len(read) == 3
+    assert run.row_with_id("q7") is None
+
+
+async def test_a_row_is_found_by_its_id_in_its_last_line_only(tmp_path: Path) -> None:
+    run = await backwards(tmp_path)
+    record = {**lines(tmp_path)[0], "input": {"query": "question number 5", "qid": "a\ud83d"}}
+    with (tmp_path / "rows.jsonl").open("ab") as file:
+        file.write(encode(record))
+    found = run.row_with_id("a\ud83d")
+    assert found is not None
+    assert found["input"]["qid"] == "a\ud83d"
+
+
+async def test_a_foreign_line_costs_no_other_row(tmp_path: Path) -> None:
+    await run_one_call(tmp_path, 4, Heard())
+    path = tmp_path / "rows.jsonl"
+    good = path.read_bytes().splitlines(keepends=True)
+    damaged = good[1][: len(good[1]) // 2] + b"\n"
+    path.write_bytes(good[0] + damaged + b"hello\n" + good[2] + good[3])
+    run = jobs.Run.open(tmp_path)
+    assert len(list(run.rows())) == 3
+    assert len(jobs.export(run, "jsonl").read_bytes().splitlines()) == 3
+    (note,) = run.summary().notes
+    assert "2 line(s) of rows.jsonl are no rows (line 2, 3)" in note
+    with pytest.raises(DataError, match="is no row"):
+        run.row(json.loads(good[1])["key"][:16])
+    heard = Heard()
+    again = await run_one_call(tmp_path, 4, heard)
+    assert (again.done, again.finished, len(heard.queries)) == (1, 4, 1)
+    assert len(list(jobs.Run.open(tmp_path).rows())) == 4

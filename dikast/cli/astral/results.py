@@ -90,7 +90,7 @@ def summary_of(opened: Run) -> SafetySummary:
 
 def calibrate(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: JSONL, JSON, CSV, TSV.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: CSV, TSV, JSON(L), Parquet.")],
     truth: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
     reply: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Replies.")] = "reply",
     prompt: Annotated[
@@ -302,8 +302,8 @@ def write_pages(
 ) -> None:
     """Write the report: no text of a reply that is not judged safe is in any of its files."""
     from dikast.evaluation.diversity import diversity_by_cell
-    from dikast.evaluation.interchange.files import write_json, write_text
     from dikast.evaluation.safety.report import render
+    from dikast.files import write_json, write_text
     from dikast.graphs.astral.results import cases_of, suite_of
 
     tests = [case for case in suite_of(opened.rows()) if not case.get("benign")]

@@ -57,7 +57,7 @@ def open_run(path: Path, labels: dict[str, str] | None = None) -> JudgedRun:
 
 def open_runs(paths: list[Path], labels: str | None = None) -> list[JudgedRun]:
     """Runs that owe nothing: figures over a part would be figures of other pairs."""
-    from dikast.evaluation.interchange.record import parse_labels
+    from dikast.evaluation.interchange.winners import parse_labels
     from dikast.graphs.reviseval.people import run_of_file
 
     spelled = parse_labels(labels)
@@ -130,8 +130,8 @@ def report(
     With --fail-on a CI job fails on a condition.
     """
     from dikast.evaluation.gate import parse_gate
-    from dikast.evaluation.interchange.files import write_text
     from dikast.evaluation.judge_gate import KNOWN
+    from dikast.files import write_text
     from dikast.graphs.reviseval.results import page
 
     for condition in fail_on or ():

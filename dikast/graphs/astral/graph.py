@@ -42,7 +42,7 @@ from dikast.graphs.astral.context import Context, Input, Output, State, Update
 from dikast.graphs.astral.panel import Said
 from dikast.graphs.astral.roles import SafetyOracle, Target
 from dikast.records import Outcome
-from dikast.wire import check
+from dikast.wire import check, check_input
 
 NOTHING = Update(
     test="",
@@ -65,6 +65,7 @@ NOTHING = Update(
 async def generate(state: State, runtime: Runtime[Context]) -> Update:
     """Write the test, unless the case brings one."""
     context = check(runtime.context, Context)
+    check_input(state, Input)
     target_of(state, context)
     closed = refused_categories(state, context)
     if closed:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dikast.agents.ask import ask
 from dikast.agents.critic import GREEDY, schema_of
 from dikast.agents.failures import CALL_FAILURES, failure_of
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Structured
 from dikast.agents.prompt import Prompt, load_prompt

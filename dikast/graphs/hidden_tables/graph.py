@@ -46,7 +46,7 @@ from dikast.graphs.hidden_tables.roles import KeepsLedger, Late, Ran
 from dikast.graphs.hidden_tables.rounds import Draft, Turn
 from dikast.records import Outcome
 from dikast.sandbox import OFFERED
-from dikast.wire import check, on_error
+from dikast.wire import check, check_input, on_error
 
 GRAPH_NAME = "hidden_tables"
 
@@ -67,6 +67,7 @@ class Branch(TypedDict):
 async def describe(state: State, runtime: Runtime[Context]) -> Update:
     """Begin a question: make sure that programs can be run before a model is asked, and describe the table."""
     context = check(runtime.context, Context)
+    check_input(state, Input)
     tier = await context.oracle.ready()
     question, _ = asked(state)
     schema = await context.oracle.describe(

@@ -22,7 +22,7 @@ from typing import Any, cast
 from dikast.errors import DataError
 from dikast.evaluation.calibration import Calibration, Ties, calibrate, credit_of
 from dikast.evaluation.comparison import AnnotatorAgreement
-from dikast.evaluation.interchange.record import Record, check_labels
+from dikast.evaluation.interchange.winners import check_labels, read_winner
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
 from dikast.evaluation.report import calibration_page
 from dikast.evaluation.revision import RevisionSummary, summarise
@@ -30,6 +30,7 @@ from dikast.evaluation.svg import interval
 from dikast.graphs.reviseval.votes import diagnosis_from
 from dikast.pages import Figure, Page, Table, Text
 from dikast.records import Usage
+from dikast.row import Row
 from dikast.verdicts import PairVerdict, Winner
 
 GOLD = "gold"
@@ -114,7 +115,7 @@ def labels_of(run: JudgedRun, gold: str = GOLD) -> dict[str, Winner]:
     labelled = _labelled(run, gold)
     records = [_record(run, row) for row in labelled]
     check_labels(records, [gold], run.labels)
-    return {id_of(row): record.winner(gold, run.labels) for row, record in zip(labelled, records, strict=True)}
+    return {id_of(row): read_winner(record, gold, run.labels) for row, record in zip(labelled, records, strict=True)}
 
 
 def _labelled(run: JudgedRun, gold: str) -> list[Mapping[str, Any]]:
@@ -290,8 +291,8 @@ def id_of(row: Mapping[str, Any]) -> str:
     return str(row["input"].get("id", row["row"]))
 
 
-def _record(run: JudgedRun, row: Mapping[str, Any]) -> Record:
-    return Record(Path(run.name), row["row"], row["input"])
+def _record(run: JudgedRun, row: Mapping[str, Any]) -> Row:
+    return Row(Path(run.name), row["row"], None, row["input"])
 
 
 def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:

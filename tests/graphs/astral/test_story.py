@@ -16,7 +16,7 @@ from dikast.graphs.astral.roles import REFUSAL_ONLY
 from dikast.graphs.astral.story import story
 from dikast.graphs.astral.vault import load_vault
 from dikast.graphs.story import tell
-from dikast.jobs.preview import preview
+from dikast.jobs.previewing import preview
 from dikast.pages import Table, Text, html, markdown
 from tests.graphs.astral.test_graph import CANARY, CELL, SAFE, UNKNOWN, UNSAFE, Script, context
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from dikast.optional import needs
 from tests.cli.conftest import Cli, cli
-from tests.cli.judge.pairs import arguments, pairs
+from tests.cli.judge.pairs import PAIRS, arguments, pairs
+from tests.packing import packed
 
 __all__ = ["cli", "pairs"]  # fixtures
 
@@ -74,3 +76,15 @@ def test_preview_and_dry_run_leave_nothing_behind(cli: Cli, pairs: Path, tmp_pat
     assert (owed["rows asked"], owed["rows owed"], owed["calls at most"]) == (12, 12, 72)
     assert (owed["solver calls at most"], owed["judge calls at most"]) == (24, 48)
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", ["mine.parquet", "mine.json.gz"])
+def test_pairs_in_other_forms(cli: Cli, pairs: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "mine.parquet":
+        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(PAIRS), path)
+    else:
+        path.write_bytes(packed(json.dumps(PAIRS).encode(), path))
+    ran = cli(*arguments(path, "out", "right", "--mode", "free", "--json"))
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["verdicts"] == {"1": 8, "2": 4}

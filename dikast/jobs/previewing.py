@@ -15,12 +15,12 @@ from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.jobs.attempt import Work
 from dikast.jobs.feed import Feed
-from dikast.jobs.files import read_journal
 from dikast.jobs.fingerprint import fingerprint
 from dikast.jobs.folder import ROWS, refuse_foreign, refuse_mismatch
 from dikast.jobs.inputs import read_inputs
 from dikast.jobs.job import checked
 from dikast.jobs.keys import keyed
+from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import NAME, read_manifest
 from dikast.jobs.summary import Tally, cost_of
 from dikast.records import Usage
@@ -114,8 +114,8 @@ def estimate(
     if out is not None and out.exists():
         refuse_foreign(out)
         if (out / NAME).exists():
-            refuse_mismatch(out, read_manifest(out), fingerprint(graph.name, context, samples))
-        tally.read(record for _, record in read_journal(out / ROWS))
+            refuse_mismatch(out, read_manifest(out), fingerprint(name_of(graph), context, samples))
+        tally.read_file(out / ROWS)
     asked = owed = 0
     for row in Feed(rows, schema, samples, tally):
         asked, owed = asked + 1, owed + (row is not None)
