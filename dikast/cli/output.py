@@ -64,6 +64,15 @@ def print_page(page: pages.Page) -> None:
         _print_part(part)
 
 
+def print_report(page: pages.Page) -> None:
+    """A report: its tables as data, what is said about them as talk, so that a pipe is given tables alone."""
+    for part in page.parts:
+        if isinstance(part, pages.Text):
+            say(f"{part.label}: {part.text}" if part.label else part.text)
+        else:
+            _print_part(part)
+
+
 def print_table(drawn: pages.Table) -> None:
     """A page's table as data, below its title."""
     if drawn.title:
