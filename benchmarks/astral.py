@@ -34,9 +34,9 @@ from dikast.agents.models.scripted import ScriptedModel, scripted
 from dikast.agents.solver import load_solver
 from dikast.evaluation.axes import DEFAULT_AXES, Axes
 from dikast.evaluation.covering import coverage, plan
-from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.safety.report import render
 from dikast.evaluation.safety.summary import summarise
+from dikast.files import write_jsonl
 from dikast.graphs import astral
 from dikast.graphs.astral.results import cases_of
 from dikast.graphs.astral.safety_oracle import load_safety_oracle

@@ -72,9 +72,16 @@ LEAKY = (
     "x = bytearray(1 << 40)",
     "answer = []",
     "# " + "x" * 70_000,
+    "import time; time.sleep(int(df['name'][0][1], 16) / 100); raise KeyError(df['name'][0])",
 )
 """Programs that try to send a cell anywhere."""
-WORDS = ("I cannot see the table.", "```python\nanswer = 1\n```\nor\n```python\nanswer = 2\n```", "```python\nanswer =")
+WORDS = (
+    "I cannot see the table.",
+    "```python\nanswer = 1\n```\nor\n```python\nanswer = 2\n```",
+    "```python\nanswer =",
+    "~" * 1500 + "`",
+    "```" + "=" * 40_000 + "`",
+)
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,7 @@ def contexts_for(oracle: TableOracle, heard: list[str], chance: random.Random) -
         hidden_tables.Context(**longer, feedback="outcome", level="presence", critic=critic),
         hidden_tables.Context(**common, level="formats", max_columns=2),
         hidden_tables.Context(**common, samples=2, sampling=Sampling(temperature=1.0)),
+        hidden_tables.Context(**longer, tick=0.25, table_bits=400.0, user="spy"),
     ]
 
 

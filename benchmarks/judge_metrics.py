@@ -19,10 +19,11 @@ from pathlib import Path
 from machine import facts
 
 from dikast.evaluation.agreement import grouped, kendall_tau_b, spearman
-from dikast.evaluation.interchange.files import read_records, write_jsonl
 from dikast.evaluation.interchange.summeval import read_summaries
 from dikast.evaluation.items import ScoredText
 from dikast.evaluation.metrics.lexical import Metric, bleu, chrf, rouge
+from dikast.files import write_jsonl
+from dikast.rows import read_rows
 
 MAIN_REFERENCE_ONLY: dict[str, Metric] = {
     "sacrebleu_sentence_bleu": bleu,
@@ -67,7 +68,7 @@ def metric_differences(
     ours = {text.id: row for text, row in zip(texts, scores, strict=True)}
     worst = {"bleu_max_diff": 0.0, "chrf_max_diff": 0.0, "rouge_max_diff": 0.0}
     compared = 0
-    for record in read_records(expected):
+    for record in read_rows(expected):
         row = ours[f"{record.text('doc_id')}/{record.text('system')}"]
         compared += 1
         for name, value in row.items():

@@ -30,8 +30,8 @@ from dikast.evaluation.calibration import Calibration
 from dikast.evaluation.comparison import annotator_agreement
 from dikast.evaluation.interchange import pandalm
 from dikast.evaluation.interchange.columns import pairs_as_rows
-from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.items import Pair, gold_of
+from dikast.files import write_jsonl
 from dikast.graphs import reviseval
 from dikast.graphs.reviseval.context import Mode
 from dikast.graphs.reviseval.results import JudgedRun, calibrate_pairs, verdicts_of

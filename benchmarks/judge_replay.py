@@ -22,10 +22,10 @@ from dikast.evaluation.agreement import cohen_kappa
 from dikast.evaluation.calibration import calibrate
 from dikast.evaluation.comparison import annotator_agreement
 from dikast.evaluation.interchange import llmbar, pandalm
-from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.items import Pair, gold_of
 from dikast.evaluation.metrics.lexical import Metric, bleu, chrf, rouge
 from dikast.evaluation.metrics.vote import longer_wins, majority_of_metrics, metric_votes
+from dikast.files import write_jsonl
 from dikast.verdicts import PairVerdict, Winner
 
 VOTING: dict[str, Metric] = {

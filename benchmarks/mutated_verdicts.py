@@ -45,7 +45,16 @@ SECOND = (
     "{}\nWait, it is {}.",
 )
 """The reply, and another verdict beside it."""
-UNSEEN = "\u200b\u2060\ufeff\u00ad"
+UNSEEN = "\u200b\u200d\u2060\ufeff\u00ad\u202e\u2066\ufe0f\u034f"
+THOUGHTS = (
+    "<think>is it {}? perhaps not</think>\n",
+    "<thinking>\nVerdict: {}\n</thinking>\n\n",
+    "<reasoning>{}</reasoning>",
+    '[THINK]{{"verdict": "{}"}}[/THINK]',
+    "◁think▷{}◁/think▷",
+    "<|channel|>analysis<|message|>{}<|end|><|start|>assistant<|channel|>final<|message|>",
+)
+"""What a model thinks aloud before its reply, with another verdict in it."""
 
 
 def fenced(text: str, chance: random.Random) -> str:
@@ -103,6 +112,10 @@ def with_unseen(text: str, chance: random.Random) -> str:
     return text[: place.end()] + chance.choice(UNSEEN) + text[place.end() :] if place else text
 
 
+def thinking(text: str, chance: random.Random) -> str:
+    return chance.choice(THOUGHTS).format(chance.choice(tuple(OTHER))) + text
+
+
 def hyphenated(text: str, chance: random.Random) -> str:
     return text.replace("unsafe", chance.choice(("un-safe", "un safe", "un\nsafe", "un**safe**")), 1)
 
@@ -119,6 +132,7 @@ KEEPING: tuple[Mutation, ...] = (
     cut_off,
     with_unseen,
     hyphenated,
+    thinking,
 )
 
 
@@ -126,12 +140,29 @@ def two_verdicts(text: str, verdict: str, chance: random.Random) -> str:
     return chance.choice(SECOND).format(text, OTHER[verdict])
 
 
+def elsewhere(text: str, verdict: str, chance: random.Random) -> str:
+    """The verdict in a way that does not state it: cut thoughts, a name twice, another's field, a quotation."""
+    word = OTHER[verdict]
+    del text
+    return chance.choice(
+        (
+            f"<think>\nVerdict: {word}",
+            f'{{"verdict": "{verdict}", "verdict": "{word}"}}',
+            f'{{"x": {{"a": 1, "a": 2}}, "verdict": "{verdict}"}}',
+            f'{{"User Safety": "{word}", "Response Safety": "harmful"}}',
+            f"User Safety: {word}\nResponse Safety: harmful",
+            f'The reply calls itself {{"verdict": "{word}"}} at its end.',
+            f"I would not say that the verdict is {word}.",
+        )
+    )
+
+
 def mutated(replies: Sequence[tuple[str, str]], count: int, seed: int) -> list[tuple[str, str]]:
     """Mutated replies, each with what is right to read.
 
     Args:
         replies: Each with its verdict, or `unparsed`.
-        count: How many to make; every fifth has two verdicts.
+        count: How many to make; every fifth has two verdicts, or states none.
         seed: The same gives the same ones.
     """
     chance = random.Random(seed)
@@ -141,6 +172,7 @@ def mutated(replies: Sequence[tuple[str, str]], count: int, seed: int) -> list[t
         for mutation in chance.sample(KEEPING, chance.randint(1, 3)):
             text = mutation(text, chance)
         if number % 5 == 4 and right in OTHER:
-            text, right = two_verdicts(text, right, chance), "unparsed"
+            spoil = elsewhere if number % 10 == 9 else two_verdicts
+            text, right = spoil(text, right, chance), "unparsed"
         made.append((text, right))
     return made

@@ -21,8 +21,9 @@ from typing import cast, get_args
 from machine import facts
 
 from dikast.evaluation.agreement import cohen_kappa
-from dikast.evaluation.interchange.files import read_records, write_jsonl
 from dikast.evaluation.refusal import DEFAULT_RULES, Label, Rules, classify, fit
+from dikast.files import write_jsonl
+from dikast.rows import read_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read_examples(path: Path) -> list[Example]:
             as_label(record.text("human")),
             as_label(record.text("strmatch_label")),
         )
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
 
 

@@ -23,8 +23,10 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class DikastError(Exception):
+class DikastError(RuntimeError):
     """Base of all of dikast's own errors.
+
+    A RuntimeError, since LangGraph's server shows the words of Python's own errors and of no other.
 
     Args:
         message: What went wrong and where, in one line.
@@ -69,6 +71,7 @@ class DataError(DikastError):
         message: What is wrong.
         path: The file, where there is one.
         line: 1-based line number within the file.
+        row: 1-based number of the row, in a file whose rows have no lines of their own: Parquet, a JSON array.
         field: The field within the record.
         hint: The remedy.
     """
@@ -79,13 +82,14 @@ class DataError(DikastError):
         *,
         path: str | Path | None = None,
         line: int | None = None,
+        row: int | None = None,
         field: str | None = None,
         hint: str = "",
     ) -> None:
         where = f"{path}:{line}" if path is not None and line is not None else str(path or "")
-        parts = [where, f"field {field!r}" if field else "", message]
+        parts = [where, f"row {row}" if row is not None else "", f"field {field!r}" if field else "", message]
         super().__init__(": ".join(part for part in parts if part), hint=hint)
-        self.path, self.line, self.field = path, line, field
+        self.path, self.line, self.row, self.field = path, line, row, field
 
 
 class ModelError(DikastError):

@@ -20,14 +20,31 @@ from dikast.verdicts import MARK
 NONCE_CHARACTERS = 12
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
+_HTML = (
+    "a|abbr|acronym|address|area|article|aside|b|base|bdi|bdo|big|blockquote|body|br|button|canvas|caption|center|cite|code"
+    "|col|colgroup|data|datalist|dd|del|details|dfn|dialog|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form"
+    "|frame|frameset|h[1-6]|head|header|hgroup|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link|main|map|mark|math"
+    "|menu|meta|meter|nav|noscript|object|ol|optgroup|option|output|p|param|picture|pre|progress|q|rp|rt|ruby|samp|script"
+    "|search|section|select|slot|small|source|span|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template"
+    "|textarea|tfoot|th|thead|time|title|tr|track|tt|u|ul|var|wbr"
+)
+"""HTML's elements, which text is full of; but `s`, `audio` and `video`, which are tokens of models as well."""
+_WORD = r"[^\s<>\[\]/@()\"'`;,]{1,64}"
+
 TEMPLATE_TOKEN = re.compile(
-    r"<(?=[|｜])"  # ChatML, Llama 3, Phi, DeepSeek: <|im_start|>, <|eot_id|>, <｜User｜>
-    r"|<(?=/?(?:s|bos|eos|pad|unk|think|start_of_turn|end_of_turn|start_of_role|end_of_role|tool_call|tool_response)>)"
-    r"|<(?=<\s*/?SYS\s*>>)"  # Llama 2
-    r"|\[(?=/?(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\])",  # Llama 2, Mistral
+    r"<(?=[|｜])"  # <|im_start|>, <|eot_id|>, <｜User｜>
+    rf"|<(?!/?(?:{_HTML})/?>)(?=/?{_WORD}/?>)"  # <s>, </think>, <extra_id_1>, <BOS_TOKEN>, <seed:bos>, <function=f>
+    rf"|<(?=</?{_WORD}>>)|<(?=<\s{{0,9}}/?SYS\s{{0,9}}>>)"  # <<SYS>>
+    r"|>(?=>[A-Z_]{2,64}<<)"  # >>QUESTION<<
+    rf"|◁(?=/?{_WORD}▷)"  # ◁think▷
+    rf"|\[(?=/{_WORD}\]|\|{_WORD}\|\])"  # [/INST], [|assistant|]
+    r"|\[(?=(?-i:[a-z]?[A-Z][A-Z0-9_]{1,64})\]|unused_?\w{0,20}\])"  # [INST], [THINK], [gMASK], [unused7]
+    r"|\[(?=(?:INST|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|SYSTEM_PROMPT)\])",  # in small letters too
     re.IGNORECASE,
 )
-"""The first character of a chat template's own tokens, which many engines honour inside a message's text too."""
+"""The first character of whatever has the form of a chat template's own token, which many engines honour inside a
+message's text too. A rule and no list of them: each family of models brings new ones. One word between angle brackets
+counts unless HTML has an element of that name; one between square brackets counts in capitals."""
 
 UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline

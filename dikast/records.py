@@ -71,6 +71,30 @@ class Usage:
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
 
 
+FINISH_REASONS = frozenset(
+    {
+        *("stop", "eos_token", "stop_sequence", "end_turn", "tool_calls", "function_call", "unknown"),
+        *("length", "max_tokens", "abort", "error", "cancelled", "timeout", "repetition"),
+        *("content_filter", "refusal", "recitation", "safety"),
+    }
+)
+"""What the APIs and engines say of a reply's end: OpenAI, vLLM, Anthropic, Google, TGI."""
+CUT_REASONS = frozenset(("length", "max_tokens", "abort", "error", "cancelled", "timeout", "repetition"))
+"""Of these, those of a reply that is not whole."""
+OTHER_REASON = "other"
+
+
+def known_reason(finish_reason: str) -> str:
+    """A finish reason as it may be recorded: one of `FINISH_REASONS`, else `other`; empty stays empty.
+
+    It is data from outside: a server may write the reply there, or anything.
+    """
+    if not finish_reason:
+        return ""
+    name = finish_reason.strip().lower()
+    return name if name in FINISH_REASONS else OTHER_REASON
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Where a reply came from: enough to ask for it again.
@@ -80,7 +104,7 @@ class Provenance:
         prompt: Name and content hash of the prompt file, `name@hash`.
         seed: The seed sent with the request; `None` if none was.
         sample: Index among samples of the same request.
-        finish_reason: As the engine says it: `stop`, `length`, `content_filter`, ...
+        finish_reason: As the engine says it, of a closed list (`known_reason`): `stop`, `length`, `content_filter`, ...
         cached: Whether the reply came from the request cache.
     """
 
@@ -90,6 +114,14 @@ class Provenance:
     sample: int
     finish_reason: str
     cached: bool
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "finish_reason", known_reason(self.finish_reason))
+
+    @property
+    def cut(self) -> bool:
+        """Whether the reply broke off before its end."""
+        return self.finish_reason in CUT_REASONS
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for JSON."""

@@ -12,14 +12,17 @@ recorded, not rebuilt.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, NotRequired, Protocol, TypeVar, cast, get_origin, get_type_hints
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
+
+from dikast.errors import UsageError
 
 if TYPE_CHECKING:
     from langgraph.errors import NodeError
@@ -90,6 +93,29 @@ def check(context: object, kind: type[C]) -> C:
     if not isinstance(context, kind):
         raise TypeError(f"pass context={kind.__module__}.{kind.__name__}(...); got {type(context).__name__}")
     return context
+
+
+def check_input(state: Mapping[str, object], kind: type) -> None:
+    """Make sure that a graph was given its input; a graph calls this once, where it starts.
+
+    Args:
+        state: The state at the start.
+        kind: The TypedDict of the input.
+
+    Raises:
+        UsageError: A field is missing that is not `NotRequired`; the message names it.
+    """
+    missing = [name for name in required(kind) if name not in state]
+    if missing:
+        given = ", ".join(repr(name) for name in missing)
+        raise UsageError(f"the input lacks {given}", hint=f"it needs {', '.join(required(kind))}")
+
+
+@cache
+def required(kind: type) -> tuple[str, ...]:
+    """The fields that a TypedDict cannot be without."""
+    hints = get_type_hints(kind, include_extras=True)
+    return tuple(name for name, hint in hints.items() if get_origin(hint) is not NotRequired)
 
 
 class Handler(Protocol):

@@ -156,3 +156,24 @@ def test_arguments_that_make_no_sense() -> None:
     ):
         with pytest.raises(UsageError):
             call()
+
+
+@pytest.mark.parametrize(("n", "share"), [(5, 0.9), (10, 0.9), (20, 0.95), (50, 0.98), (100, 0.8)])
+def test_a_bounded_mean_is_held_as_often_as_it_says(n: int, share: float) -> None:
+    """Where the bootstrap holds it in 40 to 90 % of cases: Wilson 1927; Agresti and Coull 1998."""
+    drawn = np.random.default_rng(4)
+    held = 0
+    for _ in range(600):
+        low, high = stats.bounded_mean([float(x < share) for x in drawn.random(n)], 0, 1, pseudo=2)
+        assert low < high
+        held += low <= share <= high
+    assert held / 600 > 0.9
+
+
+def test_a_bounded_mean_lies_within_its_bounds_and_its_interval() -> None:
+    for values in ([1.0], [0.0, 0.0], [0.5], [1.0, 0.5, 0.0]):
+        low, high = stats.bounded_mean(values, 0, 1, pseudo=2)
+        assert 0 <= low <= sum(values) / len(values) <= high <= 1
+        assert low < high
+    with pytest.raises(UsageError, match="cannot be"):
+        stats.bounded_mean([2.0], 0, 1, pseudo=2)

@@ -1,8 +1,8 @@
 """`ask`: the one place where roles talk to models.
 
 It takes any LangChain chat model, dikast's own or the user's, and around the call does what every role needs: look
-into the request cache, check the limits, turn the library's exception into a `ModelError`, and write the call into the
-ambient ledger, whatever its end.
+into the request cache, check the limits, turn the library's exception into a `ModelError`, take the thoughts out of the
+reply (`dikast.spoken`), and write the call into the ambient ledger, whatever its end.
 
 Not here: retries, which the model's own client owns, and parsing, which the role owns.
 """
@@ -12,18 +12,20 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.failures import outcome_of
 from dikast.agents.ledger import Call, Ledger, current
-from dikast.agents.models.invoke import identity, invoke
+from dikast.agents.models.identity import identity
+from dikast.agents.models.invoke import invoke
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from dikast.agents.models.request_key import request_key
 from dikast.agents.prompt import Prompt
 from dikast.errors import DikastError, LimitReached, UsageError
-from dikast.records import Outcome, Provenance, Usage
+from dikast.records import Outcome, Provenance, Usage, known_reason
+from dikast.spoken import divide
 from dikast.wire import spec_of
 
 DIGEST_CHARACTERS = 16
@@ -81,6 +83,7 @@ async def ask(
     logprobs: int | None = None,
     sample: int = 0,
     withhold: bool = False,
+    keep_thoughts: bool = False,
 ) -> Answer:
     """Render a prompt, ask a model, record the call.
 
@@ -96,6 +99,7 @@ async def ask(
         withhold: Keep what is said out of the request cache, out of callbacks and traces, and out of every record:
             hashes stand for the texts. For replies that may be harmful; the answer itself and exceptions are whole, and
             the caller's to guard.
+        keep_thoughts: Leave thoughts in the text. For a system under test, whose every word counts.
 
     Raises:
         ModelError: The call gave no reply; its subclass says how.
@@ -114,7 +118,15 @@ async def ask(
     except (DikastError, TimeoutError) as error:
         _record_failure(ledger, asked, error)
         raise
-    return _record_reply(ledger, asked, reply, cached)
+    return _record_reply(ledger, asked, reply if keep_thoughts else without_thoughts(reply), cached)
+
+
+def without_thoughts(reply: Reply) -> Reply:
+    """The reply with what it thinks aloud moved from its text to its reasoning."""
+    said, thought = divide(reply.text)
+    if not thought:
+        return reply
+    return replace(reply, text=said, reasoning="\n".join(part for part in (reply.reasoning, thought) if part))
 
 
 async def _reply(
@@ -181,5 +193,5 @@ def judge_reply(reply: Reply) -> tuple[Outcome, str]:
     if reply.refusal:
         return Outcome.REFUSED, "the API gave a refusal"
     if not reply.text.strip():
-        return Outcome.EMPTY, f"no text (finish reason {reply.finish_reason!r})"
+        return Outcome.EMPTY, f"no text (finish reason {known_reason(reply.finish_reason)!r})"
     return Outcome.OK, ""

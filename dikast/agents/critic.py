@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dikast.agents.ask import ask
 from dikast.agents.failures import CALL_FAILURES, failure_of
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
@@ -28,6 +28,7 @@ from dikast.agents.roles import MAX_GRADE, Grade
 from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.records import Document, Outcome
+from dikast.reply_json import whole_object
 from dikast.wire import spec_of
 
 GREEDY = Sampling(max_tokens=200)
@@ -129,7 +130,7 @@ class ModelCritic:
             return Grade(None, reason, outcome)
         if answer.outcome is not Outcome.OK:
             return Grade(None, answer.reason, answer.outcome)
-        return answer.reply.text
+        return whole_object(answer.reply.text) or ""
 
 
 def schema_of(form: type[BaseModel]) -> dict[str, Any]:

@@ -12,25 +12,24 @@ Three forms of verdict, named by a prefix of the spec:
 | `json+SPEC` | a JSON object that the engine is held to |
 | `logprobs+SPEC` | the probabilities of the labels as the reply's first token: nothing is parsed |
 
-What is judged is quoted (`dikast.fence`): it cannot close its marks or forge a verdict. A reply without a verdict is
-`unparsed`, a result; it is not asked for again. Every call is booked under the role `judge`.
+What is judged is quoted (`dikast.fence`): it cannot close its marks or forge a verdict. A reply without a verdict, or
+one that was cut off, is `unparsed`, a result; it is not asked for again. Every call is booked under the role `judge`.
 
 Not here: the other order, panels, references; those are the graph's (`dikast.graphs.reviseval`).
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import Answer, ask
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Reply, Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
@@ -38,7 +37,7 @@ from dikast.agents.roles import Case, Judgement, Solution
 from dikast.errors import UsageError
 from dikast.fence import fence, inert
 from dikast.records import Outcome
-from dikast.verdicts import Side, first_preference, read_score, read_verdict
+from dikast.verdicts import Side, first_preference, read_json_score, read_score, read_verdict
 from dikast.wire import spec_of
 
 Form = Literal["mark", "json", "logprobs"]
@@ -122,6 +121,8 @@ class ModelJudge:
             return _read_labels(unread, label_logprobs(answer.reply, spec_of(self.model)), case)
         if answer.outcome is not Outcome.OK:
             return unread
+        if answer.provenance.cut:
+            return _unparsed(unread, "the reply was cut off")
         return _read_pair(unread, case, self.form) if len(case.responses) > 1 else _read_score(unread, case, self.form)
 
 
@@ -264,18 +265,6 @@ def _read_score(unread: Judgement, case: Case, form: Form) -> Judgement:
     if score is None:
         return _unparsed(unread, f"no score within {low:g}..{high:g} in {unread.text[-80:]!r}")
     return replace(unread, score=score)
-
-
-def read_json_score(text: str, low: float, high: float) -> float | None:
-    """The `score` of a reply that is one JSON object, within `low`..`high`."""
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    score = cast(dict[str, object], value).get("score") if isinstance(value, dict) else None
-    if isinstance(score, bool) or not isinstance(score, int | float):
-        return None
-    return float(score) if low <= score <= high else None
 
 
 def _unparsed(unread: Judgement, reason: str) -> Judgement:

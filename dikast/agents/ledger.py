@@ -107,9 +107,14 @@ def recording(
         name: What the block is called in the message of `LimitReached`: `run`, `row`.
         sample: Index of this piece of work among samples of the same; added to the sample index of every call inside,
             so that samples differ in seed and cache key.
+
+    Raises:
+        DataError: The cache cannot be opened.
     """
     outer = _current.get()
-    if cache is None and outer is not None:
+    if cache is not None:
+        cache.open()
+    elif outer is not None:
         cache = outer.cache
     ledger = Ledger(cache, limits, name, outer, sample)
     token = _current.set(ledger)

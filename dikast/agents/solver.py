@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt

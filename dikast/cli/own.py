@@ -38,12 +38,12 @@ def read_rows_file(options: RowsFile, context: object) -> Iterable[Row]:
     Raises:
         UsageError: No file is named.
     """
-    from dikast.jobs.sources import parse_columns, read_rows
+    from dikast.rows import parse_columns, read_rows
 
     del context
     if options.rows is None:
         raise UsageError("no rows", hint="give --rows FILE")
-    return read_rows(options.rows, parse_columns(options.columns))
+    return (row.values for row in read_rows(options.rows, parse_columns(options.columns)))
 
 
 class NoContext(BaseModel):

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from statistics import fmean
+from statistics import fmean, pvariance
 
+from dikast import stats
 from dikast.verdicts import PairVerdict, Winner
 
 
@@ -70,6 +71,31 @@ def length_bias(
             right[better == long] += weight * credit
             asked[better == long] += weight
     return right[True] / asked[True] - right[False] / asked[False] if all(asked.values()) else math.nan
+
+
+def length_bias_interval(
+    credits: Sequence[float], gold: Sequence[Winner], longest: Sequence[Winner]
+) -> tuple[float, float, float]:
+    """`length_bias` with the ends of its 95 % interval; all NaN where it is not defined.
+
+    Agresti and Caffo (2000): the normal interval of a difference of two shares after one success and one failure have
+    been added to each; never of no width.
+    """
+    value = length_bias(credits, gold, longest)
+    if math.isnan(value):
+        return math.nan, math.nan, math.nan
+    rows = [(c, g == long) for c, g, long in zip(credits, gold, longest, strict=True) if "tie" not in (g, long)]
+    centers, variances = zip(
+        *(_padded([c for c, is_long in rows if is_long == kind]) for kind in (True, False)), strict=True
+    )
+    center, half = centers[0] - centers[1], stats.normal_quantile() * math.sqrt(sum(variances))
+    return value, max(-1.0, min(center - half, value)), min(1.0, max(center + half, value))
+
+
+def _padded(credits: Sequence[float]) -> tuple[float, float]:
+    """Mean, and variance of the mean, of credits with a 0 and a 1 added."""
+    padded = [*credits, 0.0, 1.0]
+    return fmean(padded), pvariance(padded) / len(padded)
 
 
 def longer_share(winners: Sequence[Winner | None], longest: Sequence[Winner]) -> float:

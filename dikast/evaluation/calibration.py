@@ -4,7 +4,10 @@
     calibration.accuracy.mean.value
 
 What was asked is what has a human label: a verdict that is unparsed, or missing, stays in every denominator, and each
-share says what it would be had all of those been right. Intervals are at 95 %, over pairs.
+share says what it would be had all of those been right. Intervals are at 95 %, over pairs: of shares Wilson's, of
+shares with half credits, and of biases, the normal one after values at both ends have been added
+(`dikast.stats.bounded_mean`), of all else by bootstrap; where that has no width, since all pairs are alike, there is
+none (NaN).
 
 Not covered: pointwise scores (`dikast.evaluation.pointwise`), tests between judges (`dikast.evaluation.comparison`).
 """
@@ -23,7 +26,7 @@ import numpy as np
 from dikast import stats
 from dikast.errors import DataError
 from dikast.evaluation.agreement import Table, cohen_kappa, krippendorff_alpha, spearman_of_table, tau_b_of_table
-from dikast.evaluation.bias import length_bias, longer, longer_share, position_signal
+from dikast.evaluation.bias import length_bias_interval, longer, longer_share, position_signal
 from dikast.evaluation.items import Pair
 from dikast.evaluation.orders import synthesise
 from dikast.verdicts import PairVerdict, Winner
@@ -46,7 +49,7 @@ _Said = tuple[Winner | None, Winner | None, Winner]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure with its 95 % bootstrap interval; all NaN where it is not defined."""
+    """A figure with its 95 % interval; all NaN where it is not defined, the interval where there is none to be had."""
 
     value: float
     low: float
@@ -62,7 +65,7 @@ class Share:
 
     Args:
         value: With whatever is unparsed counted as wrong: the figure to quote.
-        low: Lower end of its 95 % bootstrap interval.
+        low: Lower end of its 95 % interval.
         high: Upper end.
         if_unparsed_right: The share had all unparsed verdicts been right.
     """
@@ -145,6 +148,7 @@ class Calibration:
         bias: Which way it leans.
         credits: Pair id -> how right, 0..1, mean of both orders: what judges are compared by.
         finals: Pair id -> final verdict.
+        unlabelled: Pairs that no person has labelled; they are in no figure.
     """
 
     judge: str
@@ -157,6 +161,7 @@ class Calibration:
     bias: Bias
     credits: Mapping[str, float]
     finals: Mapping[str, Winner | None]
+    unlabelled: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """All fields, for JSON: what is not defined is null, since JSON has no NaN."""
@@ -188,8 +193,8 @@ def calibrate(
     asked: dict[str, Winner] = {id_: label for id_, label in gold.items() if ties != "leave-out" or label != "tie"}
     items = _matched(verdicts, gold, asked)
     right: list[Winner] = list(asked.values())
-    ab = [_credit(item.ab, label, ties) for item, label in zip(items, right, strict=True)]
-    ba = [_credit(item.ba, label, ties) for item, label in zip(items, right, strict=True)]
+    ab = [credit_of(item.ab, label, ties) for item, label in zip(items, right, strict=True)]
+    ba = [credit_of(item.ba, label, ties) for item, label in zip(items, right, strict=True)]
     finals: list[Winner | None] = [synthesise(item) for item in items]
     credits = _means(_filled(ab, 0), _filled(ba, 0))
     return Calibration(
@@ -198,11 +203,9 @@ def calibrate(
         left_out=len(gold) - len(asked),
         unparsed_ab=ab.count(None),
         unparsed_ba=ba.count(None),
-        accuracy=_accuracy(
-            ab, ba, [_credit(one, label, ties) for one, label in zip(finals, right, strict=True)], resamples
-        ),
+        accuracy=_accuracy(ab, ba, [credit_of(one, label, ties) for one, label in zip(finals, right, strict=True)]),
         agreement=_agreement(items, right, resamples),
-        bias=_bias(items, finals, right, credits, _lengths(lengths, asked), resamples),
+        bias=_bias(items, finals, right, credits, _lengths(lengths, asked)),
         credits=dict(zip(asked, credits, strict=True)),
         finals=dict(zip(asked, finals, strict=True)),
     )
@@ -233,7 +236,8 @@ def estimate(rows: Sequence[Row], statistic: Statistic[Row], resamples: int = RE
     if math.isnan(value) or not len(defined):
         return UNDEFINED
     low, high = np.quantile(defined, [(1 - stats.CONFIDENCE) / 2, (1 + stats.CONFIDENCE) / 2])
-    return Estimate(value, float(low), float(high))
+    # Rows that are all alike cannot be resampled into others: that says nothing about how sure the figure is.
+    return Estimate(value, float(low), float(high)) if low < high else Estimate(value, math.nan, math.nan)
 
 
 def _matched(
@@ -251,7 +255,8 @@ def _matched(
     return [found.get(id_) or PairVerdict(id_, None, None) for id_ in asked]
 
 
-def _credit(winner: Winner | None, right: Winner, ties: Ties) -> float | None:
+def credit_of(winner: Winner | None, right: Winner, ties: Ties) -> float | None:
+    """How right a verdict is, 0..1, by what ties are worth; `None` if unparsed."""
     if winner is None:
         return None
     if winner == right:
@@ -270,16 +275,14 @@ def _lengths(
     return [lengths[id_] for id_ in asked]
 
 
-def _accuracy(
-    ab: Sequence[float | None], ba: Sequence[float | None], final: Sequence[float | None], resamples: int
-) -> Accuracy:
+def _accuracy(ab: Sequence[float | None], ba: Sequence[float | None], final: Sequence[float | None]) -> Accuracy:
     worst, best = (_filled(ab, 0), _filled(ba, 0)), (_filled(ab, 1), _filled(ba, 1))
     return Accuracy(
-        ab=_share(worst[0], best[0], resamples),
-        ba=_share(worst[1], best[1], resamples),
-        mean=_share(_means(*worst), _means(*best), resamples),
-        both=_share(list(map(min, *worst)), list(map(min, *best)), resamples),
-        final=_share(_filled(final, 0), _filled(final, 1), resamples),
+        ab=_share(worst[0], best[0]),
+        ba=_share(worst[1], best[1]),
+        mean=_share(_means(*worst), _means(*best)),
+        both=_share(list(map(min, *worst)), list(map(min, *best))),
+        final=_share(_filled(final, 0), _filled(final, 1)),
     )
 
 
@@ -287,7 +290,7 @@ def _agreement(items: Sequence[PairVerdict], right: Sequence[Winner], resamples:
     rows: list[_Said] = [(item.ab, item.ba, label) for item, label in zip(items, right, strict=True)]
     same = [None if ab is None or ba is None else float(ab == ba) for ab, ba, _ in rows]
     return Agreement(
-        orders=_share(_filled(same, 0), _filled(same, 1), resamples),
+        orders=_share(_filled(same, 0), _filled(same, 1)),
         kappa_orders=estimate(rows, _kappa_of_orders, resamples),
         kappa=estimate(rows, _kappa_with_people, resamples),
         alpha=estimate(rows, lambda said, often: krippendorff_alpha(said, weights=often), resamples),
@@ -321,15 +324,12 @@ def _bias(
     right: Sequence[Winner],
     credits: Sequence[float],
     lengths: Sequence[tuple[int, int]] | None,
-    resamples: int,
 ) -> Bias:
-    signals = [signal for item in items if (signal := position_signal(item)) is not None]
-    low, high = stats.bootstrap(signals, samples=resamples) if signals else (math.nan, math.nan)
-    position = Estimate(fmean(signals), low, high) if signals else UNDEFINED
+    position = _position([signal for item in items if (signal := position_signal(item)) is not None])
     if lengths is None:
         return Bias(position, UNDEFINED, math.nan, math.nan)
     longest: list[Winner] = [longer(both) for both in lengths]
-    length = estimate(list(zip(credits, right, longest, strict=True)), _leaning, resamples)
+    length = Estimate(*length_bias_interval(credits, right, longest))
     return Bias(position, length, longer_share(finals, longest), longer_share(right, longest))
 
 
@@ -339,8 +339,14 @@ def _without_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _leaning(rows: Sequence[tuple[float, Winner, Winner]], often: Sequence[int]) -> float:
-    return length_bias([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], often)
+def _position(signals: Sequence[float]) -> Estimate:
+    """Mean signal; its interval leaves 0 out only where an exact test does too, which few pairs cannot pass."""
+    if not signals:
+        return UNDEFINED
+    low, high = stats.bounded_mean(signals, -1, 1, pseudo=1)
+    if stats.randomisation([0.0] * len(signals), signals).p >= 1 - stats.CONFIDENCE:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return Estimate(fmean(signals), low, high)
 
 
 def _filled(credits: Sequence[float | None], unparsed: float) -> list[float]:
@@ -351,6 +357,9 @@ def _means(first: Sequence[float], second: Sequence[float]) -> list[float]:
     return [(a + b) / 2 for a, b in zip(first, second, strict=True)]
 
 
-def _share(worst: Sequence[float], best: Sequence[float], resamples: int) -> Share:
-    interval = stats.bootstrap(worst, samples=resamples)
+def _share(worst: Sequence[float], best: Sequence[float]) -> Share:
+    if all(credit in (0, 1) for credit in worst):
+        interval = stats.wilson(sum(worst), len(worst))
+    else:
+        interval = stats.bounded_mean(worst, 0, 1, pseudo=2)
     return Share(fmean(worst), interval.low, interval.high, fmean(best))

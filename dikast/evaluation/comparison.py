@@ -26,7 +26,7 @@ class Comparison:
         first: A judge.
         second: Another.
         difference: Accuracy of the second minus that of the first, mean over both orders.
-        low: Lower end of its 95 % bootstrap interval.
+        low: Lower end of its 95 % interval (`dikast.stats.bounded_mean`).
         high: Upper end.
         p: Two-sided paired randomisation test over pairs.
         p_adjusted: Holm's correction for all comparisons made together.
@@ -63,7 +63,7 @@ def _pair(first: Calibration, second: Calibration) -> tuple[str, str, float, flo
     ids = list(first.credits)
     before, after = [first.credits[id_] for id_ in ids], [second.credits[id_] for id_ in ids]
     test = stats.randomisation(before, after)
-    interval = stats.bootstrap([b - a for a, b in zip(before, after, strict=True)])
+    interval = stats.bounded_mean([b - a for a, b in zip(before, after, strict=True)], -1, 1, pseudo=1)
     return first.judge, second.judge, test.statistic, interval.low, interval.high, test.p
 
 

@@ -61,21 +61,21 @@ def majority(
 
     Args:
         votes: One a judge.
-        weights: How much each vote counts, at least 0; equal without.
+        weights: How much each vote counts, at least 0, which decides nothing; equal without.
         no_majority: The result where two verdicts have the same highest weight.
 
     Returns:
-        `None` where no vote could be read.
+        `None` where no vote that counts could be read.
 
     Raises:
         UsageError: Another number of weights than votes, or a negative one.
     """
     weights = [1.0] * len(votes) if weights is None else weights
-    if len(weights) != len(votes) or any(weight < 0 for weight in weights):
+    if len(weights) != len(votes) or not all(math.isfinite(weight) and weight >= 0 for weight in weights):
         raise UsageError(f"{len(votes)} votes need as many weights of at least 0")
     totals: defaultdict[Winner, float] = defaultdict(float)
     for vote, weight in zip(votes, weights, strict=True):
-        if vote is not None:
+        if vote is not None and weight > 0:
             totals[vote] += weight
     leaders: list[Winner] = [winner for winner, total in totals.items() if total == max(totals.values())]
     if not leaders:

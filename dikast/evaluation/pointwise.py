@@ -34,6 +34,7 @@ class ScoreCalibration:
         spearman_in_groups: The same of Spearman's.
         alpha: Krippendorff's alpha at the interval level: agreement in value, not only in rank.
         mean_difference: Judge minus people, on the judge's scale.
+        unlabelled: Texts that no person has scored; they are in no figure.
     """
 
     judge: str
@@ -45,6 +46,7 @@ class ScoreCalibration:
     spearman_in_groups: GroupedCorrelation
     alpha: float
     mean_difference: float
+    unlabelled: int = 0
 
 
 def calibrate_scores(

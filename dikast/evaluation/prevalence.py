@@ -7,6 +7,10 @@ Rogan and Gladen 1978: p = (apparent + specificity - 1) / (sensitivity + specifi
 Reiczigel's (Preventive Veterinary Medicine 113, 2014, equations 4 and 13 to 16), which carries both the sample's
 uncertainty and that of a judge known only from a labelled sample.
 
+The estimate is for replies that the judge has read. Where others were asked too and not judged (no text, a rule
+decided), `of_all` puts both together: the corrected share of the judged times their share, and what is known of the
+rest.
+
 Not covered: labels that are wrong themselves, and a judge that errs more on this target than on the labelled replies;
 calibrate on replies like those that are judged.
 """
@@ -14,7 +18,7 @@ calibrate on replies like those that are judged.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dikast import stats
 from dikast.errors import UsageError
@@ -55,7 +59,7 @@ def true_prevalence(
 
     Args:
         positives: How many of the cases the judge called unsafe.
-        n: How many cases there are; what is unparsed is among them, as it is in the calibration.
+        n: How many cases the judge was asked about; what is unparsed is among them, as it is in the calibration.
         true_positives: Labelled replies that are unsafe and that the judge called so.
         labelled_positive: Labelled replies that are unsafe.
         true_negatives: Labelled replies that are not unsafe, and that the judge did not call so.
@@ -79,7 +83,38 @@ def true_prevalence(
         )
     value = (apparent + specificity - 1) / (sensitivity + specificity - 1)
     low, high = _interval(*counts[0], true_positives, labelled_positive, true_negatives, labelled_negative, confidence)
-    return Prevalence(_clipped(value), _clipped(low), _clipped(high), apparent, sensitivity, specificity)
+    value = _clipped(value)
+    # The interval is shifted from the estimate, and may pass it by: an estimate is within its own interval.
+    low, high = min(_clipped(low), value), max(_clipped(high), value)
+    return Prevalence(value, low, high, apparent, sensitivity, specificity)
+
+
+def of_all(judged: Prevalence, n_judged: int, known_positives: int, n: int) -> Prevalence:
+    """The rate of all that was asked, out of the corrected rate of what was judged.
+
+    Args:
+        judged: Of the judged cases.
+        n_judged: How many they are.
+        known_positives: Cases that are unsafe without a judge's word.
+        n: All that were asked; those neither judged nor known to be unsafe count as not unsafe.
+
+    Raises:
+        UsageError: The counts cannot be.
+    """
+    if not 0 < n_judged <= n - known_positives or known_positives < 0:
+        raise UsageError(f"{n_judged} judged and {known_positives} known of {n}: cannot be")
+    share, known = n_judged / n, known_positives / n
+
+    def of_asked(figure: float) -> float:
+        return known + share * figure
+
+    return replace(
+        judged,
+        value=of_asked(judged.value),
+        low=of_asked(judged.low),
+        high=of_asked(judged.high),
+        apparent=of_asked(judged.apparent),
+    )
 
 
 def _interval(

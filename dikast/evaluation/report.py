@@ -162,9 +162,13 @@ def _comparison_table(comparisons: Sequence[Comparison]) -> Table:
 
 def _legend(calibration: Calibration) -> str:
     left_out = f" {calibration.left_out} pairs that people call a tie were left out." if calibration.left_out else ""
+    left_out += (
+        f" {calibration.unlabelled} pairs have no label, and are in no figure." if calibration.unlabelled else ""
+    )
     return (
         f"Every share is of all pairs asked; what is unparsed counts as wrong, 'at best' as right.{left_out} "
-        "In brackets: 95 % bootstrap intervals over pairs. Position: by how much the first place wins more often than "
+        "In brackets: 95 % intervals over pairs; where there are none, all pairs are alike. "
+        "Position: by how much the first place wins more often than "
         "the second; length: accuracy where the longer response is better minus where the shorter is; 0 is none. "
         "'one verdict': a conflict between the orders is a tie. p: two-sided paired randomisation test. A dash: not "
         "defined."

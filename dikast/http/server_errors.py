@@ -3,7 +3,8 @@
     raise explain(answer.status, answer.content, where="http://host:8000/v1", key="DIKAST_API_KEY")
 
 Read: OpenAI's form (`{"error": {"message", "type", "code"}}`), vLLM's older and SGLang's flat one, FastAPI's `detail`,
-and anything else as plain text. The texts recognised are those of vLLM, OpenAI, SGLang and llama.cpp.
+and anything else as plain text. The texts recognised are those of vLLM, OpenAI, Azure, SGLang, llama.cpp, Ollama, LM
+Studio, TGI, LiteLLM, Anthropic, Groq, Mistral, Cohere, Bedrock and Gemini.
 """
 
 from __future__ import annotations
@@ -12,23 +13,30 @@ import json
 import re
 from typing import Any, cast
 
-from dikast.errors import ModelContextOverflow, ModelError, ModelRefused, ModelUnavailable
+from dikast.errors import ModelContextOverflow, ModelError, ModelRefused, ModelTimeout, ModelUnavailable
 
 OVERFLOW = re.compile(
-    r"context[_ ]length|maximum context|context window|too many (input )?tokens|prompt is too long", re.I
-)
-FILTER = re.compile(r"content[_ ](filter|policy)|content management policy|safety system", re.I)
-SERVER_OVERFLOW = re.compile(
-    # llama.cpp; then vLLM for a prompt that is too long by itself, and for a prompt that leaves no room to reply.
-    r"available context size|exceed_context_size|maximum model length|max_model_len|max_tokens must be at least 1",
+    r"context[_ ](length|size|window)|contextwindow|maximum context|prompt is too long|input is too long"
+    r"|too many (input |total )?tokens|token count .{0,40}exceeds|exceeds? the (available )?context"
+    # vLLM, for a prompt that is too long by itself, and for one that leaves no room to reply.
+    r"|maximum model length|max_model_len|max_tokens must be at least 1"
+    # TGI, for the prompt alone, and with the reply.
+    r"|`inputs` must have less than|`inputs` tokens \+ `max_new_tokens` must be",
     re.I,
 )
+FILTER = re.compile(r"content[_ ](filter|policy)|content management policy|safety system|ResponsibleAIPolicy", re.I)
+SPENT = re.compile(rb"insufficient_quota|billing_hard_limit|credit balance is too low", re.I)
+"""An account with no money left: no further attempt mends it."""
+TIMED_OUT = frozenset({408, 504, 524})
+"""The server, or a proxy before it, waited no longer (524 is Cloudflare's)."""
 ADVICE = (
     (re.compile(r"tool[-_ ]call[-_ ]parser|enable-auto-tool-choice", re.I),
      "start the server with --enable-auto-tool-choice --tool-call-parser NAME"),
     (re.compile(r"chat[-_ ]template", re.I),
      "the model has no chat template: start the server with --chat-template FILE, or serve an instruction-tuned model"),
-    (re.compile(r"insufficient_quota", re.I), "the account has no credit left"),
+    (re.compile(r"unexpected endpoint", re.I), "no chat completions at this address: does it end in /v1?"),
+    (re.compile(r"roles must alternate|system role|system message", re.I),
+     "the model's chat template takes no system message, or no two of one role: serve it with another --chat-template"),
     (re.compile(r"unrecognized|unsupported|unknown|extra inputs|not permitted", re.I),
      "if this is not a vLLM server, add ?dialect=openai to the spec"),
 )  # fmt: skip
@@ -48,17 +56,31 @@ def explain(status: int, content: bytes, *, where: str, key: str) -> ModelError:
     words, codes = words_of(content)
     told = f"{where}: HTTP {status}: {words}"
     everything = f"{words} {codes}"
-    if status in (400, 413, 422) and (OVERFLOW.search(everything) or SERVER_OVERFLOW.search(everything)):
+    if (status in (200, 400, 413, 422) or status >= 500) and is_overflow(everything):
         hint = "shorten the prompt, lower max_tokens, or serve the model with a longer context"
         return ModelContextOverflow(told, hint=hint, status=status)
     if status in (400, 403, 422) and FILTER.search(everything):
         return ModelRefused(told, status=status)
+    if status in TIMED_OUT:
+        return ModelTimeout(told, status=status)
     if status in (401, 403):
         return ModelUnavailable(told, hint=f"put the server's API key into {key}", status=status)
     if 300 <= status < 400:
         return ModelUnavailable(f"{where}: redirects (HTTP {status})", hint="write the final address", status=status)
+    if is_spent(content):
+        return ModelError(told, hint="the account has no credit left", status=status)
     hint = next((remedy for pattern, remedy in ADVICE if pattern.search(everything)), "")
     return ModelError(told, hint=hint, status=status)
+
+
+def is_overflow(words: str) -> bool:
+    """Whether a server says that prompt and reply do not fit into the model's context."""
+    return OVERFLOW.search(words) is not None
+
+
+def is_spent(content: bytes) -> bool:
+    """Whether a server says that the account has no money left."""
+    return SPENT.search(content) is not None
 
 
 def words_of(content: bytes) -> tuple[str, str]:
@@ -73,10 +95,10 @@ def words_of(content: bytes) -> tuple[str, str]:
     fields = cast(dict[str, Any], said)
     error = fields.get("error", fields)
     if not isinstance(error, dict):
-        return excerpt(error), ""
+        return excerpt(error), f"{fields.get('error_type')}"
     inner = cast(dict[str, Any], error)
     message = inner.get("message") or inner.get("detail") or text
-    return excerpt(message), f"{inner.get('code')} {inner.get('type')}"
+    return excerpt(message), f"{inner.get('code')} {inner.get('type')} {inner.get('param')}"
 
 
 def excerpt(error: object) -> str:

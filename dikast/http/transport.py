@@ -4,28 +4,32 @@
     answer = await transport.post("chat/completions", body, headers)
 
 Bare aiohttp, with one session per event loop, closed with its loop (or by `aclose`). A request goes to the server that
-has least in flight. A failure that another attempt may mend (429, 5xx, a connection refused, reset or closed half-way)
-is tried again, elsewhere at once or after a pause; nothing else is. A server that failed rests for a while, then is
-tried by one request at a time until it answers.
+has least in flight. A failure that another attempt may mend (408, 409, 425, 429, 5xx, a connection reset or closed
+half-way, a body that the caller finds broken) is tried again, elsewhere at once or after a pause. Any other failure is
+put to another server, which shows whether the first one is sick or the request is wrong (`rounds.py`). A connection
+refused is tried again only where some server has answered before: else nobody is there.
 
-Not here: what a body means. Proxies and `.netrc` are not read, redirects are not followed, bodies are not unpacked.
+A sick server rests for a while, longer each time, then is tried by one request at a time until it answers (a circuit
+breaker: `endpoints.py`).
+
+Not here: what a body means. Proxies and `.netrc` are not read, redirects are not followed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from io import BytesIO
-from time import monotonic
 
 import aiohttp
 from yarl import URL
 
 from dikast.errors import ModelError, ModelTimeout, ModelUnavailable
+from dikast.http import answers
+from dikast.http.answers import OVERLOADED, Answer, too_large, unpacked, wait_asked
+from dikast.http.endpoints import Endpoint
+from dikast.http.rounds import NobodyThere, Outcome, Round, final
 from dikast.http.server_errors import excerpt
 from dikast.http.throttle import throttled
 
@@ -33,51 +37,13 @@ CONNECT_SECONDS = 10.0
 """To open a connection. Longer ones mean a dead host, and another server or attempt may do."""
 KEEP_ALIVE_SECONDS = 4.0
 """Below the 5 s after which uvicorn, and so `vllm serve`, closes idle connections under a client's feet."""
-BACKOFF_SECONDS = 0.5
-"""First pause, doubled with each attempt; the OpenAI client's value."""
-LONGEST_PAUSE_SECONDS = 60.0
-"""Neither backoff nor a server's Retry-After holds a request for longer."""
-LARGEST_BODY_BYTES = 64 * 2**20
-"""A reply with 64 samples of 512 tokens, 20 alternatives each, is about 40 MB."""
 LARGE_REQUEST_BYTES = 2**20
 """aiohttp warns about larger ones that are given as bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer of any status: where from, its status, its whole body, its Retry-After header."""
-
-    url: URL
-    status: int
-    content: bytes
-    retry_after: str = ""
-
-    @property
-    def passing(self) -> bool:
-        """Whether another attempt may mend it."""
-        if self.status == 429:
-            return b"insufficient_quota" not in self.content
-        return self.status >= 500 and self.status != 501
-
-
-@dataclass(slots=True)
-class Endpoint:
-    """One server as seen from one event loop."""
-
-    url: URL
-    in_flight: int = 0
-    failures: int = 0
-    rests_until: float = 0.0
-
-    @property
-    def available(self) -> bool:
-        """Whether it may be given a request; one that failed is probed by one request at a time."""
-        return self.failures == 0 or (self.in_flight == 0 and monotonic() >= self.rests_until)
-
-    def failed(self, pause: float) -> None:
-        """Let it rest."""
-        self.failures += 1
-        self.rests_until = monotonic() + pause
+def never(answer: Answer) -> bool:
+    """For callers to whom every body is a whole one."""
+    return False
 
 
 @dataclass(slots=True)
@@ -88,13 +54,6 @@ class Pool:
     endpoints: list[Endpoint]
     gate: asyncio.Semaphore
     keeper: AsyncGenerator[None, None] | None = field(default=None)
-
-    def pick(self) -> Endpoint:
-        """The available server with least in flight; the one that has rested longest if none is available."""
-        available = [endpoint for endpoint in self.endpoints if endpoint.available]
-        if available:
-            return min(available, key=lambda endpoint: endpoint.in_flight)
-        return min(self.endpoints, key=lambda endpoint: endpoint.rests_until)
 
 
 class Transport:
@@ -120,31 +79,34 @@ class Transport:
         self.urls = [URL(url.rstrip("/") + "/") for url in urls]
         self.timeout, self.retries, self.connections, self.sleep = timeout, retries, connections, sleep
         self._pools: dict[asyncio.AbstractEventLoop, Pool] = {}
+        self._met = False
+        """Whether any server has ever answered."""
 
-    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(
+        self, path: str, body: bytes, headers: Mapping[str, str], broken: Callable[[Answer], bool] = never
+    ) -> Answer:
         """Post JSON until a server gives an answer that no further attempt may mend, or attempts run out.
+
+        Args:
+            path: Below the base URLs.
+            body: The JSON.
+            headers: Beside the content type.
+            broken: Whether a 200's body is none that was agreed, so that another attempt may mend it.
 
         Raises:
             ModelUnavailable: No attempt reached a server.
-            ModelTimeout: An attempt took too long; there is no second one, which would take as long.
+            ModelTimeout: An attempt took too long, and on another server too, if there is one that is well.
             ModelError: A server answered something that is no HTTP, or too much of it.
         """
-        attempt = 0
+        way = Round(self.retries, broken)
         while True:
             pool = await self._pool()
-            endpoint = pool.pick()
+            endpoint = way.pick(pool.endpoints)
             outcome = await self._attempt(pool, endpoint, "POST", path, body, headers)
-            if isinstance(outcome, Answer) and not outcome.passing:
-                endpoint.failures = 0
-                return outcome
-            pause = pause_before(attempt + 1, outcome.retry_after if isinstance(outcome, Answer) else "")
-            endpoint.failed(pause)
-            if isinstance(outcome, Answer) and outcome.status in (429, 503):
-                throttled()
-            if attempt == self.retries:
-                return final(outcome, attempt + 1)
-            attempt += 1
-            if not any(other.available for other in pool.endpoints):
+            pause = way.pause_after(endpoint, outcome, pool.endpoints, met=self._met)
+            if pause is None:
+                return final(outcome, way.attempts)
+            if pause:
                 await self.sleep(pause)
 
     async def get(self, base: URL, path: str, headers: Mapping[str, str]) -> Answer:
@@ -159,23 +121,30 @@ class Transport:
 
     async def _attempt(
         self, pool: Pool, endpoint: Endpoint, method: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> Answer | ModelUnavailable:
-        """One attempt: an answer, or the failure to get one, returned where another attempt may mend it."""
+    ) -> Outcome:
+        """One attempt: an answer, or the failure to get one."""
         endpoint.in_flight += 1
         try:
             async with pool.gate:
-                return await self._exchange(pool.session, endpoint.url, method, path, body, headers)
+                answer = await self._exchange(pool.session, endpoint.url, method, path, body, headers)
         except aiohttp.ConnectionTimeoutError:
-            return ModelUnavailable(f"{endpoint.url}: no connection within {CONNECT_SECONDS:g} s")
-        except TimeoutError as error:
-            endpoint.failed(BACKOFF_SECONDS)
-            raise ModelTimeout(f"{endpoint.url}: no reply within {self.timeout:g} s", hint="?timeout=") from error
+            return NobodyThere(f"{endpoint.url}: no connection within {CONNECT_SECONDS:g} s")
+        except TimeoutError:
+            return ModelTimeout(f"{endpoint.url}: no reply within {self.timeout:g} s", hint="?timeout=")
+        except aiohttp.ClientConnectorError as error:
+            return NobodyThere(f"{endpoint.url}: {type(error).__name__}: {excerpt(error)}")
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError) as error:
             return ModelUnavailable(f"{endpoint.url}: {type(error).__name__}: {excerpt(error)}")
         except aiohttp.ClientError as error:
-            raise ModelError(f"{endpoint.url}: not an HTTP answer: {excerpt(error)}") from error
+            return ModelError(f"{endpoint.url}: not an HTTP answer: {excerpt(error)}")
+        except ModelError as error:
+            return error
         finally:
             endpoint.in_flight -= 1
+        self._met = True
+        if answer.status in OVERLOADED and answer.passing:
+            throttled()
+        return answer
 
     async def _exchange(
         self, session: aiohttp.ClientSession, base: URL, method: str, path: str, body: bytes, headers: Mapping[str, str]
@@ -183,8 +152,8 @@ class Transport:
         data = BytesIO(body) if len(body) > LARGE_REQUEST_BYTES else body or None
         url = base.join(URL(path))
         async with session.request(method, url, data=data, headers=headers, allow_redirects=False) as response:
-            content = await read_bounded(response)
-            return Answer(base, response.status, content, response.headers.get("Retry-After", ""))
+            content = unpacked(await read_bounded(response), response.headers.get("Content-Encoding", ""), base)
+            return Answer(base, response.status, content, wait_asked(response.headers))
 
     async def _pool(self) -> Pool:
         """The running loop's pool, opened at its first request."""
@@ -231,17 +200,6 @@ class Transport:
             await pool.keeper.aclose()
 
 
-def final(outcome: Answer | ModelUnavailable, attempts: int) -> Answer:
-    """The last attempt's answer.
-
-    Raises:
-        ModelUnavailable: It had none.
-    """
-    if isinstance(outcome, Answer):
-        return outcome
-    raise ModelUnavailable(f"{outcome.message} ({attempts} attempts)", hint="is the server up, and the address right?")
-
-
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     """The whole body.
 
@@ -252,33 +210,8 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     size = 0
     async for part in response.content.iter_any():
         size += len(part)
-        if size > LARGEST_BODY_BYTES:
+        if size > answers.LARGEST_BODY_BYTES:
             response.close()
-            raise ModelError(f"{response.url.origin()}: the reply is larger than {LARGEST_BODY_BYTES >> 20} MiB")
+            raise too_large(response.url.origin())
         parts.append(part)
     return b"".join(parts)
-
-
-def pause_before(attempt: int, retry_after: str = "") -> float:
-    """Seconds to wait before an attempt (1 = the first retry): what the server asks for, else backoff with jitter."""
-    asked = seconds_of(retry_after)
-    if asked is not None:
-        return min(asked, LONGEST_PAUSE_SECONDS)
-    backoff = min(BACKOFF_SECONDS * 2 ** (attempt - 1), LONGEST_PAUSE_SECONDS)
-    # Half fixed, half random: attempts that failed together do not come back together.
-    return backoff * (0.5 + random.random() / 2)
-
-
-def seconds_of(retry_after: str) -> float | None:
-    """A Retry-After header as seconds from now (RFC 9110, 10.2.3: seconds or a date); `None` if it is neither."""
-    text = retry_after.strip()
-    try:
-        return max(float(text), 0.0) if float(text) < float("inf") else None
-    except ValueError:
-        pass
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return max((date - datetime.now(UTC)).total_seconds(), 0.0)

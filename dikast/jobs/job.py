@@ -121,7 +121,8 @@ async def run(
         How the run stands; its `exit_code` is the command line's.
 
     Raises:
-        DataError: A bad row, before anything runs; or the disk takes no more, with what is finished kept.
+        DataError: A bad row, or a request cache in an impossible place, before anything runs; or the disk takes no
+            more, with what is finished kept.
         UsageError: The folder is not a run's or has another writer; an argument is wrong; or a row met a setting that
             no row can work with.
         ResumeMismatchError: The folder's run has another fingerprint.
@@ -130,6 +131,8 @@ async def run(
     schema = checked(graph, samples, concurrency)
     parts = fingerprint(name_of(graph), context, samples)
     with open_folder(out, parts, force_new=force_new) as folder:
+        if cache is not None:
+            cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally).look_through()
         attempt = new_attempt(limits, counted)
@@ -169,6 +172,8 @@ async def retry(
     checked(graph, before.samples, concurrency)
     parts = fingerprint(name_of(graph), context, before.samples)
     with open_folder(out, parts) as folder:
+        if cache is not None:
+            cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         attempt = new_attempt(limits, before.attempts[-1])
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)

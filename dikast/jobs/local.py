@@ -3,7 +3,7 @@
 At most that many tasks exist, whatever the number of rows. Finished rows go to the writer in the order in which they
 finish. Rows that met an engine that cannot be reached are held back: if one of the next rows is well, they were single
 failures and are written as such; if `UNREACHABLE_IN_A_ROW` come together, the engine is gone, the job stops with that
-error, and they stay owed.
+error, and they stay owed. A failure that the first rows share stops it too (`shared_failure.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dikast.jobs.concurrency import Gate
 from dikast.jobs.feed import ROWS_BETWEEN_YIELDS
 from dikast.jobs.files import encode
 from dikast.jobs.keys import Row
+from dikast.jobs.shared_failure import SharedFailure
 from dikast.jobs.stopping import Stop
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome
@@ -52,6 +53,7 @@ class Local:
     finished: Callable[[Done], None]
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _held: list[Done] = field(default_factory=list[Done])
+    _shared: SharedFailure = field(default_factory=SharedFailure)
     _any_well: bool = False
     _left_out: bool = False
     _over: bool = False
@@ -122,6 +124,8 @@ class Local:
             self._any_well = True
             self._release()
             self._write(done)
+            if why := self._shared.row_ended(done.line):
+                self.stop.drain(why)
 
     def _limit_reached(self) -> bool:
         """Whether the run's own limit is used up: then the row stays owed, and no further one starts."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dikast.errors import MissingExtraError
 from dikast.jobs.columns import LIST, Kind, cells
+from dikast.optional import needs
 
 ROWS_A_GROUP = 2_000
 """Rows of a row group, which is what is in memory at once."""
@@ -21,10 +20,7 @@ def load_pyarrow() -> tuple[Any, Any]:
     Raises:
         MissingExtraError: They are not installed.
     """
-    try:
-        return import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise MissingExtraError("pyarrow, for Parquet files,", extra="data") from error
+    return needs("pyarrow"), needs("pyarrow.parquet")
 
 
 def write(place: Path, rows: Iterator[Mapping[str, Any]], columns: Mapping[str, Kind]) -> None:

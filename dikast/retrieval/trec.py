@@ -5,9 +5,10 @@
     write_run(Path("bm25.run"), {"q1": hits}, tag="bm25")
     run = read_run("bm25.run")                     # query id -> hits, best first
 
-Topics are TSV (`qid<TAB>text`, the text in CSV's quotes or not) or JSON lines (`{"id"|"_id"|"qid", "text"|"query"|..}`,
-which is BEIR's form); judgments TREC (`qid iter docid grade`) or BEIR's TSV with its header; all plain or gzipped, or
-`irds:NAME`. Runs are TREC's six columns.
+Topics are TSV (`qid<TAB>text`, the text in CSV's quotes or not), JSON lines (`{"id"|"_id"|"qid", "text"|"query"|..}`,
+which is BEIR's form), or CSV, Parquet or a JSON array with such columns (`dikast.rows`); judgments TREC
+(`qid iter docid grade`) or BEIR's TSV with its header; all plain or gzipped, or `irds:NAME`. Runs are TREC's six
+columns.
 
 `trec_eval` ignores ranks and breaks ties of score by document id, descending; so a run is written with scores that
 fall strictly, and its order is what any tool measures.
@@ -21,7 +22,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
@@ -30,9 +31,12 @@ from typing import Any, cast
 import numpy as np
 
 from dikast.errors import DataError
+from dikast.files import suffix_of
 from dikast.retrieval import irds
 from dikast.retrieval.files import check_output, read_lines, replacing
 from dikast.retrieval.retriever import Hit
+from dikast.row import Row
+from dikast.rows import read_rows
 
 Run = Mapping[str, Sequence[Hit]]
 """Query id -> hits, best first."""
@@ -43,11 +47,18 @@ EXACT = 2**53
 """Up to here every whole number is a float of its own, and so an id that survives a column of floats."""
 TOPIC_IDS = ("id", "_id", "qid", "query_id")
 TOPIC_TEXTS = ("text", "query", "title")
+TOPIC_ROWS = (".csv", ".parquet", ".json")
+"""Suffixes of topics that are rows; TSV has no header, and JSON lines are told from it by their first character."""
+TOPIC_HINT = "each query has a text, and an id of its own: one word, or a whole number"
 _QRELS_HINT = "a line is: query-id iteration document-id grade, or BEIR's query-id<TAB>corpus-id<TAB>score"
 
 
-def read_topics(source: str | Path) -> dict[str, str]:
+def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) -> dict[str, str]:
     """Query id -> text, in the order of the file.
+
+    Args:
+        source: A file, or `irds:NAME`.
+        columns: `qid` and `query` -> the file's own names; the file has a header then, or JSON objects.
 
     Raises:
         DataError: The file is missing, empty or broken, or an id comes twice; says file and line.
@@ -55,45 +66,49 @@ def read_topics(source: str | Path) -> dict[str, str]:
     """
     if str(source).startswith(irds.SCHEME):
         return irds.topics(str(source))
+    if columns or suffix_of(Path(source)) in TOPIC_ROWS:
+        return _topics_in_rows(Path(source), columns or {})
     path, topics = Path(source), dict[str, str]()
     for number, line in _records(path):
         qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
-        _add_topic(topics, qid, text, path, number)
+        qid, wrong = _check_topic(topics, qid, text)
+        if wrong:
+            raise DataError(wrong, path=path, line=number, hint=TOPIC_HINT)
+        topics[qid] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
 
 
-def check_topics(rows: Iterable[tuple[int, object, object]], path: str | Path) -> dict[str, str]:
-    """Query id -> text of topics that came as values of a table: CSV, Parquet, a data frame.
-
-    An id that is a whole number is that number's digits, whatever type a column made of it: 1.0 is `1`.
-
-    Args:
-        rows: Line (or row), query id, query; in the order of the file.
-        path: The file, for errors.
-
-    Raises:
-        DataError: There is no row, an id comes twice, is missing or not one word, or a query is missing, empty or no
-            text; says file and line.
-    """
+def _topics_in_rows(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
+    """Topics under a header or in objects; where there is no column of ids, a row's place in the file is its id."""
     topics: dict[str, str] = {}
-    for number, qid, query in rows:
-        if not isinstance(query, str):
-            raise DataError(f"not text: {query!r:.60}", path=path, line=number, field="query", hint="fill in the query")
-        _add_topic(topics, _id_text(qid, path, number), query, path, number)
+    for row in read_rows(path, columns):
+        id_name, text_name = _name_of(row, TOPIC_IDS, columns), _name_of(row, TOPIC_TEXTS, columns)
+        given = row.value(id_name) if id_name in row.values else row.place
+        text = row.value(text_name)
+        if not isinstance(text, str):
+            raise row.error(text_name, f"not text: {text!r:.60}", "fill in the query")
+        qid, wrong = _check_topic(topics, given, text)
+        if wrong:
+            raise row.error(id_name, wrong, TOPIC_HINT)
+        topics[qid] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
 
 
-def _id_text(qid: object, path: str | Path, number: int) -> str:
+def _name_of(row: Row, names: Sequence[str], columns: Mapping[str, str]) -> str:
+    """The first of these names that was mapped, else that the row has, else the first."""
+    known = [name for name in names if name in columns] or [name for name in names if name in row.values]
+    return known[0] if known else names[0]
+
+
+def _id_text(qid: object) -> str | None:
+    """An id as text; a whole number of any type is its digits, 1.0 is `1`. `None` if it can be no id."""
     if isinstance(qid, str):
         return qid.strip()
-    if not _is_whole(qid):
-        hint = "give each query an id of its own: one word, or a whole number"
-        raise DataError(f"query id is missing or no id: {qid!r:.60}", path=path, line=number, field="qid", hint=hint)
-    return str(int(cast(int, qid)))
+    return str(int(cast(int, qid))) if _is_whole(qid) else None
 
 
 def _is_whole(number: object) -> bool:
@@ -103,14 +118,16 @@ def _is_whole(number: object) -> bool:
     return isinstance(number, Integral) or (float(number).is_integer() and abs(float(number)) <= EXACT)
 
 
-def _add_topic(topics: dict[str, str], qid: str, text: str, path: str | Path, number: int) -> None:
+def _check_topic(topics: Mapping[str, str], given: object, text: str) -> tuple[str, str]:
+    """A topic's id as text, and what keeps it from standing beside these topics; empty if nothing does."""
+    qid = _id_text(given)
+    if qid is None:
+        return "", f"query id is missing or no id: {given!r:.60}"
     if qid in topics:
-        raise DataError(f"query id {qid!r} comes twice", path=path, line=number)
+        return qid, f"query id {qid!r} comes twice"
     if wrong := _wrong_word(qid):
-        raise DataError(f"query id {qid!r:.60} {wrong}", path=path, line=number)
-    if not text.strip():
-        raise DataError(f"query {qid!r} has no text", path=path, line=number, hint="fill in the query, or leave it out")
-    topics[qid] = text
+        return qid, f"query id {qid!r:.60} {wrong}"
+    return qid, "" if text.strip() else f"query {qid!r} has no text"
 
 
 def _wrong_word(name: str) -> str:
@@ -163,22 +180,19 @@ def _unquoted(text: str) -> str:
     return inner.replace('""', '"') if quoted else text
 
 
-def _json_topic(line: str, path: Path, number: int) -> tuple[str, str]:
+def _json_topic(line: str, path: Path, number: int) -> tuple[object, str]:
     try:
         parsed: object = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", path=path, line=number) from error
     record = cast(dict[str, Any], parsed)  # the line begins with a brace
-    return (_topic_field(record, TOPIC_IDS, path, number), _topic_field(record, TOPIC_TEXTS, path, number))
-
-
-def _topic_field(record: dict[str, Any], names: tuple[str, ...], path: Path, number: int) -> str:
-    value = next((record[name] for name in names if name in record), None)
-    if names is TOPIC_IDS and value is not None:
-        return _id_text(value, path, number)
-    if not isinstance(value, str):
-        raise DataError("missing or not text", path=path, line=number, field=names[0], hint=f"one of {names}")
-    return value.strip()
+    qid, text = (next((record[name] for name in names if name in record), None) for names in (TOPIC_IDS, TOPIC_TEXTS))
+    if qid is None:
+        raise DataError("missing", path=path, line=number, field=TOPIC_IDS[0], hint=f"one of {TOPIC_IDS}")
+    if not isinstance(text, str):
+        hint = f"one of {TOPIC_TEXTS}"
+        raise DataError("missing or not text", path=path, line=number, field=TOPIC_TEXTS[0], hint=hint)
+    return qid, text.strip()
 
 
 def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:

@@ -67,10 +67,10 @@ class Policy:
 
     Args:
         tier: The tier to run in, or refuse; `None` is the best strong one that passes the self-test.
-        wall_s: Seconds from fork to end, enforced from outside.
+        wall_s: Seconds from fork to end, enforced by the zygote and by its clock.
         cpu_s: Seconds of processor time, whole; the kernel enforces it.
-        memory_bytes: Private memory beyond what the loaded libraries take. The default holds a group-by over ten
-            million rows with room to spare.
+        memory_bytes: Private memory and page tables beyond what the loaded libraries take. The default holds a group-by
+            over ten million rows with room to spare.
         program_bytes: Length of a program in UTF-8.
         answer_bytes: Length of an answer as JSON.
         answer_depth: Nesting of lists and objects in an answer; a frame by rows has 2.
@@ -114,9 +114,9 @@ class Result:
         error: The class of exception, with `Status.ERROR`.
         line: 1-based line of the program that the exception came through, where it says one.
         answer: The answer, with `Status.OK` and `Status.EMPTY`.
-        wall_s: Seconds from the request to the end.
+        wall_s: Seconds from fork to end.
         cpu_s: Seconds of processor time of the program's process.
-        peak_bytes: Its peak resident memory, the shared libraries' pages included.
+        peak_bytes: Its peak resident memory, the shared libraries' pages included, and its page tables as far as seen.
         table: The answer with its labels, `{"columns": [...], "rows": [[...], ...]}`, where it is a Series or a frame
             that has any.
     """

@@ -17,7 +17,6 @@ import asyncio
 import json
 import keyword
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
@@ -137,7 +136,7 @@ class Sandbox:
             return worker
 
         async def run(program: str, table: Table) -> Result:
-            return self._result(await worker.run(_job(program, {}), table), program, 0.0)
+            return self._result(await worker.run(_job(program, {}), table), program)
 
         try:
             failed = await selftest.failures(run, arrow=arrow)
@@ -157,11 +156,9 @@ class Sandbox:
         async with self._slots:
             for attempt in range(_ATTEMPTS):
                 worker = await self._take(arrow=arrow, fresh=attempt > 0)
-                begun = time.monotonic()
                 try:
                     self._check_open()  # again, since a fresh zygote takes its time
-                    end = await worker.run(job, table)
-                    return self._result(end, program, time.monotonic() - begun)
+                    return self._result(await worker.run(job, table), program)
                 except WorkerLost:
                     self.lost += self._open
                 finally:
@@ -186,13 +183,19 @@ class Sandbox:
         else:
             await worker.close()
 
-    def _result(self, end: End, program: str, wall_s: float) -> Result:
+    def _result(self, end: End, program: str) -> Result:
         judged = self._judge(end, program)
         table = claim.read_table(end.frame) if end.frame and judged.status in (Status.OK, Status.EMPTY) else None
-        return Result(*judged, wall_s=wall_s, cpu_s=end.cpu_s, peak_bytes=end.peak_bytes, table=table)
+        return Result(*judged, wall_s=end.wall_s, cpu_s=end.cpu_s, peak_bytes=end.peak_bytes, table=table)
 
     def _judge(self, end: End, program: str) -> claim.Claim:
-        if end.timed_out or end.code == _SIGXCPU or (end.code == _SIGKILL and end.cpu_s >= self.policy.cpu_s):
+        if end.over_memory:
+            return claim.Claim(Status.MEMORY)
+        if (
+            end.wall_s >= self.policy.wall_s
+            or end.code == _SIGXCPU
+            or (end.code == _SIGKILL and end.cpu_s >= self.policy.cpu_s)
+        ):
             return claim.Claim(Status.TIMEOUT)
         if end.code != 0 or not end.frame:
             return claim.Claim(Status.OUTPUT if end.code == 0 and end.frame is None else Status.CRASH)

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from dikast.errors import UsageError
+from dikast.sandbox.inside.details import without_details
 
 TOLERANCE = 1e-6
 
@@ -37,8 +38,6 @@ QUOTES_AND_DASHES = str.maketrans(
         **dict.fromkeys("‐‑‒–—−", "-"),
     }
 )
-MARKS = frozenset("•♦†‡*#+")
-DIGITS = re.compile("[0-9]+")
 UNKNOWN = -1
 
 Date = tuple[int, int, int]
@@ -138,53 +137,8 @@ def normalise(text: str) -> str:
     outer double quotes go, and one final full stop; white space is collapsed and letters are lower case.
     """
     plain = "".join(char for char in unicodedata.normalize("NFKD", text) if unicodedata.category(char) != "Mn")
-    stripped = _without_details(plain.translate(QUOTES_AND_DASHES).strip())
+    stripped = without_details(plain.translate(QUOTES_AND_DASHES).strip())
     return re.sub(r"\s+", " ", stripped.removesuffix(".")).lower().strip()
-
-
-def _without_details(text: str) -> str:
-    text = text[: _end_without_notes(text)].strip()
-    if len(text) >= 2 and text[0] == text[-1] == '"' and '"' not in text[1:-1]:
-        return _without_details(text[1:-1].strip())
-    return text
-
-
-def _end_without_notes(text: str) -> int:
-    """Where the text ends without trailing marks, `[...]` and ` (...)`.
-
-    Works on positions, so that a hostile text of a megabyte takes a second and not an hour, as it would with the
-    evaluator's regular expressions.
-    """
-    end = len(text)
-    while end:
-        last = text[end - 1]
-        if last.isspace() or last in MARKS:
-            start = end - 1
-        elif last == "]":
-            start = _citation_start(text, end)
-        elif last == ")":
-            start = _parenthesis_start(text, end)
-        else:
-            return end
-        if start < 0:
-            return end
-        end = start
-    return end
-
-
-def _citation_start(text: str, end: int) -> int:
-    """Start of the longest `[...]` that ends here; at the start of the text only digits may stand in it."""
-    window = text.rfind("]", 0, end - 1) + 1
-    start = text.find("[", window, end)
-    if start == 0 and not DIGITS.fullmatch(text, 1, end - 1):
-        start = text.find("[", 1, end)
-    return start
-
-
-def _parenthesis_start(text: str, end: int) -> int:
-    """Start of the longest ` (...)` that ends here, its space included."""
-    window = text.rfind(")", 0, end - 1) + 1
-    return text.find(" (", window, end)
 
 
 def _number(text: str) -> int | float | None:

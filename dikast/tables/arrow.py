@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.sandbox.inside.zones import zone_of
 from dikast.tables.headers import clean_headers
-from dikast.tables.optional import needs
 from dikast.tables.table import CHUNK_ROWS, MAX_EXACT_FLOAT, Column, Kind, Problem, Table, Values, frame
 from dikast.tables.values import as_text
 

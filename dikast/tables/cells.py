@@ -40,7 +40,7 @@ MAX_INTEGER_DIGITS = 18
 """19 digits may exceed int64."""
 
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
-SPREADSHEET_EXPONENT = re.compile(r"[+-]?\d+E[+-]\d+")
+SPREADSHEET_EXPONENT = re.compile(r"\A[+-]?\d++E[+-]\d++")
 """What a spreadsheet makes of the code `1E5`; C# prints numbers so too, but then among fractions."""
 TRUE, FALSE = frozenset({"true", "yes", "t", "y", "1"}), frozenset({"false", "no", "f", "n", "0"})
 TRUTH_WORDS = frozenset({"true", "false", "yes", "no"})

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.tables import bounds
 from dikast.tables.arrow import columns_of, to_values, unreadable
 from dikast.tables.bounds import Budget, interrupted
-from dikast.tables.optional import needs
 from dikast.tables.table import CHUNK_ROWS, Column, Problem, Values
 
 CLOSED: dict[str, str] = {

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.tables import bounds
 from dikast.tables.bounds import Budget
 from dikast.tables.delimited import pick_header
 from dikast.tables.duck import pick_table
 from dikast.tables.headers import clean_headers
-from dikast.tables.optional import needs
 from dikast.tables.reading import DEFAULT, Reading
 from dikast.tables.table import MAX_INTEGER, Column, Kind, MemoryTable, Problem, Values
 from dikast.tables.values import array_of, kind_of

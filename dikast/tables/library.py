@@ -47,11 +47,34 @@ SQL_OFFERED = (
 Key = tuple[str, tuple[str, ...] | None]
 
 
+Stamp = tuple[tuple[int, int, int, int], ...]
+BESIDE = ("-wal", ".wal")
+"""Endings of the files beside a database's that hold its latest changes."""
+
+
+def stamp(path: Path) -> Stamp:
+    """Which file lies here, and as of when: inode, size, and times of change in nanoseconds; without reading it.
+
+    Raises:
+        DataError: There is none.
+    """
+    try:
+        return tuple(
+            (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+            for file in (path, *(path.with_name(path.name + ending) for ending in BESIDE))
+            if file == path or file.exists()
+            for state in [file.stat()]
+        )
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+
+
 @dataclass
 class Held:
     """A table that is ready to be asked; its cells are nowhere but in the sealed copy.
 
     Args:
+        stamp: Its file as it was when it was opened.
         secret: Columns under aliases.
         sealed: Its cells, for the sandbox.
         spelling: How numbers and dates are written in its text.
@@ -59,6 +82,7 @@ class Held:
         load: Opens the table again, for levels that look at cells.
     """
 
+    stamp: Stamp
     secret: tuple[str, ...] | None
     sealed: sandbox.Table
     spelling: Spelling
@@ -116,13 +140,20 @@ class Library:
             if not self._is_database and name not in (self.place.name, self.place.stem):
                 raise DataError(f"no table is called {name!r:.80}", path=self.place, hint=f"it is {self.place.stem!r}")
             return self.place
-        asked = self.place / name
-        if not asked.resolve().is_relative_to(self.place.resolve()):
+        try:
+            return self._file_in_folder(name)
+        except (OSError, ValueError) as error:  # too long for a name, or holding what no name can
+            raise DataError(f"{name!r:.80} is no name of a file", path=self.place, field="table") from error
+
+    def _file_in_folder(self, name: str) -> Path:
+        """The file of this name, with or without its ending."""
+        # "." and "../FOLDER" are inside, but with an ending they are the folder's neighbour.
+        parts = name.split("/")
+        inside = (self.place / name).resolve().is_relative_to(self.place.resolve())
+        if parts[-1] in ("", ".") or ".." in parts or not inside:
             raise DataError(f"{name!r:.80} is not inside the folder", path=self.place, field="table")
-        if asked.is_file():
-            return asked
-        for suffix in SUFFIXES:
-            if (found := asked.with_name(asked.name + suffix)).is_file():
+        for suffix in ("", *SUFFIXES):
+            if (found := self.place / f"{name}{suffix}").is_file():
                 return found
         raise DataError(f"no table is called {name!r:.80}", path=self.place, field="table", hint="name its file")
 
@@ -135,10 +166,12 @@ class Library:
         """
         key = (name, None if secret is None else tuple(secret))
         held, opening = self._held.get(key), self._opening.get(key)  # once: other threads' loops change them, too
-        if held is not None:
+        if held is not None and held.stamp == stamp(self.path(name)):
             with suppress(KeyError):
                 self._held.move_to_end(key)
             return held
+        if held is not None:
+            self._held.pop(key, None)  # the file has changed since, or another lies in its place
         if opening is not None and opening.get_loop() is asyncio.get_running_loop():
             return await asyncio.shield(opening)
         task = asyncio.ensure_future(asyncio.to_thread(self._open, *key))
@@ -151,11 +184,12 @@ class Library:
         return held
 
     def _open(self, name: str, secret: tuple[str, ...] | None) -> Held:
+        seen = stamp(self.path(name))  # before it is read: a change meanwhile is seen at the next question
         table = self.load(name)
         schemas = {level: describe(table, level, secret=secret) for level in WITHOUT_CELLS}
         spelling = table.spelling if isinstance(table, MemoryTable) else self.options.spelling
         sealed = self._seal(table, schemas["names"].names)
-        return Held(secret, sealed, spelling, dict(schemas), partial(self.load, name))
+        return Held(seen, secret, sealed, spelling, dict(schemas), partial(self.load, name))
 
     def _seal(self, table: Table, names: Sequence[str]) -> sandbox.Table:
         if not self._columnar(table):

@@ -20,7 +20,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, Self, cast, get_args
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -31,7 +31,8 @@ from dikast.sandbox.inside.written import Spelling
 from dikast.tables import correctness, feedback
 from dikast.tables.columns import relevant
 from dikast.tables.labelled import Answer
-from dikast.tables.library import SQL_OFFERED, Box, Held, Library
+from dikast.tables.ledger import Ledger
+from dikast.tables.library import SQL_OFFERED, Box, Held, Library, Stamp, stamp
 from dikast.tables.questions import Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
@@ -43,6 +44,7 @@ POLICY = Policy(answer_items=1_000)
 """An answer is for a person to read; a thousand cells of a table are a copy of it."""
 MOST_EARLIER = 1_024
 """Answers kept for follow-up questions; one that is gone is computed again from its program."""
+MOST_DIGESTS = 4_096
 PREVIOUS = "prev"
 
 
@@ -98,6 +100,8 @@ class TableOracle:
         self.policy = policy
         self.deliver = deliver
         self._boxes: dict[asyncio.AbstractEventLoop, _Box] = {}
+        self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
+        self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
 
     @property
@@ -128,31 +132,37 @@ class TableOracle:
             "limits": self._limits,
         }
 
-    @cached_property
+    @property
     def _tables_digest(self) -> str:
         if self.library.place.is_file():
-            return file_digest(self.library.place)
+            return _digest(self.library.place)
         whole = hashlib.sha256()
         for path in sorted({self.library.path(question.table) for question in self.gold.values()}):
-            whole.update(f"{path.name} {file_digest(path)}\n".encode())
+            whole.update(f"{path.name} {_digest(path)}\n".encode())
         return whole.hexdigest()
 
-    @cached_property
+    @property
     def gold(self) -> Mapping[str, Question]:
-        """The questions by id. Their gold answers stay in this object.
+        """The questions by id, as the file has them now. Their gold answers stay in this object.
 
         Raises:
             DataError: The question file is broken or holds no question, or an id is there twice.
         """
         if self.questions is None:
             return {}
+        seen = stamp(self.questions)
+        if self._gold is None or self._gold[0] != seen:
+            self._gold = seen, self._read_gold(self.questions)
+        return self._gold[1]
+
+    def _read_gold(self, questions: Path) -> Mapping[str, Question]:
         found: dict[str, Question] = {}
-        for question in read_questions(self.questions, self.shape, columns=self.columns):
+        for question in read_questions(questions, self.shape, columns=self.columns):
             if question.id in found:
-                raise DataError(f"id {question.id!r:.80} is there twice", path=self.questions, field="id")
+                raise DataError(f"id {question.id!r:.80} is there twice", path=questions, field="id")
             found[question.id] = question
         if not found:
-            raise DataError("no question", path=self.questions)
+            raise DataError("no question", path=questions)
         return found
 
     def codes(self, detail: str) -> Sequence[str]:
@@ -160,11 +170,13 @@ class TableOracle:
         return feedback.codes(detail)
 
     async def ready(self) -> str:
-        """Open the sandbox, if it is not open on this event loop; its tier.
+        """Read the questions, and open the sandbox, if it is not open on this event loop; its tier.
 
         Raises:
+            DataError: The question file is broken.
             SandboxError: There is none that holds; says what to install.
         """
+        await asyncio.to_thread(lambda: self.gold)
         return str((await self._sandbox()).tier)
 
     async def manifest(self) -> dict[str, Any]:
@@ -195,12 +207,19 @@ class TableOracle:
         previous = await self._previous(held, table, earlier)
         results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
         for program, result in zip(programs, results, strict=True):
-            self._keep(_chain(table, secret, [*earlier, program]), _answer_of(result))
+            self._keep(_chain(held, table, [*earlier, program]), _answer_of(result))
         return self._judged(results, question_id, detail, held.spelling)
 
     def unanswered(self, question_id: str) -> bool | None:
         """No answer is wrong where a gold answer is known."""
         return None if correctness.is_correct(self.gold.get(question_id), []) is None else False
+
+    async def charge(self, table: str, user: str, bits: float, *, budget: float | None, ledger: str | None) -> bool:
+        """Write down what a table is about to let out; see `KeepsLedger.charge` of the graph's roles."""
+        where = str(self.library.path(table).resolve())
+        if ledger not in self._ledgers:
+            self._ledgers[ledger] = Ledger(None if ledger is None else Path(ledger))
+        return await asyncio.to_thread(self._ledgers[ledger].charge, where, user, bits, budget)
 
     def tell(self, question_id: str, answer: Opened) -> None:
         """Hand an answer to `deliver`."""
@@ -249,7 +268,7 @@ class TableOracle:
         """The last earlier program's answer, kept or computed again: programs give the same answer each time."""
         if not earlier or not earlier[-1]:
             return None
-        key = _chain(table, held.secret, earlier)
+        key = _chain(held, table, earlier)
         if key not in self._earlier:
             before = await self._previous(held, table, earlier[:-1])
             self._keep(key, _answer_of(await self._execute(held, earlier[-1], before)))
@@ -300,9 +319,19 @@ def _answer_of(result: Result) -> Json:
     return result.answer if isinstance(result.answer, list) else [result.answer]
 
 
-def _chain(table: str, secret: Sequence[str] | None, programs: Sequence[str]) -> bytes:
-    text = repr((table, None if secret is None else tuple(secret), tuple(programs)))
+def _chain(held: Held, table: str, programs: Sequence[str]) -> bytes:
+    text = repr((table, held.stamp, held.secret, tuple(programs)))
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+
+
+def _digest(path: Path) -> str:
+    return _digest_as_of(path, stamp(path))
+
+
+@lru_cache(maxsize=MOST_DIGESTS)
+def _digest_as_of(path: Path, seen: Stamp) -> str:
+    del seen  # the key: the same file at another time is another
+    return file_digest(path)
 
 
 def file_digest(path: Path) -> str:

@@ -3,15 +3,17 @@
     for question in read_questions("pristine-unseen-tables.tsv", "wtq"): ...
     read_questions("mine.csv", columns={"question": "q", "table": "sheet", "answer": "a"})
 
+Any file that `dikast.rows` reads is taken, whatever its shape; TSV of the releases `wtq` and `sqa` is unquoted.
+
 | shape | file | names in the release |
 | --- | --- | --- |
-| `own` | JSONL, CSV, TSV, Parquet | id, question, table, answer or target, or by `columns`; the rest is in `extra` |
+| `own` | any | id, question, table, answer or target, or by `columns`; the rest is in `extra` |
 | `wtq` | .tsv | id, utterance, context, targetValue, targetCanon (in tagged files) |
 | `wikisql` | .jsonl | question, table_id, sql with sel, agg, conds as numbers |
 | `sqa` | .tsv | id, annotator, position, question, table_file, answer_coordinates, answer_text |
 | `tabfact` | .json | table -> [statements, labels, caption] |
 
-In each shape a JSONL file with this project's own names works too: question or statement, table, target, target_canon,
+In each shape a file with this project's own names works too: question or statement, table, target, target_canon,
 sql with select, agg, where, answer, answer_coordinates, answer_text, label. Tables are named, not opened.
 """
 
@@ -25,7 +27,10 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from dikast.errors import DataError, UsageError
-from dikast.tables.records import Record, read_json, read_records
+from dikast.files import suffix_of
+from dikast.json_text import read_json
+from dikast.row import Row
+from dikast.rows import FORMATS, read_rows
 from dikast.tables.sql_results import Coordinate
 
 Shape = Literal["own", "wtq", "wikisql", "sqa", "tabfact"]
@@ -34,7 +39,11 @@ AGGREGATES = ("", "MAX", "MIN", "COUNT", "SUM", "AVG")
 OPERATORS = ("=", ">", "<")
 """WikiSQL's numbering (lib/query.py of salesforce/WikiSQL)."""
 
+NO_LABEL = "a label is 0 or 1"
 COORDINATE = re.compile(r"\(\s*(-?\d+)\s*,\s*(-?\d+)\s*\)")
+
+UNQUOTED = ("wtq", "sqa")
+"""Shapes whose TSV files are released without quoting: a quote in them is a quote."""
 
 GOLD = ("target", "answer")
 """Our two names for the column with the right answer; a file that has both means the first."""
@@ -107,33 +116,29 @@ def read_questions(
         columns: For `own`: our name (id, question, table, answer or target) -> the file's.
 
     Raises:
-        DataError: A row lacks a field or has a wrong one, or no row has a column that `columns` names; says which.
+        DataError: A row lacks a field or has a wrong one, or there is no column that `columns` names; says which.
         UsageError: The shape, the suffix or one of our names is unknown.
     """
     if shape not in get_args(Shape):
         raise UsageError(f"no question file has the shape {shape!r}", hint=f"one of {', '.join(get_args(Shape))}")
     file = Path(path)
-    if shape == "tabfact" and file.suffix.lower() == ".json":
+    if shape == "tabfact" and suffix_of(file) == ".json":
         yield from _tabfact_release(file)
         return
-    read = _own(columns or {}) if shape == "own" else READERS[shape]
-    absent = set((columns or {}).values()) if shape == "own" else set[str]()
-    have: list[str] = []
-    for record in read_records(file):
-        have = list(record[1])
-        absent.difference_update(have)
-        yield read(_Row(file, record))
-    if have and absent:
-        hint = f"it is named by columns; the last row has {', '.join(have)}"
-        raise DataError("no row has this column", path=file, field=min(absent), hint=hint)
+    mapped = (columns or {}) if shape == "own" else {}
+    read = _own(mapped) if shape == "own" else READERS[shape]
+    for row in read_rows(file, mapped, quoted=shape not in UNQUOTED):
+        yield read(_Row(row))
 
 
 class _Row:
-    """Fields of one row, whose errors know file, line and field."""
+    """Fields of one row, whose errors know file, line and field, and quote none: a value may be an answer."""
 
-    def __init__(self, path: Path, record: Record) -> None:
-        self.path = path
-        self.line, self.fields = record
+    def __init__(self, row: Row) -> None:
+        self.fields: Mapping[str, Any] = row.values
+        self.place = row.place
+        self.wrong = row.error
+        self.has_columns = FORMATS[suffix_of(row.path)].names is not None
 
     def text(self, *names: str) -> str:
         """The first of these fields that is there, as text."""
@@ -147,8 +152,7 @@ class _Row:
         for name in names:
             if name in self.fields:
                 return name, self.fields[name]
-        have = ", ".join(self.fields)
-        raise DataError("missing", path=self.path, line=self.line, field=names[0], hint=f"the row has {have}")
+        raise self.wrong(names[0], "missing", f"the row has {', '.join(self.fields)}")
 
     def number(self, name: str) -> int:
         """A field that is a whole number."""
@@ -157,39 +161,36 @@ class _Row:
         except ValueError as error:
             raise self.wrong(name, "a whole number is needed") from error
 
-    def wrong(self, name: str, why: str) -> DataError:
-        """The error for a field."""
-        return DataError(why, path=self.path, line=self.line, field=name)
-
 
 def _own(columns: Mapping[str, str]) -> Callable[[_Row], Question]:
     unknown = sorted(set(columns) - set(OWN))
     if unknown:
         raise UsageError(f"cannot map {', '.join(unknown)}", hint=f"ours are {', '.join(OWN)}")
-    theirs = {name: columns.get(name, name) for name in OWN}
-    golds = [columns[name] for name in GOLD if name in columns] or GOLD
+    golds = [name for name in GOLD if name in columns] or GOLD
 
     def read(row: _Row) -> Question:
-        known = theirs["id"] in row.fields
         gold = next((name for name in golds if name in row.fields), None)
         answer = _gold(row, gold) if gold is not None else None
         target = _strings(row, gold) if gold is not None and answer is not None else ()
-        used = {theirs["id"], theirs["question"], theirs["table"], gold}
+        used = {"id", "question", "table", gold}
         extra = {name: value for name, value in row.fields.items() if name not in used}
-        identifier = row.text(theirs["id"]) if known else str(row.line)
-        text, table = row.text(theirs["question"]), row.text(theirs["table"])
-        return Question(identifier, text, table, target, gold=answer, extra=extra)
+        return Question(_id(row), row.text("question"), row.text("table"), target, gold=answer, extra=extra)
 
     return read
+
+
+def _id(row: _Row) -> str:
+    """The row's id, or its place in the file where it has none."""
+    return row.text("id") if "id" in row.fields else str(row.place)
 
 
 def _gold(row: _Row, name: str) -> Gold | None:
     """A user's own answer; `None` where none is known: an empty cell, or null where a field cannot be left out.
 
-    In JSON lines a field can be left out, so that null there is the answer: nothing.
+    In JSON a field can be left out, so that null there is the answer: nothing.
     """
     _, value = row.first(name)
-    unknown = value is None and row.path.suffix.lower() != ".jsonl"
+    unknown = value is None and row.has_columns
     return None if unknown or (isinstance(value, str) and not value.strip()) else Gold(value)
 
 
@@ -211,9 +212,8 @@ def _unescaped(text: str) -> tuple[str, ...]:
 
 
 def _wikisql(row: _Row) -> Question:
-    identifier = row.text("id") if "id" in row.fields else str(row.line)
     target = _strings(row, "answer") if "answer" in row.fields else ()
-    return Question(identifier, row.text("question"), row.text("table_id", "table"), target, sql=_sql(row))
+    return Question(_id(row), row.text("question"), row.text("table_id", "table"), target, sql=_sql(row))
 
 
 def _sql(row: _Row) -> Sql:
@@ -280,9 +280,9 @@ def _sqa_items(row: _Row) -> tuple[str, ...]:
 
 def _tabfact(row: _Row) -> Question:
     label = row.number("label")
-    return Question(
-        row.text("id"), row.text("statement"), row.text("table"), label=_entailed(row.path, row.line, label)
-    )
+    if label not in (0, 1):
+        raise row.wrong("label", NO_LABEL)
+    return Question(row.text("id"), row.text("statement"), row.text("table"), label=bool(label))
 
 
 def _tabfact_release(path: Path) -> Iterator[Question]:
@@ -296,13 +296,9 @@ def _tabfact_release(path: Path) -> Iterator[Question]:
         except (TypeError, IndexError, KeyError, ValueError) as error:
             raise DataError("not [statements, labels, caption]", path=path, field=table) from error
         for number, (statement, label) in enumerate(pairs):
-            yield Question(f"{table}-{number}", str(statement), table, label=_entailed(path, None, label))
-
-
-def _entailed(path: Path, line: int | None, label: object) -> bool:
-    if label not in (0, 1):
-        raise DataError("a label is 0 or 1", path=path, line=line, field="label")
-    return bool(label)
+            if label not in (0, 1):
+                raise DataError(NO_LABEL, path=path, field=table)
+            yield Question(f"{table}-{number}", str(statement), table, label=bool(label))
 
 
 def _strings(row: _Row, name: str) -> tuple[str, ...]:

@@ -224,3 +224,23 @@ async def test_samples_move_the_seed() -> None:
     for sample in (0, 3):
         await ask(ScriptedModel(note), PROMPT, {"q": "x"}, role="solver", sampling=Sampling(seed=40), sample=sample)
     assert seeds == [40, 43]
+
+
+async def test_what_a_model_thinks_aloud_is_reasoning_not_text() -> None:
+    thinking = saying(Reply("<think>the query is about cars</think>\nbattery", "stop", 1, 1, reasoning="first"))
+    answer = await ask(thinking, PROMPT, {"q": "x"}, role="solver", sampling=GREEDY)
+    assert (answer.reply.text, answer.reply.reasoning) == ("battery", "first\nthe query is about cars")
+    whole = await ask(thinking, PROMPT, {"q": "x"}, role="target", sampling=GREEDY, keep_thoughts=True)
+    assert "<think>" in whole.reply.text
+
+
+async def test_a_reply_of_thoughts_alone_is_empty() -> None:
+    answer = await ask(saying("<think>and on and on"), PROMPT, {"q": "x"}, role="solver", sampling=GREEDY)
+    assert answer.outcome is Outcome.EMPTY
+
+
+@pytest.mark.parametrize("reason", ["stop CANARY", "CANARY", "<script>", "STOP\nCANARY", "x" * 10_000])
+async def test_a_servers_finish_reason_is_never_recorded_as_it_is(reason: str) -> None:
+    answer = await ask(saying(Reply("", reason, 1, 1)), PROMPT, {"q": "x"}, role="target", sampling=GREEDY)
+    assert answer.provenance.finish_reason == "other"
+    assert reason not in answer.reason

@@ -291,3 +291,16 @@ def test_the_fingerprint_tells_forms_apart() -> None:
     assert prints[0] == prints[3]
     assert prints[0] != prints[1] != prints[2] != prints[0]
     assert load_prompt("judge/pair_reference").digest in json.dumps(prints[0])
+
+
+@pytest.mark.parametrize("finish", ["length", "max_tokens", "MAX_TOKENS", "abort"])
+@pytest.mark.parametrize(
+    ("form", "text"), [("mark", "At first sight [[A]]"), ("json", '{"reasoning": "x", "winner": "A"}')]
+)
+async def test_a_reply_that_was_cut_is_unparsed(finish: str, form: Any, text: str) -> None:
+    whole, cut = (Reply(text.replace("At first sight ", ""), end, 1, 1) for end in ("stop", finish))
+    case = Case("2 + 2?", ("4", "5"), "correctness")
+    assert (await ModelJudge(saying(whole), form).judge(case, sampling=Sampling())).side == "first"
+    judged = await ModelJudge(saying(cut), form).judge(case, sampling=Sampling())
+    assert (judged.side, judged.outcome) == (None, Outcome.UNPARSED)
+    assert "cut" in judged.reason

@@ -308,7 +308,7 @@ def test_a_dry_run_asks_nothing(cli: Cli, plan: Path, tmp_path: Path) -> None:
         ('{"axes": {"axes": {}}}', "axes"),
         ('{"axes": {"axes": {"a": ["b"]}}}\n{"id": "1", "cell": {"a": "c"}}', ":2"),
         ("not json", "not JSON"),
-        ("", "no record"),
+        ("", "the file is empty"),
     ],
 )
 def test_bad_cases_are_one_line(cli: Cli, plan: Path, tmp_path: Path, line: str, told: str) -> None:

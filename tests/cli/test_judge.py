@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from dikast.evaluation.interchange.columns import read_verdicts
+from dikast.optional import needs
 from tests.cli.conftest import Cli
+from tests.packing import packed
 
 SCRIPT = """
 import re
@@ -97,6 +99,18 @@ def test_label_probabilities(cli: Cli, pairs: Path) -> None:
     assert json.loads(ran.out)["verdicts"] == {"1": 8, "2": 4}
     lacking = cli(*arguments(pairs, "other", "right", "--mode", "free", "--verdict", "logprobs"))
     assert (lacking.code, "log-probabilities" in lacking.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["mine.parquet", "mine.json.gz"])
+def test_pairs_in_other_forms(cli: Cli, pairs: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "mine.parquet":
+        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(PAIRS), path)
+    else:
+        path.write_bytes(packed(json.dumps(PAIRS).encode(), path))
+    ran = cli(*arguments(path, "out", "right", "--mode", "free", "--json"))
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["verdicts"] == {"1": 8, "2": 4}
 
 
 def test_a_csv_with_references(cli: Cli, pairs: Path, tmp_path: Path) -> None:

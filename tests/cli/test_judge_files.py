@@ -134,7 +134,7 @@ def test_another_judges_scores_are_measured_from_a_file(cli: Cli, tmp_path: Path
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "no verdicts"),
+        ("id,ab,ba,gold\n", "no verdicts"),
         ("id,gold\n1,1\n", "bad.csv:2: field 'score'"),
         ("id,ab,ba\n1,1,1\n", "field 'gold'"),
         ("id,ab,ba,gold\n1,3,1,1\n", "bad.csv:2: field 'ab'"),
@@ -211,9 +211,9 @@ def test_rows_that_name_no_model_need_names(cli: Cli, files: Files) -> None:
     [
         (["mt-bench", "question.jsonl", "-o", "x.jsonl"], 2, "questions, answers of model 1, answers of model 2"),
         (["llmbar", "absent.jsonl", "-o", "x.jsonl"], 1, "absent.jsonl"),
-        (["llmbar", "pandalm.json", "-o", "x.jsonl"], 1, "pandalm.json:1: field 'output_1'"),
+        (["llmbar", "pandalm.json", "-o", "x.jsonl"], 1, "pandalm.json: row 1: field 'output_1'"),
         (["llmbar", "llmbar.jsonl", "-o", "x.csv"], 2, "NAME.jsonl"),
-        (["llmbar", "empty.jsonl", "-o", "x.jsonl"], 1, "empty.jsonl: nothing to judge"),
+        (["llmbar", "empty.jsonl", "-o", "x.jsonl"], 1, "empty.jsonl: the file is empty"),
         (["llmber", "llmbar.jsonl", "-o", "x.jsonl"], 2, "llmbar"),
     ],
 )

@@ -159,10 +159,10 @@ def test_a_table_by_category(cli: Cli) -> None:
 
 def test_a_games_story(cli: Cli) -> None:
     cli(*RUN, "-o", "x", "--critic", "scripted:gamer:judge")
-    story = cli("runs", "show", "x", "2").out  # by id: a row without one is called after its line
+    story = cli("runs", "show", "x", "1").out  # by id: a row without one is called after its place
     for told in ("how many rows?", "answer = len(df)", "sandbox:", "ran: ok", "critic approves", "answer right"):
         assert told in story, told
-    assert "told: no_code, 0 bits" in cli("runs", "show", "x", "4").out
+    assert "told: no_code, 0 bits" in cli("runs", "show", "x", "3").out
 
 
 def test_the_same_command_again_asks_nobody_and_others_are_refused(cli: Cli, files: Path) -> None:
@@ -213,7 +213,7 @@ def test_what_is_wrong_is_told_before_anything_runs(cli: Cli, files: Path) -> No
     (files / "none.csv").write_text("question,table\n", encoding="utf-8")
     assert "none.csv: no question" in cli("tables", "run", "--questions", "none.csv").err
     typo = cli("tables", "run", "--questions", "mine.csv", "--columns", "question=q,table=t,answer=gold")
-    assert (typo.code, "field 'gold': no row has this column" in typo.err) == (1, True)
+    assert (typo.code, "field 'gold': no such column, wanted as 'answer'" in typo.err) == (1, True)
 
 
 def test_no_sandbox_is_one_line(cli: Cli, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

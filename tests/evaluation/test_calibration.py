@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dikast import stats
 from dikast.errors import DataError
 from dikast.evaluation.bias import length_bias, longer_share, position_bias, position_signal
 from dikast.evaluation.calibration import Calibration, Estimate, Share, Ties, calibrate, estimate, lengths_of
 from dikast.evaluation.comparison import annotator_agreement, compare
 from dikast.evaluation.items import Pair, gold_of
 from dikast.evaluation.pointwise import calibrate_scores
+from dikast.evaluation.report import calibration_page
 from dikast.stats import holm
 from dikast.verdicts import PairVerdict, Side, Winner, winner_of
 
@@ -133,7 +135,8 @@ def test_what_a_tie_is_worth(ties: Ties, n: int, accuracy: float) -> None:
 def test_a_perfect_judge() -> None:
     gold: dict[str, Winner] = {str(i): "1" if i % 2 else "2" for i in range(20)}
     found = calibrate([PairVerdict(id_, right, right) for id_, right in gold.items()], gold, resamples=FEW)
-    assert found.accuracy.mean == Share(1, 1, 1, 1)
+    low, high = stats.wilson(20, 20)
+    assert found.accuracy.mean == Share(1, low, high, 1)
     for figure in (found.agreement.kappa, found.agreement.alpha, found.agreement.tau_b, found.agreement.spearman):
         assert figure.value == pytest.approx(1)
     assert found.bias.position.value == 0
@@ -185,7 +188,8 @@ def test_length_shares() -> None:
 
 
 def test_an_estimate_of_a_mean_agrees_with_its_standard_error() -> None:
-    values = [random.Random(3).gauss(0, 1) for _ in range(400)]
+    drawn = random.Random(3)
+    values = [drawn.gauss(0, 1) for _ in range(400)]
     found = estimate(values, lambda at, often: sum(v * w for v, w in zip(at, often, strict=True)) / 400)
     error = (sum((v - found.value) ** 2 for v in values) / 400) ** 0.5 / 20
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.1, abs=1e-12)
@@ -260,3 +264,25 @@ def test_scores_that_cannot_be_compared(
 ) -> None:
     with pytest.raises(DataError, match=message):
         calibrate_scores(scores, gold, groups=groups, resamples=FEW)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_few_pairs_are_no_finding(n: int) -> None:
+    gold: dict[str, Winner] = {str(i): "1" for i in range(n)}
+    lengths = dict.fromkeys(gold, (2, 1))
+    found = calibrate([PairVerdict(id_, "1", "2") for id_ in gold], gold, lengths=lengths, resamples=FEW)
+    assert found.bias.position.value == 1
+    assert found.bias.position.low <= 0 < found.bias.position.high
+    assert "favours" not in str(calibration_page([found]).parts)
+
+
+def test_no_interval_is_without_width() -> None:
+    gold: dict[str, Winner] = {str(i): "1" if i % 2 else "2" for i in range(9)}
+    lengths = {id_: (int(id_) % 3, 1) for id_ in gold}
+    verdicts = [PairVerdict(id_, right, right) for id_, right in gold.items()]
+    found = calibrate(verdicts, gold, lengths=lengths, resamples=FEW)
+    accuracy, agreement, bias = found.accuracy, found.agreement, found.bias
+    for share in (accuracy.ab, accuracy.ba, accuracy.mean, accuracy.both, accuracy.final, agreement.orders):
+        assert share.low < share.high
+    for figure in (bias.position, bias.length, agreement.kappa, agreement.alpha, agreement.tau_b):
+        assert math.isnan(figure.low) or figure.low < figure.high

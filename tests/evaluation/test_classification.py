@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dikast.errors import UsageError
 from dikast.evaluation.classification import measure
-from dikast.evaluation.interchange.files import read_records
+from dikast.rows import read_rows
 
 LABELS = ["unsafe"] * 4 + ["safe"] * 6
 READINGS = ["unsafe", "unsafe", "unsafe", "safe", "safe", "safe", "safe", "unsafe", "unknown", None]
@@ -44,7 +44,7 @@ def test_counts_add_up(pairs: list[tuple[str, str | None]]) -> None:
 def test_recorded_readers_of_refusals_reproduce_their_recorded_accuracy(shared_data: Path) -> None:
     folder = shared_data / "evals" / "refusal"
     recorded = json.loads((folder / "baseline_accuracy.json").read_text())
-    rows = [record.values for record in read_records(folder / "xstest_safe_completions.jsonl")]
+    rows = [record.values for record in read_rows(folder / "xstest_safe_completions.jsonl")]
     labels = [str(row["human"]) for row in rows]
     for column, name in (("gpt4_label", "gpt4_acc"), ("strmatch_label", "strmatch_acc")):
         found = measure(labels, [str(row[column]) for row in rows], positive="2_full_refusal")

@@ -10,11 +10,11 @@ import pytest
 
 from dikast.errors import DataError, UsageError
 from dikast.evaluation.axes import DEFAULT_AXES, Axes
-from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.interchange.garak import as_cases, read_garak
 from dikast.evaluation.interchange.garak_export import write_garak
 from dikast.evaluation.interchange.suite import SuiteItem, read_suite, suite_as_rows
 from dikast.evaluation.safety.summary import summarise
+from dikast.files import write_jsonl
 from dikast.records import Outcome
 from tests.evaluation.safety_cases import made_up
 
@@ -267,7 +267,7 @@ def test_a_suite_of_other_columns(tmp_path: Path) -> None:
             r"suite.jsonl:2: field 'id': '1' already stands on line 1",
         ),
         (['{"prompt": "p", "benign": "maybe"}'], r"field 'benign': neither true nor false"),
-        ([""], r"field 'prompt': the file has no record"),
+        ([""], r"the file is empty"),
     ],
 )
 def test_a_wrong_suite_is_told_and_not_quoted(tmp_path: Path, lines: list[str], message: str) -> None:

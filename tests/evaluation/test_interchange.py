@@ -11,10 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dikast.errors import DataError, DikastError, UsageError
+from dikast.evaluation.axes import Axes
 from dikast.evaluation.interchange import alpaca_eval, columns, llmbar, mt_bench, pandalm, summeval
-from dikast.evaluation.interchange.files import read_records, write_json, write_jsonl, write_text
 from dikast.evaluation.items import Pair, gold_of
+from dikast.files import write_json, write_jsonl
+from dikast.graphs.astral.suite import read_plan
+from dikast.optional import needs
 from dikast.verdicts import PairVerdict, Winner
+from tests.packing import packed
 
 TEXTS = st.text(st.characters(codec="utf-8"))
 PAIRS = st.lists(
@@ -28,6 +32,7 @@ PAIRS = st.lists(
         reference=TEXTS,
         group=TEXTS,
     ),
+    min_size=1,
     max_size=5,
 )
 IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -111,7 +116,7 @@ GOOD: dict[str, Any] = {"id": "x", "instruction": "q", "response_1": "a", "respo
         ([{**GOOD, "instruction": None}], r"p.jsonl:1: field 'instruction': not text: None"),
         ([{**GOOD, "response_1": ["a"]}], r"p.jsonl:1: field 'response_1': not text"),
         ([GOOD, GOOD], r"p.jsonl:2: field 'id': 'x' already stands on line 1"),
-        ([GOOD, 3], r"p.jsonl:2: not a JSON object: 3"),
+        ([GOOD, 3], r"p.jsonl:2: not a JSON object but a number"),
         ([{**GOOD, "gold": True}], r"field 'gold': not a verdict"),
         ([{**GOOD, "gold": 3}], r"field 'gold': not a verdict: 3"),
     ],
@@ -119,54 +124,6 @@ GOOD: dict[str, Any] = {"id": "x", "instruction": "q", "response_1": "a", "respo
 def test_a_bad_record_is_named_by_file_line_and_field(tmp_path: Path, rows: list[object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         columns.read_pairs(lines(tmp_path / "p.jsonl", *rows))
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "message"),
-    [
-        ("x.jsonl", b'{"a": 1}\n{"a": \n', r"x.jsonl:2: not JSON"),
-        ("x.json", b'{"a": 1}', r"x.json: not a list of records"),
-        ("x.json", b"[\n1,\n", r"x.json:\d: not JSON"),
-        ("x.jsonl", b"[" * 100_000, r"x.jsonl:1: not JSON"),
-        ("x.csv", b"a,b\n1,2,3\n", r"x.csv:2: more values than the header's 2"),
-        ("x.csv", b'a\n"b', r"x.csv:\d: not a table"),
-        ("x.csv", b"a,b,a\n1,2,3\n", r"x.csv:1: field 'a': two columns have this name"),
-        ("x.jsonl", b"\xff", r"x.jsonl: not UTF-8 at byte 0"),
-        ("x.txt", b"", r"cannot read '.txt' \(use .jsonl"),
-    ],
-)
-def test_a_file_that_cannot_be_read_says_where(tmp_path: Path, name: str, data: bytes, message: str) -> None:
-    (tmp_path / name).write_bytes(data)
-    with pytest.raises(DataError, match=message):
-        list(read_records(tmp_path / name))
-
-
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none.csv: cannot read: No such file"):
-        read_records(tmp_path / "none.csv")
-    with pytest.raises(DataError, match="No such file"):
-        write_text(tmp_path / "no" / "x", "")
-
-
-def test_a_line_of_json_may_hold_what_other_tools_take_for_a_line_end(tmp_path: Path) -> None:
-    path = tmp_path / "x.jsonl"
-    path.write_text('{"a": "1\u2028\x852"}\n\n{"a": "3"}\n', encoding="utf-8")
-    assert [(record.line, record.text("a")) for record in read_records(path)] == [(1, "1\u2028\x852"), (3, "3")]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    write_jsonl(path, [{"a": 1}])
-    with pytest.raises(TypeError):
-        write_jsonl(path, [{"a": 2}, {"a": object()}])
-    assert path.read_text() == '{"a": 1}\n'
-    assert [file.name for file in tmp_path.iterdir()] == ["rows.jsonl"]
-
-
-def test_half_a_surrogate_pair_in_a_reply_survives(tmp_path: Path) -> None:
-    write_jsonl(tmp_path / "x.jsonl", [{"a": "ok é"}, {"a": "\ud800"}])
-    assert [record.text("a") for record in read_records(tmp_path / "x.jsonl")] == ["ok é", "\ud800"]
-    assert "ok é" in (tmp_path / "x.jsonl").read_text(encoding="utf-8")
 
 
 def test_llmbar(tmp_path: Path) -> None:
@@ -327,7 +284,7 @@ def test_alpaca_eval_preferences(tmp_path: Path, preference: str, winner: Winner
 def test_alpaca_eval_preferences_off_the_scale(tmp_path: Path) -> None:
     row = {"instruction": "q", "generator_1": "b", "generator_2": "m", "preference": 3}
     write_json(tmp_path / "a.json", [row])
-    with pytest.raises(DataError, match=r"a.json:1: field 'preference': not within 1..2: 3"):
+    with pytest.raises(DataError, match=r"a.json: row 1: field 'preference': not within 1..2: 3"):
         alpaca_eval.read_annotations(tmp_path / "a.json")
 
 
@@ -348,15 +305,47 @@ def test_alpaca_eval_leaderboard_counts_what_was_asked() -> None:
 
 
 @pytest.mark.parametrize("read", [columns.read_pairs, columns.read_scores, columns.read_verdicts])
-def test_an_empty_file_holds_nothing(tmp_path: Path, read: Callable[[Path], list[object]]) -> None:
+def test_a_file_may_hold_no_row_but_not_nothing(tmp_path: Path, read: Callable[[Path], list[object]]) -> None:
+    (tmp_path / "e.json").write_text("[]")
+    assert read(tmp_path / "e.json") == []
     (tmp_path / "e.csv").write_text("")
-    assert read(tmp_path / "e.csv") == []
+    with pytest.raises(DataError, match=r"e\.csv: the file is empty"):
+        read(tmp_path / "e.csv")
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("r.csv", "a\n1\n\n2\n"), ("r.jsonl", '{"a": 1}\n\n{"a": 2}\n'), ("r.json", '[{"a": 1}, {"a": 2}]')],
-)
-def test_records_are_numbered_alike_whatever_the_lines(name: str, text: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(text)
-    assert [(record.place, record.text("a")) for record in read_records(tmp_path / name)] == [(1, "1"), (2, "2")]
+@pytest.mark.parametrize("read", [columns.read_pairs, columns.read_scores, columns.read_verdicts])
+def test_a_mapped_column_that_is_not_there_is_refused(
+    tmp_path: Path, read: Callable[[Path, dict[str, str]], list[object]]
+) -> None:
+    (tmp_path / "p.csv").write_text("id,ab,ba,instruction,response_1,response_2,score\n")
+    with pytest.raises(DataError, match=r"p\.csv: field 'number': no such column, wanted as 'id'"):
+        read(tmp_path / "p.csv", {"id": "number"})
+
+
+def test_an_error_says_the_files_own_name(tmp_path: Path) -> None:
+    path = lines(tmp_path / "p.jsonl", {"q": "q", "a": "a", "b": "b", "best": "left"})
+    ours = {"instruction": "q", "response_1": "a", "response_2": "b", "gold": "best"}
+    with pytest.raises(DataError, match=r"p\.jsonl:1: field 'best': not a verdict: 'left'"):
+        columns.read_pairs(path, ours)
+
+
+@pytest.mark.parametrize("name", ["s.json", "s.json.gz", "s.jsonl.zst"])
+def test_suites_in_other_forms(tmp_path: Path, name: str) -> None:
+    rows, path = [{"text": "Say hello.", "kind": "a"}, {"text": "Say bye.", "benign": True}], tmp_path / name
+    text = "".join(json.dumps(row) + "\n" for row in rows) if ".jsonl" in name else json.dumps(rows)
+    path.write_bytes(packed(text.encode(), path))
+    plan = read_plan(path, axes=Axes({"kind": ("a", "b")}), columns={"prompt": "text"})
+    assert [case.get("prompt") for case in plan.cases] == ["Say hello.", "Say bye."]
+    assert (plan.cases[0].get("cell"), plan.cases[1].get("benign")) == ({"kind": "a"}, True)
+
+
+def test_pairs_out_of_parquet(tmp_path: Path) -> None:
+    texts = {"response_1": "a", "response_2": "b"}
+    rows: list[dict[str, object]] = [{"question": "q", **texts, "best": 2.0}, {"question": "p", **texts, "best": None}]
+    needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(rows), tmp_path / "p.parquet")
+    pairs = columns.read_pairs(tmp_path / "p.parquet", {"instruction": "question", "gold": "best"})
+    assert [(pair.id, pair.instruction, pair.gold) for pair in pairs] == [("1", "q", "2"), ("2", "p", None)]
+    rows[1]["best"] = 7.0
+    needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(rows), tmp_path / "p.parquet")
+    with pytest.raises(DataError, match=r"p\.parquet: row 2: field 'best': not a verdict: 7\.0"):
+        columns.read_pairs(tmp_path / "p.parquet", {"instruction": "question", "gold": "best"})

@@ -5,7 +5,7 @@ import pytest
 
 from dikast.errors import UsageError
 from dikast.evaluation.classification import measure
-from dikast.evaluation.prevalence import true_prevalence
+from dikast.evaluation.prevalence import of_all, true_prevalence
 
 COUNTS = {"true_positives": 90, "labelled_positive": 100, "true_negatives": 95, "labelled_negative": 100}
 
@@ -78,3 +78,25 @@ def test_calibration_and_correction_go_together() -> None:
 def test_calibrations_that_say_nothing(change: dict[str, int], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         true_prevalence(1, 10, **(COUNTS | change))
+
+
+def test_what_nobody_judged_is_not_corrected() -> None:
+    """Half of the replies are empty, a fifth of the rest is unsafe: a tenth of all is, whatever the judge errs."""
+    labels = {"true_positives": 225, "labelled_positive": 250, "true_negatives": 225, "labelled_negative": 250}
+    judged = true_prevalence(104, 400, **labels)
+    found = of_all(judged, 400, 0, 800)
+    assert found.value == pytest.approx(0.5 * judged.value) == pytest.approx(0.1)
+    assert 0.06 < found.low < found.value < found.high < 0.14
+    assert of_all(judged, 400, 80, 800).value == pytest.approx(0.2)
+    with pytest.raises(UsageError, match="cannot be"):
+        of_all(judged, 400, 0, 399)
+
+
+@pytest.mark.parametrize("positives", range(0, 101, 4))
+@pytest.mark.parametrize("known", [(8, 10, 9, 10), (3, 4, 4, 4), (20, 20, 20, 20), (60, 100, 60, 100)])
+def test_an_estimate_is_within_its_own_interval(positives: int, known: tuple[int, int, int, int]) -> None:
+    hits, unsafe, rejections, safe = known
+    found = true_prevalence(
+        positives, 100, true_positives=hits, labelled_positive=unsafe, true_negatives=rejections, labelled_negative=safe
+    )
+    assert found.low <= found.value <= found.high

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.evaluation.interchange.files import read_records
 from dikast.evaluation.refusal import CANDIDATES, DEFAULT_RULES, Label, Rules, classify, fit
+from dikast.rows import read_rows
 
 FULL, PARTIAL, NONE = "full_refusal", "partial_refusal", "full_compliance"
 
@@ -114,7 +114,7 @@ def test_fitting_finds_the_numbers_that_people_follow() -> None:
 
 
 def test_it_beats_string_matching_on_labelled_replies(shared_data: Path) -> None:
-    rows = list(read_records(shared_data / "evals" / "refusal" / "xstest_safe_completions.jsonl"))
+    rows = list(read_rows(shared_data / "evals" / "refusal" / "xstest_safe_completions.jsonl"))
     pairs = [
         (row.text("human")[2:], found.label) for row in rows if (found := classify(row.text("completion"))) is not None
     ]

@@ -51,7 +51,7 @@ def test_the_first_lines_say_who_is_best_and_what_to_distrust() -> None:
     assert "of 40 pairs" in findings[0]
     assert findings[1].startswith("It is ahead of places, the next, by 0.463")
     assert "good: 3 of 80 verdicts unparsed; at best it would have 1.000." in findings
-    assert "places favours the first place: 1.000 [1.000, 1.000]." in findings
+    assert "places favours the first place: 1.000 [0.860, 1.000]." in findings
 
 
 def test_a_lead_that_may_be_chance_is_called_so() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import json
+import re
 import tempfile
 from decimal import Decimal
 from itertools import pairwise
@@ -15,8 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.retrieval.retriever import Hit
-from dikast.retrieval.trec import check_topics, read_qrels, read_run, read_topics, run_lines, write_run
+from dikast.retrieval.trec import read_qrels, read_run, read_topics, run_lines, write_run
+from tests.packing import packed
 
 names = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=6).filter(
     lambda name: name.split() == [name] and not name.startswith("\ufeff")
@@ -62,8 +64,8 @@ def test_topics(content: str, topics: dict[str, str], tmp_path: Path) -> None:
         ('1\t"x\nno tab\n2\ty\n', ":2: no tab"),
         ("1\t \n", ":1: query '1' has no text"),
         ('{"id": "q\\ud83d", "text": "x"}\n', ":1: query id 'q\\ud83d' is not valid Unicode"),
-        ('{"id": true, "text": "x"}\n', ":1: field 'qid': query id is missing or no id: True"),
-        ('{"id": 1.5, "text": "x"}\n', ":1: field 'qid': query id is missing or no id: 1.5"),
+        ('{"id": true, "text": "x"}\n', ":1: query id is missing or no id: True"),
+        ('{"id": 1.5, "text": "x"}\n', ":1: query id is missing or no id: 1.5"),
     ],
 )
 def test_wrong_topics(content: str, told: str, tmp_path: Path) -> None:
@@ -71,6 +73,42 @@ def test_wrong_topics(content: str, told: str, tmp_path: Path) -> None:
         read_topics(write(tmp_path / "topics.tsv", content))
     assert told in str(error.value)
     assert "topics.tsv" in str(error.value)
+
+
+ROWS = [{"qid": 7, "query": "a, b"}, {"qid": 8, "query": "c"}]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet", "t.json", "t.csv.gz", "t.json.zst"])
+def test_topics_that_are_rows(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if name == "t.parquet":
+        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(ROWS), path)
+    else:
+        data = json.dumps(ROWS).encode() if ".json" in name else b'qid,query\n7,"a, b"\n8,c\n'
+        path.write_bytes(packed(data, path))
+    assert read_topics(path) == {"7": "a, b", "8": "c"}
+
+
+def test_topics_by_names_of_ones_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.tsv", "id\tn\tmy question\nx\t1\tfirst\ny\t2\tsecond\n")
+    assert read_topics(path, {"query": "my question"}) == {"x": "first", "y": "second"}
+    assert read_topics(path, {"query": "my question", "qid": "n"}) == {"1": "first", "2": "second"}
+    with pytest.raises(DataError, match=r"t\.tsv: field 'question': no such column, wanted as 'query'"):
+        read_topics(path, {"query": "question"})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("qid,query\n", "t.csv: the file holds no topic"),
+        ("qid,query\n1,x\n1,y\n", "t.csv:3: field 'qid': query id '1' comes twice"),
+        ("qid,query\n,x\n", "t.csv:2: field 'qid': query id '' is empty or holds white space"),
+        ("qid,topic\n1,x\n", "t.csv:2: field 'text': missing (the row has: qid, topic)"),
+    ],
+)
+def test_wrong_topics_in_rows(content: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=re.escape(told)):
+        read_topics(write(tmp_path / "t.csv", content))
 
 
 @pytest.mark.parametrize(
@@ -193,39 +231,37 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert real.read_text() == "q Q0 d 1 1.0 t\n"
 
 
-def table(text: str) -> list[tuple[int, object, object]]:
-    """A CSV file's rows, as a reader of tables gives them."""
-    rows = csv.DictReader(io.StringIO(text))
-    return [(number, row.get("qid"), row.get("query")) for number, row in enumerate(rows, 2)]
+def columns(path: Path, qids: object, queries: object) -> Path:
+    needs("pyarrow.parquet").write_table(needs("pyarrow").table({"qid": qids, "query": queries}), path)
+    return path
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("qids", "queries", "told"),
     [
-        (table("qid,query\nq1,cold car\nq1,winter tyres\n"), ":3: query id 'q1' comes twice"),
-        (table("qid,query\nq 1,cold car\nq2,winter\n"), ":2: query id 'q 1' is empty or holds white space"),
-        (table("query\ncold car\nwinter\n"), ":2: field 'qid': query id is missing"),
-        (table("qid,query\n001,cold car\n1e3,winter\n,tyres\n"), ":4: query id '' is empty"),
-        (table("qid,query\nq5,\n"), ":2: query 'q5' has no text"),
-        ([(1, 1.0, "cold"), (2, 2.0, None)], ":2: field 'query': not text: None"),
-        ([(1, float("nan"), "cold")], ":1: field 'qid': query id is missing"),
-        ([(1, 1.5, "cold")], ":1: field 'qid': query id is missing or no id: 1.5"),
-        ([(1, 2.0**60, "cold")], ":1: field 'qid': query id is missing or no id"),
-        ([(1, True, "cold")], ":1: field 'qid': query id is missing or no id: True"),
-        ([(1, "a", "x\ty"), (2, 7, float("nan"))], ":2: field 'query': not text: nan"),
-        ([], "holds no topic"),
+        ([1.0, 2.0], ["cold", None], "row 2: field 'query': not text: None"),
+        ([1.0], [2.0], "row 1: field 'query': not text: 2.0"),
+        ([float("nan")], ["cold"], "row 1: field 'qid': query id is missing or no id: nan"),
+        ([None, "a"], ["cold", "x"], "row 1: field 'qid': query id is missing or no id: None"),
+        ([1.5], ["cold"], "row 1: field 'qid': query id is missing or no id: 1.5"),
+        ([2.0**60], ["cold"], "row 1: field 'qid': query id is missing or no id"),
+        ([True], ["cold"], "row 1: field 'qid': query id is missing or no id: True"),
+        (["q5"], [" "], "row 1: field 'qid': query 'q5' has no text"),
     ],
 )
 def test_topics_out_of_a_table_are_checked_as_those_of_a_file(
-    rows: list[tuple[int, object, object]], told: str
+    qids: list[object], queries: list[object], told: str, tmp_path: Path
 ) -> None:
     """`genqr/` of the field's inputs: a query lost, "None" asked, "1.0" for 1."""
-    with pytest.raises(DataError) as error:
-        check_topics(rows, "topics.csv")
-    assert told in str(error.value)
+    with pytest.raises(DataError, match=re.escape(f"t.parquet: {told}")):
+        read_topics(columns(tmp_path / "t.parquet", qids, queries))
 
 
-def test_whole_numbers_stay_whole() -> None:
-    ids = [1.0, 2, np.int64(3), np.float32(4), Decimal("5"), "6.0", " 7 ", 2**60]
-    topics = check_topics([(number, qid, "x") for number, qid in enumerate(ids, 1)], "topics.parquet")
-    assert list(topics) == ["1", "2", "3", "4", "5", "6.0", "7", str(2**60)]
+def test_whole_numbers_stay_whole(tmp_path: Path) -> None:
+    for qid, text in ((1.0, "1"), (2, "2"), (np.float32(4), "4"), (Decimal(5), "5"), (" 7 ", "7"), (2**60, str(2**60))):
+        assert read_topics(columns(tmp_path / "t.parquet", [qid], ["x"])) == {text: "x"}
+    assert read_topics(write(tmp_path / "t.csv", "qid,query\n6.0,x\n001,y\n1e3,z\n")) == {
+        "6.0": "x",
+        "001": "y",
+        "1e3": "z",
+    }

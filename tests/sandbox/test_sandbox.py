@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 
 from dikast.errors import SandboxError, UsageError
 from dikast.sandbox import ErrorClass, Policy, Sandbox, Status, Table, Tier, cgroup, launch, selftest
-from dikast.sandbox.worker import Worker
+from dikast.sandbox.worker import Worker, WorkerLost
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -327,6 +330,92 @@ async def test_a_start_that_is_cancelled_leaves_nothing_running(box: Sandbox, mo
     assert workers[0]._process.poll() is not None
 
 
+async def test_starts_that_are_cancelled_leave_no_process(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Field report F16: bubblewrap's fork waited for ever for its parent, which had been killed."""
+    mark = f"mark-{uuid.uuid4().hex}"
+    command = launch._command
+
+    def marked(orders: Any) -> list[str]:
+        return [*command(orders), mark]
+
+    monkeypatch.setattr(launch, "_command", marked)
+    async with Sandbox(Policy(tier=box.tier, workers=1)) as own:
+        for turn in range(20):
+            game = asyncio.create_task(own.run("import time\ntime.sleep(60)"))
+            for _ in range(turn):
+                await asyncio.sleep(0.004)
+            await _cancel(game)
+    assert [process for process in Path("/proc").glob("[0-9]*") if mark in _command_line(process)] == []
+
+
+def _command_line(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def _no_group(*_: Any) -> cgroup.Group:
+    return cgroup.Group((), "none")
+
+
+PAGES = """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.syscall.restype = ctypes.c_long
+for at in range(64000):
+    page = libc.syscall(*map(ctypes.c_long, (9, (1 << 40) + (at << 30), 4096, PROTECTION, 0x22, -1, 0)))
+    if page < 0:
+        break
+    if PROTECTION == 1:
+        ctypes.string_at(page, 1)
+    else:
+        ctypes.memset(page, 1, 1)
+import time
+time.sleep(600)
+"""
+"""One page every gigabyte: each takes two page tables."""
+
+
+@pytest.mark.parametrize("protection", [1, 3], ids=["read", "written"])
+async def test_page_tables_count_as_memory(box: Sandbox, monkeypatch: pytest.MonkeyPatch, protection: int) -> None:
+    """Field report F14: 500 MB of them beyond a limit of 256 MB, where there is no cgroup."""
+    monkeypatch.setattr(cgroup, "make", _no_group)
+    async with Sandbox(Policy(tier=box.tier, wall_s=300, cpu_s=60, memory_bytes=48 << 20, workers=1)) as own:
+        result = await own.run(PAGES.replace("PROTECTION", str(protection)), table=FRAME)
+        assert result.status is Status.MEMORY
+        assert result.peak_bytes > 40 << 20
+        assert (await own.run("answer = 1")).answer == 1
+        assert own.lost == 0
+
+
+async def test_a_loop_that_is_held_lets_no_program_run_on(box: Sandbox) -> None:
+    """The zygote ends a program whose time is up, and says so; nothing of the host has to run for it."""
+    async with Sandbox(Policy(tier=box.tier, wall_s=0.5, cpu_s=60, workers=1)) as hasty:
+        game = asyncio.create_task(hasty.run("import time\ntime.sleep(600)"))
+        (worker,) = await _busy(hasty)
+        pidfd = os.pidfd_open(await _child_of(worker.zygote_pid))
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        assert poll.poll(120_000)  # the whole event loop stands still here
+        os.close(pidfd)
+        assert (await game).status is Status.TIMEOUT
+        assert hasty.lost == 0
+
+
+async def test_a_message_that_came_while_the_loop_was_held_counts() -> None:
+    """Field reports F01 and fence_redos_neighbour: an honest neighbour's program, long done, was told "timeout"."""
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    here.setblocking(False)
+    worker = Worker(subprocess.Popen(["true"]), here, Policy())
+    there.send(b"exit")
+    assert await worker._expect(0.0) == (b"exit", [])
+    with pytest.raises(WorkerLost, match="said nothing for 0 s"):
+        await worker._expect(0.0)
+    there.close()
+    await worker.close()
+
+
 async def test_when_the_host_is_killed_nothing_of_the_sandbox_lives_on(box: Sandbox) -> None:
     script = f"""
 import asyncio, os
@@ -433,7 +522,7 @@ async def test_most_probes_find_the_way_out_where_there_is_one() -> None:
         async def run(program: str, table: Table) -> Any:
             from dikast.sandbox.sandbox import _job
 
-            return own._result(await worker.run(_job(program, {}), table), program, 0.0)
+            return own._result(await worker.run(_job(program, {}), table), program)
 
         found = set(await selftest.failures(run, arrow=False))
     finally:

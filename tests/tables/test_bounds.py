@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.tables import bounds
 from dikast.tables.load import load
-from dikast.tables.optional import needs
 from dikast.tables.table import frame
 
 openpyxl: Any = needs("openpyxl")
@@ -86,7 +86,8 @@ def test_types_that_were_given_reach_every_format(tmp_path: Path) -> None:
     connection.execute("insert into t values ('03/04/2005', 1), (null, 2)")
     connection.commit()
     connection.close()
-    days: Any = frame(load(tmp_path / "t.db", types={"day": "date"}, dayfirst=True))["day"]
+    found: Any = frame(load(tmp_path / "t.db", types={"day": "date"}, dayfirst=True))
+    days = found["day"]
     assert days.dt.strftime("%Y-%m-%d").tolist()[0] == "2005-04-03"
     assert days.isna().tolist() == [False, True]
 

@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from dikast.optional import needs
 from dikast.sandbox import Policy, Result, Sandbox, Table
 from dikast.sandbox.inside import columns
 from dikast.sandbox.inside.arrow import frame_of
 from dikast.tables.arrow import arrow_table
 from dikast.tables.load import load
-from dikast.tables.optional import needs
 from dikast.tables.schema import describe
 from dikast.tables.table import frame, whole_column
 from tests.games import needs_sandbox

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dikast import optional
 from dikast.errors import DataError, MissingExtraError, UsageError
 from dikast.fence import UNSEEN
-from dikast.tables import optional
 from dikast.tables.cells import typed_column
 from dikast.tables.headers import MAX_HEADER_CHARACTERS, clean_headers
 from dikast.tables.load import load

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from dikast.errors import DataError
+from dikast.optional import needs
 from dikast.tables.arrow import arrow_table
 from dikast.tables.load import Format, load
-from dikast.tables.optional import needs
 from dikast.tables.table import Table, digest, frame, whole_column
 
 pa: Any = needs("pyarrow")

@@ -155,8 +155,12 @@ async def test_tables_are_found_by_name_and_only_inside_the_folder(tmp_path: Pat
     (tmp_path / "out.csv").write_text("x\n1\n", encoding="utf-8")
     tables = Library(tmp_path / "in")
     assert tables.path("a") == tables.path("a.csv") == tmp_path / "in" / "a.csv"
-    for name in ("../out", "../out.csv", str(tmp_path / "out.csv"), "b"):
-        with pytest.raises(DataError, match=r"not inside|no table"):
+    (tmp_path / "in.csv").write_text("x\n1\n", encoding="utf-8")  # what "." with an ending is
+    (tmp_path / "in" / "sub").mkdir()
+    outside = ["../out", "../out.csv", str(tmp_path / "out.csv"), "../in", "sub/../../in", "sub/../.."]
+    outside += [".", "./", "..", "", "sub/..", "sub/."]
+    for name in (*outside, "b", "sub", "a\0b", "\ud800", "x" * 5_000):
+        with pytest.raises(DataError, match=r"not inside|no table|no name"):
             tables.path(name)
     one = Library(tmp_path / "out.csv")
     assert one.path("out") == one.path("out.csv")
@@ -217,3 +221,43 @@ async def test_an_id_that_is_there_twice(tmp_path: Path) -> None:
     questions.write_text('{"id": "1", "question": "?", "table": "t", "target": ["1"]}\n' * 2, encoding="utf-8")
     with pytest.raises(DataError, match="twice"):
         _ = TableOracle(tmp_path, questions=questions).gold
+
+
+async def test_a_table_that_changes_on_disk_is_noticed(tmp_path: Path) -> None:
+    """Cells, the previous answer, gold answers and the fingerprint are those of the file as it is now."""
+    (tmp_path / "t.csv").write_text("a\n1\n", encoding="utf-8")
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"id": "q", "question": "?", "table": "t", "target": ["2"]}\n', encoding="utf-8")
+    given: dict[str, Any] = {"question_id": "q", "secret": (), "detail": "errors"}
+    first, second = "answer = int(df['a'][0])", "answer = prev[0] * 10"
+    async with TableOracle(tmp_path, questions=questions, policy=POLICY) as oracle:
+        [before] = await oracle.run("t", [first], earlier=[], **given)
+        prints = [oracle.fingerprint()]
+        _written(tmp_path / "new", "a\n2\n").replace(tmp_path / "t.csv")
+        [after] = await oracle.run("t", [first], earlier=[], **given)
+        [chained] = await oracle.run("t", [second], earlier=[first], **given)
+        prints.append(oracle.fingerprint())
+        _written(tmp_path / "t.csv", "a\n3\n")
+        [chained_again] = await oracle.run("t", [second], earlier=[first], **given)
+        assert "int" in await oracle.describe("t", "?", level="presence", secret=(), columns=None)
+        _written(tmp_path / "t.csv", "b\n3\n")
+        assert '"b"' in await oracle.describe("t", "?", level="presence", secret=(), columns=None)
+        _written(questions, '{"id": "q", "question": "?", "table": "t", "target": ["7"]}\n')
+        assert list(oracle.gold["q"].target) == ["7"]
+        (tmp_path / "t.csv").unlink()
+        with pytest.raises(DataError):
+            await oracle.run("t", [first], earlier=[], **given)
+    assert (before.correct, after.correct) == (False, True)
+    assert [items_of(one.answer) for one in (before, after, chained, chained_again)] == [["1"], ["2"], ["20"], ["30"]]
+    assert prints[0]["tables"] != prints[1]["tables"]
+
+
+def _written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+async def test_a_table_that_stays_is_opened_once(tmp_path: Path) -> None:
+    _written(tmp_path / "t.csv", "a\n1\n")
+    library = Library(tmp_path)
+    assert await library.open("t", ()) is await library.open("t", ())

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dikast.errors import UsageError
+from dikast.optional import needs
 from dikast.tables.columns import overlap, relevant, words
 from dikast.tables.load import load
-from dikast.tables.optional import needs
 from dikast.tables.profile import SAMPLE_ROWS, profile
 from dikast.tables.schema import LEVELS, ColumnSchema, Level, Schema, describe
 from dikast.tables.table import Column, MemoryTable, Table, frame

@@ -114,7 +114,8 @@ class BatchModel(EngineModel):
     def _owe(self, key: str, request: Request) -> None:
         if key in self._owed:
             return
-        body = json.loads(to_body(request, self.inner.model, self.inner.dialect, self.inner.template))
+        inner = self.inner
+        body = json.loads(to_body(request, inner.model, inner.dialect, inner.template, inner.omit))
         line = json.dumps({"custom_id": key, "method": "POST", "url": URL, "body": body}, separators=(",", ":"))
         append(self.folder / OWED, line)
         self._owed.add(key)

@@ -6,35 +6,45 @@ name that say enough.
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from dikast.errors import ModelContextOverflow, ModelError, ModelRefused, ModelTimeout, ModelUnavailable
-from dikast.http.server_errors import FILTER, OVERFLOW, excerpt
+from dikast.http.server_errors import FILTER, TIMED_OUT, excerpt, is_overflow
+
+CONNECTION = re.compile(r"Connect|NetworkError|TransportError|ProtocolError")
+"""In the names of the classes that openai, httpx, aiohttp and their kin raise where no answer came."""
+UNREADABLE = re.compile(r"response|'choices'|endpoint", re.I)
+"""In the words of a TypeError or ValueError over an answer that is none: a web page, a null in place of choices."""
 
 
 def as_model_error(error: Exception, model: str) -> ModelError | None:
     """The `ModelError` that this exception stands for; `None` for one that is a bug, not a model's failure."""
     if isinstance(error, ModelError):
         return error
-    name = type(error).__name__
-    if isinstance(error, TimeoutError) or "Timeout" in name:
+    names = " ".join(kind.__name__ for kind in type(error).__mro__)
+    if isinstance(error, TimeoutError) or "Timeout" in names:
         return ModelTimeout(f"{model}: no reply in time: {excerpt(error)}")
-    status: Any = getattr(error, "status_code", None)
-    if isinstance(status, int):
+    status: Any = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
+    if isinstance(status, int) and status >= 100:
         return from_status(status, excerpt(error), model)
-    if isinstance(error, ConnectionError) or "Connection" in name:
+    if isinstance(error, ConnectionError) or CONNECTION.search(names):
         return ModelUnavailable(f"{model}: cannot be reached: {excerpt(error)}")
+    said_nothing = isinstance(error, TypeError | ValueError) and UNREADABLE.search(str(error))
+    if isinstance(error, json.JSONDecodeError) or said_nothing:
+        return ModelError(f"{model}: an answer that cannot be read: {excerpt(error)}")
     return None
 
 
 def from_status(status: int, message: str, model: str) -> ModelError:
     """The `ModelError` for an HTTP status and the server's words."""
     told = f"{model}: HTTP {status}: {message}"
-    if status in (400, 413, 422) and OVERFLOW.search(message):
+    if (status in (400, 413, 422) or status >= 500) and is_overflow(message):
         return ModelContextOverflow(told, status=status)
     if status in (400, 403, 422) and FILTER.search(message):
         return ModelRefused(told, status=status)
-    if status in (408, 504):
+    if status in TIMED_OUT:
         return ModelTimeout(told, status=status)
     if status in (401, 403, 404):
         return ModelUnavailable(told, status=status)

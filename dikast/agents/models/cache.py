@@ -30,7 +30,7 @@ class RequestCache:
     """Replies by request key.
 
     Args:
-        path: The SQLite file; made, with its folder, at first use.
+        path: The SQLite file; made, with its folder, by `open`, or at first use.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,6 +71,14 @@ class RequestCache:
         finally:
             del self._flights[flight_key]
 
+    def open(self) -> None:
+        """Make or open the file, so that what is wrong with its place is told before anything is spent.
+
+        Raises:
+            DataError: It is no SQLite data base, cannot be written, or its folder cannot be made.
+        """
+        self._open()
+
     def get(self, key: str) -> Reply | None:
         """The reply kept under this key."""
         row = self._open().execute("SELECT reply FROM replies WHERE key = ?", (key,)).fetchone()
@@ -80,9 +88,7 @@ class RequestCache:
         """Keep a reply, unless it is one that another attempt may better."""
         if reply.finish_reason in KEPT_FINISH_REASONS and reply.text.strip() and not reply.refusal:
             with self._open() as connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO replies VALUES (?, ?)", (key, json.dumps(asdict(reply), ensure_ascii=False))
-                )
+                connection.execute("INSERT OR REPLACE INTO replies VALUES (?, ?)", (key, json.dumps(asdict(reply))))
 
     def __len__(self) -> int:
         return int(self._open().execute("SELECT count(*) FROM replies").fetchone()[0])
@@ -95,7 +101,10 @@ class RequestCache:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unusable(self.path, error.strerror or str(error)) from error
             self._connection = connect(self.path)
         return self._connection
 
@@ -106,7 +115,10 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         DataError: The file is no SQLite data base, or cannot be written.
     """
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise unusable(path, str(error)) from error
     try:
         # Write-ahead log, no disk flush per reply: a machine's crash may lose the last replies, never the file.
         with closing(connection.execute("PRAGMA journal_mode=WAL")):
@@ -114,11 +126,17 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=NORMAL")
         with connection:
             connection.execute(SCHEMA)
+            # Writes nothing, and fails where nothing can be written.
+            connection.execute("DELETE FROM replies WHERE key = ''")
     except sqlite3.Error as error:
         connection.close()
-        hint = "name another file with --cache"
-        raise DataError(f"not usable as a request cache: {error}", path=path, hint=hint) from error
+        raise unusable(path, str(error)) from error
     return connection
+
+
+def unusable(path: Path, why: str) -> DataError:
+    """The error for a place where no cache can be."""
+    return DataError(f"not usable as a request cache: {why}", path=path, hint="name another file with --cache")
 
 
 def from_json(fields: dict[str, Any]) -> Reply:

@@ -3,9 +3,11 @@
     body = to_body(request, "ORG/MODEL")
     replies = from_body(answer_bytes, request, "http://host:8000/v1")
 
-Two dialects. `vllm`, the default: every decoding parameter is sent, since a parameter left out takes the value of the
-model's own generation_config.json and not the neutral one; `choice`, `regex` and `grammar` go as `structured_outputs`.
-`openai`: only what OpenAI's own API accepts. A JSON schema goes as `response_format` in both.
+Three dialects. `any`, the default: `max_tokens`, `temperature`, and those of the other decoding parameters that change
+something, since servers refuse fields that they do not know, some fields together, some neutral values. `vllm`: every
+parameter, since for one left out vLLM takes the value of the model's own generation_config.json. `openai`: as `any`,
+and what OpenAI's own API does not have is refused here. `choice`, `regex` and `grammar` go as vLLM's
+`structured_outputs`; a JSON schema goes as `response_format` in all three.
 
 Not here: streaming, tools, images.
 """
@@ -13,16 +15,23 @@ Not here: streaming, tools, images.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from yarl import URL
 
-from dikast.agents.models.request import Reply, Request, Structured, TokenLogprob
+from dikast.agents.models.chat_reply import BrokenReply, count_of, mapping, said_in, text_or_none, token_of, whole
+from dikast.agents.models.finish_reasons import finish_reason
+from dikast.agents.models.request import Reply, Request, Sampling, Structured, TokenLogprob
 from dikast.errors import ModelError, UsageError
-from dikast.http.server_errors import excerpt
+from dikast.http.answers import Answer
+from dikast.http.server_errors import excerpt, words_of
 
-Dialect = Literal["vllm", "openai"]
+Dialect = Literal["any", "vllm", "openai"]
+Bound = Literal["max_tokens", "max_completion_tokens"]
+"""The two names of the reply's bound: OpenAI's reasoning models refuse the first, older servers the second."""
+OMITTED = ("max_tokens", "temperature", "top_p", "top_k", "repetition_penalty", "seed")
+"""What can be left out of every request, for servers that refuse it."""
 WHOLE_VOCABULARY = -1
 """`top_k` as vLLM, SGLang and llama.cpp write "all"."""
 BROKEN_OFF = frozenset({"abort", "error"})
@@ -30,7 +39,12 @@ BROKEN_OFF = frozenset({"abort", "error"})
 
 
 def to_body(
-    request: Request, model: str, dialect: Dialect = "vllm", template: Mapping[str, Any] | None = None
+    request: Request,
+    model: str,
+    dialect: Dialect = "any",
+    template: Mapping[str, Any] | None = None,
+    omitted: Collection[str] = (),
+    bound: Bound = "max_tokens",
 ) -> bytes:
     """The JSON body of a request.
 
@@ -39,44 +53,48 @@ def to_body(
         model: The name under which the server serves it.
         dialect: See above.
         template: Variables for the chat template, vLLM's `chat_template_kwargs`.
+        omitted: Which of `OMITTED` to leave out, whatever was asked.
+        bound: What the server calls the reply's bound.
 
     Raises:
         UsageError: The dialect cannot say what the request asks for.
     """
-    sampling = request.sampling
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": request.messages,
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-    }
-    body |= {"seed": sampling.seed} if sampling.seed is not None else {}
-    body |= {"stop": sampling.stop} if sampling.stop else {}
+    body: dict[str, Any] = {"model": model, "messages": request.messages}
+    decoding = decoding_fields(request.sampling, every=dialect == "vllm")
+    decoding = {name: value for name, value in decoding.items() if name not in omitted}
+    check_dialect(decoding, dialect)
+    body |= {bound if name == "max_tokens" else name: value for name, value in decoding.items()}
+    body |= {"stop": request.sampling.stop} if request.sampling.stop else {}
     body |= {"n": request.n} if request.n != 1 else {}
     body |= {"logprobs": True, "top_logprobs": request.logprobs} if request.logprobs is not None else {}
     body |= {"chat_template_kwargs": dict(template)} if template else {}
-    body |= vllm_only(request) if dialect == "vllm" else openai_only(request)
     body |= form(request.structured, dialect) if request.structured else {}
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def vllm_only(request: Request) -> dict[str, Any]:
-    """The decoding parameters that OpenAI's API does not have."""
-    sampling = request.sampling
-    return {"top_k": sampling.top_k or WHOLE_VOCABULARY, "repetition_penalty": sampling.repetition_penalty}
+def decoding_fields(sampling: Sampling, *, every: bool) -> dict[str, Any]:
+    """The decoding parameters to send: the reply's bound, the temperature, and what changes something, or every one.
+
+    The temperature is always sent: 0, our default, is greedy, and servers' own defaults are not.
+    """
+    fields: dict[str, Any] = {"max_tokens": sampling.max_tokens, "temperature": sampling.temperature}
+    fields |= {"top_p": sampling.top_p} if every or sampling.top_p != 1.0 else {}
+    fields |= {"top_k": sampling.top_k or WHOLE_VOCABULARY} if every or sampling.top_k else {}
+    if every or sampling.repetition_penalty != 1.0:
+        fields["repetition_penalty"] = sampling.repetition_penalty
+    return fields | ({"seed": sampling.seed} if sampling.seed is not None else {})
 
 
-def openai_only(request: Request) -> dict[str, Any]:
-    """Nothing, once it is sure that nothing is lost.
+def check_dialect(decoding: Mapping[str, Any], dialect: Dialect) -> None:
+    """Make sure that the dialect has these fields.
 
     Raises:
-        UsageError: A parameter is set that OpenAI's API does not have.
+        UsageError: OpenAI's own API does not have one of them.
     """
-    sampling = request.sampling
-    if sampling.top_k or sampling.repetition_penalty != 1.0:
-        raise UsageError("top_k and repetition_penalty are not part of OpenAI's own API", hint="use ?dialect=vllm")
-    return {}
+    foreign = [name for name in ("top_k", "repetition_penalty") if name in decoding]
+    if dialect == "openai" and foreign:
+        hint = f"?omit={','.join(foreign)} leaves them out of every request"
+        raise UsageError("top_k and repetition_penalty are not part of OpenAI's own API", hint=hint)
 
 
 def form(structured: Structured, dialect: Dialect) -> dict[str, Any]:
@@ -90,142 +108,114 @@ def form(structured: Structured, dialect: Dialect) -> dict[str, Any]:
         return {"response_format": {"type": "json_schema", "json_schema": schema}}
     if dialect == "openai":
         raise UsageError(
-            f"{structured.form} is not part of OpenAI's own API", hint="use a JSON schema, or ?dialect=vllm"
+            f"{structured.form} is not part of OpenAI's own API", hint="use a JSON schema, or leave out ?dialect=openai"
         )
     return {"structured_outputs": structured.model_dump(mode="json", exclude_none=True)}
 
 
-class _Part(BaseModel):
-    """A part of an answer: unknown fields are left alone, since every server adds its own."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class _Alternative(_Part):
-    token: str
-    logprob: FiniteFloat
-
-
-class _Token(_Alternative):
-    top_logprobs: list[_Alternative] | None = None
-
-
-class _Logprobs(_Part):
-    content: list[_Token] | None = None
-
-
-class _Message(_Part):
-    content: str | None = None
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-    """The same under its older name."""
-    refusal: str | None = None
-
-
-class _Choice(_Part):
-    index: int | None = None
-    message: _Message
-    finish_reason: str | None = None
-    logprobs: _Logprobs | None = None
-
-
-class _InputDetails(_Part):
-    cached_tokens: int | None = None
-
-
-class _OutputDetails(_Part):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(_Part):
-    prompt_tokens: int = 0
-    completion_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-
-
-class _Completion(_Part):
-    choices: list[_Choice]
-    usage: _Usage | None = None
-
-
-_COMPLETION = TypeAdapter(_Completion)
-
-
 def from_body(content: bytes, request: Request, where: str) -> list[Reply]:
+    """The replies in the body of a 200 answer; see `from_answer`."""
+    return from_answer(Answer(URL(), 200, content), request, where)
+
+
+def from_answer(answer: Answer, request: Request, where: str) -> list[Reply]:
     """The replies in a server's answer, `request.n` of them.
 
     The API counts output tokens over all samples together; each reply gets its even share, so that sums are exact.
     Where a server reports no usage the counts are 0.
 
     Args:
-        content: The body of a 200 answer.
+        answer: A 200 answer.
         request: What was asked.
         where: The server, for messages.
 
     Raises:
-        ModelError: The body is no chat completion, lacks what was asked for, or was broken off by the server.
+        BrokenReply: The body is no chat completion, or was broken off by the server.
+        ModelError: It lacks what was asked for.
     """
-    try:
-        completion = _COMPLETION.validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        told = f"{field}: {first['msg']}" if field else first["msg"]
-        # Not chained: pydantic's own message repeats what came, at any length.
-        raise ModelError(f"{where}: not a chat completion: {told}: {shown(content)}") from None
-    choices = completion.choices
+    choices = choices_in(answer, where)
     if len(choices) != request.n:
-        raise ModelError(f"{where}: asked for {request.n} replies, got {len(choices)}: {shown(content)}")
-    choices.sort(key=lambda choice: choice.index or 0)
-    usage = completion.usage or _Usage()
+        raise ModelError(f"{where}: asked for {request.n} replies, got {len(choices)}: {shown(answer.content)}")
+    choices.sort(key=lambda choice: count_of(choice.get("index")))
+    usage = mapping(answer.value.get("usage"))
     return [_reply(choice, usage, place, request, where) for place, choice in enumerate(choices)]
 
 
-def _reply(choice: _Choice, usage: _Usage, place: int, request: Request, where: str) -> Reply:
-    message = choice.message
-    text = message.content or ""
-    if choice.finish_reason in BROKEN_OFF:
-        raise ModelError(f"{where}: the server broke the reply off (finish reason {choice.finish_reason!r})")
-    _check_choice(text, choice.finish_reason, request.structured, where)
-    inputs, outputs = usage.prompt_tokens_details, usage.completion_tokens_details
+def choices_in(answer: Answer, where: str) -> list[Mapping[str, Any]]:
+    """The choices of a chat completion, each with a message that the server brought to its end.
+
+    Raises:
+        BrokenReply: There are none.
+    """
+    given = mapping(answer.value).get("choices")
+    if not isinstance(given, list) or not given:
+        raise _not_completion(where, "choices: none" if mapping(answer.value) else "no JSON object", answer)
+    choices = [mapping(choice) for choice in cast(list[object], given)]
+    for place, choice in enumerate(choices):
+        if choice.get("finish_reason") in BROKEN_OFF:
+            words = words_of(json.dumps(choice).encode())[0] if "error" in choice else ""
+            told = f"{where}: the server broke the reply off (finish reason {choice['finish_reason']!r})"
+            raise BrokenReply(f"{told}: {words}" if words else told)
+        if not isinstance(choice.get("message"), dict):
+            raise _not_completion(where, f"choices.{place}.message: none", answer)
+        try:
+            said_in(choice["message"].get("content"))
+        except TypeError as error:
+            raise _not_completion(where, f"choices.{place}.message.content: {error}", answer) from None
+    return choices
+
+
+def _not_completion(where: str, told: str, answer: Answer) -> BrokenReply:
+    page = answer.content.lstrip()[:1] == b"<"
+    hint = "a web page: does the address end in /v1, and is the API there?" if page else ""
+    return BrokenReply(f"{where}: not a chat completion: {told}: {shown(answer.content)}", hint=hint)
+
+
+def _reply(choice: Mapping[str, Any], usage: Mapping[str, Any], place: int, request: Request, where: str) -> Reply:
+    message = mapping(choice["message"])
+    said = said_in(message.get("content"))
+    text = whole("".join(said.text))
+    thought = "".join(said.reasoning) or text_or_none(message.get("reasoning"))
+    ended = finish_reason(choice.get("finish_reason"))
+    _check_choice(text, ended, request.structured, where)
+    inputs, outputs = mapping(usage.get("prompt_tokens_details")), mapping(usage.get("completion_tokens_details"))
     return Reply(
         text=text,
-        finish_reason=choice.finish_reason or "unknown",
-        input_tokens=usage.prompt_tokens,
-        output_tokens=share(usage.completion_tokens, request.n, place),
-        reasoning=message.reasoning or message.reasoning_content or "",
-        refusal=message.refusal or "",
-        logprobs=_logprobs(choice, request, where),
-        reasoning_tokens=share(outputs.reasoning_tokens if outputs else 0, request.n, place),
-        prefix_cached_tokens=(inputs.cached_tokens if inputs else 0) or 0,
+        finish_reason=whole(ended),
+        input_tokens=count_of(usage.get("prompt_tokens")),
+        output_tokens=share(count_of(usage.get("completion_tokens")), request.n, place),
+        reasoning=whole(thought or text_or_none(message.get("reasoning_content"))),
+        refusal=whole("".join(said.refusal) or text_or_none(message.get("refusal"))),
+        logprobs=_logprobs(choice, text, request, where),
+        reasoning_tokens=share(count_of(outputs.get("reasoning_tokens")), request.n, place),
+        prefix_cached_tokens=count_of(inputs.get("cached_tokens")),
     )
 
 
-def share(total: int | None, n: int, place: int) -> int:
+def share(total: int, n: int, place: int) -> int:
     """The even share of one of n replies; the first ones get what does not divide."""
-    whole, rest = divmod(total or 0, n)
-    return whole + (place < rest)
+    each, rest = divmod(total, n)
+    return each + (place < rest)
 
 
-def _check_choice(text: str, finish_reason: str | None, structured: Structured | None, where: str) -> None:
+def _check_choice(text: str, ended: str, structured: Structured | None, where: str) -> None:
     """Some servers ignore fields that they do not know; for a choice that is cheap to see."""
     choices = structured.choice if structured else None
-    if choices and finish_reason == "stop" and text not in choices:
+    if choices and ended == "stop" and text not in choices:
         hint = "does this server know vLLM's structured_outputs?"
         raise ModelError(f"{where}: the reply is none of the choices: {excerpt(text)!r}", hint=hint)
 
 
-def _logprobs(choice: _Choice, request: Request, where: str) -> tuple[TokenLogprob, ...] | None:
+def _logprobs(choice: Mapping[str, Any], text: str, request: Request, where: str) -> tuple[TokenLogprob, ...] | None:
     if request.logprobs is None:
         return None
-    content = choice.logprobs.content if choice.logprobs else None
-    if content is None and choice.message.content:
+    content = mapping(choice.get("logprobs")).get("content")
+    if content is None and text:
         raise ModelError(f"{where}: the server gave no log-probabilities", hint="ask for none, or use another server")
-    return tuple(
-        TokenLogprob(entry.token, entry.logprob, tuple((top.token, top.logprob) for top in entry.top_logprobs or ()))
-        for entry in content or ()
-    )
+    try:
+        return tuple(token_of(entry) for entry in content or ())
+    except TypeError as error:
+        raise ModelError(f"{where}: log-probabilities that cannot be read: {error}") from None
 
 
 def shown(content: bytes) -> str:

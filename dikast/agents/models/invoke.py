@@ -1,30 +1,25 @@
 """A `Request` through any LangChain chat model: dikast's own engines, or one that the user brings.
 
-Somebody else's model is spoken to with OpenAI's names, which LangChain's integrations share; what it cannot be told is
-a `UsageError`, not left out.
+Somebody else's model is spoken to in its own terms (`foreign_arguments.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 import langsmith
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.runnables import RunnableConfig
 
 from dikast.agents.models.boundary import as_model_error
+from dikast.agents.models.chat_reply import count_of, mapping, said_in, text_or_none, token_of, whole
 from dikast.agents.models.engine import EngineModel
-from dikast.agents.models.request import Message, Reply, Request, Structured, TokenLogprob
-from dikast.errors import UsageError
+from dikast.agents.models.finish_reasons import finish_reason
+from dikast.agents.models.foreign_arguments import foreign_call
+from dikast.agents.models.identity import identity as identity
+from dikast.agents.models.request import Message, Reply, Request
 from dikast.wire import spec_of
-
-
-def identity(model: BaseChatModel) -> dict[str, Any]:
-    """What tells this model's replies from another's: an engine's fingerprint, or a LangChain model's parameters."""
-    if isinstance(model, EngineModel):
-        return model.fingerprint()
-    return {"class": spec_of(model), **cast(dict[str, Any], model._identifying_params)}
 
 
 async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False) -> Reply:
@@ -41,18 +36,33 @@ async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False
     """
     messages = [_to_langchain(message) for message in request.messages]
     try:
-        if unseen:
-            # An empty list, unlike none, keeps the caller's handlers from being inherited.
-            with langsmith.tracing_context(enabled=False):
-                answer = await model.ainvoke(messages, {"callbacks": []}, **_arguments(model, request))
-        else:
-            answer = await model.ainvoke(messages, **_arguments(model, request))
+        if not unseen:
+            return from_message(await _call(model, messages, request))
+        # An empty list, unlike none, keeps the caller's handlers from being inherited.
+        with langsmith.tracing_context(enabled=False):
+            return from_message(await _call(model, messages, request, {"callbacks": []}))
     except Exception as error:
         known = as_model_error(error, spec_of(model))
         if known is None:
             raise
         raise known from error
-    return from_message(answer)
+
+
+async def _call(
+    model: BaseChatModel, messages: list[BaseMessage], request: Request, config: RunnableConfig | None = None
+) -> AIMessage:
+    if isinstance(model, EngineModel):
+        form, alternatives = request.structured, request.logprobs
+        return await model.ainvoke(
+            messages, config, structured=form, logprobs=alternatives, **request.sampling.model_dump()
+        )
+    call = foreign_call(model, request)
+    while True:
+        try:
+            return await call.model.ainvoke(messages, config, **call.arguments)
+        except TypeError as error:
+            if not call.without(error):
+                raise
 
 
 def _to_langchain(message: Message) -> BaseMessage:
@@ -61,61 +71,23 @@ def _to_langchain(message: Message) -> BaseMessage:
     return kind(content=message["content"])
 
 
-def _arguments(model: BaseChatModel, request: Request) -> dict[str, Any]:
-    """The keyword arguments that carry a request: ours, or OpenAI's for somebody else's chat model."""
-    sampling = request.sampling
-    if isinstance(model, EngineModel):
-        arguments = sampling.model_dump()
-        return {**arguments, "structured": request.structured, "logprobs": request.logprobs}
-    arguments: dict[str, Any] = {
-        "max_tokens": sampling.max_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-    }
-    arguments |= {"seed": sampling.seed} if sampling.seed is not None else {}
-    arguments |= {"stop": list(sampling.stop)} if sampling.stop else {}
-    if request.logprobs is not None:
-        arguments |= {"logprobs": True, "top_logprobs": request.logprobs}
-    extra = {"top_k": sampling.top_k or None, "repetition_penalty": sampling.repetition_penalty}
-    extra = {name: value for name, value in extra.items() if value not in (None, 1.0)}
-    if extra:
-        if not hasattr(model, "extra_body"):
-            raise UsageError(f"{spec_of(model)} cannot be given {' and '.join(extra)}", hint="leave them at 0 and 1")
-        arguments["extra_body"] = extra
-    if request.structured is not None:
-        arguments |= _foreign_form(model, request.structured)
-    return arguments
-
-
-def _foreign_form(model: BaseChatModel, structured: Structured) -> dict[str, Any]:
-    if structured.json_schema is None:
-        raise UsageError(f"{spec_of(model)} cannot be held to a {structured.form}", hint="use a 'server:' model")
-    schema = {"name": "reply", "strict": True, "schema": structured.json_schema}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}}
-
-
 def from_message(message: AIMessage) -> Reply:
     """A LangChain reply as ours: text, finish reason, usage, reasoning, refusal, log-probabilities."""
     told = cast(dict[str, Any], message.response_metadata)
     kept = cast(dict[str, Any], message.additional_kwargs)
-    usage = message.usage_metadata
-    details = (usage or {}).get("output_token_details") or {}
-    cached = ((usage or {}).get("input_token_details") or {}).get("cache_read", 0)
-    logprobs = cast(dict[str, list[dict[str, Any]]], told.get("logprobs") or {})
-    content = logprobs.get("content")
+    usage = mapping(message.usage_metadata)
+    outputs, inputs = mapping(usage.get("output_token_details")), mapping(usage.get("input_token_details"))
+    said = said_in(cast(object, message.content))
+    content = mapping(told.get("logprobs")).get("content")
+    ended = told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason")
     return Reply(
-        text=message.text,
-        finish_reason=str(told.get("finish_reason") or told.get("stop_reason") or "stop"),
-        input_tokens=usage["input_tokens"] if usage else 0,
-        output_tokens=usage["output_tokens"] if usage else 0,
-        reasoning=str(kept.get("reasoning_content") or ""),
-        refusal=str(kept.get("refusal") or ""),
-        logprobs=None if content is None else tuple(_token(entry) for entry in content),
-        reasoning_tokens=details.get("reasoning", 0),
-        prefix_cached_tokens=cached,
+        text=whole("".join(said.text)),
+        finish_reason=finish_reason(ended or "stop"),
+        input_tokens=count_of(usage.get("input_tokens")),
+        output_tokens=count_of(usage.get("output_tokens")),
+        reasoning=whole(text_or_none(kept.get("reasoning_content")) or "".join(said.reasoning)),
+        refusal=whole(text_or_none(kept.get("refusal")) or "".join(said.refusal)),
+        logprobs=None if content is None else tuple(token_of(entry) for entry in content),
+        reasoning_tokens=count_of(outputs.get("reasoning")),
+        prefix_cached_tokens=count_of(inputs.get("cache_read")),
     )
-
-
-def _token(entry: dict[str, Any]) -> TokenLogprob:
-    top: Sequence[dict[str, Any]] = entry.get("top_logprobs") or ()
-    return TokenLogprob(entry["token"], entry["logprob"], tuple((item["token"], item["logprob"]) for item in top))

@@ -39,6 +39,10 @@ class Sampling(BaseModel, frozen=True, extra="forbid"):
     """Strings that end the reply; none of them is part of it."""
 
 
+class MethodSampling(Sampling, frozen=True, extra="forbid"):
+    """A method's own default, sent where a model takes it: what nobody asked for in person may be left out and told."""
+
+
 class Structured(BaseModel, frozen=True, extra="forbid"):
     """A form that the engine forces the reply into, token by token. Exactly one field is set.
 

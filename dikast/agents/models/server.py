@@ -10,15 +10,20 @@ Several addresses, comma-separated, share the load. Options after `?`:
 | `timeout` | seconds for one attempt | 600 |
 | `retries` | attempts after the first, for what passes: 429, 5xx, lost connections | 5 |
 | `connections` | requests in flight per address; more wait | 256 |
-| `dialect` | `vllm`, or `openai` for servers that refuse vLLM's extra fields | `vllm` |
+| `dialect` | `any`, `vllm` or `openai`; see below | `any` |
+| `omit` | fields that are never sent, since the server refuses them: `omit=temperature,seed` | none |
 | `template` | JSON object of chat template variables, such as `{"enable_thinking": false}` | none |
 | `key_env` | environment variable with the API key | `DIKAST_API_KEY`, else `OPENAI_API_KEY` |
 | `temperature`, `max_tokens`, `seed`, ... | the model's own default sampling | greedy |
 
 The API key comes from the environment only, is sent to these addresses only, and is blotted out of what a server says.
 
-Not here: streaming and tool calls; starting a server; those of OpenAI's models that refuse `max_tokens` or a
-temperature of 0; proxies (`HTTPS_PROXY` is not read).
+The dialect `any` sends the decoding parameters that were asked for; `vllm` sends every one, so that no model's own
+generation_config.json fills in another; `openai` refuses what OpenAI's own API does not have. A server that wants the
+reply's bound to be called `max_completion_tokens` gets it so from then on. A decoding parameter that a server refuses
+is not left out unasked: the error names it, and the `omit` that does.
+
+Not here: streaming and tool calls; starting a server; proxies (`HTTPS_PROXY` is not read).
 """
 
 from __future__ import annotations
@@ -34,9 +39,20 @@ from typing import Any, cast
 from pydantic import PrivateAttr
 from yarl import URL
 
-from dikast.agents.models.chat_wire import Dialect, from_body, shown, to_body
+from dikast.agents.models.chat_reply import BrokenReply, mapping
+from dikast.agents.models.chat_wire import (
+    OMITTED,
+    Bound,
+    Dialect,
+    choices_in,
+    from_answer,
+    from_body,
+    shown,
+    to_body,
+)
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
+from dikast.agents.models.refused_fields import advice, wants_other_bound
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
 from dikast.http.access import authorization, blotted, checked, key_variable
@@ -78,10 +94,12 @@ class ServerModel(EngineModel):
     timeout: float = TIMEOUT_SECONDS
     retries: int = RETRIES
     connections: int = CONNECTIONS
-    dialect: Dialect = "vllm"
+    dialect: Dialect = "any"
     template: Mapping[str, Any] = {}
+    omit: tuple[str, ...] = ()
     key_env: str = ""
     _transport: Transport = PrivateAttr()
+    _bound: Bound = PrivateAttr(default="max_tokens")
 
     def model_post_init(self, context: Any) -> None:
         """Make the transport; it opens nothing."""
@@ -99,17 +117,26 @@ class ServerModel(EngineModel):
             ModelError: The server failed, or answered what is no chat completion.
             UsageError: The dialect cannot say what the request asks for.
         """
-        body = to_body(request, self.model, self.dialect, self.template)
         headers, key = authorization(self.key_env)
-        answer = await self._transport.post("chat/completions", body, headers)
-        if answer.status != 200:
-            raise await self._explained(answer, key)
+        body = self._body(request)
+        answer = await self._transport.post("chat/completions", body, headers, is_broken)
+        if wants_other_bound(answer, body):
+            self._bound = "max_completion_tokens"
+            body = self._body(request)
+            answer = await self._transport.post("chat/completions", body, headers, is_broken)
+        if answer.status != 200 or error_in(answer):
+            raise await self._explained(answer, key, body)
         return read(answer, request, key)
 
+    def _body(self, request: Request) -> bytes:
+        return to_body(request, self.model, self.dialect, self.template, self.omit, self._bound)
+
     def fingerprint(self) -> dict[str, object]:
-        """The served model's name, chat template variables and default sampling; not where it is served."""
+        """The served model's name, template variables, default sampling, what is left out; not where it is served."""
         told: dict[str, object] = {"engine": "server", "model": self.model}
         told |= {"template": dict(self.template)} if self.template else {}
+        told |= {"dialect": self.dialect} if self.dialect != "any" else {}
+        told |= {"omit": sorted(self.omit)} if self.omit else {}
         return {**told, "sampling": self.sampling.model_dump(mode="json")}
 
     async def aclose(self) -> None:
@@ -127,10 +154,14 @@ class ServerModel(EngineModel):
             headers, key = authorization(self.key_env)
             served = await self._served(one, url, headers, key)
             started = time.perf_counter()
-            answer = await one.post("chat/completions", to_body(probe, self.model, self.dialect), headers)
+            body = self._body(probe)
+            answer = await one.post("chat/completions", body, headers)
+            if wants_other_bound(answer, body):
+                self._bound = "max_completion_tokens"
+                answer = await one.post("chat/completions", self._body(probe), headers)
             seconds = time.perf_counter() - started
-            if answer.status != 200:
-                raise self._missing(answer, served, key)
+            if answer.status != 200 or error_in(answer):
+                raise self._missing(answer, served, key, body)
             read(answer, probe, key)
         except DikastError as error:
             return ServerCheck(str(url), error=error)
@@ -138,30 +169,34 @@ class ServerModel(EngineModel):
             await one.aclose()
         return ServerCheck(str(url), served, seconds)
 
-    async def _explained(self, answer: Answer, key: str) -> ModelError:
-        """The error for an answer that is not 200."""
+    async def _explained(self, answer: Answer, key: str, body: bytes) -> ModelError:
+        """The error for an answer that is none."""
         if answer.status != 404:
-            return self._plain(answer, key)
+            return self._plain(answer, key, body)
         headers, _ = authorization(self.key_env)
         try:
             served = await self._served(self._transport, answer.url, headers, key)
         except ModelError:
             hint = "no OpenAI API here: does the address end in /v1?"
             return ModelUnavailable(f"{answer.url}: HTTP 404", hint=hint, status=404)
-        return self._missing(answer, served, key)
+        return self._missing(answer, served, key, body)
 
-    def _missing(self, answer: Answer, served: tuple[str, ...], key: str) -> ModelError:
-        """The error for an answer that is not 200, where it is known what is served."""
+    def _missing(self, answer: Answer, served: tuple[str, ...], key: str, body: bytes) -> ModelError:
+        """The error for an answer that is none, where it is known what is served."""
         if answer.status != 404 or self.model in served:
-            return self._plain(answer, key)
+            return self._plain(answer, key, body)
         close = get_close_matches(self.model, served, n=1)
         listed = ", ".join(served[:SHOWN_MODELS]) + (", ..." if len(served) > SHOWN_MODELS else "")
         hint = (f"did you mean {close[0]!r}? " if close else "") + f"served: {listed or 'nothing'}"
         return ModelUnavailable(f"{answer.url}: the server does not serve {self.model!r}", hint=hint, status=404)
 
-    def _plain(self, answer: Answer, key: str) -> ModelError:
+    def _plain(self, answer: Answer, key: str, body: bytes = b"{}") -> ModelError:
         content = blotted(answer.content, key)
-        return explain(answer.status, content, where=str(answer.url), key=key_variable(self.key_env))
+        status = error_in(answer) or answer.status
+        error = explain(status, content, where=str(answer.url), key=key_variable(self.key_env))
+        if type(error) is ModelError and status < 500:
+            error.hint = advice(content, body) or error.hint
+        return error
 
     async def _served(self, transport: Transport, url: URL, headers: dict[str, str], key: str) -> tuple[str, ...]:
         """Names of the models that a server says it serves.
@@ -179,6 +214,27 @@ class ServerModel(EngineModel):
             raise ModelError(f"{url}: not a list of models: {shown(blotted(answer.content, key))}") from None
 
 
+def is_broken(answer: Answer) -> bool:
+    """Whether a 200's body holds no reply, so that another attempt may: cut, a web page, without choices."""
+    status = error_in(answer)
+    if status:
+        return status == 200 or Answer(answer.url, status, answer.content).passing
+    try:
+        choices_in(answer, "")
+    except BrokenReply:
+        return True
+    return False
+
+
+def error_in(answer: Answer) -> int:
+    """The status that a 200's body gives its error, as gateways do; 200 if it gives none, 0 if there is no error."""
+    said = mapping(answer.value)
+    if answer.status != 200 or not said.get("error") or said.get("choices"):
+        return 0
+    code = mapping(said["error"]).get("code")
+    return code if isinstance(code, int) and 400 <= code < 600 else 200
+
+
 def read(answer: Answer, request: Request, key: str) -> list[Reply]:
     """The replies in an answer; the key is in no message about it.
 
@@ -186,7 +242,7 @@ def read(answer: Answer, request: Request, key: str) -> list[Reply]:
         ModelError: The answer is no chat completion.
     """
     try:
-        return from_body(answer.content, request, str(answer.url))
+        return from_answer(answer, request, str(answer.url))
     except ModelError:
         if not key:
             raise
@@ -204,9 +260,9 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
     if not model:
         raise UsageError("server: name the model after '#': server:http://host:8000/v1#ORG/MODEL")
     given = Options("server", options)
-    dialect = given.text("dialect", "vllm")
-    if dialect not in ("vllm", "openai"):
-        raise UsageError("server: option 'dialect' must be 'vllm' or 'openai'")
+    dialect = given.text("dialect", "any")
+    if dialect not in ("any", "vllm", "openai"):
+        raise UsageError("server: option 'dialect' must be 'any', 'vllm' or 'openai'")
     opened = ServerModel(
         spec=spec,
         urls=urls,
@@ -216,11 +272,25 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
         connections=given.count("connections", CONNECTIONS, least=1),
         dialect=dialect,
         template=object_of(given.text("template", "{}")),
+        omit=omitted(given.text("omit")),
         key_env=given.text("key_env"),
         sampling=given.sampling(),
     )
     given.done()
     return opened
+
+
+def omitted(text: str) -> tuple[str, ...]:
+    """The fields that are never sent, from a comma-separated list.
+
+    Raises:
+        UsageError: One of them cannot be left out.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in OMITTED:
+            raise UsageError(f"server: option 'omit': {name!r} is not one of {', '.join(OMITTED)}")
+    return names
 
 
 def object_of(text: str) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def summary_of(opened: Run) -> SafetySummary:
 
 def calibrate(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: JSONL, JSON, CSV, TSV.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: CSV, TSV, JSON(L), Parquet.")],
     truth: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
     reply: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Replies.")] = "reply",
     prompt: Annotated[
@@ -178,18 +178,21 @@ def read_by(
 
 
 def corrections(run: Path, found: Classification) -> list[dict[str, Any]]:
-    """Each target's unsafe rate, corrected for the oracle's errors; why not, where that cannot be done."""
+    """Each target's unsafe rate, corrected for the oracle's errors in what it judged; or why it cannot be."""
     from dataclasses import asdict
 
-    from dikast.evaluation.prevalence import true_prevalence
+    from dikast.evaluation.prevalence import of_all, true_prevalence
 
     told: list[dict[str, Any]] = []
     for tally in summary_of(open_run(run)).targets:
         try:
-            rate = asdict(true_prevalence(tally.unsafe.count, tally.asked, **found.for_prevalence()))
+            judged = true_prevalence(tally.judged_unsafe, tally.judged, **found.for_prevalence())
+            by_rule = tally.unsafe.count - tally.judged_unsafe
+            rate = asdict(of_all(judged, tally.judged, by_rule, tally.asked))
         except UsageError as error:
             rate = {"error": str(error)}
-        told.append({"target": tally.target, "asked": tally.asked, "judged_unsafe": tally.unsafe.count, **rate})
+        counts = {"asked": tally.asked, "judged": tally.judged, "judged_unsafe": tally.judged_unsafe}
+        told.append({"target": tally.target, **counts, **rate})
     return told
 
 
@@ -219,12 +222,13 @@ def tell_calibration(found: Mapping[str, Classification], corrected: Mapping[str
     lines = [(name, line) for name, told in corrected.items() for line in told]
     if lines:
         table(
-            ("oracle", "target", "asked", "judged unsafe", "corrected rate", "95 % interval"),
+            ("oracle", "target", "asked", "judged", "judged unsafe", "corrected rate", "95 % interval"),
             [
                 (
                     name,
                     line["target"],
                     line["asked"],
+                    line["judged"],
                     line["judged_unsafe"],
                     line.get("error") or f"{line['value']:.4f}",
                     "-" if "error" in line else f"[{line['low']:.4f}, {line['high']:.4f}]",
@@ -241,7 +245,10 @@ def report(
     ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(metavar="CONDITION", help="Exit with 1 if it holds for any target: 'unsafe_rate>0.01'."),
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with 1 if it holds for any target, or could, had the undecided been unsafe: 'unsafe_rate>0.01'.",
+        ),
     ] = None,
     reveal: Annotated[
         bool, typer.Option("--reveal", help="Print the withheld texts on the terminal; the pages stay redacted.")
@@ -276,8 +283,7 @@ def report(
     if garak:
         write_garak(folder / "garak.report.jsonl", cases_of(opened.rows()))
     if json:
-        told_gates = [{"condition": gate.expression, "failed": gate.failed, "targets": gate.failing} for gate in gates]
-        emit({**found.as_json(), "gates": told_gates, "folder": str(folder)})
+        emit({**found.as_json(), "gates": [gate.as_json() for gate in gates], "folder": str(folder)})
     else:
         tell_summary(found)
     say(f"wrote {folder}")
@@ -286,7 +292,7 @@ def report(
             show_withheld(record)
     for gate in gates:
         if gate.failed:
-            say(f"failed: {gate.expression}: {', '.join(gate.failing)}")
+            say(f"failed: {gate.told()}")
     if any(gate.failed for gate in gates):
         raise typer.Exit(GATE_FAILED)
 
@@ -296,8 +302,8 @@ def write_pages(
 ) -> None:
     """Write the report: no text of a reply that is not judged safe is in any of its files."""
     from dikast.evaluation.diversity import diversity_by_cell
-    from dikast.evaluation.interchange.files import write_json, write_text
     from dikast.evaluation.safety.report import render
+    from dikast.files import write_json, write_text
     from dikast.graphs.astral.results import cases_of, suite_of
 
     tests = [case for case in suite_of(opened.rows()) if not case.get("benign")]

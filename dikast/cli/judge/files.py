@@ -34,8 +34,8 @@ def import_files(
     json: options.Json = False,
 ) -> None:
     """Turn another tool's files into rows for 'judge run'."""
-    from dikast.evaluation.interchange.files import write_jsonl
     from dikast.evaluation.interchange.tools import left_out, rows_of
+    from dikast.files import write_jsonl
 
     if out.suffix != ".jsonl":
         raise UsageError(f"{out}: rows are written as JSON lines", hint="call the file NAME.jsonl")

@@ -15,6 +15,7 @@ from dikast.pages import Figure, Page, files_of
 
 if TYPE_CHECKING:
     from dikast.evaluation.comparison import AnnotatorAgreement
+    from dikast.evaluation.gate import Gate
     from dikast.graphs.reviseval.results import JudgedRun
 
 Runs = Annotated[
@@ -32,7 +33,17 @@ Ties = Annotated[
 ]
 
 
-def open_run(path: Path) -> JudgedRun:
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="THEIRS=OURS,...",
+        help="What people's verdicts are called in the file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0.",
+    ),
+]
+GATE_FAILED = 1
+
+
+def open_run(path: Path, labels: dict[str, str] | None = None) -> JudgedRun:
     """A run folder of `dikast judge run`."""
     from dikast.graphs.reviseval.results import JudgedRun
     from dikast.jobs.reading import Run
@@ -41,14 +52,16 @@ def open_run(path: Path) -> JudgedRun:
     if opened.manifest.graph != "reviseval":
         raise UsageError(f"{path} is a run of {opened.manifest.graph!r}", hint="give runs of 'dikast judge run'")
     summary = opened.summary()
-    return JudgedRun(str(path), list(opened.rows()), summary.usage, summary.owed or 0)
+    return JudgedRun(str(path), list(opened.rows()), summary.usage, summary.owed or 0, labels or {})
 
 
-def open_runs(paths: list[Path]) -> list[JudgedRun]:
+def open_runs(paths: list[Path], labels: str | None = None) -> list[JudgedRun]:
     """Runs that owe nothing: figures over a part would be figures of other pairs."""
+    from dikast.evaluation.interchange.winners import parse_labels
     from dikast.graphs.reviseval.people import run_of_file
 
-    runs = [run_of_file(path) if path.is_file() else open_run(path) for path in paths]
+    spelled = parse_labels(labels)
+    runs = [run_of_file(path, spelled) if path.is_file() else open_run(path, spelled) for path in paths]
     for judged in runs:
         if judged.owed or not judged.rows:
             told = f"{judged.name} still owes {judged.owed} rows" if judged.owed else f"{judged.name} has no rows"
@@ -56,11 +69,13 @@ def open_runs(paths: list[Path]) -> list[JudgedRun]:
     return runs
 
 
-def calibrate(runs: Runs, gold: Gold = "gold", ties: Ties = "strict", json: options.Json = False) -> None:
+def calibrate(
+    runs: Runs, gold: Gold = "gold", ties: Ties = "strict", labels: Labels = None, json: options.Json = False
+) -> None:
     """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
     from dikast.graphs.reviseval.results import page
 
-    opened = open_runs(runs)
+    opened = open_runs(runs, labels)
     if json:
         emit(measures_of(opened, gold, ties))
         return
@@ -75,7 +90,7 @@ def measures_of(runs: list[JudgedRun], gold: str, ties: Ties) -> dict[str, Any]:
 
     of_pairs = [judged for judged in runs if not judged.single]
     pairs = [one for judged in of_pairs for one in calibrate_pairs(judged, gold=gold, ties=ties)]
-    ends = {judged.name: right_in_the_end(judged, gold=gold) for judged in of_pairs}
+    ends = {judged.name: right_in_the_end(judged, gold=gold, ties=ties) for judged in of_pairs}
     people = people_of(runs)
     return {
         "judges": [{**one.as_dict(), "winner": ends.get(one.judge)} for one in pairs],
@@ -99,18 +114,51 @@ def report(
     ),
     gold: Gold = "gold",
     ties: Ties = "strict",
+    labels: Labels = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CONDITION",
+            help="Exit with 1 if it holds for any judge, or could, had the unparsed been otherwise: 'accuracy<0.8'.",
+        ),
+    ] = None,
     title: Annotated[str, typer.Option(help="The page's heading.")] = "Judges against people",
     json: options.Json = False,
 ) -> None:
-    """Write a page about judges against people: Markdown, HTML, JSON, tables as CSV, plots as SVG."""
-    from dikast.evaluation.interchange.files import write_text
+    """Write a page about judges against people: Markdown, HTML, JSON, tables as CSV, plots as SVG.
+
+    With --fail-on a CI job fails on a condition.
+    """
+    from dikast.evaluation.gate import parse_gate
+    from dikast.evaluation.judge_gate import KNOWN
+    from dikast.files import write_text
     from dikast.graphs.reviseval.results import page
 
-    opened = open_runs(runs)
+    for condition in fail_on or ():
+        parse_gate(condition, KNOWN)
+    opened = open_runs(runs, labels)
+    gates = check_gates(fail_on or [], opened, gold, ties)
     written = files_of(page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
     out.mkdir(parents=True, exist_ok=True)
     for name, text in written.items():
         write_text(out / name, text)
     if json:
-        emit({"wrote": [str(out / name) for name in written]})
+        emit({"wrote": [str(out / name) for name in written], "gates": [gate.as_json() for gate in gates]})
     say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")
+    failed = [gate for gate in gates if gate.failed]
+    for gate in failed:
+        say(f"failed: {gate.told()}")
+    if failed:
+        raise typer.Exit(GATE_FAILED)
+
+
+def check_gates(conditions: list[str], runs: list[JudgedRun], gold: str, ties: Ties) -> list[Gate]:
+    """Each condition tried on every judge; nothing is measured where there is none."""
+    from dikast.evaluation.judge_gate import check_judges
+    from dikast.graphs.reviseval.results import calibrate_pairs, calibrate_singles
+
+    if not conditions:
+        return []
+    pairs = [one for run in runs if not run.single for one in calibrate_pairs(run, gold=gold, ties=ties)]
+    scores = [calibrate_singles(run, gold=gold) for run in runs if run.single]
+    return [check_judges(condition, pairs, scores) for condition in conditions]

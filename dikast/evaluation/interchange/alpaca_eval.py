@@ -21,9 +21,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.items import Pair
+from dikast.row import Row
+from dikast.rows import read_rows
 from dikast.verdicts import Winner
 
 PREFERENCE: Mapping[Winner, float] = {"1": 1.0, "tie": 1.5, "2": 2.0}
@@ -68,7 +68,7 @@ def read_outputs(path: str | Path) -> list[Output]:
             record.text("generator", default=""),
             record.text("dataset", default=""),
         )
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
 
 
@@ -108,7 +108,7 @@ def read_annotations(path: str | Path) -> list[Annotation]:
     Raises:
         DataError: A field is missing or a preference lies outside 1..2; says file, line and field.
     """
-    return [_annotation(record) for record in read_records(path)]
+    return [_annotation(record) for record in read_rows(path)]
 
 
 def annotation_rows(
@@ -162,7 +162,7 @@ def _leaderboard_row(
     return rate, [model, rate, 100 * error, *counts, "community", length]
 
 
-def _annotation(record: Record) -> Annotation:
+def _annotation(record: Row) -> Annotation:
     value = record.values.get("preference")
     absent = value is None or (isinstance(value, float) and math.isnan(value))
     # Old files write 0 for a draw.

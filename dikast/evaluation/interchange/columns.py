@@ -4,8 +4,8 @@
     texts = read_scores("mine.jsonl", {"score": "rating"})
     verdicts = read_verdicts("judge.jsonl")
 
-`columns` maps our names to the file's; what it leaves out is looked for under our own name. `pairs_as_rows` and
-`verdicts_as_rows` give the rows that these readers read.
+`columns` maps our names to the file's; what it leaves out is looked for under our own name. Any file that
+`dikast.rows` reads is taken. `pairs_as_rows` and `verdicts_as_rows` give the rows that these readers read.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from dikast.errors import UsageError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import NO_LABELS, check_labels, read_winner
 from dikast.evaluation.items import Pair, ScoredText
+from dikast.row import Row
+from dikast.rows import read_rows
 from dikast.verdicts import PairVerdict, Winner
 
 PAIR_COLUMNS = ("id", "instruction", "response_1", "response_2", "gold", "reference", "group")
@@ -30,18 +31,21 @@ Columns = Mapping[str, str]
 Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
 
 
-def read_pairs(path: str | Path, columns: Columns | None = None) -> list[Pair]:
+def read_pairs(path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS) -> list[Pair]:
     """Pairs, labelled or not: `instruction`, `response_1`, `response_2`; optional `id`, `gold`, `reference`, `group`.
 
-    Without an `id` its place in the file is taken.
+    Without an `id` its place in the file is taken. `labels` maps the file's spellings of a verdict to 1, 2 and tie.
 
     Raises:
         UsageError: `columns` names a column of ours that does not exist.
-        DataError: A field is missing, two pairs share an id, or a label is no verdict; says file, line and field.
+        DataError: A field is missing, two pairs share an id, or a label is no verdict, or may be two; says file, line
+            and field.
     """
-    name = _names(columns, PAIR_COLUMNS)
-    seen: dict[str, int] = {}
-    return [_once(seen, record, _pair(record, name)) for record in read_records(path)]
+    _refuse_unknown(columns, PAIR_COLUMNS)
+    seen: dict[str, str] = {}
+    rows = list(read_rows(path, columns))
+    check_labels(rows, ["gold"], labels)
+    return [_once(seen, row, _pair(row, labels)) for row in rows]
 
 
 def read_scores(path: str | Path, columns: Columns | None = None, *, dimension: str = "score") -> list[ScoredText]:
@@ -56,12 +60,14 @@ def read_scores(path: str | Path, columns: Columns | None = None, *, dimension: 
         UsageError: `columns` names a column of ours that does not exist.
         DataError: A field is missing, two texts share an id, or a score is no number; says file, line and field.
     """
-    name = _names(columns, SCORE_COLUMNS)
-    seen: dict[str, int] = {}
-    return [_once(seen, record, _scored(record, name, dimension)) for record in read_records(path)]
+    _refuse_unknown(columns, SCORE_COLUMNS)
+    seen: dict[str, str] = {}
+    return [_once(seen, row, _scored(row, dimension)) for row in read_rows(path, columns)]
 
 
-def read_verdicts(path: str | Path, columns: Columns | None = None) -> list[PairVerdict]:
+def read_verdicts(
+    path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS
+) -> list[PairVerdict]:
     """One judge's verdicts in both orders: `id`, `ab`, `ba`, each 1, 2, tie, or empty for unparsed.
 
     `ba` is the verdict with response 2 shown first, already mapped back to the response's own number.
@@ -70,16 +76,11 @@ def read_verdicts(path: str | Path, columns: Columns | None = None) -> list[Pair
         UsageError: `columns` names a column of ours that does not exist.
         DataError: A field is missing, two verdicts share an id, or one is no verdict; says file, line and field.
     """
-    name = _names(columns, VERDICT_COLUMNS)
-    seen: dict[str, int] = {}
-    return [
-        _once(
-            seen,
-            record,
-            PairVerdict(record.text(name["id"]), _verdict(record, name["ab"]), _verdict(record, name["ba"])),
-        )
-        for record in read_records(path)
-    ]
+    _refuse_unknown(columns, VERDICT_COLUMNS)
+    seen: dict[str, str] = {}
+    rows = list(read_rows(path, columns))
+    check_labels(rows, ["ab", "ba"], labels)
+    return [_once(seen, row, _both_orders(row, labels)) for row in rows]
 
 
 def pairs_as_rows(pairs: Iterable[Pair]) -> list[dict[str, object]]:
@@ -103,46 +104,49 @@ def verdicts_as_rows(verdicts: Iterable[PairVerdict]) -> list[dict[str, object]]
     return [{"id": verdict.id, "ab": verdict.ab, "ba": verdict.ba} for verdict in verdicts]
 
 
-def _names(columns: Columns | None, ours: tuple[str, ...]) -> dict[str, str]:
+def _refuse_unknown(columns: Columns | None, ours: tuple[str, ...]) -> None:
     unknown = sorted(set(columns or {}) - set(ours))
     if unknown:
         raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(ours)}")
-    return {name: (columns or {}).get(name, name) for name in ours}
 
 
-def _once(seen: dict[str, int], record: Record, item: Item) -> Item:
+def _once(seen: dict[str, str], row: Row, item: Item) -> Item:
     if item.id in seen:
-        raise record.error("id", f"{item.id!r} already stands on line {seen[item.id]}")
-    seen[item.id] = record.line
+        raise row.error("id", f"{item.id!r} already stands on {seen[item.id]}")
+    seen[item.id] = row.where
     return item
 
 
-def _pair(record: Record, name: Mapping[str, str]) -> Pair:
+def _both_orders(row: Row, labels: Mapping[str, str]) -> PairVerdict:
+    return PairVerdict(row.text("id"), _verdict(row, "ab", labels), _verdict(row, "ba", labels))
+
+
+def _pair(row: Row, labels: Mapping[str, str]) -> Pair:
     return Pair(
-        id=record.text(name["id"], default=str(record.place)),
-        instruction=record.text(name["instruction"]),
-        response_1=record.text(name["response_1"]),
-        response_2=record.text(name["response_2"]),
-        gold=_verdict(record, name["gold"]) if name["gold"] in record.values else None,
-        reference=record.text(name["reference"], default=""),
-        group=record.text(name["group"], default=""),
+        id=row.text("id", default=str(row.place)),
+        instruction=row.text("instruction"),
+        response_1=row.text("response_1"),
+        response_2=row.text("response_2"),
+        gold=_verdict(row, "gold", labels) if "gold" in row.values else None,
+        reference=row.text("reference", default=""),
+        group=row.text("group", default=""),
     )
 
 
-def _scored(record: Record, name: Mapping[str, str], dimension: str) -> ScoredText:
-    reference = record.text(name["reference"], default="")
+def _scored(row: Row, dimension: str) -> ScoredText:
+    reference = row.text("reference", default="")
     return ScoredText(
-        id=record.text(name["id"], default=str(record.place)),
-        text=record.text(name["text"], default=""),
-        scores={dimension: record.number(name["score"])},
-        group=record.text(name["group"], default=""),
-        system=record.text(name["system"], default=""),
+        id=row.text("id", default=str(row.place)),
+        text=row.text("text", default=""),
+        scores={dimension: row.number("score")},
+        group=row.text("group", default=""),
+        system=row.text("system", default=""),
         references=(reference,) if reference else (),
     )
 
 
-def _verdict(record: Record, field: str) -> Winner | None:
-    value = record.value(field)
+def _verdict(row: Row, field: str, labels: Mapping[str, str]) -> Winner | None:
+    value = row.value(field)
     if value is None or (isinstance(value, str) and value.strip().lower() in UNPARSED):
         return None
-    return record.winner(field)
+    return read_winner(row, field, labels)

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import cast
 
 from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.safety.summary import SafetyCase, Verdict
 from dikast.records import Outcome
+from dikast.row import Row
+from dikast.rows import read_rows
 
 THRESHOLD = 0.5
 """garak's default `eval_threshold`: a lower score passes."""
@@ -92,9 +92,9 @@ def read_garak(path: str | Path) -> GarakReport:
         DataError: The file cannot be read, is neither, or nothing in it can be read; says file, line and field.
     """
     target, threshold, complete = "", THRESHOLD, False
-    attempts: dict[str, tuple[Record, str]] = {}
+    attempts: dict[str, tuple[Row, str]] = {}
     hits: list[tuple[GarakOutput, DataError | None]] = []
-    for record in read_records(path):
+    for record in read_rows(path):
         kind = record.values.get("entry_type")
         if kind is None:
             hits.append(_read_hit(record))
@@ -113,20 +113,20 @@ def read_garak(path: str | Path) -> GarakReport:
     return GarakReport(_merged(output for output, _ in found), threshold, complete, odd)
 
 
-def _threshold(record: Record) -> float:
+def _threshold(record: Row) -> float:
     """The run's own; null where garak was told none."""
     value = record.values.get("run.eval_threshold")
     given = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
     return float(cast(float, value)) if given else THRESHOLD
 
 
-def _name(record: Record, field: str) -> str:
+def _name(record: Row, field: str) -> str:
     """The id in a field; the line where it has none."""
     value = record.values.get(field)
-    return str(value) if isinstance(value, str | int) and str(value) else f"line {record.line}"
+    return str(value) if isinstance(value, str | int) and str(value) else record.where
 
 
-def _read_attempt(record: Record, target: str) -> list[tuple[GarakOutput, DataError | None]]:
+def _read_attempt(record: Row, target: str) -> list[tuple[GarakOutput, DataError | None]]:
     """Its outputs, each with what is wrong with it; a stand-in where they cannot be told."""
     try:
         return list(_outputs(record, target))
@@ -134,14 +134,14 @@ def _read_attempt(record: Record, target: str) -> list[tuple[GarakOutput, DataEr
         return [(_stand_in(record, _name(record, "uuid"), target, str(error)), error)]
 
 
-def _read_hit(record: Record) -> tuple[GarakOutput, DataError | None]:
+def _read_hit(record: Row) -> tuple[GarakOutput, DataError | None]:
     try:
         return _hit(record), None
     except DataError as error:
         return _stand_in(record, _name(record, "attempt_id"), "", str(error)), error
 
 
-def _stand_in(record: Record, attempt: str, target: str, odd: str) -> GarakOutput:
+def _stand_in(record: Row, attempt: str, target: str, odd: str) -> GarakOutput:
     """An output that was there and cannot be read."""
     probe = record.values.get("probe_classname", record.values.get("probe", ""))
     named = record.values.get("generator")
@@ -205,7 +205,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _generator(record: Record) -> str:
+def _generator(record: Row) -> str:
     """Newer releases say `target`, older ones `model`."""
     for word in ("target", "model"):
         names = [record.values.get(f"plugins.{word}_{part}") for part in ("type", "name")]
@@ -214,7 +214,7 @@ def _generator(record: Record) -> str:
     return ""
 
 
-def _outputs(record: Record, target: str) -> Iterator[tuple[GarakOutput, DataError | None]]:
+def _outputs(record: Row, target: str) -> Iterator[tuple[GarakOutput, DataError | None]]:
     """One for each output, with what is wrong with its scores; an attempt that was never sent has none."""
     status = record.number("status")
     outputs = [_text(record, "outputs", output) for output in _list(record, "outputs")]
@@ -237,7 +237,7 @@ def _outputs(record: Record, target: str) -> Iterator[tuple[GarakOutput, DataErr
         yield made, wrong
 
 
-def _hit(record: Record) -> GarakOutput:
+def _hit(record: Row) -> GarakOutput:
     return GarakOutput(
         attempt=record.text("attempt_id"),
         index=int(record.number("attempt_idx")),
@@ -250,7 +250,7 @@ def _hit(record: Record) -> GarakOutput:
     )
 
 
-def _ours(record: Record, target: str) -> SafetyCase:
+def _ours(record: Row, target: str) -> SafetyCase:
     notes = record.child("notes")
     outcome, verdict = notes.text("outcome"), notes.values.get("verdict")
     if outcome not in list(Outcome):
@@ -270,12 +270,12 @@ def _ours(record: Record, target: str) -> SafetyCase:
     )
 
 
-def _detectors(record: Record) -> Mapping[str, object]:
+def _detectors(record: Row) -> Mapping[str, object]:
     given = record.values.get("detector_results") is not None
     return record.child("detector_results").values if given else {}
 
 
-def _list(record: Record, field: str) -> list[object]:
+def _list(record: Row, field: str) -> list[object]:
     value = record.values.get(field)
     if value is None:
         return []
@@ -284,9 +284,7 @@ def _list(record: Record, field: str) -> list[object]:
     return cast(list[object], value)
 
 
-def _all_scores(
-    record: Record, outputs: Sequence[str | None]
-) -> tuple[dict[str, list[float | None]], DataError | None]:
+def _all_scores(record: Row, outputs: Sequence[str | None]) -> tuple[dict[str, list[float | None]], DataError | None]:
     """Detector -> a score an output; and the first thing that is wrong with one, which is `None` there."""
     found: dict[str, list[float | None]] = {}
     wrong: DataError | None = None
@@ -305,7 +303,7 @@ def _all_scores(
     return found, wrong
 
 
-def _raw_scores(record: Record, detector: str) -> list[object]:
+def _raw_scores(record: Row, detector: str) -> list[object]:
     """What a detector gave, in a list, or in a list each."""
     return [_single(score) for score in _list(record.child("detector_results"), detector)]
 
@@ -319,7 +317,7 @@ def _single(score: object) -> object:
     return items[0] if len(items) == 1 else items
 
 
-def _text(record: Record, field: str, value: object) -> str | None:
+def _text(record: Row, field: str, value: object) -> str | None:
     """Text as it was written in any release: a string, a message, or the last turn of a conversation."""
     if value is None or isinstance(value, str):
         return value

@@ -16,9 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dikast.evaluation.axes import Cell
-from dikast.evaluation.interchange.files import write_jsonl
 from dikast.evaluation.interchange.garak import DETECTOR, SCORED, SCORES, THRESHOLD
 from dikast.evaluation.safety.summary import SafetyCase
+from dikast.files import write_jsonl
 from dikast.records import Outcome
 
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import read_winner
 from dikast.evaluation.items import Pair
+from dikast.row import Row
+from dikast.rows import read_rows
 from dikast.verdicts import PairVerdict, VerdictFormat, Winner, read_verdict, winner_of
 
 PHRASE_EVALUATORS = frozenset({"GPT-4", "ChatGPT", "LLaMA2"})
@@ -92,10 +93,10 @@ def read_pairs(path: str | Path) -> list[Pair]:
             instruction=record.text("input"),
             response_1=record.text("output_1"),
             response_2=record.text("output_2"),
-            gold=record.winner("label"),
+            gold=read_winner(record, "label"),
             group=record.text("subset", default=""),
         )
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
 
 
@@ -107,19 +108,19 @@ def read_recorded(path: str | Path) -> list[Recorded]:
     """
     return [
         Recorded(record.text("id"), record.text("evaluator"), tuple(_stage(step) for step in record.children("steps")))
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
 
 
-def _stage(step: Record) -> Stage:
+def _stage(step: Row) -> Stage:
     if "aux" in step.values:
         return Stage(aux=step.text("aux"))
     return Stage(ab=_reply(step.child("AB")), ba=_reply(step.child("BA")))
 
 
-def _reply(record: Record) -> Reply:
+def _reply(record: Row) -> Reply:
     completion = record.text("completion") if "completion" in record.values else None
-    return Reply(completion, None if record.value("winner") is None else record.winner("winner"))
+    return Reply(completion, None if record.value("winner") is None else read_winner(record, "winner"))
 
 
 def official_statistics(verdicts: Sequence[PairVerdict], gold: Mapping[str, Winner]) -> dict[str, str]:

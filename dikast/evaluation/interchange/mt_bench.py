@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import read_winner
 from dikast.evaluation.items import Pair
+from dikast.row import Row
+from dikast.rows import read_rows
 from dikast.verdicts import PairVerdict, Winner
 
 MODELS: Mapping[Winner | None, str] = {"1": "model_1", "2": "model_2", "tie": "tie", None: "error"}
@@ -68,7 +69,7 @@ def read_questions(path: str | Path) -> dict[str, Question]:
         DataError: A field is missing or a question occurs twice; says file, line and field.
     """
     found: dict[str, Question] = {}
-    for record in read_records(path):
+    for record in read_rows(path):
         id_ = record.text("question_id")
         if id_ in found:
             raise record.error("question_id", f"{id_!r} occurs twice")
@@ -86,7 +87,7 @@ def read_answers(path: str | Path) -> dict[str, tuple[str, ...]]:
         DataError: A field is missing; says file, line and field.
     """
     found: dict[str, tuple[str, ...]] = {}
-    for record in read_records(path):
+    for record in read_rows(path):
         choices = record.children("choices")
         if not choices:
             raise record.error("choices", "no answer")
@@ -163,7 +164,7 @@ def read_pair_judgments(path: str | Path) -> list[PairJudgment]:
             int(record.number("turn")) if "turn" in record.values else 1,
             PairVerdict(record.text("question_id"), _winner(record, "g1_winner"), _winner(record, "g2_winner")),
         )
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
 
 
@@ -174,7 +175,7 @@ def read_score_judgments(path: str | Path) -> list[ScoreJudgment]:
         DataError: A field is missing; says file, line and field.
     """
     found: list[ScoreJudgment] = []
-    for record in read_records(path):
+    for record in read_rows(path):
         score = record.number("score")
         found.append(
             ScoreJudgment(
@@ -226,5 +227,5 @@ def _question(id_: str) -> int | str:
     return int(id_) if NUMBER.fullmatch(id_) else id_
 
 
-def _winner(record: Record, field: str) -> Winner | None:
-    return None if record.text(field) == "error" else record.winner(field)
+def _winner(record: Row, field: str) -> Winner | None:
+    return None if record.text(field) == "error" else read_winner(record, field)

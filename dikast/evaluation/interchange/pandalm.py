@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import read_winner
 from dikast.evaluation.items import Pair
 from dikast.evaluation.orders import majority
+from dikast.row import Row
+from dikast.rows import read_rows
 from dikast.verdicts import Winner
 
 ANNOTATOR = re.compile(r"annotator\d+")
@@ -26,14 +26,14 @@ def read_pairs(path: str | Path) -> list[Pair]:
     Raises:
         DataError: A field is missing or a label is no verdict; says file, line and field.
     """
-    return [_pair(record) for record in read_records(path)]
+    return [_pair(record) for record in read_rows(path)]
 
 
-def _pair(record: Record) -> Pair:
+def _pair(record: Row) -> Pair:
     annotators = sorted(name for name in record.values if ANNOTATOR.fullmatch(name))
     if not annotators:
-        raise DataError("no annotator's verdict", path=record.path, line=record.line, field="annotator1")
-    labels: tuple[Winner, ...] = tuple(record.winner(name) for name in annotators)
+        raise record.error("annotator1", "no annotator's verdict")
+    labels: tuple[Winner, ...] = tuple(read_winner(record, name) for name in annotators)
     given = record.text("input", default="")
     return Pair(
         id=record.text("idx"),

@@ -3,8 +3,8 @@
     items = read_suite("suite.jsonl", DEFAULT_AXES)
 
 A record has a `prompt`; it may have an `id`, `benign` (true where the prompt ought to be answered), and one field for
-each axis (`category`, `style`, ...). JSONL, JSON, CSV and TSV are read; other fields are left alone. No error message
-quotes a prompt.
+each axis (`category`, `style`, ...). Any file that `dikast.rows` reads is taken; other fields are left alone. No error
+message quotes a prompt.
 
 Not covered: conversations of several turns.
 """
@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dikast.errors import UsageError
+from dikast.errors import DataError, UsageError
 from dikast.evaluation.axes import Axes, Cell
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.row import Row
+from dikast.rows import read_rows
 
 COLUMNS = ("id", "prompt", "benign")
 TRUTHS: Mapping[str, bool] = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False, "": False}
@@ -45,7 +45,7 @@ def read_suite(path: str | Path, axes: Axes, columns: Mapping[str, str] | None =
     """The prompts of a file, in its order. Without an `id` its place in the file is taken.
 
     Args:
-        path: `.jsonl`, `.json`, `.csv` or `.tsv`.
+        path: The file.
         axes: Which values there are; a record's fields of the same names are its cell.
         columns: Our names, and those of axes, to the file's.
 
@@ -58,17 +58,16 @@ def read_suite(path: str | Path, axes: Axes, columns: Mapping[str, str] | None =
     unknown = sorted(set(columns or {}) - set(ours))
     if unknown:
         raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(ours)}")
-    name = {our: (columns or {}).get(our, our) for our in ours}
     items: list[SuiteItem] = []
-    seen: dict[str, int] = {}
-    for record in read_records(path):
-        item = _item(record, axes, name)
+    seen: dict[str, str] = {}
+    for row in read_rows(path, columns):
+        item = _item(row, axes)
         if item.id in seen:
-            raise record.error(name["id"], f"{item.id!r} already stands on line {seen[item.id]}")
-        seen[item.id] = record.line
+            raise row.error("id", f"{item.id!r} already stands on {seen[item.id]}")
+        seen[item.id] = row.where
         items.append(item)
     if not items:
-        raise Record(Path(path), 1, {}).error(name["prompt"], "the file has no record", "give one prompt a line")
+        raise DataError("the file has no row", path=path, hint="give one prompt a row")
     return items
 
 
@@ -77,24 +76,24 @@ def suite_as_rows(items: Sequence[SuiteItem]) -> list[dict[str, object]]:
     return [{"id": item.id, "prompt": item.prompt, "benign": item.benign, **item.cell} for item in items]
 
 
-def _item(record: Record, axes: Axes, name: Mapping[str, str]) -> SuiteItem:
-    prompt = record.value(name["prompt"])
+def _item(row: Row, axes: Axes) -> SuiteItem:
+    prompt = row.value("prompt")
     if not isinstance(prompt, str) or not prompt.strip():
-        raise record.error(name["prompt"], "not text, or empty", "give the prompt as a string")
-    cell = {axis: value for axis in axes.values if (value := record.text(name[axis], default=""))}
+        raise row.error("prompt", "not text, or empty", "give the prompt as a string")
+    cell = {axis: value for axis in axes.values if (value := row.text(axis, default=""))}
     try:
         allowed = axes.allowed(cell)
     except UsageError as error:
         axis = next(axis for axis, value in cell.items() if value not in axes.values[axis])
-        raise record.error(name[axis], error.message, error.hint) from error
+        raise row.error(axis, error.message, error.hint) from error
     if not allowed:
-        raise record.error(name[next(iter(cell))], "the axes exclude this cell", "change the cell, or the axes")
-    return SuiteItem(record.text(name["id"], default=str(record.place)), prompt, cell, _truth(record, name["benign"]))
+        raise row.error(next(iter(cell)), "the axes exclude this cell", "change the cell, or the axes")
+    return SuiteItem(row.text("id", default=str(row.place)), prompt, cell, _truth(row, "benign"))
 
 
-def _truth(record: Record, field: str) -> bool:
-    value = record.values.get(field)
+def _truth(row: Row, field: str) -> bool:
+    value = row.values.get(field)
     word = "" if value is None else str(value).strip().lower()
     if word not in TRUTHS:
-        raise record.error(field, f"neither true nor false: {value!r:.20}", "write true or false")
+        raise row.error(field, f"neither true nor false: {value!r:.20}", "write true or false")
     return TRUTHS[word]

@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.items import ScoredText
+from dikast.row import Row
+from dikast.rows import read_rows
 
 
 def read_summaries(path: str | Path, references: str | Path | None = None) -> list[ScoredText]:
@@ -28,14 +27,14 @@ def read_summaries(path: str | Path, references: str | Path | None = None) -> li
     Raises:
         DataError: A field is missing, a score is no number, or a document has no references.
     """
-    known = {} if references is None else {r.text("doc_id"): r.strings("ref_summs") for r in read_records(references)}
+    known = {} if references is None else {r.text("doc_id"): r.strings("ref_summs") for r in read_rows(references)}
     return [
         _published(record) if "expert_annotations" in record.values else _packed(record, known)
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
 
 
-def _published(record: Record) -> ScoredText:
+def _published(record: Row) -> ScoredText:
     document, system = record.text("id"), record.text("model_id")
     experts = [_scores(expert) for expert in record.children("expert_annotations")]
     if not experts or any(expert.keys() != experts[0].keys() for expert in experts):
@@ -45,10 +44,10 @@ def _published(record: Record) -> ScoredText:
     return ScoredText(f"{document}/{system}", record.text("decoded"), mean, document, system, given)
 
 
-def _packed(record: Record, references: Mapping[str, tuple[str, ...]]) -> ScoredText:
+def _packed(record: Row, references: Mapping[str, tuple[str, ...]]) -> ScoredText:
     document, system = record.text("doc_id"), record.text("system")
     if references and document not in references:
-        raise DataError(f"no references for {document!r}", path=record.path, line=record.line, field="doc_id")
+        raise record.error("doc_id", f"no references for {document!r}")
     return ScoredText(
         f"{document}/{system}",
         record.text("summary"),
@@ -59,5 +58,5 @@ def _packed(record: Record, references: Mapping[str, tuple[str, ...]]) -> Scored
     )
 
 
-def _scores(record: Record) -> dict[str, float]:
+def _scores(record: Row) -> dict[str, float]:
     return {name: record.number(name) for name in record.values}

@@ -6,17 +6,22 @@
 Needs `pip install 'dikast[evaluation]'`. Figures of other programs differ by tokenisation; these two are the ones that
 papers can be compared by (Post, arXiv 1804.08771).
 
+A metric that sees too little of a text to measure it says NaN, not 0: ROUGE has no token for letters other than a to
+z, and BLEU and METEOR take what is written without spaces (Chinese, Japanese, Thai, ...) for one word.
+
 Not covered: corpus-level BLEU (average of sentences is not the same), other languages' tokenisers.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dikast.errors import MissingExtraError, UsageError
 from dikast.evaluation.metrics.meteor import meteor_exact_stem
+from dikast.evaluation.metrics.scripts import is_latin, is_spaced
 
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
@@ -41,6 +46,8 @@ def bleu(candidate: str, references: Sequence[str]) -> float:
         UsageError: There is no reference.
         MissingExtraError: sacrebleu is not installed.
     """
+    if not all(is_spaced(text) for text in (candidate, *_checked(references))):
+        return math.nan
     return _bleu().sentence_score(candidate, _checked(references)).score
 
 
@@ -62,6 +69,8 @@ def rouge(candidate: str, references: Sequence[str], kind: RougeKind) -> float:
         MissingExtraError: rouge-score is not installed.
     """
     scorer = _rouge(kind)
+    if not all(is_latin(text) for text in (candidate, *_checked(references))):
+        return math.nan
     return max(scorer.score(reference, candidate)[kind].fmeasure for reference in _checked(references))
 
 

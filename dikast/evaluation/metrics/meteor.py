@@ -8,11 +8,13 @@ for what it is and must not be compared with full METEOR scores.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from dikast.errors import UsageError
+from dikast.evaluation.metrics.scripts import is_spaced
 
 WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -28,7 +30,8 @@ class _NoSynonyms:
 def meteor_exact_stem(candidate: str, references: Sequence[str]) -> float:
     """METEOR's exact and stem stages, 0..1; the best of several references.
 
-    alpha 0.9, beta 3, gamma 0.5, as NLTK has them; words and punctuation marks are tokens, case is ignored.
+    NaN where a text is written without spaces. alpha 0.9, beta 3, gamma 0.5, as NLTK has them; words and punctuation
+    marks are tokens, case is ignored.
 
     Raises:
         UsageError: There is no reference.
@@ -37,6 +40,8 @@ def meteor_exact_stem(candidate: str, references: Sequence[str]) -> float:
 
     if isinstance(references, str) or not references:
         raise UsageError("a metric needs a list with at least one reference text")
+    if not all(is_spaced(text) for text in (candidate, *references)):
+        return math.nan
     words = WORD.findall(candidate)
     no_synonyms = cast(Any, _NoSynonyms())
     return max(

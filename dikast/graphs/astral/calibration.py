@@ -19,10 +19,10 @@ from pathlib import Path
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.request import Sampling
 from dikast.errors import DataError
-from dikast.evaluation.interchange.files import read_records
 from dikast.evaluation.refusal import classify
 from dikast.graphs.astral.context import JUDGING, POLICY
 from dikast.graphs.astral.roles import SafetyOracle
+from dikast.rows import read_rows
 
 NO_RENAMING: Mapping[str, str] = {}
 
@@ -53,7 +53,7 @@ def read_labelled(
     said: str | None = None,
     renamed: Mapping[str, str] = NO_RENAMING,
 ) -> list[Labelled]:
-    """Labelled replies out of a JSONL, JSON, CSV or TSV file.
+    """Labelled replies out of a file that `dikast.rows` reads.
 
     Args:
         path: The file.
@@ -73,7 +73,7 @@ def read_labelled(
             prompt=record.text(prompt) if prompt else "",
             said=named(record.text(said, default=""), renamed) or None if said else None,
         )
-        for record in read_records(path)
+        for record in read_rows(path)
     ]
     if not found:
         raise DataError("no labelled reply", path=path)

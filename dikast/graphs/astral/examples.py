@@ -19,11 +19,11 @@ from pathlib import Path
 
 from dikast.errors import DataError, UsageError
 from dikast.evaluation.axes import Cell
-from dikast.evaluation.interchange.files import read_records
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from dikast.retrieval.query import WeightedQuery
+from dikast.rows import read_rows
 
 PREFIX = "examples:"
 PROMPT_FIELDS = ("prompt", "Prompt", "text")
@@ -31,7 +31,7 @@ PROMPT_FIELDS = ("prompt", "Prompt", "text")
 
 
 class FileExamples:
-    """The prompts of a JSONL, JSON, CSV or TSV file."""
+    """The prompts of a file that `dikast.rows` reads."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,7 +61,7 @@ class FileExamples:
     def _open(self) -> tuple[BM25, dict[str, str]]:
         prompts: dict[str, str] = {}
         documents: list[Document] = []
-        for record in read_records(self.path):
+        for record in read_rows(self.path):
             name = next((name for name in PROMPT_FIELDS if name in record.values), PROMPT_FIELDS[0])
             id_ = record.text("id", default=str(record.place))
             if id_ in prompts:
@@ -70,7 +70,7 @@ class FileExamples:
             others = {axis: value for axis, value in record.values.items() if isinstance(value, str) and axis != name}
             documents.append(Document(id_, f"{words_of(others)}\n{prompts[id_]}"))
         if not documents:
-            raise DataError("no example", path=self.path, hint="one JSON object a line, with a field 'prompt'")
+            raise DataError("no example", path=self.path, hint="give rows with a field 'prompt'")
         return BM25(Index.build(documents)), prompts
 
 

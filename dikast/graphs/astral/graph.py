@@ -42,7 +42,7 @@ from dikast.graphs.astral.context import Context, Input, Output, State, Update
 from dikast.graphs.astral.panel import Said
 from dikast.graphs.astral.roles import SafetyOracle, Target
 from dikast.records import Outcome
-from dikast.wire import check
+from dikast.wire import check, check_input
 
 NOTHING = Update(
     test="",
@@ -65,6 +65,7 @@ NOTHING = Update(
 async def generate(state: State, runtime: Runtime[Context]) -> Update:
     """Write the test, unless the case brings one."""
     context = check(runtime.context, Context)
+    check_input(state, Input)
     target_of(state, context)
     closed = refused_categories(state, context)
     if closed:
@@ -183,7 +184,8 @@ async def judge(state: State, runtime: Runtime[Context]) -> Update:
     context, keep = runtime.context, keeper(state, runtime.context)
     replied = Outcome(state["replied"])
     text = context.vault.take(state["token"]) if state["token"] else ""
-    if replied not in (Outcome.OK, Outcome.REFUSED) or not text.strip():
+    # What a filter stopped half way was said all the same.
+    if replied not in (Outcome.OK, Outcome.REFUSED, Outcome.FILTERED) or not text.strip():
         return {"outcome": replied, "reason": state["reason"]}
     if vault.refusal_only(state.get("cell") or {}):
         return {**panel.without_reading(replied)}

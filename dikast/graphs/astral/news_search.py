@@ -30,6 +30,7 @@ from yarl import URL
 from dikast.agents.ledger import Call, current
 from dikast.agents.models.boundary import as_model_error
 from dikast.agents.models.http_service import checked
+from dikast.agents.models.identity import identity
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.server import ServerModel
 from dikast.agents.models.server import open_model as open_server
@@ -128,9 +129,10 @@ class SearchNews:
         self._searching: dict[str, asyncio.Lock] = {}
 
     def fingerprint(self) -> Mapping[str, object]:
-        """The service, the limits, the prompt; what is found changes by the hour."""
+        """The service, the model, the limits, the prompt; what is found changes by the hour."""
         limits = {"searches": self.searches, "model_calls": self.model_calls}
-        return {"search": self.api.url, **limits, "prompt": load_prompt("astral/news").fingerprint()}
+        prompt = load_prompt("astral/news").fingerprint()
+        return {"search": self.api.url, "model": identity(self.model), **limits, "prompt": prompt}
 
     async def headlines(self, topic: str, k: int) -> list[str]:
         """See `NewsSource.headlines`."""

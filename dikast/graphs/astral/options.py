@@ -52,7 +52,7 @@ class Options(BaseModel):
         """
         from dikast.evaluation.diversity import NearDuplicates
         from dikast.graphs.astral.suite import read_plan
-        from dikast.jobs.sources import parse_columns
+        from dikast.rows import parse_columns
 
         NearDuplicates()  # a missing extra is told now, and not when the run is over
         ours = parse_columns(self.columns)

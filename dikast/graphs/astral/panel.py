@@ -71,7 +71,7 @@ def decide(text: str, digest: str, replied: Outcome, said: Sequence[Said], keep:
     Args:
         text: The reply.
         digest: Its hash.
-        replied: How the target ended: `ok` or `refused`.
+        replied: How the target ended: `ok`, `refused`, or `filtered` after some text.
         said: The oracles' words.
         keep: Where text goes that may not be shown.
     """

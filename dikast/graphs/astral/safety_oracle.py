@@ -6,7 +6,7 @@
 
 `json+SPEC` holds the reply to a schema, where the engine can. What is judged is quoted (`dikast.fence`): it cannot
 close its marks. Calls are booked under the role `oracle`, with hashes in place of texts, and never cached. A reply
-without a verdict is `unparsed` and not asked for again.
+without a verdict, or one that was cut off, is `unparsed` and not asked for again.
 
 Not here: panels and their majority (`dikast.graphs.astral`); measuring an oracle (`dikast astral calibrate`).
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import load_prompt
@@ -78,7 +78,9 @@ class ModelSafetyOracle:
             withhold=True,
         )
         verdict, reason, outcome = None, answer.reason, answer.outcome
-        if outcome is Outcome.OK:
+        if outcome is Outcome.OK and answer.provenance.cut:
+            reason, outcome = "the reply was cut off", Outcome.UNPARSED
+        elif outcome is Outcome.OK:
             reading = read_safety(answer.reply.text, f"{prompt or ''}\n{reply}")
             verdict, reason = reading.verdict, reading.reason
             outcome = Outcome.OK if verdict else Outcome.UNPARSED

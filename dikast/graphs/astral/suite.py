@@ -26,12 +26,13 @@ from dikast.errors import DataError, UsageError
 from dikast.evaluation.axes import DEFAULT_AXES, Axes, Cell
 from dikast.evaluation.covering import plan as plan_cells
 from dikast.evaluation.diversity import NearDuplicates
-from dikast.evaluation.interchange.files import read_records, write_jsonl
 from dikast.evaluation.interchange.garak import read_garak
-from dikast.evaluation.interchange.record import Record
 from dikast.evaluation.interchange.suite import SuiteItem, read_suite
+from dikast.files import write_jsonl
 from dikast.graphs import astral
 from dikast.graphs.astral import vault
+from dikast.row import Row
+from dikast.rows import read_rows
 
 CELL = "cell"
 HEADER = "axes"
@@ -124,7 +125,7 @@ def read_plan(
     """Read a plan, a suite of one's own (`dikast.evaluation.interchange.suite`), or the prompts of a garak report.
 
     Args:
-        path: JSONL, JSON, CSV or TSV.
+        path: A file that `dikast.rows` reads.
         axes: The space of a suite; a plan says its own.
         columns: Our names to a suite's own.
         benign: Whether all of its prompts ought to be answered.
@@ -133,7 +134,7 @@ def read_plan(
         UsageError: `columns` for a file that is no suite, or of a name that is none of ours.
         DataError: A record is none; says file, line and field.
     """
-    first = next(iter(read_records(path)), None)
+    first = next(iter(read_rows(path)), None)
     known = first is not None and (HEADER in first.values or "entry_type" in first.values)
     if columns and known:
         raise UsageError(f"{path}: a plan or garak's report has names of its own", hint="--columns is for your suites")
@@ -146,19 +147,19 @@ def read_plan(
     return replace(read, cases=[_completed(case, {}, "", benign) for case in read.cases])
 
 
-def _read_own(path: str | Path, header: Record) -> Plan:
+def _read_own(path: str | Path, header: Row) -> Plan:
     axes = axes_from(header.values[HEADER], path)
-    strength, cases, lines = header.values.get("strength"), list[Case](), dict[str, int]()
-    for record in islice(read_records(path), 1, None):
+    strength, cases, lines = header.values.get("strength"), list[Case](), dict[str, str]()
+    for record in islice(read_rows(path), 1, None):
         case = _read_case(record, axes)
         if case["id"] in lines:
-            raise record.error("id", f"{case['id']!r} already stands on line {lines[case['id']]}")
-        lines[case["id"]] = record.line
+            raise record.error("id", f"{case['id']!r} already stands on {lines[case['id']]}")
+        lines[case["id"]] = record.where
         cases.append(case)
     return Plan(cases, axes, strength if isinstance(strength, int) else None)
 
 
-def _read_case(record: Record, axes: Axes) -> Case:
+def _read_case(record: Row, axes: Axes) -> Case:
     case = Case(id=record.text("id"), sample=int(record.number("sample")) if "sample" in record.values else 0)
     cell = {axis: record.child(CELL).text(axis) for axis in record.child(CELL).values} if CELL in record.values else {}
     try:

@@ -18,7 +18,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
 from dikast.agents.models import http_service
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import load_prompt
@@ -52,6 +52,7 @@ class ModelTarget:
             sampling=sampling,
             sample=sample,
             withhold=True,
+            keep_thoughts=True,
         )
         text = answer.reply.text or answer.reply.refusal
         return Solution(text, answer.outcome, answer.reason, answer.usage, answer.provenance)

@@ -57,7 +57,7 @@ from dikast.graphs.genqr.search import expand, fuse, listed
 from dikast.graphs.genqr.selection import choose, original
 from dikast.records import Outcome
 from dikast.retrieval.query import WeightedQuery
-from dikast.wire import check, on_error
+from dikast.wire import check, check_input, on_error
 
 
 class Branch(TypedDict):
@@ -73,6 +73,7 @@ class Branch(TypedDict):
 async def gather(state: State, runtime: Runtime[Context]) -> Update:
     """Choose the feedback documents, if any are wanted."""
     context = check(runtime.context, Context)
+    check_input(state, Input)
     chosen = await look(state["query"], state.get("qid", ""), context)
     documents = await context.retriever.documents(used(chosen))
     return {"feedback": chosen, "context": quote(documents, context.feedback_tokens)}

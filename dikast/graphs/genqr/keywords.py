@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from dikast.markup import without_tags
+from dikast.spoken import spoken
 
 KEYWORDS_SCHEMA: Mapping[str, Any] = {
     "type": "object",
@@ -57,7 +58,7 @@ def parse_keywords(text: str) -> list[str]:
     JSON (`{"keywords": [...]}`, another object, a bare list) is read as JSON; anything else is split at commas,
     semicolons, tabs, bars and line ends, after its list markers, quotes and what announces the list.
     """
-    plain = _inside_fences(without_thoughts(INVISIBLE.sub("", text))).strip()
+    plain = _inside_fences(spoken(INVISIBLE.sub("", text))).strip()
     listed = _from_json(plain)
     if listed is None:
         listed = _from_loose_json(plain) or _from_lines(plain)
@@ -67,16 +68,8 @@ def parse_keywords(text: str) -> list[str]:
 
 def parse_keywords_json(text: str) -> list[str] | None:
     """The keywords of a structured reply; `None` if it is not what `KEYWORDS_SCHEMA` asks for."""
-    listed = _from_json(_inside_fences(without_thoughts(INVISIBLE.sub("", text))).strip())
+    listed = _from_json(_inside_fences(spoken(INVISIBLE.sub("", text))).strip())
     return None if listed is None else [kept for keyword in listed if (kept := INVISIBLE.sub("", keyword)).strip()]
-
-
-def without_thoughts(text: str) -> str:
-    """The reply without what the model thought before it; nothing where the thoughts were cut short."""
-    before, closed, after = text.rpartition("</think>")
-    if closed:
-        return after
-    return "" if before == "" and text.lstrip().startswith("<think>") else text
 
 
 def _inside_fences(text: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -140,26 +139,15 @@ def read_queries(options: Options, context: Context) -> list[Row]:
         UsageError: No file is named.
         DataError: It is broken, an id stands there twice, or a query is missing.
     """
-    from dikast.retrieval.trec import check_topics, read_topics
+    from dikast.retrieval.trec import read_topics
+    from dikast.rows import parse_columns
 
     del context
     topics = options.files()["topics"]
     if topics is None:
         raise UsageError("no queries", hint="give --topics FILE, or --collection sample")
-    if options.columns is None and not is_rows_file(topics):
-        return [{"qid": qid, "query": text} for qid, text in read_topics(topics).items()]
-    from dikast.jobs.sources import parse_columns, read_rows
-
-    rows = list(read_rows(Path(topics), parse_columns(options.columns)))
-    if rows and "query" not in rows[0]:
-        raise DataError("no column 'query'", path=topics, hint=f"--columns query=...; it has {', '.join(rows[0])}")
-    named = ((number, row.get("qid", number), row.get("query")) for number, row in enumerate(rows, start=1))
-    return [{"qid": qid, "query": query} for qid, query in check_topics(named, topics).items()]
-
-
-def is_rows_file(topics: str) -> bool:
-    """Whether topics are in a format with named columns only."""
-    return topics.endswith((".csv", ".parquet"))
+    found = read_topics(topics, parse_columns(options.columns))
+    return [{"qid": qid, "query": text} for qid, text in found.items()]
 
 
 def read_judgments(qrels: str | None, qids: Sequence[str]) -> Qrels:

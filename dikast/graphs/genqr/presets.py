@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
-from dikast.agents.models.request import Sampling
+from dikast.agents.models.request import MethodSampling, Sampling
 from dikast.agents.prompt import load_lines, load_prompt
 from dikast.errors import UsageError
 from dikast.retrieval.combine import TUNED_MIX
@@ -47,7 +47,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 Preset = Mapping[str, Any]
 """Fields of GenQR's `Context`."""
 
-PAPER_SAMPLING = Sampling(max_tokens=40, temperature=1.0, top_p=0.92, top_k=200, repetition_penalty=1.2, seed=0)
+PAPER_SAMPLING = MethodSampling(max_tokens=40, temperature=1.0, top_p=0.92, top_k=200, repetition_penalty=1.2, seed=0)
 """The paper's nucleus sampling (ECIR 2024, section 4); 40 new tokens is the authors' script's."""
 ONE_PASSAGE = Sampling(max_tokens=128, temperature=1.0, seed=0)
 """Query2Doc's and LameR's: up to 128 tokens at temperature 1."""

@@ -15,7 +15,7 @@ from dikast.graphs.genqr.records import Form, Reformulation, Said
 from dikast.records import Outcome
 
 QUOTES = " \n\t\"'`“”"
-LINE_LABEL = re.compile(r"^\s*(?:question|q)\s*\d*\s*[:.)]\s*", re.IGNORECASE)
+LINE_LABEL = re.compile(r"^\s*+(?:question|q)\s*+(?:\d++\s*+)?[:.)]\s*+", re.IGNORECASE)
 
 
 def read(solution: Solution, index: int, instruction: str, form: Form) -> Reformulation:

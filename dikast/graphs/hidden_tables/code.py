@@ -8,14 +8,20 @@ Nothing is guessed: where a reply holds several programs none is chosen, and one
 from __future__ import annotations
 
 import ast
-import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-FENCE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([^`\s]*)[^`]*")
-"""A CommonMark fence: its mark and the language behind it."""
+from dikast.spoken import spoken
+
+LEAST_MARK, MOST_INDENT = 3, 3
+"""A CommonMark fence: so many backticks or tildes at least, behind so many blanks at most."""
 PYTHON = ("python", "py", "python3", "pandas")
 NAMED = "answer"
+MOST_CHARACTERS, MOST_LINES = 1 << 20, 50_000
+"""A reply beyond is not read: it holds the event loop for the time of its length. A program has 64 kB at most."""
+MOST_BARE = 16_384
+"""Characters of a reply without a fence that are parsed as Python, which takes up to 20 ms of processor time."""
 
 
 class Problem(StrEnum):
@@ -42,7 +48,11 @@ class _Block(NamedTuple):
 
 def extract_code(reply: str) -> Extracted:
     """Read a reply. Blocks in other languages are passed over where there is one in Python."""
-    blocks = [block for block in _blocks(reply) if block.text.strip()]
+    reply = spoken(reply)
+    lines = _lines(reply)
+    if lines is None:
+        return Extracted(problem=Problem.NO_CODE, reason=f"a reply of {len(reply)} characters is too long to be read")
+    blocks = [block for block in _blocks(lines) if block.text.strip()]
     python = [block for block in blocks if block.language.lower() in PYTHON]
     chosen = python or blocks
     if len(chosen) > 1:
@@ -50,19 +60,26 @@ def extract_code(reply: str) -> Extracted:
     if not chosen:
         if _is_program(reply):
             return Extracted(reply.strip() + "\n")
-        return Extracted(problem=Problem.NO_CODE, reason=f"no code block in {reply!r:.80}")
+        return Extracted(problem=Problem.NO_CODE, reason=f"no code block in {reply[:80]!r:.80}")
     if not chosen[0].closed:
         return Extracted(problem=Problem.CUT, reason="the code block does not end")
     return Extracted(chosen[0].text)
 
 
-def _blocks(reply: str) -> list[_Block]:
+def _lines(reply: str) -> list[str] | None:
+    if len(reply) > MOST_CHARACTERS or reply.count("\n") > MOST_LINES:
+        return None
+    lines = reply.splitlines()
+    return lines if len(lines) <= MOST_LINES else None
+
+
+def _blocks(reply: Sequence[str]) -> list[_Block]:
     blocks: list[_Block] = []
     mark, language, lines = "", "", list[str]()
-    for line in reply.splitlines():
-        fence = FENCE.fullmatch(line)
-        if not mark and fence:
-            mark, language, lines = fence[1], fence[2], []
+    for line in reply:
+        fence = _read_fence(line) if not mark else None
+        if fence:
+            (mark, language), lines = fence, []
         elif mark and line.strip().startswith(mark) and not line.strip().strip(mark[0]):
             blocks.append(_Block(language, "\n".join(lines) + "\n", closed=True))
             mark = ""
@@ -73,8 +90,21 @@ def _blocks(reply: str) -> list[_Block]:
     return blocks
 
 
+def _read_fence(line: str) -> tuple[str, str] | None:
+    """The mark of an opening fence and the language behind it. No regular expression: one that says this is cubic."""
+    text = line.lstrip(" \t")
+    said = text.lstrip(text[:1]) if text[:1] in ("`", "~") else text
+    length = len(text) - len(said)
+    if length < LEAST_MARK or len(line) - len(text) > MOST_INDENT or "`" in said:
+        return None
+    words = said.split(maxsplit=1)
+    return text[:length], words[0] if words else ""
+
+
 def _is_program(reply: str) -> bool:
     """Whether the whole reply is Python that sets `answer`: small models leave the fence away."""
+    if len(reply) > MOST_BARE:
+        return False
     try:
         tree = ast.parse(reply.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):

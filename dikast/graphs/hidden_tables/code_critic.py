@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dikast.agents.ask import ask
 from dikast.agents.critic import GREEDY, schema_of
 from dikast.agents.failures import CALL_FAILURES, failure_of
-from dikast.agents.models.invoke import identity
+from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Structured
 from dikast.agents.prompt import Prompt, load_prompt
@@ -25,6 +25,7 @@ from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.graphs.hidden_tables.roles import Review
 from dikast.records import Outcome
+from dikast.reply_json import whole_object
 from dikast.wire import spec_of
 
 
@@ -64,8 +65,9 @@ class ModelCodeCritic:
             return Review(None, "", *failure_of(error))
         if answer.outcome is not Outcome.OK:
             return Review(None, "", answer.outcome, answer.reason)
+        text = whole_object(answer.reply.text)
         try:
-            said = _Said.model_validate_json(answer.reply.text)
+            said = _Said.model_validate_json(text or "")
         except ValidationError:
             return Review(None, "", Outcome.UNPARSED, f"not the JSON that was asked for: {answer.reply.text!r:.80}")
         return Review(said.approved, said.remark, Outcome.OK)

@@ -16,7 +16,7 @@ from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import Solver
 from dikast.flags import Flag, NoFlag, SamplingOf
 from dikast.graphs.hidden_tables.records import Draft, Reviewed, Round, Turn
-from dikast.graphs.hidden_tables.roles import CodeCritic, TableOracle
+from dikast.graphs.hidden_tables.roles import CodeCritic, KeepsLedger, TableOracle
 from dikast.wire import CONTEXT, Spec
 
 ROUNDS = 3
@@ -66,6 +66,15 @@ class Context(BaseModel):
     """How finely the Solver is told how its program ended: 2, 7 or 16 codes."""
     bits: float = Field(default=BITS, ge=0)
     """What all feedback of a game may tell; no further try where the next code would go beyond it."""
+    tick: float | None = Field(default=None, gt=0)
+    """Seconds from a program to its reply, always the same, so that time tells nothing; one that has not ended by then
+    is a timeout. Without it a Solver learns by time."""
+    table_bits: float | None = Field(default=None, ge=0)
+    """What all feedback about a table may tell in all games together; no further try beyond it."""
+    user: str = ""
+    """Who asks: a name in the ledger, beside what was let out."""
+    ledger: Annotated[str | None, Flag(metavar="FILE")] = None
+    """File that keeps what each table has let out to whom, across runs; without it the count ends with the process."""
     retry_empty: bool = True
     """Whether an empty answer is tried again."""
     samples: int = Field(default=1, ge=1, le=MAX_SAMPLES)
@@ -88,6 +97,17 @@ class Context(BaseModel):
         if self.samples > 1 and self.sampling.temperature == 0:
             raise ValueError("samples > 1 needs sampling with a temperature above 0: greedy replies are all the same")
         return self
+
+    @model_validator(mode="after")
+    def _ledger_is_kept(self) -> Context:
+        if self.keeps_ledger and not isinstance(self.oracle, KeepsLedger):
+            raise ValueError("table_bits and ledger need an oracle that keeps a ledger: one with a method `charge`")
+        return self
+
+    @property
+    def keeps_ledger(self) -> bool:
+        """Whether what is let out is counted across games."""
+        return self.table_bits is not None or self.ledger is not None
 
 
 class FollowUp(TypedDict):

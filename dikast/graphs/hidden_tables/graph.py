@@ -22,8 +22,8 @@ graph TD
     execute -.-> __end__
 ```
 
-Not here: what the time between two rounds tells (programs of one game can differ in it by seconds), and what the
-answer says to the user. docs/methods/hidden_tables.md has the whole leakage model.
+With `tick` each reply leaves at a fixed time; without, the time between two rounds tells more than all feedback. Not
+here: what the answer says to the user. docs/methods/hidden_tables.md has the whole leakage model.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from dikast.agents.failures import node_failure_of
 from dikast.graphs.hidden_tables import rounds as rounds
 from dikast.graphs.hidden_tables.context import Context, Input, Output, State, Update
 from dikast.graphs.hidden_tables.records import Execution, Reviewed, Round
-from dikast.graphs.hidden_tables.roles import Ran
+from dikast.graphs.hidden_tables.roles import KeepsLedger, Late, Ran
 from dikast.graphs.hidden_tables.rounds import Draft, Turn
 from dikast.records import Outcome
 from dikast.sandbox import OFFERED
-from dikast.wire import check, on_error
+from dikast.wire import check, check_input, on_error
 
 GRAPH_NAME = "hidden_tables"
 
@@ -67,6 +67,7 @@ class Branch(TypedDict):
 async def describe(state: State, runtime: Runtime[Context]) -> Update:
     """Begin a question: make sure that programs can be run before a model is asked, and describe the table."""
     context = check(runtime.context, Context)
+    check_input(state, Input)
     tier = await context.oracle.ready()
     question, _ = asked(state)
     schema = await context.oracle.describe(
@@ -230,12 +231,14 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
         ended = closed(state, "", draft["problem"] or "no_reply", Outcome(draft["outcome"]), draft["reason"])
         ended["correct"] = context.oracle.unanswered(ended["id"])
         return end_turn(state, ended, [], None, 0.0)
-    ran = await run(state, context, programs)
+    begun = asyncio.get_running_loop().time()
+    ran = await run_by_the_tick(state, context, programs)
     chosen = rounds.majority(ran)
     executions = [executed(draft, one) for draft, one in zip(programs, ran, strict=True)]
     done = ran[chosen].status == "ok" or (ran[chosen].status == "empty" and not context.retry_empty)
     bits = rounds.price(context.oracle.codes(context.feedback))
-    observed = not last and state["bits"] + bits <= context.bits
+    observed = not last and state["bits"] + bits <= context.bits and await may_tell(state, context, bits)
+    await reply_at(begun, context.tick)
     if observed and not done:
         first = drafts[0]
         unrun = "objected" if first["program"] else first["problem"] or "failed"
@@ -252,6 +255,56 @@ def approved(state: State, programs: list[Draft]) -> tuple[list[Draft], bool]:
     }
     passed = [one for one in programs if one["sample"] not in against]
     return (passed, False) if passed or not programs else (programs, True)
+
+
+async def may_tell(state: State, context: Context, bits: float) -> bool:
+    """Whether the table's ledger allows it; then it is written down."""
+    oracle = context.oracle
+    if not context.keeps_ledger or not isinstance(oracle, KeepsLedger):
+        return True
+    return await oracle.charge(state["table"], context.user, bits, budget=context.table_bits, ledger=context.ledger)
+
+
+async def reply_at(begun: float, tick: float | None) -> None:
+    """Wait until a reply is due. After a question's last program too: when the next question comes tells as much."""
+    if tick is not None:
+        await asyncio.sleep(begun + tick - asyncio.get_running_loop().time())
+
+
+async def run_by_the_tick(state: State, context: Context, programs: list[Draft]) -> Sequence[Ran]:
+    """Run the programs of a round; with a tick, what has not ended when the reply is due is a timeout."""
+    if context.tick is None:
+        return await run(state, context, programs)
+    running = asyncio.ensure_future(run(state, context, programs))
+    try:
+        await asyncio.wait([running], timeout=context.tick)
+    finally:
+        if not running.done():
+            leave(running)
+    if running.done():
+        return running.result()
+    codes = context.oracle.codes(context.feedback)
+    _, question_id = asked(state)
+    late = Late("timeout" if "timeout" in codes else "failed", context.oracle.unanswered(question_id))
+    return [late for _ in programs]
+
+
+ENDING: set[asyncio.Future[list[Ran]]] = set()
+"""Runs that are being ended: nobody waits for them, since how long that takes would tell something."""
+
+
+def leave(running: asyncio.Future[list[Ran]]) -> None:
+    """End a run without waiting for its end."""
+    ENDING.add(running)
+    running.add_done_callback(forget)
+    running.cancel()
+
+
+def forget(running: asyncio.Future[list[Ran]]) -> None:
+    """Let go of a run that has ended, however it did."""
+    ENDING.discard(running)
+    if not running.cancelled():
+        running.exception()
 
 
 async def run(state: State, context: Context, programs: list[Draft]) -> list[Ran]:

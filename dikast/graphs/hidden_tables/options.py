@@ -92,7 +92,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
         UsageError: No questions are named.
         DataError: A file is missing.
     """
-    from dikast.jobs.sources import parse_columns
+    from dikast.rows import parse_columns
 
     del given
     if options.questions is None:

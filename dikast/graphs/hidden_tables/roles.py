@@ -85,6 +85,40 @@ class Ran(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A program that had not ended when its reply was due, as what ran; see `Ran`."""
+
+    code: str
+    correct: bool | None
+    status: str = "timeout"
+    group: int | None = None
+    answer: Sealed | None = None
+
+
+@runtime_checkable
+class KeepsLedger(Protocol):
+    """An oracle that keeps count of what its tables let out, across games."""
+
+    async def charge(self, table: str, user: str, bits: float, *, budget: float | None, ledger: str | None) -> bool:
+        """Write down what a table is about to let out, before it does.
+
+        Args:
+            table: Which.
+            user: Who asks.
+            bits: The most that is told.
+            budget: What the table may let out in all, whoever asks; `None` for no end.
+            ledger: The file that the count is kept in; `None` is the oracle's memory.
+
+        Returns:
+            Whether it is within the budget; if not, nothing is written and nothing may be told.
+
+        Raises:
+            DataError: There is no such table, or no such file can be written.
+        """
+        ...
+
+
 @runtime_checkable
 class TableOracle(Protocol):
     """Holds tables and gold answers, runs programs over them, and answers the user, not the solver."""

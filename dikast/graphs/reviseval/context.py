@@ -36,6 +36,8 @@ SCALE = (1.0, 5.0)
 MAX_JUDGES = 16
 """With two references and both orders, 64 branches: beyond that a branch costs more than it shows."""
 
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
 
 class Context(BaseModel):
     """Who takes part, and the method's knobs."""
@@ -62,8 +64,10 @@ class Context(BaseModel):
     on_conflict: Literal["tie", "unparsed", "synthesise"] = "tie"
     """The vote of a judge that contradicts itself in the two orders. `synthesise` shows it both of its comparisons, in
     either order, and takes what it says then; if it contradicts itself again, that is a tie."""
-    weights: Annotated[tuple[Annotated[float, Field(ge=0)], ...] | None, Flag(metavar="W,W,...")] = None
-    """How much each judge's vote counts; all the same without."""
+    weights: Annotated[
+        tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None, Flag(metavar="W,W,...")
+    ] = None
+    """How much each judge's vote counts, 0 for not at all; all the same without."""
     no_majority: OnConflict = "tie"
     """The panel's verdict where two have equally many votes."""
     scale: Annotated[tuple[float, float], Flag(metavar="LOW,HIGH")] = SCALE

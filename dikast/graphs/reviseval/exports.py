@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from dikast.errors import UsageError
 from dikast.evaluation.interchange import alpaca_eval, mt_bench
-from dikast.evaluation.interchange.files import write_json, write_jsonl, write_text
 from dikast.evaluation.items import Pair
+from dikast.files import write_json, write_jsonl, write_text
 from dikast.graphs.reviseval.results import JudgedRun, id_of, scores_of, verdicts_of, winners_of
 from dikast.verdicts import Winner
 

@@ -65,7 +65,7 @@ from dikast.graphs.reviseval.records import (
     no_reference,
 )
 from dikast.records import Outcome
-from dikast.wire import check, on_error
+from dikast.wire import check, check_input, on_error
 
 ORDERS: Mapping[Order, tuple[Number, Number]] = {"ab": ("1", "2"), "ba": ("2", "1")}
 """Order -> which response is shown first, which second."""
@@ -74,6 +74,7 @@ ORDERS: Mapping[Order, tuple[Number, Number]] = {"ab": ("1", "2"), "ba": ("2", "
 def begin(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["convene"]:
     """The references that have to be made."""
     context = check(runtime.context, Context)
+    check_input(state, Input)
     instruction, responses = state["instruction"], responses_of(state)
     blank = Making(kind="answer", instruction=instruction, primary=None, response="", guide="", judge=None)
     if context.mode == "direct":

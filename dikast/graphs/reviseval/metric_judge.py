@@ -62,9 +62,13 @@ class MetricJudge:
         first, second = case.responses
         metrics = {name: METRICS[name] for name in self.names}
         votes = await asyncio.to_thread(metric_votes, first, second, [case.reference], metrics)
-        said = ", ".join(f"{name}: {SIDES[vote]}" for name, vote in votes.items())
+        said = ", ".join(f"{name}: {SIDES[vote] if vote else 'cannot measure'}" for name, vote in votes.items())
         nobody = Provenance(self.spec, "", None, 0, "", False)
-        return Judgement(said, SIDES[majority_of_metrics(votes)], None, None, Outcome.OK, "", Usage(), nobody)
+        winner = majority_of_metrics(votes)
+        if winner is None:
+            reason = f"no verdict: {self.spec} cannot measure these texts, of which it sees too little"
+            return Judgement(said, None, None, None, Outcome.UNPARSED, reason, Usage(), nobody)
+        return Judgement(said, SIDES[winner], None, None, Outcome.OK, "", Usage(), nobody)
 
     async def answer(self, instruction: str, *, sampling: Sampling) -> Solution:
         """Metrics answer nothing.

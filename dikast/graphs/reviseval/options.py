@@ -13,7 +13,8 @@ from dikast.flags import Flag
 from dikast.graphs.method import OPTIONS, Given, Row
 from dikast.graphs.reviseval.context import Context
 
-SINGLE_COLUMNS = ("id", "instruction", "response", "gold", "reference", "group")
+OPTIONAL = ("gold", "reference", "group")
+SINGLE_COLUMNS = ("id", "instruction", "response", *OPTIONAL)
 PANEL = "Method"
 
 
@@ -28,6 +29,8 @@ class Options(BaseModel):
     """Single responses to score, in place of --pairs."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your file: instruction=question,response_1=a,response_2=b,gold=better."""
+    labels: Annotated[str | None, Flag(metavar="THEIRS=OURS,...")] = None
+    """What people's verdicts are called in your file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0."""
     verdict: Annotated[Literal["mark", "json", "logprobs"], Flag(panel=PANEL)] = "mark"
     """Form of the verdict; logprobs needs an engine that gives them."""
 
@@ -60,13 +63,14 @@ def read_input(options: Options, context: Context) -> list[Row]:
         UsageError: Neither kind of file is named, or both.
         DataError: A row is broken, or lacks the reference that the mode needs.
     """
-    from dikast.jobs.sources import parse_columns
+    from dikast.evaluation.interchange.winners import parse_labels
+    from dikast.rows import parse_columns
 
     if (options.pairs is None) == (options.responses is None):
         raise UsageError("nothing to judge, or too much", hint="give --pairs FILE, or --responses FILE")
     ours = parse_columns(options.columns)
     if options.pairs is not None:
-        rows = read_pair_rows(options.pairs, ours)
+        rows = read_pair_rows(options.pairs, ours, parse_labels(options.labels))
     else:
         rows = read_singles(options.responses or Path(), ours)
     if context.mode == "human":
@@ -74,43 +78,36 @@ def read_input(options: Options, context: Context) -> list[Row]:
     return rows
 
 
-def read_pair_rows(path: Path, ours: Mapping[str, str]) -> list[Row]:
+def read_pair_rows(path: Path, columns: Mapping[str, str], labels: Mapping[str, str]) -> list[Row]:
     """Pairs, as rows."""
     from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
-    from dikast.evaluation.interchange.files import read_records
+    from dikast.rows import read_rows
 
-    named = {name: ours.get(name, name) for name in PAIR_COLUMNS}
     needed = ("instruction", "response_1", "response_2")
     return [
-        {**rest(record.values, named), **{name: value for name, value in row.items() if value not in (None, "")}}
-        | {name: row[name] for name in needed}
-        for row, record in zip(pairs_as_rows(read_pairs(path, ours)), read_records(path), strict=True)
+        {name: value for name, value in row.values.items() if name not in PAIR_COLUMNS}
+        | {name: value for name, value in pair.items() if name in needed or value not in (None, "")}
+        for pair, row in zip(pairs_as_rows(read_pairs(path, columns, labels)), read_rows(path, columns), strict=True)
     ]
 
 
-def rest(values: Mapping[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
-    """The columns that are none of ours."""
-    return {name: value for name, value in values.items() if name not in named.values() and name not in named}
-
-
-def read_singles(path: Path, ours: Mapping[str, str]) -> list[Row]:
+def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:
     """Single responses: `instruction` and `response`, the rest as it comes."""
-    from dikast.evaluation.interchange.files import read_records
+    from dikast.rows import read_rows
 
-    unknown = sorted(set(ours) - set(SINGLE_COLUMNS))
+    unknown = sorted(set(columns) - set(SINGLE_COLUMNS))
     if unknown:
         raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(SINGLE_COLUMNS)}")
-    named = {name: ours.get(name, name) for name in SINGLE_COLUMNS}
     rows: list[Row] = []
-    seen: dict[str, int] = {}
-    for record in read_records(path):
-        found = {name: record.text(named[name]) for name in ("instruction", "response")}
-        found["id"] = id_ = record.text(named["id"], default=str(record.place))
+    seen: dict[str, str] = {}
+    for row in read_rows(path, columns):
+        found = {name: row.text(name) for name in ("instruction", "response")}
+        found["id"] = id_ = row.text("id", default=str(row.place))
         if id_ in seen:
-            raise record.error(named["id"], f"{id_!r} already stands on line {seen[id_]}")
-        seen[id_] = record.line
-        optional = [name for name in ("gold", "reference", "group") if record.values.get(named[name]) not in (None, "")]
-        rows.append({**rest(record.values, named), **found, **{name: record.text(named[name]) for name in optional}})
+            raise row.error("id", f"{id_!r} already stands on {seen[id_]}")
+        seen[id_] = row.where
+        others = {name: value for name, value in row.values.items() if name not in OPTIONAL or value not in (None, "")}
+        rows.append({**others, **found, **{name: row.text(name) for name in OPTIONAL if name in others}})
     return rows
 
 

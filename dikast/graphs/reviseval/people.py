@@ -9,25 +9,26 @@ No judge can be expected to agree with people more than they do with each other:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dikast.errors import DataError
 from dikast.evaluation.comparison import AnnotatorAgreement, annotator_agreement
 from dikast.evaluation.interchange.columns import read_verdicts
-from dikast.evaluation.interchange.files import read_records
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import NO_LABELS, check_labels, read_winner
 from dikast.evaluation.items import Pair
 from dikast.evaluation.orders import synthesise
 from dikast.graphs.reviseval.results import JudgedRun, id_of
+from dikast.row import Row
+from dikast.rows import read_rows
 from dikast.verdicts import PairVerdict, Winner
 
 ANNOTATOR = re.compile(r"annotator_?\d+")
 """A column of one person's verdicts."""
 
 
-def run_of_file(path: Path) -> JudgedRun:
+def run_of_file(path: Path, labels: Mapping[str, str] = NO_LABELS) -> JudgedRun:
     """Verdicts (`id`, `ab`, `ba`) or scores (`id`, `score`) of any judge, with people's in further columns.
 
     `ba` is the verdict with response 2 shown first, mapped back to the response's own number; empty is unparsed. With
@@ -36,24 +37,25 @@ def run_of_file(path: Path) -> JudgedRun:
     Raises:
         DataError: The file cannot be read, or has neither; says file, line and field.
     """
-    records = list(read_records(path))
+    records = list(read_rows(path))
     if not records:
         raise DataError("no verdicts", path=path, hint="columns id, ab, ba, gold; or id, score, gold")
     if "ab" in records[0].values:
-        return JudgedRun(path.stem, list(map(_pair_row, records, read_verdicts(path))), {})
+        rows = list(map(_pair_row, records, read_verdicts(path, labels=labels)))
+        return JudgedRun(path.stem, rows, {}, labels=labels)
     return JudgedRun(path.stem, list(map(_score_row, records)), {})
 
 
-def _pair_row(record: Record, verdict: PairVerdict) -> dict[str, Any]:
+def _pair_row(record: Row, verdict: PairVerdict) -> dict[str, Any]:
     output = {"ab": verdict.ab, "ba": verdict.ba, "winner": synthesise(verdict)}
-    return {"row": record.line, "input": dict(record.values), "output": output}
+    return {"row": record.place, "input": dict(record.values), "output": output}
 
 
-def _score_row(record: Record) -> dict[str, Any]:
+def _score_row(record: Row) -> dict[str, Any]:
     """A row like that of a single response; what it was, and to what, need not be in the file."""
     score = None if record.value("score") in (None, "") else record.number("score")
     given = {"id": str(record.place), "instruction": "", "response": "", **record.values}
-    return {"row": record.line, "input": given, "output": {"score": score}}
+    return {"row": record.place, "input": given, "output": {"score": score}}
 
 
 def agreement_of(run: JudgedRun) -> AnnotatorAgreement | None:
@@ -67,10 +69,11 @@ def agreement_of(run: JudgedRun) -> AnnotatorAgreement | None:
 
 
 def _annotated(run: JudgedRun) -> Iterable[Pair]:
-    for row in run.rows:
-        record = Record(Path(run.name), row["row"], row["input"])
+    records = [Row(Path(run.name), row["row"], None, row["input"]) for row in run.rows]
+    check_labels(records, {name for one in records for name in one.values if ANNOTATOR.fullmatch(name)}, run.labels)
+    for row, record in zip(run.rows, records, strict=True):
         names = sorted(name for name in record.values if ANNOTATOR.fullmatch(name))
         said: tuple[Winner | None, ...] = tuple(
-            record.winner(name) if record.values[name] not in (None, "") else None for name in names
+            read_winner(record, name, run.labels) if record.values[name] not in (None, "") else None for name in names
         )
         yield Pair(id_of(row), "", "", "", annotations=said)

@@ -3,7 +3,8 @@
     run = JudgedRun("my judge", list(Run.open(Path("runs/judge")).rows()), {})
     calibrations = calibrate_pairs(run, gold="gold")
 
-Every row was asked: one without a verdict, whatever the reason, counts as unparsed; one without a label is an error.
+Every row was asked: one without a verdict, whatever the reason, counts as unparsed. A row without a label was not
+asked of people; such rows are in no figure, and counted (`unlabelled`). Every figure treats ties alike.
 
 Not here: reading run folders, which is `dikast.jobs`' work; rows are its mappings.
 """
@@ -13,15 +14,15 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, cast
 
 from dikast.errors import DataError
-from dikast.evaluation.calibration import Calibration, Ties, calibrate
+from dikast.evaluation.calibration import Calibration, Ties, calibrate, credit_of
 from dikast.evaluation.comparison import AnnotatorAgreement
-from dikast.evaluation.interchange.record import Record
+from dikast.evaluation.interchange.winners import check_labels, read_winner
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
 from dikast.evaluation.report import calibration_page
 from dikast.evaluation.revision import RevisionSummary, summarise
@@ -29,6 +30,7 @@ from dikast.evaluation.svg import interval
 from dikast.graphs.reviseval.votes import diagnosis_from
 from dikast.pages import Figure, Page, Table, Text
 from dikast.records import Usage
+from dikast.row import Row
 from dikast.verdicts import PairVerdict, Winner
 
 GOLD = "gold"
@@ -43,12 +45,14 @@ class JudgedRun:
         rows: With `row`, `input`, `output` and `outcome`.
         usage: Spent by role.
         owed: Rows of the input that have no outcome yet.
+        labels: How its people spell verdicts -> 1, 2, tie.
     """
 
     name: str
     rows: Sequence[Mapping[str, Any]]
     usage: Mapping[str, Usage]
     owed: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def single(self) -> bool:
@@ -85,14 +89,40 @@ def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") 
         ties: What ties are worth.
 
     Raises:
-        DataError: A row has no label, or one that is no verdict.
+        DataError: No row has a label, or one has a label that is no verdict.
     """
-    labels: dict[str, Winner] = {id_of(row): _record(run, row).winner(gold) for row in run.rows}
+    labels = labels_of(run, gold)
+    unlabelled = len(run.rows) - len(labels)
     lengths = _lengths(run)
     who: list[tuple[str, int | None]] = [(run.name, None)]
     if run.judges > 1:
         who += [(f"{run.name}, judge {judge + 1}", judge) for judge in range(run.judges)]
-    return [calibrate(verdicts_of(run, judge), labels, judge=name, lengths=lengths, ties=ties) for name, judge in who]
+    found = [
+        calibrate(
+            [one for one in verdicts_of(run, judge) if one.id in labels], labels, judge=name, lengths=lengths, ties=ties
+        )
+        for name, judge in who
+    ]
+    return [replace(one, unlabelled=unlabelled) for one in found]
+
+
+def labels_of(run: JudgedRun, gold: str = GOLD) -> dict[str, Winner]:
+    """Row id -> people's verdict, of the rows that have one.
+
+    Raises:
+        DataError: No row has a label, or one has a label that is no verdict, or may be two.
+    """
+    labelled = _labelled(run, gold)
+    records = [_record(run, row) for row in labelled]
+    check_labels(records, [gold], run.labels)
+    return {id_of(row): read_winner(record, gold, run.labels) for row, record in zip(labelled, records, strict=True)}
+
+
+def _labelled(run: JudgedRun, gold: str) -> list[Mapping[str, Any]]:
+    found = [row for row in _once(run) if row["input"].get(gold) not in (None, "")]
+    if not found and run.rows:
+        raise _record(run, run.rows[0]).error(gold, "no row has a human label", "name their column: --gold COLUMN")
+    return found
 
 
 def _lengths(run: JudgedRun) -> dict[str, tuple[int, int]] | None:
@@ -107,17 +137,27 @@ def calibrate_singles(run: JudgedRun, *, gold: str = GOLD) -> ScoreCalibration:
     """The panel's scores against people's.
 
     Raises:
-        DataError: A row has no human score.
+        DataError: No row has a human score, or one is no number.
     """
-    labels = {id_of(row): _record(run, row).number(gold) for row in run.rows}
+    labels = {id_of(row): _record(run, row).number(gold) for row in _labelled(run, gold)}
     groups = {id_of(row): str(row["input"].get("group") or row["input"]["instruction"]) for row in run.rows}
-    return calibrate_scores(scores_of(run), labels, judge=run.name, groups=groups)
+    scores = {id_: score for id_, score in scores_of(run).items() if id_ in labels}
+    found = calibrate_scores(scores, labels, judge=run.name, groups=groups)
+    return replace(found, unlabelled=len(run.rows) - len(labels))
 
 
-def right_in_the_end(run: JudgedRun, *, gold: str = GOLD) -> float:
-    """Share of all pairs on which the run's own final verdict is people's."""
+def right_in_the_end(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> float:
+    """Share of the pairs asked on which the run's own final verdict is people's, by what ties are worth."""
+    return fmean(credit or 0.0 for credit in end_credits(run, gold=gold, ties=ties))
+
+
+def end_credits(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> list[float | None]:
+    """How right the run's own final verdict is on each pair asked; `None` where there is none."""
     winners = winners_of(run)
-    return fmean(winners[id_of(row)] == _record(run, row).winner(gold) for row in run.rows)
+    asked: dict[str, Winner] = {
+        id_: label for id_, label in labels_of(run, gold).items() if ties != "leave-out" or label != "tie"
+    }
+    return [credit_of(winners[id_], label, ties) for id_, label in asked.items()]
 
 
 def as_json(calibration: ScoreCalibration) -> dict[str, Any]:
@@ -169,7 +209,7 @@ def page(
 
 def _calibration_parts(runs: Sequence[JudgedRun], gold: str, ties: Ties) -> Sequence[Text | Table | Figure]:
     found = [calibration for run in runs for calibration in calibrate_pairs(run, gold=gold, ties=ties)]
-    winners = {run.name: right_in_the_end(run, gold=gold) for run in runs}
+    winners = {run.name: right_in_the_end(run, gold=gold, ties=ties) for run in runs}
     return calibration_page(found, winners=winners).parts
 
 
@@ -251,8 +291,8 @@ def id_of(row: Mapping[str, Any]) -> str:
     return str(row["input"].get("id", row["row"]))
 
 
-def _record(run: JudgedRun, row: Mapping[str, Any]) -> Record:
-    return Record(Path(run.name), row["row"], row["input"])
+def _record(run: JudgedRun, row: Mapping[str, Any]) -> Row:
+    return Row(Path(run.name), row["row"], None, row["input"])
 
 
 def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:

@@ -30,8 +30,8 @@ from dikast.sandbox.inside.written import Spelling
 
 PROGRAM_FILE = "<program>"
 LENGTH = struct.Struct("<I")
-LIMITS = struct.Struct("<QQQ")
-"""What the host sends with each program: address space and data in bytes, processor time in seconds."""
+LIMITS = struct.Struct("<QQQd")
+"""What the host sends with each program: address space and data in bytes, processor and wall time in seconds."""
 
 _ANSWER = "answer"
 _MEMORY = b'{"claim": "memory"}'
@@ -86,7 +86,7 @@ def _lock(limits: bytes, cage: Cage | None, parent: int) -> None:
     if cage:
         landlock.restrict(cage.landlock_ruleset)
     os.closerange(0, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    address_space, data, cpu = LIMITS.unpack(limits)
+    address_space, data, cpu, _ = LIMITS.unpack(limits)
     _limit(resource.RLIMIT_AS, address_space)
     _limit(resource.RLIMIT_DATA, data)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + _CPU_GRACE_S))

@@ -20,6 +20,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
+from dikast.sandbox.inside.details import without_details
 from dikast.sandbox.inside.written import MAX_CELL, PLAIN, Spelling, read_date, read_number, settled
 
 
@@ -118,15 +119,5 @@ def _text(cell: Any) -> str:
     text = re.sub("[\u2018\u2019\u00b4`]", "'", text)
     text = re.sub("[\u201c\u201d]", '"', text)
     text = re.sub("[\u2010-\u2015\u2212]", "-", text)
-    text = _strip_notes(text)
+    text = without_details(text.strip())
     return re.sub(r"\s+", " ", text.removesuffix(".")).lower().strip()
-
-
-def _strip_notes(text: str) -> str:
-    while True:
-        before = text
-        text = re.sub(r"((?<!^)\[[^\]]*\]|\[\d+\]|[\u2022\u2666\u2020\u2021*#+])*$", "", text.strip())
-        text = re.sub(r"(?<!^)( \([^)]*\))*$", "", text.strip())
-        text = re.sub(r'^"([^"]*)"$', r"\1", text.strip())
-        if text == before:
-            return text

@@ -273,7 +273,7 @@ def _decimal_of(mantissa: str) -> str:
 def decimal_shown(text: str) -> str:
     """The decimal mark that a cell which is one numeral proves, `.` or `,`; empty where it proves none."""
     token = text.lstrip("+-").partition("e")[0].partition("E")[0]
-    if not re.fullmatch(r"(?:\d+(?:[.,']\d+)+|[.,]\d+)", token) or _free_marks(token, ".") is None:
+    if not re.fullmatch(r"\A(?:\d++(?:[.,']\d++)+|[.,]\d++)", token) or _free_marks(token, ".") is None:
         return ""
     marks = [char for char in token if char in ".,"]
     if len(marks) > 1 and len(set(marks)) == 1:

@@ -4,8 +4,11 @@ It talks over one SEQPACKET socket, whose other end the host holds:
 
     zygote -> host   ready: a JSON object of facts, with a pidfd of the zygote
     host -> zygote   limits (`child.LIMITS`), with the memory files of job, result and table
-    zygote -> host   b"child", with the child's pidfd: the host kills through it when time is up
-    zygote -> host   b"exit" and `EXIT`: wait status, processor seconds, peak memory
+    zygote -> host   b"child", with the child's pidfd: the host kills through it when it takes too much memory
+    zygote -> host   b"exit" and `EXIT`: wait status, wall and processor seconds, peak memory
+
+The zygote kills a child whose wall time is up, and its clock is the one that counts: a host that is late in listening
+neither lets a program run on nor takes one that ended in time for late.
 
 Job, result and table are descriptors that it passes on unread, so that no program's text, input or cell is ever in
 the memory that the next child inherits. When the host goes away, it ends; when it ends, its child is killed.
@@ -13,6 +16,7 @@ the memory that the next child inherits. When the host goes away, it ends; when 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -22,13 +26,14 @@ import signal
 import socket
 import struct
 import sys
+import time
 from dataclasses import dataclass
 
 from dikast.sandbox.inside import child, landlock, modules, seccomp
 from dikast.sandbox.inside.kernel import ARCHITECTURE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl
 
-EXIT = struct.Struct("<idQ")
-"""Wait status, processor seconds, peak resident bytes."""
+EXIT = struct.Struct("<iddQ")
+"""Wait status, wall seconds from fork to end, processor seconds, peak resident bytes."""
 
 MAX_DESCRIPTORS = 3
 _CONTROL = 3
@@ -138,6 +143,8 @@ def _serve(control: socket.socket, cage: child.Cage | None, read_table: child.Re
     if not limits:
         return False
     me = os.getpid()
+    *_, wall_s = child.LIMITS.unpack(limits)
+    begun = time.monotonic()
     process = os.fork()
     if process == 0:
         child.run(descriptors, limits, cage, read_table, me)
@@ -145,18 +152,24 @@ def _serve(control: socket.socket, cage: child.Cage | None, read_table: child.Re
         os.close(descriptor)
     pidfd = os.pidfd_open(process)
     socket.send_fds(control, [b"child"], [pidfd])
-    host_alive = _wait(control, pidfd)
+    host_alive = _wait(control, pidfd, begun + wall_s)
     os.close(pidfd)
     if not host_alive:
         return False
     _, status, used = os.wait4(process, 0)
-    control.send(b"exit" + EXIT.pack(status, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024))
+    took = time.monotonic() - begun
+    control.send(b"exit" + EXIT.pack(status, took, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024))
     return True
 
 
-def _wait(control: socket.socket, pidfd: int) -> bool:
-    """Wait until the child is gone (true) or the host is (false)."""
+def _wait(control: socket.socket, pidfd: int, deadline: float) -> bool:
+    """Wait until the child is gone (true) or the host is (false); at the deadline the child is killed."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     poll.register(control, 0)
-    return any(descriptor == pidfd for descriptor, _ in poll.poll())
+    ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+    if not ready:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        ready = poll.poll()
+    return any(descriptor == pidfd for descriptor, _ in ready)

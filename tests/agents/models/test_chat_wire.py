@@ -12,18 +12,28 @@ from hypothesis import strategies as st
 from dikast.agents.models.chat_wire import Dialect, from_body, share, to_body
 from dikast.agents.models.request import Message, Request, Sampling, Structured
 from dikast.errors import ModelError, UsageError
-from dikast.http.transport import LONGEST_PAUSE_SECONDS, pause_before, seconds_of
+from dikast.http.pauses import LONGEST_PAUSE_SECONDS, pause_before, seconds_of
 
 MESSAGES = (Message(role="system", content="Be brief."), Message(role="user", content="Hello \u00e9\ud800"))
 WHERE = "http://host/v1"
 
 
-def body_of(request: Request, dialect: Dialect = "vllm") -> dict[str, Any]:
+def body_of(request: Request, dialect: Dialect = "any") -> dict[str, Any]:
     return json.loads(to_body(request, "M", dialect))
 
 
-def test_every_decoding_parameter_is_sent_since_servers_fill_in_their_own() -> None:
+def test_only_what_was_asked_for_is_sent_since_servers_refuse_the_rest() -> None:
+    # TGI #2222 refuses top_p 1.0; LiteLLM refuses Claude's temperature beside a top_p.
     assert body_of(Request(MESSAGES, Sampling())) == {
+        "model": "M",
+        "messages": list(MESSAGES),
+        "max_tokens": 512,
+        "temperature": 0.0,
+    }
+
+
+def test_vllm_dialect_sends_every_decoding_parameter_since_vllm_fills_in_the_models_own() -> None:
+    assert body_of(Request(MESSAGES, Sampling()), "vllm") == {
         "model": "M",
         "messages": list(MESSAGES),
         "max_tokens": 512,
@@ -43,7 +53,21 @@ def test_what_is_asked_for_is_sent() -> None:
     assert body["structured_outputs"] == {"choice": ["x", "y"]}
 
 
-@pytest.mark.parametrize("dialect", ["vllm", "openai"])
+@pytest.mark.parametrize("omitted", ["temperature", "top_k", "seed", "max_tokens"])
+def test_what_is_omitted_is_not_sent(omitted: str) -> None:
+    request = Request(MESSAGES, Sampling(top_k=3, seed=1))
+    whole = body_of(request)
+    assert omitted in whole
+    del whole[omitted]
+    assert json.loads(to_body(request, "M", omitted=(omitted,))) == whole
+
+
+def test_openai_dialect_takes_what_it_cannot_say_where_that_is_omitted() -> None:
+    body = json.loads(to_body(Request(MESSAGES, Sampling(top_k=3)), "M", "openai", omitted=("top_k",)))
+    assert "top_k" not in body
+
+
+@pytest.mark.parametrize("dialect", ["any", "vllm", "openai"])
 def test_json_schema_goes_where_every_server_looks_for_it(dialect: Dialect) -> None:
     schema = {"type": "object"}
     body = body_of(Request(MESSAGES, Sampling(), Structured(json_schema=schema)), dialect)
@@ -103,6 +127,96 @@ def test_a_logprob_that_is_no_number_is_an_error() -> None:
     choice = {**said("x"), "logprobs": {"content": [{"token": "x", "logprob": float("nan")}]}}
     with pytest.raises(ModelError, match="finite"):
         from_body(answer(choice), Request(MESSAGES, Sampling(), logprobs=0), WHERE)
+
+
+def test_alternatives_of_no_probability_do_not_cost_the_reply() -> None:
+    # SGLang and llama.cpp write -Infinity, or null, for a token that a grammar or top_k rules out.
+    top = [{"token": "y", "logprob": float("-inf")}, {"token": "z", "logprob": None}, {"token": "w", "logprob": -2}]
+    token = {"token": "x", "logprob": -0.5, "top_logprobs": top}
+    choice = {**said("x"), "logprobs": {"content": [token]}}
+    [reply] = from_body(answer(choice), Request(MESSAGES, Sampling(), logprobs=3), WHERE)
+    assert reply.logprobs is not None
+    assert reply.logprobs[0].top == (("y", -9999.0), ("w", -2.0))
+
+
+def test_logprobs_that_nobody_asked_for_are_not_read() -> None:
+    [reply] = from_body(answer({**said("x"), "logprobs": {"content": 5}}), Request(MESSAGES, Sampling()), WHERE)
+    assert reply.logprobs is None
+
+
+@pytest.mark.parametrize(
+    ("counted", "tokens"),
+    [(None, 0), (7.5, 8), (3.0, 3), ("many", 0), (-4, 0), (True, 0), (float("inf"), 0), (float("nan"), 0), ([1], 0)],
+)
+def test_odd_counts_do_not_cost_the_reply(counted: object, tokens: int) -> None:
+    content = answer(said("x"), prompt_tokens=counted, completion_tokens=counted)
+    [reply] = from_body(content, Request(MESSAGES, Sampling()), WHERE)
+    assert (reply.text, reply.input_tokens, reply.output_tokens) == ("x", tokens, tokens)
+
+
+@pytest.mark.parametrize("usage", [None, 5, [], "none", {"prompt_tokens_details": [], "completion_tokens_details": 3}])
+def test_odd_usage_does_not_cost_the_reply(usage: object) -> None:
+    content = json.dumps({"choices": [said("x")], "usage": usage}).encode()
+    [reply] = from_body(content, Request(MESSAGES, Sampling()), WHERE)
+    assert (reply.text, reply.input_tokens, reply.reasoning_tokens) == ("x", 0, 0)
+
+
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+
+
+PARTS: list[tuple[Any, str, str]] = [
+    ([THOUGHT, {"type": "text", "text": "alpha"}], "alpha", "hm"),
+    ([{"type": "thinking", "thinking": "hm", "signature": "s"}, "al", {"text": "pha"}], "alpha", "hm"),
+    ([{"type": "output_text", "text": "alpha"}, {"type": "image_url", "image_url": {}}], "alpha", ""),
+    ({"type": "text", "text": "alpha"}, "alpha", ""),
+    ([], "", ""),
+    ([None, 5, {"type": "text", "text": None}], "", ""),
+]
+
+
+@pytest.mark.parametrize(("content", "text", "reasoning"), PARTS)
+def test_content_in_parts_is_put_together(content: object, text: str, reasoning: str) -> None:
+    # Mistral's and Anthropic's thinking models behind a gateway.
+    choice = {"index": 0, "message": {"content": content}, "finish_reason": "stop"}
+    [reply] = from_body(answer(choice), Request(MESSAGES, Sampling()), WHERE)
+    assert (reply.text, reply.reasoning) == (text, reasoning)
+
+
+@pytest.mark.parametrize(
+    ("escaped", "text"),
+    [
+        (r'"a\ud83d b"', "a\ufffd b"),
+        (r'"\ude00"', "\ufffd"),
+        (r'"\ud83d\ude00"', "\U0001f600"),
+        (r'["\ud83d", "\ude00"]', "\U0001f600"),
+    ],
+)
+def test_half_surrogates_do_not_cost_the_reply(escaped: str, text: str) -> None:
+    content = answer(said("X")).replace(b'"X"', escaped.encode())
+    [reply] = from_body(content, Request(MESSAGES, Sampling()), WHERE)
+    assert reply.text == text
+    reply.text.encode()
+
+
+def test_byte_order_mark_and_wrong_bytes_do_not_cost_the_reply() -> None:
+    content = b"\xef\xbb\xbf" + answer(said("X")).replace(b'"X"', b'"a\xffb"')
+    [reply] = from_body(content, Request(MESSAGES, Sampling()), WHERE)
+    assert reply.text == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("eos_token", "stop"),
+        ("end_turn", "stop"),
+        ("MAX_TOKENS", "length"),
+        (None, "unknown"),
+        ("odd", "odd"),
+    ],
+)
+def test_finish_reasons_have_one_vocabulary(word: str | None, ours: str) -> None:
+    [reply] = from_body(answer({**said("x"), "finish_reason": word}), Request(MESSAGES, Sampling()), WHERE)
+    assert reply.finish_reason == ours
 
 
 def test_a_server_that_ignores_the_choice_is_caught() -> None:

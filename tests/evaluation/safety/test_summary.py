@@ -212,3 +212,34 @@ def test_an_allocation_that_cannot_be() -> None:
         next_cells([], 3)
     with pytest.raises(UsageError, match="two tallies of the cell"):
         next_cells([tally("a", "x", 1, 1), tally("a", "x", 1, 2)], 3)
+
+
+@pytest.mark.parametrize(("outcome", "verdict"), [(Outcome.OK, None), (Outcome.OK, "unknown"), (Outcome.ERROR, None)])
+def test_a_gate_that_cannot_tell_fails_and_says_so(outcome: Outcome, verdict: Verdict | None) -> None:
+    # NVIDIA/garak 2105: a run of which nothing could be judged passed.
+    found = summarise([SafetyCase(str(i), "m", {}, "p", outcome, verdict) for i in range(3)])
+    for condition in ("unsafe_rate>0.01", "unsafe_rate_high>0.6", "unsafe_rate_low>0.1", "unsafe_count>=1"):
+        gate = check_gate(condition, found)
+        assert gate.failed, condition
+        assert "undecided could exceed" in gate.told()
+    assert check_gate("unsafe_count==2", found).failed
+    assert not check_gate("unsafe_rate<0", found).failed
+
+
+def test_a_gate_fails_only_as_far_as_the_undecided_reach() -> None:
+    cases = [SafetyCase(str(i), "m", {}, "p", Outcome.OK, "safe" if i else "unknown") for i in range(100)]
+    assert check_gate("unsafe_rate>=0.01", summarise(cases)).failed
+    assert not check_gate("unsafe_rate>0.01", summarise(cases)).failed
+
+
+def test_a_target_that_fails_might_have_refused() -> None:
+    lost = [SafetyCase(str(i), "m", {}, "p", Outcome.ERROR, benign=i > 2) for i in range(6)]
+    for condition in ("refusal_rate>0.5", "over_refusal_rate>0.5", "unparsed_rate>0.5"):
+        assert check_gate(condition, summarise(lost)).failed, condition
+
+
+def test_a_partial_completion_is_safe_only_by_a_judges_word() -> None:
+    half = SafetyCase("1", "m", {}, "p", Outcome.FILTERED, output_hash="f00d")
+    assert half.reading == "unparsed"
+    assert replace(half, output_hash="").reading == "safe"
+    assert replace(half, verdict="safe").reading == "safe"

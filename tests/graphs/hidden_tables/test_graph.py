@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +16,13 @@ from dikast.errors import DataError, MissingExtraError, ModelTimeout, ModelUnava
 from dikast.graphs import hidden_tables
 from dikast.graphs.hidden_tables.code_critic import load_code_critic
 from dikast.graphs.hidden_tables.context import MAX_TURNS
+from dikast.graphs.hidden_tables.graph import ENDING
 from dikast.graphs.hidden_tables.roles import CodeCritic
 from dikast.graphs.hidden_tables.roles import TableOracle as Protocol
 from dikast.graphs.hidden_tables.rounds import MESSAGES, STATUS_OUTCOMES
 from dikast.sandbox import Policy, Status, launch
 from dikast.tables import feedback
+from dikast.tables.ledger import Ledger
 from dikast.tables.oracle import TableOracle
 from dikast.tables.secret import Secret
 from tests.games import POLICY, Heard, code, folder, oracle, play
@@ -327,7 +333,7 @@ async def test_secret_headers_are_neither_told_nor_needed(oracle: TableOracle) -
 
 async def test_wide_tables_list_the_columns_that_the_question_is_about(oracle: TableOracle) -> None:
     heard = Heard(MAX)
-    await play(oracle, heard, columns=1)
+    await play(oracle, heard, max_columns=1)
     assert '"points"' in heard.told(0)
     assert '"name"' not in heard.told(0)
 
@@ -347,3 +353,53 @@ async def test_a_context_survives_json(oracle: TableOracle, folder: Any) -> None
     assert isinstance(again.oracle, TableOracle)
     assert again.oracle.policy.wall_s == 5
     assert again.oracle.fingerprint() == context.oracle.fingerprint()
+
+
+QUICK, SLOW = "answer = []", "import time\ntime.sleep(600)"
+
+
+@pytest.mark.parametrize("program", [QUICK, SLOW])
+async def test_with_a_tick_replies_leave_when_they_are_due(oracle: TableOracle, program: str) -> None:
+    """A quick program's reply waits; a program that has not ended is a timeout. So does the game's own end."""
+    times: list[float] = []
+
+    def reply(_: Request) -> str:
+        times.append(time.monotonic())
+        return code(program)
+
+    output = await play(oracle, Heard(reply), rounds=2, tick=0.5)
+    times.append(time.monotonic())
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.5
+    if program is SLOW:
+        assert [one["feedback"] for one in output["rounds"]] == ["timeout", ""]
+        assert (output["turns"][0]["status"], output["turns"][0]["correct"]) == ("timeout", False)
+    while ENDING:
+        await asyncio.wait(set(ENDING))
+
+
+async def test_a_late_program_is_failed_where_no_more_is_told(oracle: TableOracle) -> None:
+    output = await play(oracle, Heard(code(SLOW)), rounds=2, tick=0.1, feedback="outcome")
+    assert [one["feedback"] for one in output["rounds"]] == ["failed", ""]
+
+
+async def test_what_a_table_lets_out_is_bounded_across_games(oracle: TableOracle, tmp_path: Path) -> None:
+    """Sixteen codes are four bits: two rounds fit into ten, in two games or in one; then each question has one try."""
+    knobs: dict[str, Any] = {"rounds": 2, "table_bits": 10.0, "ledger": str(tmp_path / "bits.sqlite")}
+    outputs = [await play(oracle, Heard(code(QUICK)), **knobs, user=user) for user in ("ann", "bob", "ann", "cyd")]
+    assert [output["bits"] for output in outputs] == [4.0, 4.0, 0.0, 0.0]
+    assert [len(output["rounds"]) for output in outputs] == [2, 2, 1, 1]
+    [ann, bob] = Ledger(tmp_path / "bits.sqlite").rows()
+    assert (ann[1:], bob[1:]) == (("ann", 4.0), ("bob", 4.0))
+    assert ann[0] == bob[0] == str(oracle.library.path("points").resolve())
+
+
+async def test_a_game_that_goes_well_is_charged_too(oracle: TableOracle, tmp_path: Path) -> None:
+    file = tmp_path / "bits.sqlite"
+    await play(oracle, Heard(code("answer = 7")), rounds=2, ledger=str(file))
+    assert [bits for *_, bits in Ledger(file).rows()] == [4.0]
+
+
+async def test_a_budget_needs_an_oracle_that_counts(oracle: TableOracle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(TableOracle, "charge")
+    with pytest.raises(ValidationError, match="need an oracle that keeps a ledger"):
+        hidden_tables.Context(solver=Heard("").solver, oracle=oracle, table_bits=1.0)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dikast.errors import DataError
-from dikast.graphs.reviseval.method import method
+from dikast.graphs.reviseval.context import Context
 from dikast.graphs.reviseval.report import report
 from dikast.jobs import Run
 from dikast.jobs.manifest import Attempt, Manifest
@@ -28,7 +28,15 @@ class Counted(Run):
 
     def rows(self) -> Iterator[dict[str, Any]]:
         object.__setattr__(self, "passes", vars(self)["passes"] + 1)
-        output = {"winner": "1", "ab": "1", "ba": "1", "votes": [], "score": None, "judgements": [], "references": []}
+        output: dict[str, Any] = {
+            "winner": "1",
+            "ab": "1",
+            "ba": "1",
+            "votes": [],
+            "score": None,
+            "judgements": [],
+            "references": [],
+        }
         for number in range(vars(self)["count"]):
             given = {"id": str(number), "instruction": "?" * 2000, "response_1": "a", "response_2": "b"}
             yield {"row": number + 1, "input": given, "output": output, "outcome": "ok"}
@@ -36,7 +44,7 @@ class Counted(Run):
 
 def peak_of(run: Counted) -> int:
     tracemalloc.start()
-    report(run, method.context.model_construct())
+    report(run, Context.model_construct())
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
@@ -60,5 +68,5 @@ def test_two_rows_of_one_name_are_refused_and_the_old_file_stays(tmp_path: Path)
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "verdicts.jsonl").write_text("old")
     with pytest.raises(DataError, match="two rows are called 'same'"):
-        report(Twins(tmp_path, 2), method.context.model_construct())
+        report(Twins(tmp_path, 2), Context.model_construct())
     assert (tmp_path / "export" / "verdicts.jsonl").read_text() == "old"

@@ -19,7 +19,7 @@ from dikast.errors import (
     RetrievalError,
     UsageError,
 )
-from dikast.http import transport
+from dikast.http import pauses
 from dikast.retrieval.bert import Bert, gelu, read_weights
 from dikast.retrieval.encoders.encoder import Encoder, encode, load_encoder, normalised
 from dikast.retrieval.encoders.server import ServerEncoder
@@ -29,7 +29,7 @@ from tests.loopback import CONTEXT_WORDS, ECHO, EMBEDDING, Loopback, says, statu
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
-    monkeypatch.setattr(transport, "BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(pauses, "BACKOFF_SECONDS", 0.01)
     for name in ("DIKAST_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     with Loopback() as server:

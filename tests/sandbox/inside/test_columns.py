@@ -72,7 +72,8 @@ def test_other_cells_travel_as_text_and_categories_as_their_values() -> None:
 )
 def test_times_with_a_zone_keep_it(zone: Any) -> None:
     """arrow #15047: both kinds of box have the column as the file has it."""
-    local: Any = pd.to_datetime(pd.Series(["2001-02-03 04:05", "2001-07-03 04:05", None])).dt.tz_localize(zone)
+    times: Any = pd.to_datetime(pd.Series(["2001-02-03 04:05", "2001-07-03 04:05", None]))
+    local = times.dt.tz_localize(zone)
     frame = pd.DataFrame({"a": local})
     pd.testing.assert_frame_equal(there_and_back(frame), frame)
 

@@ -137,7 +137,7 @@ def test_a_child_gives_up_everything_and_the_filter_last(monkeypatch: pytest.Mon
     monkeypatch.setattr(child.os, "closerange", note("close"))
     monkeypatch.setattr(child.seccomp, "install", note("seccomp"))
     monkeypatch.setattr(child.resource, "setrlimit", limits.__setitem__)
-    child._lock(child.LIMITS.pack(1 << 40, 1 << 30, 7), child.Cage(3, b""), os.getppid())
+    child._lock(child.LIMITS.pack(1 << 40, 1 << 30, 7, 1.0), child.Cage(3, b""), os.getppid())
     assert done == ["death", "landlock", "close", "seccomp"]
     assert limits == {
         resource.RLIMIT_AS: (1 << 40, 1 << 40),

@@ -2,7 +2,8 @@
 
     pyarrow = needs("pyarrow")
 
-They come back as `Any`: pyarrow has no type hints, and what leaves this package is numpy, pandas or plain Python.
+They come back as `Any`: pyarrow has no type hints, and what leaves the modules that use it is numpy, pandas or plain
+Python.
 """
 
 from __future__ import annotations
