@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Counted(Run):
         object.__setattr__(self, "count", count)
         object.__setattr__(self, "passes", 0)
 
-    def rows(self) -> Iterator[dict[str, Any]]:
+    def rows(self, outcomes: Collection[str] = ()) -> Iterator[dict[str, Any]]:
         object.__setattr__(self, "passes", vars(self)["passes"] + 1)
         output: dict[str, Any] = {
             "winner": "1",
@@ -61,7 +61,7 @@ def test_the_journal_is_read_once_and_rows_are_not_held(tmp_path: Path) -> None:
 
 def test_two_rows_of_one_name_are_refused_and_the_old_file_stays(tmp_path: Path) -> None:
     class Twins(Counted):
-        def rows(self) -> Iterator[dict[str, Any]]:
+        def rows(self, outcomes: Collection[str] = ()) -> Iterator[dict[str, Any]]:
             for row in super().rows():
                 yield {**row, "input": {**row["input"], "id": "same"}}
 
