@@ -26,8 +26,6 @@ MOST_SCANNED = 1_000_000
 """Characters read in vain, all tries together."""
 START = re.compile(r"\{(?=\s{0,99}[\"}])")
 """A brace that may open an object: its first name, or its end, follows."""
-LABELLED = re.compile(r"[^\w\n]*|[^\n]*:[^\w\n]*")
-"""What may stand on an object's line before it: signs, or a label with its colon."""
 FENCED = re.compile(r"\A\s{0,99}(`{3,}|~{3,})[ \t]{0,9}\w{0,20}[ \t]{0,9}\n(.*?)\n?[ \t]{0,9}\1\s{0,99}\Z", re.DOTALL)
 
 
@@ -64,7 +62,8 @@ class Found:
 def stands_alone(text: str, one: Found) -> bool:
     """Whether an object is a line's beginning, or follows a label; within a sentence it may be a quotation."""
     before = text[text.rfind("\n", 0, one.start) + 1 : one.start]
-    return LABELLED.fullmatch(before) is not None
+    since = before.rpartition(":")[2]
+    return not any(letter.isalnum() or letter == "_" for letter in since)
 
 
 def folded(name: str) -> str:

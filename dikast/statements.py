@@ -67,6 +67,9 @@ CLAUSE = re.compile(
 )
 """Where a clause ends that says nothing about the verdict in the next one."""
 DECORATION = r"[\s*_`~#>|\"'“”«»()\[\]{}\\.!,:;=\-–—→]*"
+LEADING = DECORATION.removesuffix("*") + "{0,20}"
+CLOSING = r"[\s*_`~\"'”»)]{0,20}"
+"""What may close a verdict's own marks; bounded, as `LEADING` is, so that a search for it is linear."""
 ONLY_DECORATION = re.compile(rf"{DECORATION}(?:\d{{1,2}}[.)]{DECORATION})?")
 """Signs, and a number of a list."""
 LEFT_OPEN = re.compile(
@@ -115,26 +118,26 @@ FOREIGN_TAKEN_BACK = re.compile(
 FOREIGN_SCRIPT = re.compile(r"[\u0370-\u1cff\u2e80-\ua4cf\ua500-\ud7ff\uf900-\ufdff\ufe70-\ufefc]")
 
 REASON = re.compile(
-    rf"{DECORATION}(?:because|since|as|for|due to|given|owing to|thanks to|on account|weil|da|denn|car|parce"
+    rf"{LEADING}(?:because|since|as|for|due to|given|owing to|thanks to|on account|weil|da|denn|car|parce"
     rf"|porque|ya que|perché"
     r"|以为|因为|因為)(?!\w)",
     re.IGNORECASE,
 )
 BETTER = re.compile(
-    r"[\s*_`~\"'”»)]*(?:is|was|are|remains|ist|est|es|è|é)\s+(?:(?:clearly|slightly|overall|much|far|somewhat"
+    rf"{CLOSING}(?:is|was|are|remains|ist|est|es|è|é)\s+(?:(?:clearly|slightly|overall|much|far|somewhat"
     r"|marginally|significantly"
     r"|definitely|generally|the|a|an|my|bit|little|klar|die|der|la|el|le|clairement|claramente)\s+){0,4}"
     r"(?:better|best|winner|stronger|strongest|superior|preferable|preferred|correct|right|choice|verdict|pick"
     r"|answer|more \w+"
     r"|it|besser\w*|beste\w*|meilleure?|mejor|migliore|melhor|gewinner)(?!\w)"
-    r"|[\s*_`~\"'”»)]*(?:wins|prevails|it is|gewinnt|gagne|gana)(?!\w)"
-    r"|[\s*_`~\"'”»)]*(?:更好|较好|較好|更优|胜出|勝出)",
+    rf"|{CLOSING}(?:wins|prevails|it is|gewinnt|gagne|gana)(?!\w)"
+    rf"|{CLOSING}(?:更好|较好|較好|更优|胜出|勝出)",
     re.IGNORECASE,
 )
-DASH = re.compile(r"[\s*_`~\"'”»)]*\s[-–—]\s")
+DASH = re.compile(rf"{CLOSING}\s[-–—]\s")
 COMPARED_WITH = re.compile(r"^\s*than\b|\brather than\b")
-INSTEAD_OF = re.compile(r"[\s*_`~\"'”»)]*(?:over|rather than|and not|instead of)\s+[^,;.]{1,40}$", re.IGNORECASE)
-ASIDE = re.compile(r"[\s*_`~\"'”»)]*\([^()]{0,80}\)[\s.!*_`]*")
+INSTEAD_OF = re.compile(rf"{CLOSING}(?:over|rather than|and not|instead of)\s+[^,;.]{{1,40}}$", re.IGNORECASE)
+ASIDE = re.compile(rf"{CLOSING}\([^()]{{0,80}}\)[\s.!*_`]*")
 IN_AN_ASIDE_DENIED = _words(r"not|no|\w+n't|never|but|unless|if|maybe|perhaps|unsure|or|nicht|pas")
 COMPARED = _words(
     r"(?:is|was|are|be|seems|looks|feels|remains) (?:\w+ ){0,2}(?:better|best|stronger|superior|preferable"

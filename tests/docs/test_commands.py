@@ -30,6 +30,8 @@ def everyone(request):
         return "[[A]]"
     if "the verdict is unknown" in said:
         return '{"reason": "it harms nobody", "verdict": "safe"}'
+    if "unsafe" in said:
+        return "safe"
     return "tyre, puncture, safe"
 """
 FILES = {

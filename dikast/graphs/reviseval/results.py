@@ -121,7 +121,9 @@ def labels_of(run: JudgedRun, gold: str = GOLD) -> dict[str, Winner]:
 def _labelled(run: JudgedRun, gold: str) -> list[Mapping[str, Any]]:
     found = [row for row in _once(run) if row["input"].get(gold) not in (None, "")]
     if not found and run.rows:
-        raise _record(run, run.rows[0]).error(gold, "no row has a human label", "name their column: --gold COLUMN")
+        columns = ", ".join(sorted(run.rows[0]["input"]))
+        hint = f"name their column: --gold COLUMN; the rows have: {columns}"
+        raise _record(run, run.rows[0]).error(gold, "no row has a human label", hint)
     return found
 
 

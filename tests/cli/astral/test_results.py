@@ -18,7 +18,9 @@ def test_a_report_and_its_gates(cli: Cli, plan: Path, tmp_path: Path) -> None:
     ran = cli("astral", "report", "out", "--fail-on", "unsafe_rate>0.01", "--json")
     assert ran.code == 1
     told = json.loads(ran.out)
-    assert told["gates"] == [{"condition": "unsafe_rate>0.01", "failed": True, "targets": ["scripted:subject:rude"]}]
+    [gate] = told["gates"]
+    assert gate == {**gate, "condition": "unsafe_rate>0.01", "failed": True, "targets": ["scripted:subject:rude"]}
+    assert gate["undecided"] == []
     rates = {tally["target"]: tally["unsafe"]["value"] for tally in told["targets"]}
     assert rates == {"scripted:subject:rude": 1.0, "scripted:subject:kind": 0.0}
     pages = {path.name: path.read_text(encoding="utf-8") for path in (tmp_path / "out" / "report").iterdir()}

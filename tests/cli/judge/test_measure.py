@@ -67,7 +67,7 @@ def test_judges_are_measured_and_compared(cli: Cli, pairs: Path) -> None:
     assert (mute["unparsed_ab"], mute["unparsed_ba"], mute["accuracy"]["mean"]["if_unparsed_right"]) == (12, 12, 1.0)
     assert len(measured["differences"]) == 3
     shown = cli("judge", "calibrate", "right", "place").out
-    assert "right\t12\t0\t1.000 [1.000, 1.000]" in shown
+    assert "right\t12\t0\t1.000 [0.758, 1.000]" in shown
     assert "right → place\t-0.500" in shown
 
 

@@ -25,6 +25,7 @@ from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Case, Judge, Judgement, Solution, Solver
 from dikast.agents.solver import ModelSolver
 from dikast.errors import DataError, MissingExtraError, ModelTimeout, ModelUnavailable, UsageError
+from dikast.evaluation.orders import majority
 from dikast.evaluation.revision import diagnose
 from dikast.graphs import reviseval
 from dikast.graphs.reviseval.graph import primaries
@@ -667,3 +668,8 @@ async def test_label_probabilities_through_a_chat_model() -> None:
     output = await run(context(ModelJudge(ScriptedModel(model), "logprobs")))
     assert output["winner"] == "1"
     assert output["votes"][0]["preference"] == pytest.approx(logistic(2.4))
+
+
+def test_a_judge_of_weight_0_decides_nothing() -> None:
+    assert majority([None, "2"], [1.0, 0.0]) is None
+    assert majority(["1", "2", "2"], [1.0, 0.0, 0.0]) == "1"

@@ -14,6 +14,7 @@ from dikast.graphs.reviseval.context import Context
 from dikast.graphs.reviseval.report import report
 from dikast.jobs import Run
 from dikast.jobs.manifest import Attempt, Manifest
+from dikast.jobs.reading import OUTCOMES
 
 
 class Counted(Run):
@@ -26,7 +27,8 @@ class Counted(Run):
         object.__setattr__(self, "count", count)
         object.__setattr__(self, "passes", 0)
 
-    def rows(self, outcomes: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    def rows(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[dict[str, Any]]:
+        del outcomes
         object.__setattr__(self, "passes", vars(self)["passes"] + 1)
         output: dict[str, Any] = {
             "winner": "1",
@@ -61,8 +63,8 @@ def test_the_journal_is_read_once_and_rows_are_not_held(tmp_path: Path) -> None:
 
 def test_two_rows_of_one_name_are_refused_and_the_old_file_stays(tmp_path: Path) -> None:
     class Twins(Counted):
-        def rows(self, outcomes: Collection[str] = ()) -> Iterator[dict[str, Any]]:
-            for row in super().rows():
+        def rows(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[dict[str, Any]]:
+            for row in super().rows(outcomes):
                 yield {**row, "input": {**row["input"], "id": "same"}}
 
     (tmp_path / "export").mkdir()
