@@ -18,10 +18,24 @@ class State(TypedDict):
     n: int
 
 
+def to_the_end(state: State) -> str:
+    del state
+    return END
+
+
+def doubled(state: State) -> State:
+    return {"n": state["n"] * 2}
+
+
+def replaced(state: State, by: int) -> State:
+    del state
+    return {"n": by}
+
+
 def graph(node: Callable[..., Any], *, name: str | None = None, node_name: str = "act", loop: bool = False) -> Any:
     built = StateGraph(State).add_node(node_name, node).add_edge(START, node_name)
     if loop:
-        built.add_conditional_edges(node_name, lambda state: END, [END])
+        built.add_conditional_edges(node_name, to_the_end, [END])
     else:
         built.add_edge(node_name, END)
     return built.compile(name=name)
@@ -46,11 +60,11 @@ def test_equal_graphs_share_a_name() -> None:
 def test_what_differs_in_node_closure_name_or_edges_is_another_graph() -> None:
     others = [
         graph(adding(2)),
-        graph(lambda state: {"n": state["n"] * 2}),
+        graph(doubled),
         graph(adding(1), node_name="other"),
         graph(adding(1), loop=True),
-        graph(partial(lambda state, by: {"n": by}, by=1)),
-        graph(partial(lambda state, by: {"n": by}, by=2)),
+        graph(partial(replaced, by=1)),
+        graph(partial(replaced, by=2)),
     ]
     assert len({name_of(one) for one in [graph(adding(1)), *others]}) == len(others) + 1
 
@@ -69,11 +83,13 @@ class Holder:
 
 
 def unfilled() -> Callable[[], object]:
+    """A function whose closure refers to a name that has gone."""
+    late = 1
+
     def inner() -> object:
         return late
 
-    if not inner:
-        late = 1
+    del late
     return inner
 
 
