@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import CellType, FunctionType
 from typing import Any
 
 import pytest
@@ -83,14 +84,10 @@ class Holder:
 
 
 def unfilled() -> Callable[[], object]:
-    """A function whose closure refers to a name that has gone."""
-    late = 1
-
-    def inner() -> object:
-        return late
-
-    del late
-    return inner
+    """A function whose closure refers to a name that nothing stands for yet."""
+    filled = adding(1)
+    assert isinstance(filled, FunctionType)
+    return FunctionType(filled.__code__, globals(), "unfilled", None, (CellType(),))
 
 
 @pytest.mark.parametrize(
