@@ -184,9 +184,7 @@ def note_other_oracles(run: Path, measured: Sequence[str]) -> None:
     judged: list[str] = open_run(run).manifest.context.get("oracles", [])
     told = f"{run} was judged by {', '.join(judged)}"
     if not measured:
-        say(
-            f"note: {told}; the correction holds if the recorded verdicts are that oracle's, which the file does not say"
-        )
+        say(f"note: {told}; the correction holds if these verdicts are its own, which the file does not say")
     elif list(measured) != judged:
         say(f"note: {told}; a correction by the errors of {', '.join(measured)} is another oracle's")
 
