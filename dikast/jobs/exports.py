@@ -25,7 +25,7 @@ from dikast.errors import UsageError
 from dikast.jobs import parquet
 from dikast.jobs.card import About, Files, card, card_of_splits
 from dikast.jobs.columns import Kind, flat, kinds, kinds_of
-from dikast.jobs.files import encode, told
+from dikast.jobs.files import encode, explain_os_errors
 from dikast.jobs.heap import settled
 from dikast.jobs.reading import Run
 from dikast.jobs.spool import Spool
@@ -133,7 +133,7 @@ def replacing(place: Path) -> Generator[Path]:
         DataError: The disk takes no more, or the folder cannot be written.
     """
     beside = place.with_name(f".{place.name}.{os.getpid()}")
-    with told(place):
+    with explain_os_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         remove(beside)
         try:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import ResumeMismatchError, UsageError
-from dikast.jobs.files import told
+from dikast.jobs.files import explain_os_errors
 from dikast.jobs.manifest import NAME, Manifest, differences, read_manifest, sync_folder, write_manifest
 
 ROWS = "rows.jsonl"
@@ -54,7 +54,7 @@ class Folder:
     def begin(self, manifest: Manifest) -> str:
         """Write the manifest that this attempt works under; return where an older run was moved to, if it was."""
         moved = ""
-        with told(self.path):
+        with explain_os_errors(self.path):
             if self._aside:
                 moved = self._move_aside()
             write_manifest(self.path, manifest)
@@ -64,7 +64,7 @@ class Folder:
 
     def save(self, manifest: Manifest) -> None:
         """Replace the manifest."""
-        with told(self.path):
+        with explain_os_errors(self.path):
             write_manifest(self.path, manifest)
 
     def _move_aside(self) -> str:
@@ -100,7 +100,7 @@ def open_folder(path: Path, parts: dict[str, Any] | None, *, force_new: bool = F
         ResumeMismatchError: The run that is there has another fingerprint.
         DataError: It cannot be written, or what is there is damaged.
     """
-    with told(path):
+    with explain_os_errors(path):
         refuse_foreign(path)
         path.mkdir(parents=True, exist_ok=True)
         lock = lock_file(path)

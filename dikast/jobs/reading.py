@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from dikast.errors import DataError, UsageError
-from dikast.jobs.files import OUTCOMES, decode, dumps, is_row, told
+from dikast.jobs.files import OUTCOMES, decode, dumps, explain_os_errors, is_row
 from dikast.jobs.folder import ERRORS, ROWS, locked
 from dikast.jobs.manifest import NAME, Manifest, read_manifest
 from dikast.jobs.summary import Summary, Tally, summarise, told_by_manifest
@@ -266,7 +266,7 @@ def offsets_of(path: Path, texts: Collection[bytes]) -> Iterator[int]:
     if not path.exists():
         return
     offset = 0
-    with told(path, "read"), path.open("rb") as file:
+    with explain_os_errors(path, "read"), path.open("rb") as file:
         for line in file:
             if any(text in line for text in texts):
                 yield offset
@@ -283,7 +283,7 @@ def read_places(path: Path, wanted: Wanted = every) -> Iterator[_Place]:
     if not path.exists():
         return
     offset = 0
-    with told(path, "read"), path.open("rb") as file:
+    with explain_os_errors(path, "read"), path.open("rb") as file:
         for line in file:
             head = HEAD.match(line)
             if head and line.endswith(b"\n"):

@@ -2,7 +2,7 @@
 
     dikast genqr run ... --model 'batch:FOLDER?model=server:http://host/v1#ORG/MODEL' --out runs/x
     vllm run-batch -i FOLDER/owed.jsonl -o results.jsonl --model ORG/MODEL
-    dikast models take-in FOLDER results.jsonl              # `take_in(Path("FOLDER"), Path("results.jsonl"))`
+    dikast models import FOLDER results.jsonl              # `import_files(Path("FOLDER"), Path("results.jsonl"))`
     dikast runs retry runs/x
 
 The model named in the spec is never asked: it says what the requests are for, and its fingerprint is the run's, so that
@@ -56,7 +56,7 @@ class _Result(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn:
+class ImportedResults:
     """What a results file brought.
 
     Args:
@@ -135,7 +135,7 @@ def replies_of(result: _Result, request: Request, where: str) -> list[Reply]:
     return from_body(content, request, where)
 
 
-def take_in(folder: Path, results: Path) -> TakenIn:
+def import_files(folder: Path, results: Path) -> ImportedResults:
     """Add a results file to a batch's folder, and take what it answers out of `owed.jsonl`.
 
     Taking in the same file twice changes nothing. Lost connections and server failures (5xx) stay owed.
@@ -156,7 +156,7 @@ def take_in(folder: Path, results: Path) -> TakenIn:
     left = {key: line for key, line in owed.items() if key not in brought and key not in known}
     replace(folder / OWED, left.values())
     refused = sum(result.response is None or result.response.status_code != 200 for result in fresh)
-    return TakenIn(len(fresh) - refused, refused, len(left))
+    return ImportedResults(len(fresh) - refused, refused, len(left))
 
 
 def lasting(result: _Result) -> bool:

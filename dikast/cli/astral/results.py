@@ -91,7 +91,7 @@ def summary_of(opened: Run) -> SafetySummary:
 def calibrate(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: CSV, TSV, JSON(L), Parquet.")],
-    truth: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
+    gold: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
     reply: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Replies.")] = "reply",
     prompt: Annotated[
         str | None, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Prompts, to show to the oracle.")
@@ -133,7 +133,7 @@ def calibrate(
         raise UsageError("nothing to measure, or too much", hint="give --oracle SPEC, or --verdict COLUMN")
     names = renaming(rename)
     labelled = read_labelled(
-        file, truth=truth, reply=None if verdict else reply, prompt=prompt, said=verdict, renamed=names
+        file, truth=gold, reply=None if verdict else reply, prompt=prompt, said=verdict, renamed=names
     )
     readings: dict[str, list[str | None]] = {verdict: [one.said for one in labelled]} if verdict else {}
     words = read_policy(policy) if policy else None
@@ -292,7 +292,7 @@ def report(
             show_withheld(record)
     for gate in gates:
         if gate.failed:
-            say(f"failed: {gate.told()}")
+            say(f"failed: {gate.message()}")
     if any(gate.failed for gate in gates):
         raise typer.Exit(GATE_FAILED)
 

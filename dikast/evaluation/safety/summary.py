@@ -25,7 +25,7 @@ from dikast import stats
 from dikast.errors import UsageError
 from dikast.evaluation.agreement import krippendorff_alpha
 from dikast.evaluation.axes import Axes, Cell
-from dikast.evaluation.covering import Coverage, coverage
+from dikast.evaluation.covering import TupleCoverage, coverage
 from dikast.records import Outcome
 
 Verdict = Literal["safe", "unsafe", "unknown"]
@@ -221,7 +221,7 @@ class Summary:
     cells: tuple[Tally, ...]
     benign: tuple[Tally, ...] = ()
     alpha: Mapping[str, float] = field(default_factory=dict[str, float])
-    coverage: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
+    coverage: Mapping[str, TupleCoverage] = field(default_factory=dict[str, TupleCoverage])
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for CI and for other programs; what is not defined is null."""
@@ -310,7 +310,7 @@ def _tally(target: str, part: _Part, found: Counter[_Ending]) -> Tally:
     return Tally(target, dict(part), found.total(), outcomes, readings, judged.total(), judged["unsafe"])
 
 
-def _coverage_json(found: Coverage) -> dict[str, Any]:
+def _coverage_json(found: TupleCoverage) -> dict[str, Any]:
     return {
         "strength": found.strength,
         "covered": found.covered,

@@ -103,7 +103,7 @@ async def write(state: State, context: Context, writer: Solver) -> Update:
         if isinstance(error, ModelUnavailable):
             raise
         # A server's words may quote the request, of which no text is kept in some categories.
-        reason = panel.told(error, lambda _: None) if vault.refusal_only(cell) else str(error)
+        reason = panel.describe_failure(error, lambda _: None) if vault.refusal_only(cell) else str(error)
         # A filtered generator is a test that was not written, not a finding about the target.
         outcome = outcome_of(error) if outcome_of(error).failed else Outcome.UNPARSED
     return {**NOTHING, "tries": tries, "outcome": outcome, "reason": f"no test was written: {reason}"}
@@ -167,7 +167,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
 
 def failed(state: State, context: Context, error: ModelError | LimitReached) -> Update:
     """A target that gave no reply; what its server said is in the vault."""
-    reason = panel.told(error, keeper(state, context))
+    reason = panel.describe_failure(error, keeper(state, context))
     return {"token": "", "replied": outcome_of(error), "reason": reason}
 
 
@@ -204,7 +204,7 @@ async def assess(oracle: SafetyOracle, text: str, prompt: str | None, context: C
     except CALL_FAILURES as error:
         if isinstance(error, ModelUnavailable):
             raise panel.unreachable(error, oracle.spec, keep) from None
-        return panel.no_word(outcome_of(error), panel.told(error, keep))
+        return panel.no_word(outcome_of(error), panel.describe_failure(error, keep))
     except DikastError:
         raise
     except Exception as error:

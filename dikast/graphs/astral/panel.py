@@ -130,7 +130,7 @@ def without_reading(replied: Outcome) -> Decision:
     return Decision(reply="", verdict=verdict, votes=[], agreement=None, judged=[], outcome=replied, reason=reason)
 
 
-def told(error: ModelError | LimitReached, keep: Keep) -> str:
+def describe_failure(error: ModelError | LimitReached, keep: Keep) -> str:
     """What may be told of a failed call: our own words, never a server's, which may quote the reply."""
     if isinstance(error, HttpTargetError | LimitReached):
         return str(error)
@@ -144,7 +144,7 @@ def unreachable(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavaila
     if error.status is None:
         return error
     hint = error.hint or "is the address right, and does the service want a key?"
-    return ModelUnavailable(f"{spec}: {told(error, keep)}", hint=hint, status=error.status)
+    return ModelUnavailable(f"{spec}: {describe_failure(error, keep)}", hint=hint, status=error.status)
 
 
 def fault(who: str, error: Exception, keep: Keep) -> RuntimeError:

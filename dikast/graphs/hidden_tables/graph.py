@@ -225,7 +225,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
     if objected:
         return go_on(state, [], None, "objected", 0.0)
     if not programs:
-        draft = rounds.lost(drafts)
+        draft = rounds.choose_failed_draft(drafts)
         if draft["outcome"] == Outcome.UNPARSED and not last:
             return go_on(state, [], None, draft["problem"], 0.0)
         ended = closed(state, "", draft["problem"] or "no_reply", Outcome(draft["outcome"]), draft["reason"])

@@ -133,7 +133,7 @@ def turn_outcome(status: str) -> Outcome:
     return STATUS_OUTCOMES[status.partition(":")[0]]
 
 
-def lost(drafts: Sequence[Draft]) -> Draft:
+def choose_failed_draft(drafts: Sequence[Draft]) -> Draft:
     """The draft that stands for a round in which there was no program: the gravest failure, else the first."""
     order = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT)
     return min(drafts, key=lambda draft: order.index(o) if (o := Outcome(draft["outcome"])) in order else len(order))

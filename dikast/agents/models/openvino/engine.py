@@ -226,14 +226,14 @@ class Engine:
     def _run(self) -> None:
         error: Exception | None = None
         try:
-            while self._take_in():
+            while self._admit_waiting():
                 self._step()
                 self._hand_back()
         except Exception as caught:  # whatever it is: those who wait must hear of it
             error = caught
         self._stop(error)
 
-    def _take_in(self) -> bool:
+    def _admit_waiting(self) -> bool:
         """Wait for work and give it to the pipeline; false when the engine closes."""
         with self._wake:
             if not self._running:
