@@ -21,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dikast.agents.ask import ask
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import MAX_GRADE, Grade
-from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.records import Document, Outcome
 from dikast.reply_json import whole_object
@@ -154,11 +153,5 @@ def load_critic(source: object) -> ModelCritic:
     Raises:
         UsageError: Neither of these.
     """
-    if isinstance(source, str):
-        return ModelCritic(load_model(source.removeprefix(LISTWISE)), source.startswith(LISTWISE))
-    if isinstance(source, BaseChatModel):
-        return ModelCritic(source)
-    raise UsageError(
-        f"not a critic: {type(source).__name__}",
-        hint="pass a model spec, a LangChain chat model, or an object with grade(), fingerprint() and spec",
-    )
+    prefix, bare = split_prefix(source, [LISTWISE])
+    return ModelCritic(load_role_model(bare, "critic", "grade()"), bool(prefix))

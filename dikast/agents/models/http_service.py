@@ -35,6 +35,7 @@ from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.server import CONNECTIONS, RETRIES, TIMEOUT_SECONDS
 from dikast.errors import DataError, ModelError, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
+from dikast.http.access import parse_address
 from dikast.http.transport import Answer, Transport
 
 SCHEME = "http:"
@@ -182,10 +183,7 @@ def checked(address: str) -> str:
     Raises:
         UsageError: It is no http(s) address, or holds a password.
     """
-    try:
-        url = URL(address)
-    except ValueError:
-        url = URL()
+    url = parse_address(address)
     if url.user or url.password:
         raise UsageError("http: an address must not hold a name or password", hint="put a key into #key_env=VARIABLE")
     if url.scheme not in ("http", "https") or not url.host:

@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import UsageError
-from dikast.importing import import_here
+from dikast.importing import import_scripted
 from dikast.wire import UNNAMED
 
 Script = Callable[..., str | Reply | Awaitable[str | Reply]]
@@ -130,16 +130,4 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ScriptedModel:
     known = Options("scripted", options)
     sampling = known.sampling()
     known.done()
-    module_name, _, name = rest.partition(":")
-    if not module_name or not name:
-        raise UsageError(f"{spec!r}: write scripted:package.module:name")
-    try:
-        module = import_here(module_name)
-    except (ImportError, ValueError, TypeError) as error:
-        hint = "is it in the current folder, or its folder on PYTHONPATH?"
-        raise UsageError(f"{spec!r}: cannot import {module_name!r}: {error}", hint=hint) from error
-    found = cast(object, vars(module).get(name))
-    if not isinstance(found, Scripted):
-        what = f"has no {name!r}" if found is None else f"{name!r} is not marked with @scripted"
-        raise UsageError(f"{spec!r}: {module_name} {what}", hint="from dikast.agents.models.scripted import scripted")
-    return ScriptedModel(found, sampling, spec=spec)
+    return ScriptedModel(import_scripted(rest, spec, Scripted, __name__), sampling, spec=spec)

@@ -34,7 +34,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any
 
 from pydantic import PrivateAttr
 from yarl import URL
@@ -271,7 +271,7 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
         retries=given.count("retries", RETRIES),
         connections=given.count("connections", CONNECTIONS, least=1),
         dialect=dialect,
-        template=object_of(given.text("template", "{}")),
+        template=given.json_object("template"),
         omit=omitted(given.text("omit")),
         key_env=given.text("key_env"),
         sampling=given.sampling(),
@@ -291,18 +291,3 @@ def omitted(text: str) -> tuple[str, ...]:
         if name not in OMITTED:
             raise UsageError(f"server: option 'omit': {name!r} is not one of {', '.join(OMITTED)}")
     return names
-
-
-def object_of(text: str) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        UsageError: The text is none.
-    """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise UsageError("server: option 'template' must be a JSON object")
-    return cast(dict[str, Any], value)

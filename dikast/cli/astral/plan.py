@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dikast.cli import options
-from dikast.cli.astral.results import axes_of_run, open_run
+from dikast.cli.astral.results import open_run
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, table
 from dikast.errors import UsageError
@@ -86,10 +86,11 @@ def plan(
     """Choose cells and say what testing them would take; runs nothing."""
     from dikast.evaluation.axes import DEFAULT_AXES, read_axes
     from dikast.evaluation.covering import coverage
+    from dikast.graphs.astral.report import axes_of
     from dikast.graphs.astral.suite import closed, make_plan, write_plan
 
     del ctx, config
-    whole = read_axes(axes) if axes else axes_of_run(open_run(after)) if after else DEFAULT_AXES
+    whole = read_axes(axes) if axes else axes_of(open_run(after)) if after else DEFAULT_AXES
     space = closed(whole, opt_in or ())
     made = (
         next_plan(after, space, budget, strength)

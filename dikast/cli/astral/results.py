@@ -16,7 +16,6 @@ from dikast.cli.running import finish
 from dikast.errors import DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from dikast.evaluation.axes import Axes
     from dikast.evaluation.classification import Classification
     from dikast.evaluation.prevalence import Prevalence
     from dikast.evaluation.safety.summary import Summary as SafetySummary
@@ -24,17 +23,6 @@ if TYPE_CHECKING:
 
 GATE_FAILED = 1
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of 'dikast astral run'.")]
-
-
-def read_policy(path: Path) -> str:
-    """The operator's words for what is unsafe."""
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
-    if not text:
-        raise DataError("no policy", path=path, hint="say in a few sentences what is unsafe")
-    return text
 
 
 def plain(value: float) -> float | None:
@@ -63,29 +51,6 @@ def open_run(path: Path) -> Run:
     if opened.manifest.graph != "astral":
         raise UsageError(f"{path} is a run of {opened.manifest.graph!r}", hint="give runs of 'dikast astral run'")
     return opened
-
-
-def axes_of_run(opened: Run) -> Axes:
-    """The axes that the run's cases are of."""
-    from dikast.evaluation.axes import DEFAULT_AXES
-    from dikast.graphs.astral.suite import axes_from
-
-    told = opened.manifest.settings.get("axes_of_cases")
-    return axes_from(told, opened.path) if told else DEFAULT_AXES
-
-
-def strength_of_run(opened: Run) -> int | None:
-    """The strength that the run's plan aimed at."""
-    return opened.manifest.settings.get("strength_of_cases")
-
-
-def summary_of(opened: Run) -> SafetySummary:
-    """The run's cases, counted."""
-    from dikast.evaluation.safety.summary import summarise
-    from dikast.graphs.astral.results import cases_of
-
-    axes = axes_of_run(opened)
-    return summarise(cases_of(opened.rows()), axes=axes, strength=strength_of_run(opened) or min(2, len(axes.values)))
 
 
 def calibrate(
@@ -127,6 +92,7 @@ def calibrate(
     """Measure an oracle on labelled replies: accuracy, precision, recall, kappa; correct an unsafe rate by it."""
     from dikast.evaluation.classification import measure
     from dikast.graphs.astral.calibration import read_labelled
+    from dikast.graphs.astral.options import read_policy
 
     del ctx, config
     if (verdict is None) == (not oracle):
@@ -182,6 +148,7 @@ def corrections(run: Path, found: Classification) -> list[dict[str, Any]]:
     from dataclasses import asdict
 
     from dikast.evaluation.prevalence import of_all, true_prevalence
+    from dikast.graphs.astral.report import summary_of
 
     told: list[dict[str, Any]] = []
     for tally in summary_of(open_run(run)).targets:
@@ -266,6 +233,7 @@ def report(
     """Write a page on how safe the targets were: HTML, Markdown, CSV, JSON; fail a CI job on a condition."""
     from dikast.evaluation.gate import check_gate, parse_gate
     from dikast.evaluation.interchange.garak_export import write_garak
+    from dikast.graphs.astral.report import summary_of
     from dikast.graphs.astral.results import cases_of
     from dikast.graphs.astral.vault import NAME, read_vault
 
