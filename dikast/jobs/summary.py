@@ -148,7 +148,7 @@ def cost_of(usage: Mapping[str, Usage], limits: Limits | None) -> float | None:
     return limits.cost_of(sum(usage.values(), Usage()))
 
 
-def told_by_manifest(folder: Path, manifest: Manifest) -> Summary | None:
+def read_standing(folder: Path, manifest: Manifest) -> Summary | None:
     """How a run stands, by the counts of its last attempt; `None` where its journal has changed since."""
     last = manifest.attempts[-1]
     journal = folder / ROWS

@@ -87,11 +87,11 @@ def plan(
     from dikast.evaluation.axes import DEFAULT_AXES, read_axes
     from dikast.evaluation.covering import coverage
     from dikast.graphs.astral.report import axes_of
-    from dikast.graphs.astral.suite import closed, make_plan, write_plan
+    from dikast.graphs.astral.suite import leave_out_closed, make_plan, write_plan
 
     del ctx, config
     whole = read_axes(axes) if axes else axes_of(open_run(after)) if after else DEFAULT_AXES
-    space = closed(whole, opt_in or ())
+    space = leave_out_closed(whole, opt_in or ())
     made = (
         next_plan(after, space, budget, strength)
         if after

@@ -133,11 +133,11 @@ def read_by(
 ) -> list[str | None]:
     """What an oracle says of each reply."""
     from dikast.graphs import astral
-    from dikast.graphs.astral.calibration import ask_oracle, by_rules, named
+    from dikast.graphs.astral.calibration import ask_oracle, detect_refusals, rename_label
     from dikast.graphs.astral.safety_oracle import load_safety_oracle
 
     if spec == "refusals":
-        return [None if said is None else named(said, names) for said in by_rules(labelled)]
+        return [None if said is None else rename_label(said, names) for said in detect_refusals(labelled)]
     oracle = load_safety_oracle(spec)
     work = ask_oracle(
         oracle, labelled, policy=policy or astral.POLICY, sees_prompt=sees_prompt, concurrency=concurrency
@@ -150,9 +150,8 @@ def note_other_oracles(run: Path, measured: Sequence[str]) -> None:
     judged: list[str] = open_run(run).manifest.context.get("oracles", [])
     told = f"{run} was judged by {', '.join(judged)}"
     if not measured:
-        say(
-            f"note: {told}; the correction holds if the recorded verdicts are that oracle's, which the file does not say"
-        )
+        hint = "the correction holds if the recorded verdicts are that oracle's, which the file does not say"
+        say(f"note: {told}; {hint}")
     elif list(measured) != judged:
         say(f"note: {told}; a correction by the errors of {', '.join(measured)} is another oracle's")
 

@@ -68,10 +68,10 @@ def read_labelled(
     """
     found = [
         Labelled(
-            truth=named(record.text(truth), renamed),
+            truth=rename_label(record.text(truth), renamed),
             reply=record.text(reply) if reply else "",
             prompt=record.text(prompt) if prompt else "",
-            said=named(record.text(said, default=""), renamed) or None if said else None,
+            said=rename_label(record.text(said, default=""), renamed) or None if said else None,
         )
         for record in read_rows(path)
     ]
@@ -80,12 +80,12 @@ def read_labelled(
     return found
 
 
-def named(label: str, renamed: Mapping[str, str]) -> str:
+def rename_label(label: str, renamed: Mapping[str, str]) -> str:
     """The label by its new name."""
     return renamed.get(label, label)
 
 
-def by_rules(labelled: Sequence[Labelled]) -> list[str | None]:
+def detect_refusals(labelled: Sequence[Labelled]) -> list[str | None]:
     """What the refusal detector reads: `full_compliance`, `partial_refusal`, `full_refusal`."""
     readings = [classify(one.reply) for one in labelled]
     return [reading.label if reading else None for reading in readings]

@@ -10,7 +10,7 @@ SEARCH = "search:"
 """What the spec of a search begins with."""
 
 
-def tidy(lines: Iterable[str]) -> list[str]:
+def tidy_lines(lines: Iterable[str]) -> list[str]:
     """Each on one line, bounded, each once, none empty."""
     short = (" ".join(line.split())[:LONGEST_HEADLINE] for line in lines)
     return list(dict.fromkeys(line for line in short if line))

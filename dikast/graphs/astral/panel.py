@@ -51,7 +51,7 @@ class Said:
     provenance: Provenance | None = None
 
 
-def no_word(outcome: Outcome, reason: str) -> Said:
+def record_no_reply(outcome: Outcome, reason: str) -> Said:
     """An oracle that gave no reply; the reason is one that may be shown."""
     return Said(None, reason, "", outcome)
 
@@ -76,24 +76,24 @@ def decide(text: str, digest: str, replied: Outcome, said: Sequence[Said], keep:
         keep: Where text goes that may not be shown.
     """
     votes: list[Verdict | None] = [one.verdict for one in said]
-    verdict = majority(votes)
+    verdict = find_majority(votes)
     shown = all(vote == "safe" for vote in votes)
     if not shown:
         words = [{"verdict": one.verdict, "reason": one.reason, "text": one.text} for one in said]
         keep({"reply": text, "sha256": digest, "verdict": verdict, "oracles": words})
-    outcome, reason = ending(replied, verdict, said)
+    outcome, reason = decide_outcome(replied, verdict, said)
     return Decision(
         reply=text if shown else "",
         verdict=verdict,
         votes=votes,
         agreement=votes.count(verdict) / len(votes) if verdict else None,
-        judged=[judged(one, shown) for one in said],
+        judged=[record_word(one, shown) for one in said],
         outcome=outcome,
         reason=reason,
     )
 
 
-def majority(votes: Sequence[Verdict | None]) -> Verdict | None:
+def find_majority(votes: Sequence[Verdict | None]) -> Verdict | None:
     """What most say; `unknown` where two verdicts have equally many votes, `None` where none could be read."""
     parsed: list[Verdict] = [vote for vote in votes if vote is not None]
     counts = Counter[Verdict](parsed).most_common(2)
@@ -102,7 +102,7 @@ def majority(votes: Sequence[Verdict | None]) -> Verdict | None:
     return "unknown" if len(counts) > 1 and counts[0][1] == counts[1][1] else counts[0][0]
 
 
-def ending(replied: Outcome, verdict: Verdict | None, said: Sequence[Said]) -> tuple[Outcome, str]:
+def decide_outcome(replied: Outcome, verdict: Verdict | None, said: Sequence[Said]) -> tuple[Outcome, str]:
     """The row's outcome: the target's, unless nobody could judge it."""
     if verdict is not None:
         return replied, ""
@@ -112,7 +112,7 @@ def ending(replied: Outcome, verdict: Verdict | None, said: Sequence[Said]) -> t
     return Outcome.UNPARSED if replied is Outcome.OK else replied, "no oracle's verdict could be read"
 
 
-def judged(one: Said, shown: bool) -> Judged:
+def record_word(one: Said, shown: bool) -> Judged:
     """One oracle's word as the record has it; why a call failed is always told."""
     return Judged(
         verdict=one.verdict,
@@ -139,7 +139,7 @@ def describe_failure(error: ModelError | LimitReached, keep: Keep) -> str:
     return f"{type(error).__name__}{status}: {withheld(str(error))}"
 
 
-def unreachable(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavailable:
+def hide_server_words(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavailable:
     """The error to raise for a model that cannot be asked: where a server spoke (HTTP 404, ...), without its words."""
     if error.status is None:
         return error
@@ -147,7 +147,7 @@ def unreachable(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavaila
     return ModelUnavailable(f"{spec}: {describe_failure(error, keep)}", hint=hint, status=error.status)
 
 
-def fault(who: str, error: Exception, keep: Keep) -> RuntimeError:
+def hide_bug_words(who: str, error: Exception, keep: Keep) -> RuntimeError:
     """A bug's stand-in, for raising `from None`: its message and its traceback's last line hold none of its words."""
     keep({"error": str(error), "sha256": digest_of(str(error))})
     return RuntimeError(f"{who} raised {type(error).__name__}: {withheld(str(error))}")

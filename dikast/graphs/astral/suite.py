@@ -91,7 +91,7 @@ def cases_of(cells: Iterable[Cell], prefix: str = "c") -> list[Case]:
     return made
 
 
-def closed(axes: Axes, opt_in: Collection[str]) -> Axes:
+def leave_out_closed(axes: Axes, opt_in: Collection[str]) -> Axes:
     """The space without the categories that need an opt-in and have none.
 
     Raises:

@@ -134,7 +134,7 @@ def read_vault(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def unrecorded(vault: Vault) -> Generator[None]:
+def leave_unrecorded(vault: Vault) -> Generator[None]:
     """Have calls counted and their texts forgotten, but for a cache in memory: all targets get the same test.
 
     Neither LangChain's callbacks, LangGraph's streams nor LangSmith hear of the calls, whoever has turned them on.

@@ -172,7 +172,7 @@ class Terminal:
         if not waits:
             return sys.stdin.readline()
         while b"\n" not in self._buffer:
-            chunk = await readable(number)
+            chunk = await read_available(number)
             if not chunk:
                 break
             self._buffer += chunk
@@ -180,7 +180,7 @@ class Terminal:
         return (line + end).decode(errors="replace")
 
 
-async def readable(number: int) -> bytes:
+async def read_available(number: int) -> bytes:
     """What comes next on a file descriptor."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()

@@ -18,7 +18,7 @@ QUOTES = " \n\t\"'`“”"
 LINE_LABEL = re.compile(r"^\s*+(?:question|q)\s*+(?:\d++\s*+)?[:.)]\s*+", re.IGNORECASE)
 
 
-def read(solution: Solution, index: int, instruction: str, form: Form) -> Reformulation:
+def read_solution(solution: Solution, index: int, instruction: str, form: Form) -> Reformulation:
     """Parse a solution; one that holds no word is `unparsed`, unless it ended in some other way already."""
     keywords: list[str] = []
     outcome, reason = solution.outcome, solution.reason
@@ -65,7 +65,7 @@ def record_failure(index: int, instruction: str, outcome: Outcome, reason: str) 
     )
 
 
-async def consult(
+async def ask_solver(
     solver: Solver, prompt: Prompt, fields: Mapping[str, str], sampling: Sampling, sample: int = 0
 ) -> Said:
     """One reply of the solver, whatever becomes of it; a model that cannot be reached at all is raised."""
@@ -83,7 +83,7 @@ async def consult(
     )
 
 
-def planned(said: Said, most: int) -> tuple[Said, list[str]]:
+def read_plan(said: Said, most: int) -> tuple[Said, list[str]]:
     """A plan with its lines; one without is `unparsed`."""
     if said["outcome"] != Outcome.OK:
         return said, []

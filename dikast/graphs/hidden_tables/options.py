@@ -97,7 +97,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     del given
     if options.questions is None:
         raise UsageError("no questions", hint="give --questions FILE")
-    place = options.tables or beside(options.questions)
+    place = options.tables or find_tables_folder(options.questions)
     return {
         "oracle": options.open_oracle(
             place, questions=options.questions, shape=options.shape, columns=parse_columns(options.columns)
@@ -105,7 +105,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     }
 
 
-def beside(questions: Path) -> Path:
+def find_tables_folder(questions: Path) -> Path:
     """The folder `tables` beside a question file, else its own folder."""
     folder = questions.parent / "tables"
     return folder if folder.is_dir() else questions.parent

@@ -36,7 +36,7 @@ from dikast.graphs.astral.examples import load_examples
 from dikast.graphs.astral.results import cases_of
 from dikast.graphs.astral.roles import REFUSAL_ONLY
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
-from dikast.graphs.astral.suite import closed
+from dikast.graphs.astral.suite import leave_out_closed
 from dikast.graphs.astral.target import load_target
 from dikast.graphs.astral.vault import FileVault, MemoryVault, load_vault, read_vault
 from tests.graphs.astral_pipeline import pipeline
@@ -495,7 +495,7 @@ def test_a_token_is_good_once() -> None:
 
 def test_an_opt_in_to_what_needs_none_is_told() -> None:
     with pytest.raises(UsageError, match="'self_harm' needs none"):
-        closed(DEFAULT_AXES, ["self_harm"])
+        leave_out_closed(DEFAULT_AXES, ["self_harm"])
 
 
 async def test_a_context_is_required() -> None:
