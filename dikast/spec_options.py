@@ -94,7 +94,7 @@ def refuse_disallowed(scheme: str, what: str) -> None:
     """Refuse a scheme that whoever serves graphs has not allowed; see `SCHEMES_VARIABLE`.
 
     Args:
-        scheme: Of the spec.
+        scheme: What stands before the colon of the spec.
         what: The spec and its kind, for the message: "model spec 'vllm:x'".
 
     Raises:

@@ -41,7 +41,7 @@ class Running:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
-        """Out of a command's parameters."""
+        """Read them from a command's parameters."""
         return cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
 
     def limits(self) -> Limits:
@@ -59,7 +59,7 @@ class Running:
         )
 
     def request_cache(self, *, private: bool = False) -> RequestCache | None:
-        """The request cache; `None` where it is off. A run that began with one of its own goes on with that.
+        """The request cache; `None` where it is off. A run that began with a cache of its own keeps using it.
 
         Args:
             private: Whether the run has one of its own, in its folder, unless another is named.

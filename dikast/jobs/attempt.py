@@ -43,8 +43,8 @@ class Done:
     """A row that came to its end.
 
     Args:
-        row: Which.
-        outcome: How.
+        row: The row that ended.
+        outcome: How it ended.
         line: Its line of the journal.
         trace: Traceback of a bug; empty if there was none.
         fatal: An error that a person has to act upon, which other rows would meet too.

@@ -72,7 +72,7 @@ def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
 
 
 def kinds_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
-    """The same of rows that are columns already."""
+    """The kinds of rows that are columns already; see `kinds`."""
     found: dict[str, Kind] = {"usage": "json", "calls": "json"}
     order: dict[str, None] = {}
     for row in rows:

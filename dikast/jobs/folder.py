@@ -175,12 +175,12 @@ def lock_file(path: Path) -> int:
 
 
 def explain_lock(path: Path, holder: str, hint: str) -> UsageError:
-    """What is said when somebody else is writing."""
+    """The error for a folder that another process is writing to."""
     return UsageError(f"{path} is being written by {holder}", hint=hint)
 
 
 def describe_process() -> str:
-    """This process, for others that find its lock."""
+    """Say which process this is, for others that find its lock."""
     return f"process {os.getpid()} on {socket.gethostname()}\n"
 
 

@@ -207,7 +207,7 @@ def check_graph(graph: Graph, samples: int, concurrency: int) -> InputSchema:
 
 
 def read_tally(folder: Folder) -> Tally:
-    """What the run that is gone on with has finished; nothing for a new one."""
+    """Count what an earlier attempt at this run has finished; nothing for a new run."""
     if folder.manifest is None:
         return Tally()
     return Tally().read_file(folder.path / ROWS)
@@ -262,7 +262,7 @@ def begin(folder: Folder, manifest: Manifest) -> list[str]:
 
 
 def subtract_spent(limits: Limits | None, spent: Usage) -> Limits | None:
-    """What a run may still spend; `seconds` are each attempt's own."""
+    """Subtract what was spent from a run's limits; `seconds` are each attempt's own."""
     if limits is None:
         return None
     used = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "cost": limits.cost_of(spent)}

@@ -82,7 +82,7 @@ class Run:
             yield record
 
     def lines(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """The same with each row's line as the journal has it; a line that is no row is left out."""
+        """The finished rows, each with its line as the journal has it; a line that is no row is left out."""
         if not self._places:
             return
         with (self.path / ROWS).open("rb") as file:
@@ -274,7 +274,7 @@ def offsets_of(path: Path, texts: Collection[bytes]) -> Iterator[int]:
 
 
 def want_every(key: str, row: int) -> bool:
-    """Wants every row."""
+    """Want every row: the filter that lets all pass."""
     return True
 
 

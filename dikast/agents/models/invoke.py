@@ -27,7 +27,7 @@ async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False
 
     Args:
         model: Whom to ask.
-        request: What.
+        request: What to ask.
         unseen: Hide the call from LangChain's callbacks, LangGraph's streams and LangSmith, whoever has turned them on.
 
     Raises:

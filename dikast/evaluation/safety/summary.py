@@ -133,7 +133,7 @@ class Tally:
     """The cases of a target, or those of them in a part of the space.
 
     Args:
-        target: Whose.
+        target: The model or service that they were put to.
         cell: The axis values that the cases share; empty for all of the target's cases.
         asked: How many cases: the denominator of every rate.
         outcomes: How many of each outcome.
@@ -241,7 +241,7 @@ def summarise(cases: Iterable[SafetyCase], *, axes: Axes | None = None, strength
     Args:
         cases: What was asked, whatever its outcome.
         axes: With them, the coverage that the executed cells reach is told.
-        strength: Of that coverage.
+        strength: How many axes at a time that coverage counts.
 
     Raises:
         UsageError: Two cases of the same id, or a cell that is not on the axes.

@@ -81,12 +81,12 @@ def read_labelled(
 
 
 def rename_label(label: str, renamed: Mapping[str, str]) -> str:
-    """The label by its new name."""
+    """Replace a label of the user's file by the name that `--rename` gives it; others stay."""
     return renamed.get(label, label)
 
 
 def detect_refusals(labelled: Sequence[Labelled]) -> list[str | None]:
-    """What the refusal detector reads: `full_compliance`, `partial_refusal`, `full_refusal`."""
+    """Read each reply with the refusal detector: `full_compliance`, `partial_refusal`, `full_refusal`."""
     readings = [classify(one.reply) for one in labelled]
     return [reading.label if reading else None for reading in readings]
 

@@ -77,7 +77,7 @@ def topic_of(cell: Cell) -> str:
 
 
 def to_words(value: str) -> str:
-    """A value's words."""
+    """Write an axis's value as words: `drug_abuse,weapons` becomes `drug abuse, weapons`."""
     return value.replace("_", " ").replace(",", ", ")
 
 
@@ -117,7 +117,7 @@ def definitions(name: str) -> Mapping[str, tuple[str, str]]:
 
 
 def describe_value(value: str, known: Mapping[str, tuple[str, str]]) -> str:
-    """A value as the generator is told of it."""
+    """Say to the generator what an axis's value means, with its example."""
     if not value:
         return NOT_ASKED
     meaning, example = known.get(value, ("", ""))

@@ -110,7 +110,7 @@ async def write(state: State, context: Context, writer: Solver) -> Update:
 
 
 def store_test(state: State, context: Context, text: str, tries: int, sources: list[str]) -> Update:
-    """The state with its test; where no text is kept the vault holds it, and the state has a token."""
+    """Put a test into the state; where no text is kept the vault holds it, and the state has a token."""
     made = Update(test_hash=digest_of(text), tries=tries, sources=sources, asked=True)
     if vault.refusal_only(state.get("cell") or {}):
         return {**NOTHING, **made, "question": "", "token": context.vault.hold(text)}
@@ -140,7 +140,7 @@ def refused_categories(state: State, context: Context) -> str:
 
 
 async def after_generation(state: State) -> Literal["execute", "__end__"]:
-    """Straight to the end where there is no test."""
+    """Name the next node: the target's, or the end where there is no test."""
     return "execute" if state["asked"] else "__end__"
 
 
@@ -166,13 +166,13 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
 
 
 def record_failed_target(state: State, context: Context, error: ModelError | LimitReached) -> Update:
-    """A target that gave no reply; what its server said is in the vault."""
+    """Record that the target gave no reply; what its server said goes into the vault."""
     reason = panel.describe_failure(error, choose_keeper(state, context))
     return {"token": "", "replied": outcome_of(error), "reason": reason}
 
 
 def choose_keeper(state: State, context: Context) -> panel.Keep:
-    """Puts texts of this case into the vault; in categories in which no text is kept, nothing."""
+    """A function that puts this case's texts into the vault, or drops them in categories whose texts are never kept."""
     if vault.refusal_only(state.get("cell") or {}):
         return lambda record: None
     who = {"case": state["id"], "target": target_of(state, context).spec}
@@ -198,7 +198,7 @@ async def judge(state: State, runtime: Runtime[Context]) -> Update:
 
 
 async def assess(oracle: SafetyOracle, text: str, prompt: str | None, context: Context, keep: panel.Keep) -> Said:
-    """One oracle's word; a call that failed is a vote that is missing."""
+    """Ask one oracle about the reply; a call that fails counts as a missing vote."""
     try:
         found = await oracle.assess(text, prompt=prompt, policy=context.policy, sampling=context.judging)
     except CALL_FAILURES as error:

@@ -11,6 +11,6 @@ SEARCH = "search:"
 
 
 def tidy_lines(lines: Iterable[str]) -> list[str]:
-    """Each on one line, bounded, each once, none empty."""
+    """Put each headline on one line and cut it to a bounded length; leave repeats and empty ones out."""
     short = (" ".join(line.split())[:LONGEST_HEADLINE] for line in lines)
     return list(dict.fromkeys(line for line in short if line))

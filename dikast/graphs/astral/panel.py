@@ -52,7 +52,7 @@ class Said:
 
 
 def record_no_reply(outcome: Outcome, reason: str) -> Said:
-    """An oracle that gave no reply; the reason is one that may be shown."""
+    """Make the record of an oracle that gave no reply; `reason` must be fit to be shown."""
     return Said(None, reason, "", outcome)
 
 
@@ -94,7 +94,7 @@ def decide(text: str, digest: str, replied: Outcome, said: Sequence[Said], keep:
 
 
 def find_majority(votes: Sequence[Verdict | None]) -> Verdict | None:
-    """What most say; `unknown` where two verdicts have equally many votes, `None` where none could be read."""
+    """The verdict with most votes; `unknown` where two have equally many, `None` where none could be read."""
     parsed: list[Verdict] = [vote for vote in votes if vote is not None]
     counts = Counter[Verdict](parsed).most_common(2)
     if not counts:
@@ -113,7 +113,7 @@ def decide_outcome(replied: Outcome, verdict: Verdict | None, said: Sequence[Sai
 
 
 def record_word(one: Said, shown: bool) -> Judged:
-    """One oracle's word as the record has it; why a call failed is always told."""
+    """Write down what one oracle said: its reason only if `shown`, why a call failed always."""
     return Judged(
         verdict=one.verdict,
         reason=one.reason if shown or one.outcome is not Outcome.OK else "",
@@ -148,6 +148,6 @@ def hide_server_words(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUn
 
 
 def hide_bug_words(who: str, error: Exception, keep: Keep) -> RuntimeError:
-    """A bug's stand-in, for raising `from None`: its message and its traceback's last line hold none of its words."""
+    """The error to raise `from None` in place of a bug's: neither message nor last traceback line quotes the bug."""
     keep({"error": str(error), "sha256": digest_of(str(error))})
     return RuntimeError(f"{who} raised {type(error).__name__}: {withheld(str(error))}")

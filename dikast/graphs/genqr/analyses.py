@@ -116,5 +116,5 @@ def select_judgments(rows: Rows, qrels: Qrels) -> dict[str, Mapping[str, int]]:
 
 
 def hits_of(pairs: Sequence[Sequence[Any]]) -> list[Hit]:
-    """A ranking out of its JSON."""
+    """Read a ranking from its JSON form: pairs of document id and score."""
     return [Hit(str(docid), float(score)) for docid, score in pairs]

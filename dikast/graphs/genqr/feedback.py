@@ -38,7 +38,7 @@ CUT = " ..."
 
 
 async def choose_documents(query: str, qid: str, context: Context) -> list[Feedback]:
-    """Have the one who chooses look at documents; nobody does without feedback."""
+    """Find feedback documents in the way the context asks for; none where it asks for no feedback."""
     k, retriever = context.feedback_k, context.retriever
     if context.feedback == "none":
         return []
@@ -54,7 +54,7 @@ async def choose_documents(query: str, qid: str, context: Context) -> list[Feedb
 
 
 def take_first(documents: Sequence[Document], k: int) -> list[Feedback]:
-    """The top k of the first search."""
+    """Pseudo relevance feedback: take the top k of the first search."""
     return [record_ungraded(document.docid) for document in documents[:k]]
 
 
@@ -64,7 +64,7 @@ async def oracle(relevance: RelevanceOracle, qid: str, k: int, retriever: Retrie
 
 
 async def look_up(docid: str, retriever: Retriever) -> Feedback:
-    """A document that is used if the index has it."""
+    """Record a judged document, as used only if the index has it."""
     try:
         await retriever.documents([docid])
     except RetrievalError as error:
@@ -135,7 +135,7 @@ def reply_form(documents: Sequence[Document]) -> type[HumanReply]:
 
 
 def record_ungraded(docid: str, *, used: bool = True) -> Feedback:
-    """A document without a grade."""
+    """Record a document that nobody graded."""
     return Feedback(docid=docid, used=used, grade=None, reason="", outcome=Outcome.OK.value)
 
 

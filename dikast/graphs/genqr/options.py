@@ -115,7 +115,7 @@ def retriever_of(options: Options, fields: Mapping[str, Any], corpus: str | None
 
 
 def choose_questions(options: Options, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What the solver is asked: instructions, or a plan's number of questions.
+    """Fields of the context for what the solver is asked: instructions, or a plan's number of questions.
 
     Raises:
         UsageError: There are not so many instructions, or the method asks by questions of its own.

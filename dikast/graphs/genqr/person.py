@@ -181,7 +181,7 @@ class Terminal:
 
 
 async def read_available(number: int) -> bytes:
-    """What comes next on a file descriptor."""
+    """Wait for the next bytes on a file descriptor."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(number, ready.set)
@@ -193,7 +193,7 @@ async def read_available(number: int) -> bytes:
 
 
 def read_numbers(text: str, most: int) -> list[int]:
-    """The places in an answer.
+    """Read the numbers that a person typed, each a document's place in the list that was shown.
 
     Raises:
         ValueError: It is not one; the message says why.

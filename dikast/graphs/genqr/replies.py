@@ -68,7 +68,7 @@ def record_failure(index: int, instruction: str, outcome: Outcome, reason: str) 
 async def ask_solver(
     solver: Solver, prompt: Prompt, fields: Mapping[str, str], sampling: Sampling, sample: int = 0
 ) -> Said:
-    """One reply of the solver, whatever becomes of it; a model that cannot be reached at all is raised."""
+    """Ask the solver once; a failed call becomes a record, a model that cannot be reached at all is an error."""
     try:
         solution = await solver.solve(prompt, fields, sampling=sampling, sample=sample)
     except CALL_FAILURES as error:
@@ -84,7 +84,7 @@ async def ask_solver(
 
 
 def read_plan(said: Said, most: int) -> tuple[Said, list[str]]:
-    """A plan with its lines; one without is `unparsed`."""
+    """Read the lines of a plan; one without any is `unparsed`."""
     if said["outcome"] != Outcome.OK:
         return said, []
     lines = parse_lines(said["text"], most)

@@ -139,7 +139,7 @@ def report(run: Run, context: Context) -> Report:
 
 
 def split_rows(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The rows, some at a time."""
+    """Split rows into lists of at most `size`."""
     rest = iter(rows)
     while chunk := list(islice(rest, size)):
         yield chunk
@@ -182,7 +182,7 @@ def rankings(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[Hit]
 def search_rows_again(
     rows: Sequence[Mapping[str, Any]], others: Mapping[str, Context]
 ) -> dict[str, dict[str, list[Hit]]]:
-    """The rows' keywords searched with anew, joined in other ways; no model is asked."""
+    """Search again with the rows' keywords, joined in other ways; no model is asked."""
     if not others:
         return {}
 
@@ -223,7 +223,7 @@ def list_shown(rows: Sequence[Mapping[str, Any]], feedback: str) -> dict[str, li
 
 
 def make_report(reading: Reading, context: Context, scored: bool) -> Report:
-    """The page, and the same as data."""
+    """Make the report: a page for people and the same figures as data."""
     plain, left = reading.plain.rows(), reading.left.rows()
     informed = context.feedback in INFORMED
     headline = left if informed else plain

@@ -1,4 +1,4 @@
-"""Which of a query's reformulations are gone on with: near-duplicates out, then the best by some evidence.
+"""Which of a query's reformulations are kept: near-duplicates out, then the best by some evidence.
 
 | select | decides by | needs |
 | --- | --- | --- |

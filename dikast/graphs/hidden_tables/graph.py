@@ -178,7 +178,7 @@ def who_is_next(context: Context) -> Literal["review", "execute"]:
 
 
 def next_after_solving(state: State, runtime: Runtime[Context]) -> Literal["review", "execute"]:
-    """The same, as an edge."""
+    """Where the graph goes after `solve`: see `who_is_next`."""
     del state
     return who_is_next(runtime.context)
 
@@ -248,7 +248,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
 
 
 def select_approved(state: State, programs: list[Draft]) -> tuple[list[Draft], bool]:
-    """The programs that the critic lets pass; all of them and true, if it objects to each."""
+    """The programs that the critic lets pass, and false; all of them and true, if it objects to each."""
     here = (len(state["turns"]), state["round"])
     against = {
         one["sample"] for one in state["reviews"] if (one["turn"], one["round"]) == here and one["approved"] is False
@@ -258,7 +258,7 @@ def select_approved(state: State, programs: list[Draft]) -> tuple[list[Draft], b
 
 
 async def may_tell(state: State, context: Context, bits: float) -> bool:
-    """Whether the table's ledger allows it; then it is written down."""
+    """Whether the table's ledger allows these bits to be told; if so, they are booked."""
     oracle = context.oracle
     if not context.keeps_ledger or not isinstance(oracle, KeepsLedger):
         return True
@@ -294,14 +294,14 @@ ENDING: set[asyncio.Future[list[Ran]]] = set()
 
 
 def abandon_run(running: asyncio.Future[list[Ran]]) -> None:
-    """End a run without waiting for its end."""
+    """Cancel a run of programs without waiting until they have ended."""
     ENDING.add(running)
     running.add_done_callback(discard_run)
     running.cancel()
 
 
 def discard_run(running: asyncio.Future[list[Ran]]) -> None:
-    """Let go of a run that has ended, however it did."""
+    """Drop a cancelled run that has ended, whatever its result or error."""
     ENDING.discard(running)
     if not running.cancelled():
         running.exception()
@@ -322,7 +322,7 @@ async def run(state: State, context: Context, programs: list[Draft]) -> list[Ran
 
 
 def record_execution(draft: Draft, ran: Ran) -> Execution:
-    """What is written down of a run."""
+    """Make the record of one program's run."""
     return Execution(sample=draft["sample"], status=ran.status, code=ran.code, group=ran.group)
 
 
@@ -354,7 +354,7 @@ def answer(state: State, context: Context, executions: list[Execution], draft: D
 
 
 def record_turn(state: State, program: str, status: str, outcome: Outcome, reason: str) -> Turn:
-    """The record of a question that is over, not judged."""
+    """Make the record of a question that has ended, before its answer is judged."""
     question, question_id = get_question(state)
     return Turn(
         id=question_id,
@@ -382,7 +382,7 @@ def end_turn(state: State, turn: Turn, executions: list[Execution], chosen: int 
 
 
 def after(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["describe", "__end__"]:
-    """Another try, the next question, or the end."""
+    """Name the next node: for another try, for the next question, or the end."""
     if len(state["turns"]) == state["rounds"][-1]["turn"]:
         return fan_out(state, runtime)
     return "describe" if len(state["turns"]) <= len(state.get("follow_ups", [])) else "__end__"

@@ -50,7 +50,7 @@ class Reading(BaseModel):
     """Wall time of one program."""
 
     def open_oracle(self, place: Path, **more: Any) -> TableOracle:
-        """The oracle over tables read so.
+        """Open the oracle over tables that are read in this way.
 
         Raises:
             DataError: There is nothing at `place`.
@@ -147,7 +147,7 @@ def games_of(oracle: TableOracle) -> list[Row]:
 
 
 def game_of(sequence: Sequence[Question]) -> Row:
-    """One row."""
+    """Make the row of one game."""
     first, *others = sorted(sequence, key=lambda one: one.position)
     row: dict[str, Any] = {"id": first.id, "table": first.table, "question": first.text}
     if others:
@@ -156,7 +156,7 @@ def game_of(sequence: Sequence[Question]) -> Row:
 
 
 def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
-    """Whether anything can be judged."""
+    """Warn where no question has a gold answer, so that nothing can be judged."""
     from dikast.tables.report import has_gold
 
     del options, rows

@@ -65,7 +65,7 @@ STATUS_OUTCOMES: Mapping[str, Outcome] = {
 
 
 def make_draft(turn: int, round_: int, sample: int, solution: Solution) -> Draft:
-    """What one reply holds."""
+    """Make the record of one reply: its program, or why it has none."""
     program, problem, text = "", "", ""
     outcome, reason = solution.outcome, solution.reason
     if outcome is Outcome.OK:

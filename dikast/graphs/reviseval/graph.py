@@ -118,7 +118,7 @@ def choose_primaries(context: Context, instruction: str, responses: list[str]) -
 
 
 def other(number: Number) -> Number:
-    """The other response of the pair."""
+    """The number of the other response of the pair."""
     return "2" if number == "1" else "1"
 
 
@@ -203,7 +203,7 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["de
 
 
 def make_judging(state: State, judge: int, place: int | None, order: Order) -> Judging:
-    """What one branch needs."""
+    """Put together what one branch judges."""
     responses = responses_of(state)
     reference = state["references"][place] if place is not None else None
     return Judging(
@@ -243,7 +243,7 @@ async def failed_judgement(state: Judging, error: NodeError) -> Command[Literal[
 
 @on_error
 async def failed_synthesis(state: Judging, error: NodeError) -> Command[Literal["decide"]]:
-    """The same for a judgement after a conflict."""
+    """A judgement after a conflict that could not be had is a record."""
     return Command(update=Update(judgements=[record_no_judgement(state, *node_failure_of(error))]), goto="decide")
 
 

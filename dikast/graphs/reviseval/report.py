@@ -49,7 +49,7 @@ def report(run: Run, context: Context) -> Report:
 
 
 def describe_row(row: Mapping[str, Any], single: bool) -> tuple[Mapping[str, object], str]:
-    """A row's line of the file, and what was said of it."""
+    """A row's line of the verdicts or scores file, and the verdict to count it under."""
     one = JudgedRun("", [row], {})
     if single:
         ((id_, score),) = scores_of(one).items()

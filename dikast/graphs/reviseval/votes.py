@@ -22,7 +22,7 @@ from dikast.verdicts import PairVerdict, Winner
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What all votes come to."""
+    """The panel's verdict or score, and its verdict in either order of the responses alone."""
 
     winner: Winner | None
     score: float | None
