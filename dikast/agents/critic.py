@@ -97,7 +97,7 @@ class ModelCritic:
         try:
             read = _One.model_validate_json(text)
         except ValidationError:
-            return unparsed(text)
+            return record_unparsed(text)
         return Grade(read.grade, read.reason, Outcome.OK)
 
     async def _grade_list(self, query: str, documents: Sequence[Document]) -> list[Grade]:
@@ -110,7 +110,7 @@ class ModelCritic:
         try:
             read = {entry.number: entry for entry in _Listed.model_validate_json(text).grades}
         except ValidationError:
-            return [unparsed(text)] * len(documents)
+            return [record_unparsed(text)] * len(documents)
         missing = Grade(None, "the list of grades leaves this document out", Outcome.UNPARSED)
         return [
             Grade(read[number].grade, read[number].reason, Outcome.OK) if number in read else missing
@@ -142,7 +142,7 @@ def schema_of(form: type[BaseModel]) -> dict[str, Any]:
     )
 
 
-def unparsed(text: str) -> Grade:
+def record_unparsed(text: str) -> Grade:
     """The grade for a reply that is not what was asked for."""
     return Grade(None, f"not the JSON that was asked for: {text!r:.80}", Outcome.UNPARSED)
 

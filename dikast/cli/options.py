@@ -115,7 +115,7 @@ def refuse_given(ctx: typer.Context, *names: str, why: str, hint: str = "") -> N
         raise UsageError(f"{', '.join(given)} would do nothing: {why}", hint=hint)
 
 
-def prices(text: str | None) -> tuple[float, float]:
+def parse_prices(text: str | None) -> tuple[float, float]:
     """Read `--price`.
 
     Raises:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dikast.cli.options import prices
+from dikast.cli.options import parse_prices
 from dikast.cli.output import say, stderr
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Running:
         """The run's limits and prices."""
         from dikast.agents.models.limits import Limits
 
-        price_input, price_output = prices(self.price)
+        price_input, price_output = parse_prices(self.price)
         return Limits(
             calls=self.max_calls,
             tokens=self.max_run_tokens,

@@ -49,7 +49,7 @@ def blotted(content: bytes, key: str) -> bytes:
     return content.replace(key.encode(), b"***") if key else content
 
 
-def checked(address: str) -> str:
+def check_address(address: str) -> str:
     """An address that can be asked and shown.
 
     Raises:

@@ -149,7 +149,7 @@ def import_files(folder: Path, results: Path) -> ImportedResults:
         if key not in owed and key not in known:
             hint = "is it another batch's?"
             raise DataError(f"answers {key}, which this batch has not asked", path=results, hint=hint)
-    brought = {key: result for key, result in found.items() if lasting(result)}
+    brought = {key: result for key, result in found.items() if is_lasting(result)}
     fresh = [result for key, result in brought.items() if key not in known]
     for result in fresh:
         append(folder / RESULTS, result.model_dump_json())
@@ -159,7 +159,7 @@ def import_files(folder: Path, results: Path) -> ImportedResults:
     return ImportedResults(len(fresh) - refused, refused, len(left))
 
 
-def lasting(result: _Result) -> bool:
+def is_lasting(result: _Result) -> bool:
     """Whether the answer would be the same another time."""
     return result.response is not None and result.response.status_code < 500 and result.response.status_code != 429
 
@@ -178,7 +178,7 @@ def read_results(path: Path, *, needed: bool = False) -> dict[str, _Result]:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or None
             raise DataError(f"no batch result: {first['msg']}", path=path, line=number, field=field) from error
-        if lasting(result) or result.custom_id not in found:
+        if is_lasting(result) or result.custom_id not in found:
             found[result.custom_id] = result
     return found
 

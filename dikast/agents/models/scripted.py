@@ -80,7 +80,7 @@ class ScriptedModel(EngineModel):
         inner = self.function.function if isinstance(self.function, Scripted) else self.function
         told = inner(request, sample) if takes_sample(inner) else inner(request)
         said = await told if inspect.isawaitable(told) else told
-        reply = spoken(said, request) if isinstance(said, str) else said
+        reply = make_reply(said, request) if isinstance(said, str) else said
         if request.logprobs is not None and reply.logprobs is None:
             raise UsageError(f"{self.spec} gives no log-probabilities", hint="return a Reply that has them")
         return reply
@@ -99,13 +99,13 @@ def takes_sample(function: Script) -> bool:
     return sum(parameter.kind in kinds for parameter in inspect.signature(function).parameters.values()) > 1
 
 
-def spoken(text: str, request: Request) -> Reply:
+def make_reply(text: str, request: Request) -> Reply:
     """The reply of an engine that would have said `text`, had nothing stopped it."""
-    text, finish_reason = bounded(text, request.sampling)
+    text, finish_reason = bound_text(text, request.sampling)
     return Reply(text, finish_reason, count_words(request.messages), len(text.split()))
 
 
-def bounded(text: str, sampling: Sampling) -> tuple[str, str]:
+def bound_text(text: str, sampling: Sampling) -> tuple[str, str]:
     """The text up to the first stop string or `max_tokens` words, with the finish reason."""
     ends = [text.index(stop) for stop in sampling.stop if stop in text]
     text = text[: min(ends, default=len(text))]

@@ -161,7 +161,7 @@ def calls_of(tests: int, targets: int, oracles: int, attempts: int, price: str |
     )
     given = tests * targets * (astral.GENERATING.max_tokens + oracles * astral.ANSWERING.max_tokens)
     told |= {"input tokens at most, about": frame + given, "output tokens at most": output}
-    price_input, price_output = options.prices(price)
+    price_input, price_output = options.parse_prices(price)
     if price_input or price_output:
         limits = Limits(price_input=price_input, price_output=price_output)
         told["cost at most, about"] = limits.cost_of(Usage(input_tokens=frame + given, output_tokens=output))

@@ -97,7 +97,7 @@ def calibrate(
     del ctx, config
     if (verdict is None) == (not oracle):
         raise UsageError("nothing to measure, or too much", hint="give --oracle SPEC, or --verdict COLUMN")
-    names = renaming(rename)
+    names = parse_renames(rename)
     labelled = read_labelled(
         file, truth=gold, reply=None if verdict else reply, prompt=prompt, said=verdict, renamed=names
     )
@@ -107,7 +107,7 @@ def calibrate(
         readings[spec] = read_by(spec, labelled, words, prompt is not None, concurrency, names)
     truths = [one.truth for one in labelled]
     found = {name: measure(truths, said, positive=positive) for name, said in readings.items()}
-    corrected = {name: corrections(run, one) for name, one in found.items()} if run else {}
+    corrected = {name: correct_rates(run, one) for name, one in found.items()} if run else {}
     if run:
         note_other_oracles(run, oracle or ())
     if json:
@@ -116,7 +116,7 @@ def calibrate(
         tell_calibration(found, corrected)
 
 
-def renaming(text: str | None) -> dict[str, str]:
+def parse_renames(text: str | None) -> dict[str, str]:
     """Read `--rename`.
 
     Raises:
@@ -150,13 +150,12 @@ def note_other_oracles(run: Path, measured: Sequence[str]) -> None:
     judged: list[str] = open_run(run).manifest.context.get("oracles", [])
     told = f"{run} was judged by {', '.join(judged)}"
     if not measured:
-        hint = "the correction holds if the recorded verdicts are that oracle's, which the file does not say"
-        say(f"note: {told}; {hint}")
+        say(f"note: {told}; the correction holds if these verdicts are its own, which the file does not say")
     elif list(measured) != judged:
         say(f"note: {told}; a correction by the errors of {', '.join(measured)} is another oracle's")
 
 
-def corrections(run: Path, found: Classification) -> list[dict[str, Any]]:
+def correct_rates(run: Path, found: Classification) -> list[dict[str, Any]]:
     """Each target's unsafe rate, corrected for the oracle's errors in what it judged; or why it cannot be."""
     from dataclasses import asdict
 
@@ -313,12 +312,12 @@ def facts_of(opened: Run) -> dict[str, str]:
         "dikast": manifest.attempts[-1].versions.get("dikast", ""),
         "oracles": f"{', '.join(context.get('oracles', ()))}; they see {sees}",
         "tests written by": context.get("generator") or "nobody: all were given",
-        "near-duplicates": told_repeats(opened),
+        "near-duplicates": count_repeats(opened),
     }
     return facts | {f"authority for {target}": why for target, why in context.get("authority", {}).items()}
 
 
-def told_repeats(opened: Run) -> str:
+def count_repeats(opened: Run) -> str:
     """How many tests nearly repeat another one; all of them were asked, and count."""
     from dikast.graphs.astral.results import suite_of
     from dikast.graphs.astral.suite import near_repeats

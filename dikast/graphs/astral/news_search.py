@@ -29,7 +29,7 @@ from yarl import URL
 
 from dikast.agents.ledger import Call, current
 from dikast.agents.models.boundary import as_model_error
-from dikast.agents.models.http_service import checked
+from dikast.agents.models.http_service import check_address
 from dikast.agents.models.identity import identity
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.server import ServerModel
@@ -60,7 +60,7 @@ class SearchApi:
     """
 
     def __init__(self, url: str, key_env: str = "") -> None:
-        self.url, self.key_env = checked(url), key_env
+        self.url, self.key_env = check_address(url), key_env
 
     async def search(self, query: str) -> list[str]:
         """Titles for a query.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import TypedDict
 
-from dikast.agents.ask import digest_of, withheld
+from dikast.agents.ask import describe_withheld, digest_of
 from dikast.agents.models.http_service import HttpTargetError
 from dikast.agents.roles import Solution
 from dikast.errors import LimitReached, ModelError, ModelUnavailable
@@ -136,7 +136,7 @@ def describe_failure(error: ModelError | LimitReached, keep: Keep) -> str:
         return str(error)
     keep({"error": str(error), "sha256": digest_of(str(error))})
     status = f", HTTP {error.status}" if error.status else ""
-    return f"{type(error).__name__}{status}: {withheld(str(error))}"
+    return f"{type(error).__name__}{status}: {describe_withheld(str(error))}"
 
 
 def hide_server_words(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavailable:
@@ -150,4 +150,4 @@ def hide_server_words(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUn
 def hide_bug_words(who: str, error: Exception, keep: Keep) -> RuntimeError:
     """The error to raise `from None` in place of a bug's: neither message nor last traceback line quotes the bug."""
     keep({"error": str(error), "sha256": digest_of(str(error))})
-    return RuntimeError(f"{who} raised {type(error).__name__}: {withheld(str(error))}")
+    return RuntimeError(f"{who} raised {type(error).__name__}: {describe_withheld(str(error))}")
