@@ -24,8 +24,9 @@ def fuse(
     method: Annotated[Literal["rrf", "combsum", "combmnz"], typer.Option(help="How rankings join.")] = "rrf",
     rrf_k: Annotated[float, typer.Option(help="rrf: its k; ranks count from 1.")] = 60,
     normalize: Annotated[
-        Literal["minmax", "zscore", "none"], typer.Option(help="combsum, combmnz: what is done to scores first.")
-    ] = "minmax",
+        Literal["minmax", "zscore", "none"],
+        typer.Option(help="combsum, combmnz: what is done to scores first; needed where scales differ."),
+    ] = "none",
     weights: Annotated[str | None, typer.Option(metavar="W,W,...", help="One weight a run.")] = None,
     depth: Annotated[int, typer.Option(min=1, help="Documents of each ranking that count, and that are kept.")] = 1000,
     tag: Annotated[str, typer.Option(help="The run's name, in its last column.")] = "fused",

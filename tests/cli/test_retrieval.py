@@ -100,7 +100,9 @@ def test_fused_runs_are_the_formulas_by_hand(cli: Cli, tmp_path: Path) -> None:
     assert fused() == pytest.approx(by_hand, abs=1e-12)
     weighted = {"y": 0.5 / 62 + 2 / 61, "w": 2 / 62, "x": 0.5 / 61, "z": 0.5 / 63}
     assert fused("--weights", "0.5,2") == pytest.approx(weighted, abs=1e-12)
-    assert fused("--method", "combsum", "--weights", "1,3") == pytest.approx({"y": 3.5, "x": 1, "w": 0, "z": 0})
+    assert fused("--method", "combsum", "--normalize", "minmax", "--weights", "1,3") == pytest.approx(
+        {"y": 3.5, "x": 1, "w": 0, "z": 0}
+    )
     assert fused("--method", "combmnz", "--normalize", "none") == pytest.approx({"y": 18, "x": 10, "z": 2, "w": 1})
     zscore = fused("--method", "combsum", "--normalize", "zscore")
     assert zscore == pytest.approx({"x": 1.5**0.5, "y": 1.0, "w": -1.0, "z": -(1.5**0.5)})

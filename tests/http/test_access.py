@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dikast.errors import UsageError
-from dikast.http.access import authorization, blotted, checked, key_variable
+from dikast.http.access import authorization, blotted, check_address, key_variable
 
 KEY = "sk-very-secret"
 
@@ -57,7 +57,7 @@ def test_a_key_is_blotted_out_and_without_one_nothing_is() -> None:
 
 @pytest.mark.parametrize("address", ["http://host:8000/v1", "https://host", "http://[::1]:80/"])
 def test_an_address_comes_back_as_it_is(address: str) -> None:
-    assert checked(address) == address
+    assert check_address(address) == address
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,11 @@ def test_an_address_comes_back_as_it_is(address: str) -> None:
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(UsageError, match="is no address such as"):
-        checked(address)
+        check_address(address)
 
 
 @pytest.mark.parametrize("address", [f"http://me:{KEY}@host", f"http://{KEY}@host", f"http://:{KEY}@host"])
 def test_an_address_with_a_password_is_refused_and_not_shown(address: str) -> None:
     with pytest.raises(UsageError, match="must not hold a name or password") as raised:
-        checked(address)
+        check_address(address)
     assert KEY not in str(raised.value)

@@ -114,8 +114,8 @@ class Context(BaseModel):
     """How rankings join in the mode `fusion`."""
     rrf_k: float = Field(default=RRF_K, gt=-1)
     """The k of `rrf`; ranks count from 1."""
-    normalize: Normalization = "minmax"
-    """What is done to the scores before `combsum` and `combmnz`; the authors' script sums raw BM25 scores: none."""
+    normalize: Normalization = "none"
+    """What is done to the scores before `combsum` and `combmnz`; the authors' script sums raw BM25 scores."""
     weights: tuple[float, ...] = ()
     """Of the fused rankings: one a reformulation, then one for the original query if it takes part; all 1 if empty."""
     with_original: bool = False

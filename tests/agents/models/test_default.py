@@ -11,8 +11,14 @@ from dikast.errors import MissingExtraError
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, packages: Collection[str], tools: Collection[str]) -> None:
-    monkeypatch.setattr(default, "find_spec", lambda name: object() if name in packages else None)
-    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if name in tools else None)
+    def find_spec(name: str) -> object | None:
+        return object() if name in packages else None
+
+    def which(name: str) -> str | None:
+        return f"/usr/bin/{name}" if name in tools else None
+
+    monkeypatch.setattr(default, "find_spec", find_spec)
+    monkeypatch.setattr(shutil, "which", which)
 
 
 @pytest.mark.parametrize("tool", ["nvidia-smi", "rocm-smi"])

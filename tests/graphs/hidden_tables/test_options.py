@@ -13,7 +13,7 @@ from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.hidden_tables.options import (
     Options,
     Reading,
-    beside,
+    find_tables_folder,
     games_of,
     make_fields,
     notes,
@@ -53,9 +53,9 @@ def test_without_questions_nothing_is_played() -> None:
 
 def test_tables_are_looked_for_beside_the_questions(folder: Path) -> None:
     path = folder / "questions.jsonl"
-    assert beside(path) == folder / "tables"
+    assert find_tables_folder(path) == folder / "tables"
     (folder / "tables").rename(folder / "others")
-    assert beside(path) == folder
+    assert find_tables_folder(path) == folder
 
 
 def test_a_place_that_is_not_there_is_told(folder: Path) -> None:
