@@ -91,7 +91,8 @@ def check(context: object, kind: type[C]) -> C:
         TypeError: The context is missing or another graph's; the message says what to pass.
     """
     if not isinstance(context, kind):
-        raise TypeError(f"pass context={kind.__module__}.{kind.__name__}(...); got {type(context).__name__}")
+        place = kind.__module__.removesuffix(".context")  # a method's package has its Context by name
+        raise TypeError(f"pass context={place}.{kind.__name__}(...); got {type(context).__name__}")
     return context
 
 

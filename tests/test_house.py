@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import subprocess
@@ -24,6 +25,7 @@ from dikast.graphs.drawing import HANDLER, mermaid
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = ("torch", "vllm", "openvino", "openvino_genai", "pandas", "pyserini", "faiss", "ray", "langchain_openai")
 HELP_SECONDS = 0.5
+LONGEST_COMMAND = 60
 
 
 def python(code: str) -> str:
@@ -175,6 +177,18 @@ def test_the_wheel_runs_the_readmes_first_example(site: Path, tmp_path: Path) ->
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     _, _, after = readme.partition("```python\n")
     assert "[" in from_wheel(site, after.partition("```")[0], tmp_path)
+
+
+def test_functions_of_the_command_line_are_short() -> None:
+    """A command that does not fit on a screen has logic of its own, which belongs to the library."""
+    long = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": lines
+        for path in (ROOT / "dikast" / "cli").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_COMMAND
+    }
+    assert long == {}
 
 
 def test_the_ignores_are_few_and_have_reasons() -> None:

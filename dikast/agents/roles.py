@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt
 from dikast.records import Document, Outcome, Provenance, Usage
-from dikast.verdicts import Side
+
+if TYPE_CHECKING:
+    from dikast.verdicts import Side
 
 
 @dataclass(frozen=True, slots=True)

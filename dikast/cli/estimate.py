@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from dikast.cli.running import Running
-from dikast.graphs.method import Calls, Method, Row
+from dikast.graphs.method import Method, Row
 from dikast.records import Usage
 
 
@@ -24,12 +24,11 @@ def estimate_run(method: Method, rows: list[Row], context: Any, running: Running
         for role, calls in method.calls(context, row).items():
             count[role] += calls.count
             given, made = given + calls.input_tokens, made + calls.output_tokens
+    told["calls at most"] = count.total()
     told |= {f"{role} calls at most": number for role, number in count.items()}
-    told |= {"input tokens, about": given, "output tokens at most": made}
+    lacking = f", without {method.uncounted}" if method.uncounted else ""
+    told |= {f"input tokens{lacking}, about": given, "output tokens at most": made}
     limits = running.limits()
     if limits.price_input or limits.price_output:
-        told["cost at most, about"] = limits.cost_of(Usage(input_tokens=given, output_tokens=made))
+        told[f"cost at most{lacking}, about"] = limits.cost_of(Usage(input_tokens=given, output_tokens=made))
     return told
-
-
-__all__ = ["Calls", "estimate_run"]

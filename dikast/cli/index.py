@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from dikast.cli import options
 from dikast.cli.options import Json
 from dikast.cli.output import emit, say, stderr
 from dikast.errors import UsageError
+from dikast.records import Document
 
 app = typer.Typer(no_args_is_help=True, help="Build a search index.")
 
@@ -64,35 +66,59 @@ def build(
     left_out = Counter[str]()
     documents, started = read_corpus(corpus, left_out), time.perf_counter()
     if lucene:
-        from dikast.retrieval.lucene_build import build_lucene_index
-
-        told: dict[str, float] = {"documents": build_lucene_index(documents, out, progress)}
+        counts = build_lucene(documents, out)
     elif encoder:
-        from dikast.retrieval.dense_index import build_dense_index
-        from dikast.retrieval.encoders.encoder import load_encoder
-
-        made = build_dense_index(
-            documents,
-            out,
-            load_encoder(encoder),
-            factory=factory,
-            metric=metric,
-            threads=threads,
-            progress=progress,
-        )
-        dense = asyncio.run(made)
-        told = {"documents": len(dense), "dimension": dense.dimension}
+        counts = build_dense(documents, out, encoder, factory=factory, metric=metric, threads=threads)
     else:
-        from dikast.retrieval.index import build_index
+        counts = build_native(documents, out)
+    tell_index(counts, left_out, out, time.perf_counter() - started, json)
 
-        index = build_index(documents, out, progress)
-        told = {"documents": len(index), "terms": len(index.terms)}
+
+def build_native(documents: Iterable[Document], out: Path) -> dict[str, float]:
+    """An index for BM25; what is in it."""
+    from dikast.retrieval.index import build_index
+
+    index = build_index(documents, out, progress)
+    return {"documents": len(index), "terms": len(index.terms)}
+
+
+def build_lucene(documents: Iterable[Document], out: Path) -> dict[str, float]:
+    """Lucene's index; what is in it."""
+    from dikast.retrieval.lucene_build import build_lucene_index
+
+    return {"documents": build_lucene_index(documents, out, progress)}
+
+
+def build_dense(
+    documents: Iterable[Document],
+    out: Path,
+    encoder: str,
+    *,
+    factory: str,
+    metric: Literal["cosine", "dot"],
+    threads: int | None,
+) -> dict[str, float]:
+    """An index of vectors; what is in it."""
+    from dikast.retrieval.dense_index import build_dense_index
+    from dikast.retrieval.encoders.encoder import load_encoder
+
+    made = build_dense_index(
+        documents, out, load_encoder(encoder), factory=factory, metric=metric, threads=threads, progress=progress
+    )
+    index = asyncio.run(made)
+    return {"documents": len(index), "dimension": index.dimension}
+
+
+def tell_index(
+    counts: Mapping[str, float], left_out: Mapping[str, int], out: Path, seconds: float, as_json: bool
+) -> None:
+    """Say what was indexed, and what of the collection was not."""
     held = {what: count for what, count in left_out.items() if count}
-    told |= {"megabytes": size(out) / MEGABYTE, "seconds": time.perf_counter() - started}
-    if json:
-        emit({**told, "left out": held})
-    counts = ", ".join(f"{value:,} {name}" for name, value in list(told.items())[:-2])
-    say(f"{counts}, {told['megabytes']:.1f} MB in {told['seconds']:.1f} s: {out}")
+    megabytes = size(out) / MEGABYTE
+    if as_json:
+        emit({**counts, "megabytes": megabytes, "seconds": seconds, "left out": held})
+    told = ", ".join(f"{value:,} {name}" for name, value in counts.items())
+    say(f"{told}, {megabytes:.1f} MB in {seconds:.1f} s: {out}")
     if held:
         say(f"note: not indexed: {', '.join(f'{count:,} {what}' for what, count in held.items())}")
 

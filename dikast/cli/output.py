@@ -6,15 +6,16 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dikast import pages
-from dikast.graphs.story import Row, tell
+if TYPE_CHECKING:
+    from dikast import pages
+    from dikast.graphs.story import Row
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -63,15 +64,28 @@ def print_page(page: pages.Page) -> None:
         _print_part(part)
 
 
+def print_report(page: pages.Page) -> None:
+    """A report: its tables as data, what is said about them as talk, so that a pipe is given tables alone."""
+    for part in page.parts:
+        if isinstance(part, pages.Text):
+            say(f"{part.label}: {part.text}" if part.label else part.text)
+        else:
+            _print_part(part)
+
+
 def print_table(drawn: pages.Table) -> None:
     """A page's table as data, below its title."""
     if drawn.title:
         show(drawn.title)
+    from dikast import pages
+
     table(drawn.columns, [[pages.drawn(cell) for cell in row] for row in drawn.rows])
 
 
 def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, as_json: bool) -> None:
     """Rows whole: one JSON document, or a story each."""
+    from dikast.graphs.story import tell
+
     if as_json:
         emit(rows)
         return
@@ -80,6 +94,8 @@ def print_rows(rows: Sequence[Row], story: Callable[[Row], pages.Page] | None, a
 
 
 def _print_part(part: pages.Text | pages.Table | pages.Figure) -> None:
+    from dikast import pages
+
     if isinstance(part, pages.Table):
         if part.title:
             show("")

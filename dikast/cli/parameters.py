@@ -98,7 +98,7 @@ def knobs_of_field(model: type[BaseModel], name: str, info: FieldInfo, panel: st
         metavar=shown or None,
         rich_help_panel=panel,
         envvar=flag.environment or (f"DIKAST_{parameter.upper()}" if spec and spec.model and not many else None),
-        **typer_bounds(info),
+        **({} if kind in (str, str | None) else typer_bounds(info)),
     )
     yield knob(parameter, name, "", read, Annotated[kind, option], default_of(info, flag))
 
@@ -108,9 +108,9 @@ def sampling_knobs(name: str, role: str, info: FieldInfo) -> Iterator[Knob]:
     default = info.get_default(call_default_factory=True)
     for part in SAMPLED:
         inner = Sampling.model_fields[part]
-        about = f"{inner.description or ''} {info.description or ''}".strip()
+        about = f"{help_of(inner, None)} {plain(info.description or '')}".strip()
         option = typer.Option(
-            f"--{dashed(role)}-{dashed(part)}", help=plain(about), rich_help_panel=MODEL, **typer_bounds(inner)
+            f"--{dashed(role)}-{dashed(part)}", help=about, rich_help_panel=MODEL, **typer_bounds(inner)
         )
         kind = cast(Any, inner.annotation)
         yield knob(f"{role}_{part}", name, part, as_given, Annotated[kind, option], getattr(default, part))
@@ -129,10 +129,12 @@ def kind_of(model: type[BaseModel], name: str, base: Any, flag: Flag) -> tuple[A
         UsageError: No flag can be made of the type.
     """
     if base in PLAIN or get_origin(base) is Literal:
-        return base, nothing_is_none(flag.nothing), flag.metavar
+        # Beside a word for None a number is text to Typer; the context reads it, and holds it to its bounds.
+        return str if flag.nothing else base, nothing_is_none(flag.nothing), flag.metavar
     inner = [without_marks(one) for one in get_args(base) if one is not ...]
     if get_origin(base) is tuple and all(one in (str, int, float) for one in inner):
-        return str, comma_separated(flag.nothing), flag.metavar or "A,B,..."
+        reader = comma_separated(f"--{dashed(name)}", flag.nothing, numbers=str not in inner)
+        return str, reader, flag.metavar or "A,B,..."
     if get_origin(base) in (list, set, frozenset) and inner == [str]:
         return list[str], as_list, flag.metavar
     told = f"{model.__module__}.{model.__qualname__}.{name}: no flag can be made of {base!r}"
@@ -245,12 +247,30 @@ def nothing_is_none(word: str) -> Callable[[Any], Any]:
     return lambda value: None if word and value == word else value
 
 
-def comma_separated(word: str) -> Callable[[Any], Any]:
-    """A reader of `A,B,...`; of one word as `None`."""
+def comma_separated(flag: str, word: str, *, numbers: bool) -> Callable[[Any], Any]:
+    """A reader of `A,B,...`; of one word as `None`.
+
+    Args:
+        flag: The flag, for its errors.
+        word: What stands for `None`; empty for nothing.
+        numbers: Whether each part is a number.
+    """
 
     def read(value: str | None) -> tuple[str, ...] | None:
         if value is None or (word and value == word):
             return None
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if numbers and not all(map(is_number, parts)):
+            raise UsageError(f"{flag} {value!r}: write numbers, comma-separated")
+        return parts
 
     return read
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is one."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import Parameter
+from itertools import islice
 from pathlib import Path
+from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 
 from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD
-from dikast.cli.output import emit, print_page, print_rows, say, table
+from dikast.cli.output import emit, print_report, print_rows, say, table
 from dikast.cli.parameters import Knob, dashed, knobs_of
 from dikast.cli.running import Running, finish, private_files, tell
 from dikast.errors import UsageError
@@ -30,6 +32,7 @@ from dikast.graphs.method import Given, Method, Row
 if TYPE_CHECKING:
     from dikast.jobs import Summary
 
+NAME_CHARACTERS = f"{ascii_lowercase}{digits}_"
 CONCURRENCY = 16
 """Rows in flight from the command line: more than a laptop's engine batches, few enough for a shared server."""
 RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
@@ -141,7 +144,7 @@ class RunCommand:
         running = Running.of(given)
         chosen = self.read_options(given)
         context = self.make_context(ctx, given, chosen)
-        rows = list(self.method.rows(chosen, context))[: given["limit"]]
+        rows = self.read_rows(chosen, context, given["limit"])
         for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
             say(note)
         if given["dry_run"]:
@@ -155,6 +158,11 @@ class RunCommand:
         """The method's options out of the flags."""
         fields = {one.field: one.read(given[name]) for name, one in self.options.items()}
         return validated(self.method.options, fields, self.options)
+
+    def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> list[Row]:
+        """The rows of the first entries of the user's files; the rest of a file is not read where it need not be."""
+        each = self.method.rows_of_one(context) if self.method.rows_of_one else 1
+        return list(islice(self.method.rows(chosen, context), limit and limit * each))
 
     def make_context(
         self,
@@ -198,10 +206,11 @@ class RunCommand:
                 fields[one.field] = one.read(given[name])
         for field in dict.fromkeys(one.field for one in self.knobs.values() if one.part):
             default = self.method.context.model_fields[field].get_default(call_default_factory=True)
-            parts = {one.part: given[n] for n, one in self.knobs.items() if one.field == field and n in named}
+            flags = {one.part: name for name, one in self.knobs.items() if one.field == field}
+            parts = {part: given[name] for part, name in flags.items() if name in named}
             parts |= {"seed": given["seed"]} if seeded else {}
-            base = fields.get(field, default)
-            fields[field] = type(base).model_validate({**base.model_dump(), **parts})
+            base: BaseModel = fields.get(field, default)
+            fields[field] = checked(type(base), {**base.model_dump(), **parts}, flags)
         return fields
 
     def tell_estimate(self, rows: list[Row], context: Any, running: Running, as_json: bool) -> None:
@@ -303,10 +312,18 @@ def validated(model: type[BaseModel], fields: Mapping[str, Any], knobs: Mapping[
     Raises:
         UsageError: A value is out of its range, or values do not fit together.
     """
+    return checked(model, fields, {one.field: name for name, one in knobs.items() if not one.part})
+
+
+def checked(model: type[BaseModel], fields: Mapping[str, Any], flags: Mapping[str, str]) -> Any:
+    """The same, where each field's flag is known.
+
+    Raises:
+        UsageError: A value is out of its range, or values do not fit together.
+    """
     try:
         return model(**fields)
     except ValidationError as error:
-        flags = {one.field: name for name, one in knobs.items() if not one.part}
         told = [
             problem(cast(Mapping[str, Any], one), flags) for one in error.errors(include_url=False, include_input=False)
         ]
@@ -317,8 +334,10 @@ def problem(error: Mapping[str, Any], flags: Mapping[str, str]) -> str:
     """One of Pydantic's errors in one line, with the flag's name where it has one."""
     place = list(error["loc"])
     said = str(error["msg"]).removeprefix("Value error, ")
-    if not place:
-        return said
+    if not place:  # of values that do not fit together; such a message begins with the field that is to blame
+        field = said[: len(said) - len(said.lstrip(NAME_CHARACTERS))]
+        known = flags.get(field)
+        return f"--{dashed(known)}{said.removeprefix(field).removeprefix('=...')}" if known else said
     known = flags.get(str(place[0]))
     name = f"--{dashed(known)}" if known else str(place[0])
     if error["type"] == "missing":
@@ -343,6 +362,6 @@ def tell_report(method: Method, out: Path, context: Any, summary: Summary, as_js
     if as_json:
         emit({**base, **report.data, "folder": str(out)})
     else:
-        print_page(report.page)
+        print_report(report.page)
     for note in report.notes:
         say(f"note: {note}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
@@ -10,13 +9,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
-
 from dikast.cli.options import prices
 from dikast.cli.output import say, stderr
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
     from dikast.agents.models.cache import RequestCache
     from dikast.agents.models.limits import Limits
     from dikast.graphs.method import Person
@@ -129,6 +127,8 @@ def finish(work: Coroutine[Any, Any, T], context: object = None) -> T:
                 if hasattr(actor, "aclose"):
                     await actor.aclose()
 
+    import asyncio
+
     return asyncio.run(closing())
 
 
@@ -155,6 +155,9 @@ class progress:  # a context manager, used like a function
         self._bar: Bar | None = None
         if not stderr.is_terminal:
             return None
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),

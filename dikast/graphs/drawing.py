@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langgraph.graph.state import CompiledStateGraph
+    from langgraph.pregel import Pregel
 
 HANDLER = "__error_handler__"
 """LangGraph names a node's error handler so; it is no step of the method."""
 
 
-def mermaid(graph: CompiledStateGraph[Any, Any, Any, Any]) -> str:
+def mermaid(graph: Pregel[Any, Any, Any, Any]) -> str:
     """The drawing: edges in the order of the nodes, conditional ones dotted."""
     drawn = graph.get_graph()
     order = {name: number for number, name in enumerate(drawn.nodes)}

@@ -148,6 +148,8 @@ class Method:
         presets: Name -> fields of the context that `--method NAME` gives; what is given by name wins.
         notes: (options, context, inputs) -> what a person should know before anything runs.
         calls: (context, input) -> calls at most by role, for `--dry-run`.
+        uncounted: What the input tokens of `calls` leave out, being known only when a row runs; empty for nothing.
+        rows_of_one: context -> into how many rows an entry of the user's file is made; `--limit` counts entries.
         facts: (options, context) -> what the manifest records beside the settings.
         report: (run, context) -> what a finished run amounts to; writes its files into the run's `export` folder.
         story: A line of the journal -> what is told of it by `runs show`.
@@ -165,6 +167,8 @@ class Method:
     presets: Mapping[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict[str, Any])
     notes: Callable[[Any, Any, Sequence[Row]], Iterable[str]] | None = None
     calls: Callable[[Any, Row], Mapping[str, Calls]] | None = None
+    uncounted: str = ""
+    rows_of_one: Callable[[Any], int] | None = None
     facts: Callable[[Any, Any], Awaitable[Mapping[str, Any]]] | None = None
     report: Callable[[Run, Any], Report] | None = None
     story: Callable[[Row], Page] | None = None

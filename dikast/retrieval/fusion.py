@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean, pstdev
 from typing import Literal
 
 from dikast.errors import UsageError
@@ -118,6 +117,8 @@ def _minmax(ranking: Ranking) -> list[Hit]:
 
 def _zscore(ranking: Ranking) -> list[Hit]:
     scores = [hit.score for hit in ranking]
+    from statistics import fmean, pstdev
+
     center, deviation = fmean(scores), pstdev(scores)
     return [Hit(hit.docid, (hit.score - center) / deviation if deviation else 0.0) for hit in ranking]
 

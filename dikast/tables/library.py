@@ -166,11 +166,11 @@ class Library:
         """
         key = (name, None if secret is None else tuple(secret))
         held, opening = self._held.get(key), self._opening.get(key)  # once: other threads' loops change them, too
+        if held is not None and held.stamp == stamp(self.path(name)):
+            with suppress(KeyError):
+                self._held.move_to_end(key)
+            return held
         if held is not None:
-            if held.stamp == stamp(self.path(name)):
-                with suppress(KeyError):
-                    self._held.move_to_end(key)
-                return held
             self._held.pop(key, None)  # the file has changed since, or another lies in its place
         if opening is not None and opening.get_loop() is asyncio.get_running_loop():
             return await asyncio.shield(opening)

@@ -25,12 +25,23 @@ def sick(request):
     return "[[A]]"
 """
 PAIRS = "id,instruction,response_1,response_2\n1,a fruit?,apple,stone\n2,a fruit?,pear,stone\n3,a fruit?,plum,stone\n"
-RUN = ("judge", "run", "--pairs", "pairs.csv", "--mode", "free", "--judge", "scripted:judges:sick", "--cache", "off")
+RUN = (
+    "judge",
+    "run",
+    "--pairs",
+    "pairs.csv",
+    "--mode",
+    "free",
+    "--judge",
+    "scripted:sick_judges:sick",
+    "--cache",
+    "off",
+)
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    (tmp_path / "modules" / "judges.py").write_text(JUDGES)
+    (tmp_path / "modules" / "sick_judges.py").write_text(JUDGES)
     (tmp_path / "pairs.csv").write_text(PAIRS)
     return tmp_path
 
@@ -50,7 +61,7 @@ def test_a_retried_run_has_the_files_of_an_uninterrupted_one_byte_for_byte(cli: 
 async def test_python_has_the_report_called_too(cli: Cli, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     del cli
     (files / "well").touch()
-    context = method.context.model_validate({"judges": ("scripted:judges:sick",), "mode": "free"})
+    context = method.context.model_validate({"judges": ("scripted:sick_judges:sick",), "mode": "free"})
     rows = [{"id": "1", "instruction": "a fruit?", "response_1": "apple", "response_2": "stone"}]
     await jobs.run(method.load_graph(), rows, context, files / "runs/py", report=method.report)
     assert json.loads((files / "runs/py/export/verdicts.jsonl").read_text())["id"] == "1"

@@ -28,6 +28,8 @@ def everyone(request):
         return "```python\\nanswer = df.loc[df['units'].idxmax(), 'region']\\n```"
     if "[[A]]" in said:
         return "[[A]]"
+    if "the verdict is unknown" in said:
+        return '{"reason": "it harms nobody", "verdict": "safe"}'
     if "unsafe" in said:
         return "safe"
     return "tyre, puncture, safe"

@@ -16,7 +16,7 @@ from dikast.jobs.columns import cell, kind_of, kinds, merged
 from dikast.jobs.exports import Format
 from dikast.jobs.parquet import load_pyarrow
 from dikast.records import Outcome
-from tests.jobs.graphs import graph_of, lines, run_one_call, same, values
+from tests.jobs.graphs import graph_of, lines, same, values
 from tests.jobs.test_keys import JSON
 
 RESULTS: list[Any] = [
@@ -100,10 +100,15 @@ def test_the_order_of_rows_does_not_change_a_columns_kind(one: list[Any], two: l
 
 
 async def test_half_a_surrogate_pair_becomes_a_replacement_character(tmp_path: Path) -> None:
-    await run_one_call(tmp_path, 1, lambda query: "a\ud83d")
-    (row,) = table(jobs.export(jobs.Run.open(tmp_path), "parquet"))
-    assert row["output_text"] == "a?"
-    assert json.loads(row["calls"])[0]["reply"] == "a?"
+    async def node(value: int) -> object:
+        return "a\ud83d" if value else {"text": "b\ud83d"}
+
+    await jobs.run(graph_of(node), values(2), None, tmp_path)
+    one, two = table(jobs.export(jobs.Run.open(tmp_path), "parquet"))
+    assert (json.loads(one["output_result"]), json.loads(two["output_result"])) == ({"text": "b?"}, "a?")
+    await jobs.run(graph_of(node), values(2)[1:], None, tmp_path / "text")
+    (row,) = table(jobs.export(jobs.Run.open(tmp_path / "text"), "parquet"))
+    assert row["output_result"] == "a?"
 
 
 async def test_a_dataset_is_parquet_and_a_card(tmp_path: Path) -> None:

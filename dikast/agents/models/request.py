@@ -24,16 +24,22 @@ class Message(TypedDict):
     content: str
 
 
-class Sampling(BaseModel, frozen=True, extra="forbid"):
-    """Decoding parameters. The default is greedy."""
+class Sampling(BaseModel, frozen=True, extra="forbid", use_attribute_docstrings=True):
+    """Decoding parameters. The default is greedy.
+
+    The fields' docstrings are the help of a role's flags: `--solver-temperature` and so on.
+    """
 
     max_tokens: int = Field(default=DEFAULT_MAX_TOKENS, ge=1)
+    """Tokens of one reply at most."""
     temperature: float = Field(default=0.0, ge=0.0, le=5.0)
     """0 is greedy decoding: `top_p`, `top_k` and `seed` then change nothing."""
     top_p: float = Field(default=1.0, gt=0.0, le=1.0)
+    """Nucleus sampling: the share of probability that is drawn from."""
     top_k: int = Field(default=0, ge=0)
     """0 keeps the whole vocabulary."""
     repetition_penalty: float = Field(default=1.0, gt=0.0)
+    """1 is none; some vendors' servers take no other."""
     seed: int | None = None
     stop: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Strings that end the reply; none of them is part of it."""

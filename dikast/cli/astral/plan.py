@@ -151,8 +151,8 @@ def calls_of(tests: int, targets: int, oracles: int, attempts: int, price: str |
         "astral/target": (tests * targets, astral.ANSWERING),
     }
     asked["astral/oracle_output"] = (tests * targets * oracles, astral.JUDGING)
-    names = {"astral/generate": "generator's", "astral/target": "targets'", "astral/oracle_output": "oracles'"}
-    told: dict[str, object] = {f"{names[name]} calls at most": calls for name, (calls, _) in asked.items()}
+    roles = {"astral/generate": "solver", "astral/target": "target", "astral/oracle_output": "oracle"}
+    told: dict[str, object] = {f"{roles[name]} calls at most": calls for name, (calls, _) in asked.items()}
     output = sum(calls * sampling.max_tokens for calls, sampling in asked.values())
     frame = sum(
         calls * sum(len(template) for _, template in load_prompt(name).sections) // CHARACTERS_PER_TOKEN

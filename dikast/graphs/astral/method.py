@@ -18,13 +18,18 @@ def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
     test, reply = context.generating.max_tokens, context.answering.max_tokens
     oracles = 0 if row.get("benign") else len(context.oracles)
     found = {
-        "generator": Calls(written, written * frame("astral/generate"), written * test),
+        "solver": Calls(written, written * frame("astral/generate"), written * test),
         "target": Calls(1, frame("astral/target") + test, reply),
         "oracle": Calls(
             oracles, oracles * (frame("astral/oracle_output") + reply), oracles * context.judging.max_tokens
         ),
     }
     return {role: calls for role, calls in found.items() if calls.count}
+
+
+def count_targets(context: Context) -> int:
+    """A case is a row for each target."""
+    return len(context.targets)
 
 
 @cache
@@ -49,6 +54,7 @@ method = Method(
     rows=read_cases,
     notes=notes,
     calls=count_calls,
+    rows_of_one=count_targets,
     facts=facts,
     report=deferred("dikast.graphs.astral.report:report"),
     story=deferred("dikast.graphs.astral.story:story"),

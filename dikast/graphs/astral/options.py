@@ -61,13 +61,18 @@ class Options(BaseModel):
         if not (read or harmless):
             hint = "give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"
             raise UsageError("no cases", hint=hint)
-        whole = replace((read or harmless)[0], cases=[case for part in (*read, *harmless) for case in part.cases])
+        left_out = {
+            f"{name} of {path}": why
+            for parts, path in ((read, self.cases), (harmless, self.benign))
+            for part in parts
+            for name, why in part.left_out.items()
+        }
+        cases = [case for part in (*read, *harmless) for case in part.cases]
+        whole = replace((read or harmless)[0], cases=cases, left_out=left_out)
         twice = len(whole.cases) - len({case["id"] for case in whole.cases})
         if twice:
             raise DataError(f"{twice} ids are those of cases in {self.cases}, too", path=self.benign, field="id")
-        return replace(
-            whole, left_out={name: why for part in (*read, *harmless) for name, why in part.left_out.items()}
-        )
+        return whole
 
 
 def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
@@ -81,7 +86,6 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     if not targets:
         raise UsageError("nothing to test", hint="give --target SPEC, a system that you own")
     lacking = any(not case.get("prompt") for case in options.plan.cases)
-    refuse_closed(options.plan, given.fields.get("opt_in") or ())
     found: dict[str, Any] = {
         "generator": (given.fields.get("generator") or given.model()) if lacking else None,
         "examples": f"examples:{options.examples}" if options.examples and lacking else None,
@@ -114,12 +118,13 @@ def authorities(targets: Sequence[str], stated: str | None, given: Given) -> dic
     return {target: known[target] for target in targets}
 
 
-def refuse_closed(plan: Plan, opt_in: Iterable[str]) -> None:
+def refuse_closed(cases: Sequence[Row], opt_in: Iterable[str]) -> None:
     """Tell at once that cases need an opt-in, rather than at the first of them."""
     shut = REFUSAL_ONLY - set(opt_in)
-    found = [case for case in plan.cases if shut.intersection((case.get("cell") or {}).values())]
+    cells: list[Mapping[str, str]] = [case.get("cell") or {} for case in cases]
+    found = [cell for cell in cells if shut.intersection(cell.values())]
     if found:
-        category = next(value for value in (found[0].get("cell") or {}).values() if value in shut)
+        category = next(value for value in found[0].values() if value in shut)
         hint = f"leave them out, or if you are entitled to them: --opt-in {category}; no reply is kept of them"
         raise UsageError(f"{len(found)} cases are of a category that needs an opt-in: {category}", hint=hint)
 
@@ -147,13 +152,18 @@ def read_cases(options: Options, context: Context) -> list[Row]:
 
 
 def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
-    """What of the files is no case, and which prompts nearly repeat another."""
+    """What of the files is no case, and which prompts nearly repeat another.
+
+    Raises:
+        UsageError: A case needs an opt-in that was not given.
+    """
     from dikast.graphs.astral.suite import near_repeats
 
-    del context, rows
+    asked = {str(row["id"]): row for row in rows}
+    refuse_closed(list(asked.values()), context.opt_in)
     for name, why in options.plan.left_out.items():
         yield f"left out: {name}: {why}"
-    if close := near_repeats(options.plan.cases):
+    if close := near_repeats([case for case in options.plan.cases if case["id"] in asked]):
         first = next(iter(close.items()))
         yield f"note: {len(close)} prompts nearly repeat another ({first[0]} repeats {first[1]}, ...); all are asked"
 

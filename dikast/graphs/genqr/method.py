@@ -31,11 +31,28 @@ def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
         tokens_of(frame * asked // len(context.instructions)) + shown,
         (asked + beside) * made,
     )
-    looked_at = max(context.feedback_k, context.feedback_pool)
-    grades = (1 if getattr(context.critic, "listwise", False) else looked_at) if context.feedback == "critic" else 0
-    judged = asked + context.with_original if context.select == "judge" else 0
-    every = {"solver": solver, "critic": Calls(grades), "judge": Calls(judged)}
+    every = {"solver": solver, "critic": critic_calls(context), "judge": judge_calls(context)}
     return {role: calls for role, calls in every.items() if calls.count}
+
+
+def critic_calls(context: Context) -> Calls:
+    """What one query asks of the critic; how long the documents are that it reads is known only then."""
+    from dikast.agents.critic import GREEDY, TOKENS_A_DOCUMENT
+
+    if context.feedback != "critic":
+        return Calls(0)
+    looked_at = max(context.feedback_k, context.feedback_pool)
+    if getattr(context.critic, "listwise", False):
+        return Calls(1, 0, GREEDY.max_tokens + looked_at * TOKENS_A_DOCUMENT)
+    return Calls(looked_at, 0, looked_at * GREEDY.max_tokens)
+
+
+def judge_calls(context: Context) -> Calls:
+    """What one query asks of the judge of reformulations; the same holds of what it reads."""
+    from dikast.graphs.genqr.selection import JUDGING
+
+    judged = context.reformulations + context.with_original if context.select == "judge" else 0
+    return Calls(judged, 0, judged * JUDGING.max_tokens)
 
 
 def person_of(context: Context, out: Path, say: Callable[[str], None]) -> Person | None:

@@ -48,6 +48,7 @@ method = Method(
     rows=read_games,
     notes=notes,
     calls=count_calls,
+    uncounted="schemas",
     facts=facts,
     report=deferred("dikast.graphs.hidden_tables.report:report"),
     story=deferred("dikast.graphs.hidden_tables.story:story"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of
 from dikast.graphs.reviseval.context import Context
-from dikast.graphs.reviseval.options import Options, make_fields, read_input
+from dikast.graphs.reviseval.options import Options, make_fields, notes, read_input
 
 
 def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
@@ -39,6 +39,7 @@ method = Method(
     options=Options,
     fields=make_fields,
     rows=read_input,
+    notes=notes,
     calls=count_calls,
     report=deferred("dikast.graphs.reviseval.report:report"),
     story=deferred("dikast.graphs.reviseval.story:story"),

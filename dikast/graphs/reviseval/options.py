@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -61,11 +61,12 @@ def read_input(options: Options, context: Context) -> list[Row]:
 
     Raises:
         UsageError: Neither kind of file is named, or both.
-        DataError: A row is broken, or lacks the reference that the mode needs.
+        DataError: A row is broken.
     """
     from dikast.evaluation.interchange.winners import parse_labels
     from dikast.rows import parse_columns
 
+    del context
     if (options.pairs is None) == (options.responses is None):
         raise UsageError("nothing to judge, or too much", hint="give --pairs FILE, or --responses FILE")
     ours = parse_columns(options.columns)
@@ -73,9 +74,18 @@ def read_input(options: Options, context: Context) -> list[Row]:
         rows = read_pair_rows(options.pairs, ours, parse_labels(options.labels))
     else:
         rows = read_singles(options.responses or Path(), ours)
+    return rows
+
+
+def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+    """Nothing to note; rows that lack the reference that the mode needs are refused here.
+
+    Raises:
+        DataError: One does.
+    """
     if context.mode == "human":
         refuse_without_reference(rows, options.pairs or options.responses)
-    return rows
+    return ()
 
 
 def read_pair_rows(path: Path, columns: Mapping[str, str], labels: Mapping[str, str]) -> list[Row]:

@@ -1,3 +1,5 @@
+"""'dikast judge calibrate' and 'report', over runs of 'judge run'."""
+
 from __future__ import annotations
 
 import json
@@ -9,75 +11,10 @@ from typing import Any
 import pytest
 
 from dikast.evaluation.interchange.columns import read_verdicts
-from dikast.optional import needs
 from tests.cli.conftest import Cli
-from tests.packing import packed
+from tests.cli.judge.pairs import arguments, pairs
 
-SCRIPT = """
-import re
-from dikast.agents.models.request import Reply, TokenLogprob
-from dikast.agents.models.scripted import scripted
-from dikast.errors import ModelTimeout
-
-def text_of(request):
-    return "\\n".join(message["content"] for message in request.messages)
-
-def shown(request):
-    return re.findall(r"<response(?:_[ab])?-[0-9a-f]{12}>\\n(.*?)\\n</response", text_of(request), re.DOTALL)
-
-def is_judge(request):
-    return "impartial judge" in text_of(request)
-
-@scripted
-def right(request):
-    if not is_judge(request):
-        return "a reference"
-    if request.structured:
-        return '{"reasoning": "x", "winner": "%s"}' % ("A" if "good" in shown(request)[0] else "B")
-    if len(shown(request)) == 1:
-        return f"[[{len(shown(request)[0]) % 5 + 1}]]"
-    return "[[A]]" if "good" in shown(request)[0] else "[[B]]"
-
-@scripted
-def place(request):
-    return "[[A]]" if is_judge(request) else "a reference"
-
-@scripted
-def mute(request):
-    return "I cannot say."
-
-@scripted
-def slow(request):
-    raise ModelTimeout("no reply within 1 s")
-
-@scripted
-def odds(request):
-    best, worst = ("A", "B") if "good" in shown(request)[0] else ("B", "A")
-    return Reply(best, "length", 1, 1, logprobs=(TokenLogprob(best, -0.1, ((best, -0.1), (worst, -2.0))),))
-"""
-
-
-def pair(n: int) -> dict[str, Any]:
-    """Response 1 is the better one but in every third; the better one is the longer one there."""
-    a, b, better = ("a good one", "a longer bad one", 1) if n % 3 else ("bad", "so good", 2)
-    return {"id": f"p{n}", "question": f"Question {n}?", "a": a, "b": b, "better": better, "annotator": 2}
-
-
-PAIRS = [pair(n) for n in range(12)]
-COLUMNS = "instruction=question,response_1=a,response_2=b,gold=better"
-
-
-@pytest.fixture
-def pairs(tmp_path: Path, cli: Cli) -> Path:
-    (tmp_path / "modules" / "judges.py").write_text(SCRIPT, encoding="utf-8")
-    path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps(pair) + "\n" for pair in PAIRS), encoding="utf-8")
-    return path
-
-
-def arguments(pairs: Path, out: str, judge: str = "right", *more: str) -> list[str]:
-    models = ["--judge", f"scripted:judges:{judge}", "--solver", "scripted:judges:right"]
-    return ["judge", "run", "--pairs", str(pairs), "--columns", COLUMNS, *models, "-o", out, *more]
+__all__ = ["pairs"]  # fixtures
 
 
 @pytest.mark.parametrize("mode", ["free", "direct", "reviseval", "commit-first"])
@@ -99,31 +36,6 @@ def test_label_probabilities(cli: Cli, pairs: Path) -> None:
     assert json.loads(ran.out)["verdicts"] == {"1": 8, "2": 4}
     lacking = cli(*arguments(pairs, "other", "right", "--mode", "free", "--verdict", "logprobs"))
     assert (lacking.code, "log-probabilities" in lacking.err) == (2, True)
-
-
-@pytest.mark.parametrize("name", ["mine.parquet", "mine.json.gz"])
-def test_pairs_in_other_forms(cli: Cli, pairs: Path, tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name == "mine.parquet":
-        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(PAIRS), path)
-    else:
-        path.write_bytes(packed(json.dumps(PAIRS).encode(), path))
-    ran = cli(*arguments(path, "out", "right", "--mode", "free", "--json"))
-    assert ran.code == 0, ran.err
-    assert json.loads(ran.out)["verdicts"] == {"1": 8, "2": 4}
-
-
-def test_a_csv_with_references(cli: Cli, pairs: Path, tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text(
-        'instruction,response_1,response_2,reference\n"x, y",good,bad,given\nz,bad,good,\n', encoding="utf-8"
-    )
-    models = ["--judge", "scripted:judges:right", "-o", "out"]
-    ran = cli("judge", "run", "--pairs", path, "--mode", "human", *models)
-    assert (ran.code, "row 2 (2) has no reference" in ran.err) == (1, True), ran.err
-    ran = cli("judge", "run", "--pairs", path, "--mode", "human", "--limit", "1", *models)
-    assert ran.code == 0, ran.err
-    assert "given" in cli("runs", "show", "out", "1").out
 
 
 def test_single_responses_are_scored(cli: Cli, pairs: Path, tmp_path: Path) -> None:
@@ -244,55 +156,6 @@ def test_a_rows_story(cli: Cli, pairs: Path) -> None:
     ):
         assert told in story
     assert "words edited" in story
-
-
-def test_preview_and_dry_run_leave_nothing_behind(cli: Cli, pairs: Path, tmp_path: Path) -> None:
-    assert "judgements" in cli(*arguments(pairs, "x", "right", "--preview", "1")).out
-    owed = json.loads(cli(*arguments(pairs, "x", "right", "--primary", "both", "--dry-run", "--json")).out)
-    assert owed == {"rows asked": 12, "rows owed": 12, "solver's calls at most": 24, "judges' calls at most": 48}
-    assert not (tmp_path / "x").exists()
-
-
-@pytest.mark.parametrize(
-    ("more", "code", "told"),
-    [
-        (["--judge", "opnvino:x"], 2, "did you mean 'openvino:'"),
-        (["--judge", "metrics:blue"], 2, "bleu"),
-        (["--weights", "1,2"], 2, "--weights"),
-        (["--weights", "0"], 2, "weights"),
-        (["--scale", "1-5"], 2, "--scale"),
-        (["--scale", "5,1"], 2, "scale"),
-        (["--responses", "x.csv"], 2, "--pairs FILE"),
-        (["--columns", "answer=a"], 2, "no column of ours is called 'answer'"),
-        (["--columns", "instruction=frage"], 1, "field 'frage'"),
-        (["--mode", "magic"], 2, "magic"),
-    ],
-)
-def test_wrong_options_are_told(cli: Cli, pairs: Path, more: list[str], code: int, told: str) -> None:
-    base = arguments(pairs, "out")
-    if more[0] == "--judge":
-        base = [one for one in base if one not in ("--judge", "scripted:judges:right")]
-        base = [one for one in base if one != "--solver"] + ["--mode", "free"]
-    ran = cli(*base, *more)
-    assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
-    assert told in ran.err
-
-
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ('{"question": "x", "a": "y"}', "'b'"),
-        ('{"question": "x", "a": "y", "b": "z", "better": "maybe"}', "not a verdict"),
-        ('{"id": "p1", "question": "x", "a": "y", "b": "z"}', "'p1' already stands on line 2"),
-        ("{", "not JSON"),
-        ("[]", "not a JSON object"),
-    ],
-)
-def test_broken_lines_are_told_by_file_and_line(cli: Cli, pairs: Path, line: str, told: str) -> None:
-    with pairs.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
-    ran = cli(*arguments(pairs, "out"))
-    assert (ran.code, "pairs.jsonl:13" in ran.err, told in ran.err) == (1, True, True), ran.err
 
 
 def test_a_foreign_run_is_refused(cli: Cli, pairs: Path, tmp_path: Path) -> None:
