@@ -66,9 +66,9 @@ def current_keys(folder: Path, manifest: Manifest) -> list[bytes] | None:
     return None if keys is None else split(keys)
 
 
-def change_told(before: bytes | None, now: bytes) -> str:
+def change_told(before: bytes | None, now: bytes | None) -> str:
     """How an input differs from the one before, for a person; empty if it has the same rows, or nobody knows."""
-    if before is None:
+    if before is None or now is None:
         return ""
     old, new = set(split(before)), set(split(now))
     return f"your input changed: {len(new - old)} rows new, {len(old - new)} gone" if old != new else ""

@@ -51,6 +51,18 @@ class Feed:
             yield None if known else row
         self._ended = True
 
+    def pass_all(self) -> bytes | None:
+        """The keys of all rows; `None` for a one-shot iterator, which is left as it is.
+
+        Raises:
+            DataError: At the first bad row.
+        """
+        if iter(self._inputs) is self._inputs:
+            return None
+        for _ in self:
+            pass
+        return bytes(self.keys)
+
     @property
     def asked(self) -> int | None:
         """How many rows there are; `None` before the input's end."""

@@ -35,6 +35,8 @@ NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL
 """What flock says where a file system has no locks."""
 HOLDER = re.compile(r"process (?P<pid>[1-9]\d{0,9}) on (?P<host>.+)")
 OURS = frozenset({NAME, f"{NAME}.new", KEYS, f"{KEYS}.new", ROWS, ERRORS, LOCK, HELD, "export"})
+HASH = re.compile(r"[0-9a-f]{32,128}")
+"""A file's content in a fingerprint: two of them tell a person nothing."""
 SHOWN_CHARACTERS = 200
 
 
@@ -139,9 +141,11 @@ def refuse_mismatch(path: Path, manifest: Manifest, parts: dict[str, Any] | None
     found = differences(manifest.fingerprint, parts) if parts is not None else []
     if found:
         field, old, new = found[0]
+        content = all(isinstance(value, str) and HASH.fullmatch(value) for value in (old, new))
+        what = f"the content of {field} has changed" if content else f"{field} was {shown(old)}, is now {shown(new)}"
         more = f", and {len(found) - 1} more: {', '.join(name for name, _, _ in found[1:])}" if found[1:] else ""
         raise ResumeMismatchError(
-            f"{path} was made with other settings: {field} was {shown(old)}, is now {shown(new)}{more}",
+            f"{path} was made with other settings: {what}{more}",
             hint="name another folder, or start over with --force-new, which keeps the old run beside it",
         )
 

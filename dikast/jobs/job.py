@@ -22,20 +22,20 @@ from pydantic import BaseModel
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
-from dikast.errors import DataError, UsageError
+from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile
 from dikast.jobs.fingerprint import Parts, fingerprint
-from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
+from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder, refuse_mismatch
 from dikast.jobs.heap import settled
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
 from dikast.jobs.made_of import name_of
-from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
+from dikast.jobs.manifest import NAME, Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.reading import Run
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
@@ -131,6 +131,8 @@ async def run(
     """
     schema = checked(graph, samples, concurrency)
     parts = fingerprint(name_of(graph), context, samples)
+    if not force_new:
+        refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally()))
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
@@ -209,6 +211,22 @@ def checked(graph: Graph, samples: int, concurrency: int) -> InputSchema:
         hint = "pass graph.builder.compile(checkpointer=False, name=...): a job resumes from its journal"
         raise UsageError(f"graph {graph.name!r} has a checkpointer, which a job has no use for", hint=hint)
     return InputSchema(graph)
+
+
+def refuse_other_settings(out: Path, parts: Parts, feed: Feed) -> None:
+    """Refuse a run of other settings, and say how the input has changed, since that is often why.
+
+    Raises:
+        ResumeMismatchError: The folder's run has another fingerprint.
+    """
+    if not (out / NAME).exists():
+        return
+    before = read_manifest(out)
+    try:
+        refuse_mismatch(out, before, parts)
+    except ResumeMismatchError as error:
+        changed = change_told(read_keys(out, before), feed.pass_all())
+        raise ResumeMismatchError("; ".join(filter(None, (error.message, changed))), hint=error.hint) from error
 
 
 def read_tally(folder: Folder) -> Tally:

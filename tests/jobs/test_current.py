@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dikast import jobs
-from dikast.errors import DataError
+from dikast.errors import DataError, ResumeMismatchError
 from dikast.jobs.exports import export
 from dikast.records import Outcome
 from tests.jobs.graphs import graph_of, values
@@ -72,6 +72,16 @@ async def test_what_changed_is_said_in_plain_words(tmp_path: Path) -> None:
     same = await run_values(tmp_path, 60, 50, 40, 10)
     assert not any("changed" in note for note in same.notes)
     assert told(tmp_path) == [(1, 60), (2, 50), (3, 40), (4, 10)]
+
+
+async def test_a_refusal_says_how_the_input_changed_and_shows_no_hashes(tmp_path: Path) -> None:
+    rows = [{"value": number} for number in (1, 2, 3)]
+    await jobs.run(graph_of(double), rows, {"file": "a" * 64}, tmp_path)
+    with pytest.raises(ResumeMismatchError) as told:
+        await jobs.run(graph_of(double), [*rows[:1], {"value": 4}], {"file": "b" * 64}, tmp_path)
+    assert "the content of context.file has changed; your input changed: 1 rows new, 2 gone" in told.value.message
+    assert "aaaa" not in told.value.message
+    assert (tmp_path / "rows.jsonl").read_text().count("\n") == 3
 
 
 async def test_an_iterators_rows_are_known_after_its_end(tmp_path: Path) -> None:
