@@ -6,7 +6,11 @@ default map.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Mapping, Set
+from copy import copy
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,18 +29,70 @@ def _read_settings(ctx: typer.Context, config: Path | None) -> Path | None:
     found: dict[str, Any] = {}
     project = Path(PROJECT_FILE)
     if project.is_file():
-        # The project's file speaks to every command: names above its tables that this one lacks are others'.
-        own = for_command(read_toml(project), command)
-        found |= {name: value for name, value in own.items() if name in known}
+        tree = read_toml(project)
+        said = for_command(tree, command)
+        refuse_unknown_in_project(ctx, tree, said.keys() - known, project)
+        found |= {name: value for name, value in said.items() if name in known}
     if config is not None:
         named = for_command(read_toml(config), command)
-        for name in named.keys() - known:
-            close = get_close_matches(name, [one for one in known if one], n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"see dikast {' '.join(command)} --help"
-            raise DataError("no such setting", path=config, field=name, hint=hint)
+        refuse_unknown(named.keys() - known, known, config, command)
         found |= named
     ctx.default_map = found
     return config
+
+
+def refuse_unknown(names: Collection[str], known: Collection[str | None], path: Path, command: list[str]) -> None:
+    """Refuse the first setting that is none, and name the one that comes near.
+
+    Raises:
+        DataError: There is one.
+    """
+    for name in sorted(names):
+        close = get_close_matches(name, [one for one in known if one], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"see dikast {' '.join(command)} --help"
+        raise DataError("no such setting", path=path, field=name, hint=hint)
+
+
+def refuse_unknown_in_project(ctx: typer.Context, tree: Mapping[str, Any], unknown: Set[str], path: Path) -> None:
+    """Refuse what no command knows: names above the tables may be another command's, those in its own table not.
+
+    Raises:
+        DataError: There is such a name.
+    """
+    root: Any = ctx.find_root().command
+    command = ctx.command_path.split()[1:]
+    known = {parameter.name for parameter in ctx.command.params}
+    nouns = root.list_commands(ctx) if hasattr(root, "list_commands") else [*tree]
+    refuse_unknown(
+        [name for name, value in tree.items() if isinstance(value, dict) and name not in nouns], nouns, path, []
+    )
+    if not unknown:
+        return
+    own: Any = tree
+    for word in command:
+        own = own.get(word, {})
+    refuse_unknown(unknown & own.keys(), known, path, command)
+    others = root.every_option() if hasattr(root, "every_option") else frozenset[str]()
+    refuse_unknown(unknown - others, known | others, path, command)
+
+
+def refuse_not_finite(command: Any) -> None:
+    """Have each option of a command, and of those below it, refuse `nan` and `inf` where it takes a number."""
+    for below in getattr(command, "commands", {}).values():
+        refuse_not_finite(below)
+    for parameter in command.params:
+        if getattr(parameter.type, "name", "") in ("float", "float range"):
+            finite = copy(parameter.type)  # the type is shared by all options of its kind
+            finite.convert = partial(to_finite, parameter.type)
+            parameter.type = finite
+
+
+def to_finite(kind: Any, value: Any, parameter: Any, ctx: Any) -> float:
+    """A number as its type reads it; fails as that type does."""
+    number: float = kind.convert(value, parameter, ctx)
+    if not math.isfinite(number):
+        kind.fail(f"{value} is not a finite number.", parameter, ctx)
+    return number
 
 
 Config = Annotated[
@@ -118,7 +174,7 @@ def prices(text: str | None) -> tuple[float, float]:
     """Read `--price`.
 
     Raises:
-        UsageError: Not two numbers.
+        UsageError: Not two finite numbers of at least 0.
     """
     if text is None:
         return 0.0, 0.0
@@ -126,4 +182,8 @@ def prices(text: str | None) -> tuple[float, float]:
         price_input, price_output = (float(part) for part in text.split(","))
     except ValueError as error:
         raise UsageError(f"--price {text!r}: write two numbers, IN,OUT, per million tokens") from error
+    if not (0 <= price_input < math.inf and 0 <= price_output < math.inf):
+        raise UsageError(
+            f"--price {text!r}: a price is a finite number, 0 or more", hint="per million tokens: 0.15,0.6"
+        )
     return price_input, price_output

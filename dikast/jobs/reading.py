@@ -12,6 +12,7 @@ Nothing is written and no lock is taken: a run may be read while it is worked on
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,6 +25,7 @@ from dikast.jobs.files import OUTCOMES, decode, dumps, encode, is_row, told
 from dikast.jobs.folder import ERRORS, ROWS, locked
 from dikast.jobs.manifest import NAME, Manifest, read_manifest
 from dikast.jobs.summary import Summary, Tally, summarise, told_by_manifest
+from dikast.records import Outcome
 
 ROW_NUMBER = re.compile(r"([1-9]\d{0,8})(?:/(\d+))?")
 HEAD = re.compile(
@@ -34,6 +36,7 @@ HEAD = re.compile(
 KEY_PREFIX = re.compile(r"[0-9a-f]{4,32}")
 Wanted = Callable[[str, int], bool]
 """Whether a row is looked for, by its key and its number."""
+REASON_CHARACTERS = 160
 SHOWN = 5
 """Rows that a message about an ambiguous name lists."""
 
@@ -167,6 +170,13 @@ class Run:
                     if record is not None and record.get("key") == key:
                         last = str(record.get("trace", ""))
         return last
+
+    def reasons(self) -> Counter[tuple[str, str]]:
+        """Outcome and reason of the rows that did not end well, counted; a reason in one line, cut where it is long."""
+        found = Counter[tuple[str, str]]()
+        for row in self.rows(OUTCOMES - {Outcome.OK.value}):
+            found[row["outcome"], " ".join(str(row.get("reason") or "no reason told").split())[:REASON_CHARACTERS]] += 1
+        return found
 
     @property
     def active(self) -> bool:

@@ -18,6 +18,7 @@ from dikast.records import Outcome, Usage
 EXIT_FAILED_ROWS = 3
 EXIT_INTERRUPTED = 130
 SHOWN_LINES = 5
+UNREAD = frozenset({Outcome.UNPARSED, Outcome.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,16 @@ class Summary:
         return sum(count for outcome, count in self.outcomes.items() if outcome.failed)
 
     @property
+    def unread(self) -> bool:
+        """Whether nothing came of any row, though none failed: every reply was empty or could not be read."""
+        return bool(self.outcomes) and self.outcomes.keys() <= UNREAD
+
+    @property
     def exit_code(self) -> int:
-        """The command line's: 0, 3 where rows failed or are owed, 130 where a signal left some owed."""
+        """The command line's: 0, 3 where rows failed or are owed or none came to anything, 130 after a signal."""
         if self.stopped == INTERRUPTED:
             return EXIT_INTERRUPTED
-        return EXIT_FAILED_ROWS if self.failed or self.owed or self.stopped else 0
+        return EXIT_FAILED_ROWS if self.failed or self.owed or self.stopped or self.unread else 0
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
