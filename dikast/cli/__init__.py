@@ -110,7 +110,7 @@ def load(name: str) -> Any:
     found._add_completion = False  # completing is the whole program's, not a command's
     command = typer.main.get_command(found)
     command.name = name
-    import_module("dikast.cli.options").refuse_not_finite(command)
+    import_module("dikast.cli.options").guard_numbers(command)
     return command
 
 

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Set
-from copy import copy
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,9 +61,8 @@ def refuse_unknown_in_project(ctx: typer.Context, tree: Mapping[str, Any], unkno
     command = ctx.command_path.split()[1:]
     known = {parameter.name for parameter in ctx.command.params}
     nouns = root.list_commands(ctx) if hasattr(root, "list_commands") else [*tree]
-    refuse_unknown(
-        [name for name, value in tree.items() if isinstance(value, dict) and name not in nouns], nouns, path, []
-    )
+    tables = {name for name, value in tree.items() if isinstance(value, dict)}
+    refuse_unknown(tables - {*nouns}, nouns, path, [])
     if not unknown:
         return
     own: Any = tree
@@ -76,23 +73,29 @@ def refuse_unknown_in_project(ctx: typer.Context, tree: Mapping[str, Any], unkno
     refuse_unknown(unknown - others, known | others, path, command)
 
 
-def refuse_not_finite(command: Any) -> None:
-    """Have each option of a command, and of those below it, refuse `nan` and `inf` where it takes a number."""
+def guard_numbers(command: Any) -> None:
+    """Have a command, and those below it, refuse `nan` and `inf` as any option's value before they do anything."""
     for below in getattr(command, "commands", {}).values():
-        refuse_not_finite(below)
-    for parameter in command.params:
-        if getattr(parameter.type, "name", "") in ("float", "float range"):
-            finite = copy(parameter.type)  # the type is shared by all options of its kind
-            finite.convert = partial(to_finite, parameter.type)
-            parameter.type = finite
+        guard_numbers(below)
+    invoke = command.invoke
+
+    def guarded(ctx: typer.Context) -> Any:
+        refuse_not_finite(ctx)
+        return invoke(ctx)
+
+    command.invoke = guarded
 
 
-def to_finite(kind: Any, value: Any, parameter: Any, ctx: Any) -> float:
-    """A number as its type reads it; fails as that type does."""
-    number: float = kind.convert(value, parameter, ctx)
-    if not math.isfinite(number):
-        kind.fail(f"{value} is not a finite number.", parameter, ctx)
-    return number
+def refuse_not_finite(ctx: typer.Context) -> None:
+    """Refuse values that are no finite numbers.
+
+    Raises:
+        UsageError: One of a command's options has such a value.
+    """
+    for option in ctx.command.params:
+        value = ctx.params.get(option.name or "")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{option.opts[-1]} {value}: not a finite number")
 
 
 Config = Annotated[

@@ -14,7 +14,7 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
-from dikast.cli.options import refuse_not_finite
+from dikast.cli.options import guard_numbers
 from dikast.errors import DataError, UsageError
 from dikast.graphs.method import OPTIONS, Method, Row
 from dikast.importing import import_object
@@ -92,7 +92,7 @@ class OwnGroup(TyperGroup):
         single.command(cmd_name)(make_run(load_own(cmd_name), cmd_name, noun))
         single._add_completion = False
         command = typer.main.get_command(single)
-        refuse_not_finite(command)
+        guard_numbers(command)
         return command
 
 

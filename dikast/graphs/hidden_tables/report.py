@@ -28,11 +28,8 @@ def report(run: Run, context: Context) -> Report:
     whole = categories[0]
     scored = whole.asked - whole.statuses[UNFINISHED]
     said = Text(f"{scored} scored of {whole.asked} asked; a question without a result is not right")
-    return Report(
-        Page("", (said, table_of(categories))),
-        {"asked": whole.asked, "scored": scored, "categories": [one.as_dict() for one in categories]},
-        notes,
-    )
+    told = {"asked": whole.asked, "scored": scored, "categories": [one.as_dict() for one in categories]}
+    return Report(Page("", (said, table_of(categories))), told, notes)
 
 
 def turns_of(run: Run) -> Iterator[Mapping[str, Any]]:
