@@ -66,6 +66,8 @@ def print_page(page: pages.Page) -> None:
 
 def print_report(page: pages.Page) -> None:
     """A report: its tables as data, what is said about them as talk, so that a pipe is given tables alone."""
+    from dikast import pages
+
     for part in page.parts:
         if isinstance(part, pages.Text):
             say(f"{part.label}: {part.text}" if part.label else part.text)

@@ -40,6 +40,8 @@ FILES = {
     "qrels.txt": "q7 0 d1 1\n",
     "pairs.csv": "instruction,response_1,response_2,gold\nAdd 2 and 2.,4,5,1\nName a colour.,seven,red,2\n",
     "sales.csv": "region,year,units\nnorth,2023,3\nsouth,2023,7\n",
+    "questions.csv": "question\nHow many legs has a spider?\n",
+    "own_method.py": (ROOT / "examples" / "own_method.py").read_text(encoding="utf-8"),
 }
 
 
@@ -74,7 +76,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         told[" ".join(given[:2])] = ran.out
     assert set(told) == {
         *("genqr run", "runs show", "judge run", "judge report", "tables play"),
-        *("astral plan", "astral run", "astral report"),
+        *("astral plan", "astral run", "astral report", "run own_method:graph"),
     }
     assert told["tables play"] == "south\n"
     assert "scripted:somebody:everyone\t72\t" in told["astral report"]
