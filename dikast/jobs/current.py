@@ -1,7 +1,7 @@
 """Which rows a run's input has now: a run folder answers for its last input only.
 
 The journal keeps every row that ever finished. Once an input has changed, `input.keys` tells which of them are asked
-for, and in what order: the 16 bytes of each row's key, one row after another, bound to the manifest by their hash.
+for, and in what order: a row's key a line, bound to the manifest by the hash over them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write_keys(folder: Path, keys: bytes | bytearray) -> None:
     """
     beside = folder / f"{KEYS}.new"
     with told(folder):
-        beside.write_bytes(keys)
+        beside.write_text(keys.hex("\n", DIGEST_BYTES) + "\n", encoding="ascii")
         beside.replace(folder / KEYS)
 
 
@@ -43,8 +43,8 @@ def read_keys(folder: Path, manifest: Manifest) -> bytes | None:
     """The keys of the manifest's last input; `None` where they are not written down."""
     with told(folder, "read"):
         try:
-            keys = (folder / KEYS).read_bytes()
-        except FileNotFoundError:
+            keys = bytes.fromhex((folder / KEYS).read_text(encoding="ascii"))
+        except (FileNotFoundError, ValueError):  # absent, or damaged: what it would say is not known
             return None
     return keys if hash_of(keys) == manifest.attempts[-1].input_hash else None
 

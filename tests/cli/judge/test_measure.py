@@ -58,7 +58,8 @@ def test_single_responses_are_scored(cli: Cli, pairs: Path, tmp_path: Path) -> N
 
 def test_judges_are_measured_and_compared(cli: Cli, pairs: Path) -> None:
     for judge in ("right", "place", "mute"):
-        assert cli(*arguments(pairs, judge, judge, "--mode", "free")).code == 0
+        code = 3 if judge == "mute" else 0
+        assert cli(*arguments(pairs, judge, judge, "--mode", "free")).code == code
     measured = json.loads(cli("judge", "calibrate", "right", "place", "mute", "--json").out)
     right, place, mute = measured["judges"]
     assert [one["n"] for one in (right, place, mute)] == [12, 12, 12]
