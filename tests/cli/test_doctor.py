@@ -15,7 +15,6 @@ from dikast.retrieval import lucene_java
 from dikast.sandbox import Sandbox
 from tests.cli.conftest import Cli
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 

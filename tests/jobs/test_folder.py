@@ -15,7 +15,7 @@ import pytest
 
 from dikast import jobs
 from dikast.errors import DataError, UsageError
-from dikast.jobs.folder import HELD, NO_LOCKS
+from dikast.jobs.folder import HELD, NO_LOCKS, open_folder
 from tests.jobs.graphs import graph_of, same, values
 
 
