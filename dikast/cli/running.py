@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dikast.cli.options import prices
+from dikast.cli.options import parse_prices
 from dikast.cli.output import say, stderr
 from dikast.errors import UsageError
 from dikast.records import Usage
@@ -59,7 +59,7 @@ class Running:
         """The run's limits and prices."""
         from dikast.agents.models.limits import Limits
 
-        price_input, price_output = prices(self.price)
+        price_input, price_output = parse_prices(self.price)
         if self.max_cost is not None and not (price_input or price_output):
             raise UsageError("--max-cost counts at the prices of --price, and there are none", hint="--price IN,OUT")
         return Limits(
@@ -72,7 +72,7 @@ class Running:
         )
 
     def request_cache(self, *, private: bool = False) -> RequestCache | None:
-        """The request cache; `None` where it is off. A run that began with one of its own goes on with that.
+        """The request cache; `None` where it is off. A run that began with a cache of its own keeps using it.
 
         Args:
             private: Whether the run has one of its own, in its folder, unless another is named.

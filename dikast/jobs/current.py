@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 
 from dikast.errors import DataError
-from dikast.jobs.files import told
+from dikast.jobs.files import explain_os_errors
 from dikast.jobs.keys import DIGEST_BYTES
 from dikast.jobs.manifest import Manifest
 
@@ -34,14 +34,14 @@ def write_keys(folder: Path, keys: bytes | bytearray) -> None:
         DataError: The disk takes no more.
     """
     beside = folder / f"{KEYS}.new"
-    with told(folder):
+    with explain_os_errors(folder):
         beside.write_text(keys.hex("\n", DIGEST_BYTES) + "\n", encoding="ascii")
         beside.replace(folder / KEYS)
 
 
 def read_keys(folder: Path, manifest: Manifest) -> bytes | None:
     """The keys of the manifest's last input; `None` where they are not written down."""
-    with told(folder, "read"):
+    with explain_os_errors(folder, "read"):
         try:
             keys = bytes.fromhex((folder / KEYS).read_text(encoding="ascii"))
         except (FileNotFoundError, ValueError):  # absent, or damaged: what it would say is not known

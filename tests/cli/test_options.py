@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dikast.cli.options import prices
+from dikast.cli.options import parse_prices
 from dikast.errors import UsageError
 from tests.cli.collection import arguments, files
 from tests.cli.conftest import Cli
@@ -42,7 +42,7 @@ def test_another_commands_settings_stand_beside_ours(cli: Cli, files: dict[str, 
 @pytest.mark.parametrize("text", ["-3,5", "3,-5", "nan,1", "1,inf", "1", "1,2,3", "a,b", ""])
 def test_a_price_is_two_finite_numbers(text: str) -> None:
     with pytest.raises(UsageError, match="--price"):
-        prices(text)
+        parse_prices(text)
 
 
 @pytest.mark.parametrize("more", [["--max-cost", "1"], ["--max-cost", "1", "--price", "0,0"]])

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from dikast.agents.models.load import SCHEMES_VARIABLE, close_models, load_model
+from dikast.agents.models.load import close_models, load_model
 from dikast.agents.models.scripted import ScriptedModel, scripted
 from dikast.errors import UsageError
+from dikast.spec_options import SCHEMES_VARIABLE
 
 
 @scripted
