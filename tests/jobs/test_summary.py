@@ -9,7 +9,7 @@ from dikast.agents.models.limits import Limits
 from dikast.jobs.folder import ROWS
 from dikast.jobs.manifest import Attempt, Manifest
 from dikast.jobs.stopping import INTERRUPTED
-from dikast.jobs.summary import Summary, Tally, cost_of, told_by_manifest
+from dikast.jobs.summary import Summary, Tally, cost_of, read_standing
 from dikast.records import Outcome, Usage
 
 ONE, TWO = "01" * 16, "02" * 16
@@ -76,15 +76,15 @@ def test_a_manifests_counts_are_believed_while_the_journal_is_as_long_as_then(tm
         started="2026-01-01", asked=3, outcomes={"ok": 2}, usage={"solver": {"calls": 2}}, journal_bytes=5
     )
     made = Manifest(graph="g", samples=1, fingerprint={}, attempts=[attempt])
-    assert told_by_manifest(tmp_path, made) is None  # no journal
+    assert read_standing(tmp_path, made) is None  # no journal
     (tmp_path / ROWS).write_bytes(b"12345")
-    told = told_by_manifest(tmp_path, made)
+    told = read_standing(tmp_path, made)
     assert told is not None
     assert (told.outcomes, told.usage, told.owed) == ({Outcome.OK: 2}, {"solver": Usage(calls=2)}, 1)
     (tmp_path / ROWS).write_bytes(b"123456")
-    assert told_by_manifest(tmp_path, made) is None
+    assert read_standing(tmp_path, made) is None
     attempt.journal_bytes = None
-    assert told_by_manifest(tmp_path, made) is None
+    assert read_standing(tmp_path, made) is None
 
 
 def test_all_of_a_summary_is_json() -> None:
