@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+DEMO := .venv/.demo
 EXTRAS := astral,cpu,data,evaluation,faiss,human,sandbox
 
 .PHONY: help demo test test-engines check docs bench clean
@@ -20,7 +21,16 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev
 	@touch $@
 
-demo: $(READY) ## Rewrite the sample collection's queries with a small real model, and compare
+# What a demo needs, and neither test tools nor type checkers: half the download.
+$(DEMO): pyproject.toml constraints.txt
+	@echo "Making .venv with what a demo needs; then a model of 135 million parameters is fetched. Minutes, once." >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "dikast needs Python 3.11 or newer; name one: make demo PYTHON=python3.11" >&2; exit 1; }
+	test -e $(READY) || $(PYTHON) -m venv .venv
+	test -e $(READY) || $(BIN)/python -m pip install --constraint constraints.txt --editable '.[cpu]'
+	@touch $@
+
+demo: $(DEMO) ## Rewrite the sample collection's queries with a small real model, and compare
 	$(BIN)/dikast models pull smollm2-135m
 	$(BIN)/dikast genqr run --collection sample --model openvino:smollm2-135m --compare mix --out runs/demo
 

@@ -51,6 +51,7 @@ PARQUET_ROWS = 1_000
 NAMES_SHOWN = 20
 """Columns that an error lists; a file may have thousands."""
 QUOTING = "a cell with a quote, a separator or a line end in it stands in quotes, its own quotes doubled"
+TOO_LARGE = f"a cell takes {LARGEST_CELL:,} characters at most; perhaps a quote that opens one is never closed"
 
 Found = tuple[int | None, Mapping[str, object]]
 """The line on which a row begins, where there are lines, and its values."""
@@ -164,7 +165,8 @@ def _cells(separator: str, file: TextIO, path: Path, quoted: bool) -> Iterator[t
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"not readable: {error}", path=path, line=line, hint=QUOTING) from error
+        hint = TOO_LARGE if "field larger than" in str(error) else QUOTING
+        raise DataError(f"not readable: {error}", path=path, line=line, hint=hint) from error
 
 
 def _header(lines: Iterator[tuple[int, list[str]]], path: Path) -> list[str]:

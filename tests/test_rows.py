@@ -287,3 +287,11 @@ def test_columns() -> None:
             parse_columns(wrong)
     with pytest.raises(UsageError, match="'a' is named twice"):
         parse_columns("a=b,a=c")
+
+
+def test_a_cell_that_is_too_large_is_not_called_badly_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dikast.rows.LARGEST_CELL", 50)
+    (tmp_path / "a.csv").write_text("a\n" + "x" * 200 + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="field larger") as told:
+        list(read_rows(tmp_path / "a.csv"))
+    assert "characters at most" in told.value.hint

@@ -61,6 +61,10 @@ class LazyGroup(TyperGroup):
             return None
         return self.commands.get(cmd_name) or _stand_in(cmd_name)
 
+    def every_option(self) -> frozenset[str]:
+        """The names of all options of all commands, which are imported for it: to tell a setting that is none."""
+        return frozenset(name for noun in COMMANDS for name in _options_below(load(noun)))
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that is called; for a name that is none, say which come near."""
         name = args[0]
@@ -85,6 +89,11 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(getattr(error.__context__, "exit_code", 0)) from None
 
 
+def _options_below(command: Any) -> set[str]:
+    below = (name for inner in getattr(command, "commands", {}).values() for name in _options_below(inner))
+    return {parameter.name for parameter in command.params if parameter.name}.union(below)
+
+
 def _reader_is_gone() -> bool:
     poll = select.poll()
     poll.register(sys.stdout.fileno(), 0)
@@ -101,6 +110,7 @@ def load(name: str) -> Any:
     found._add_completion = False  # completing is the whole program's, not a command's
     command = typer.main.get_command(found)
     command.name = name
+    import_module("dikast.cli.options").guard_numbers(command)
     return command
 
 
@@ -156,11 +166,20 @@ def root(
     """Everything is done by a command; see below."""
 
 
+def _print_error(error: DikastError) -> None:
+    """One line of JSON on stderr; what is not ASCII is escaped, control characters with it."""
+    told = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+    print(import_module("json").dumps(told), file=sys.stderr)
+
+
 def main() -> None:
     """Run the command line; dikast's own errors are one line and a hint, never a traceback."""
     try:
         app(prog_name="dikast")
     except DikastError as error:
+        if "--json" in sys.argv[1:]:
+            _print_error(error)
+            sys.exit(error.exit_code)
         from dikast.cli.output import printable
 
         # A message may quote a server or a file.

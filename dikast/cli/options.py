@@ -6,6 +6,8 @@ default map.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Mapping, Set
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,18 +28,75 @@ def _read_settings(ctx: typer.Context, config: Path | None) -> Path | None:
     found: dict[str, Any] = {}
     project = Path(PROJECT_FILE)
     if project.is_file():
-        # The project's file speaks to every command: names above its tables that this one lacks are others'.
-        own = for_command(read_toml(project), command)
-        found |= {name: value for name, value in own.items() if name in known}
+        tree = read_toml(project)
+        said = for_command(tree, command)
+        refuse_unknown_in_project(ctx, tree, said.keys() - known, project)
+        found |= {name: value for name, value in said.items() if name in known}
     if config is not None:
         named = for_command(read_toml(config), command)
-        for name in named.keys() - known:
-            close = get_close_matches(name, [one for one in known if one], n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"see dikast {' '.join(command)} --help"
-            raise DataError("no such setting", path=config, field=name, hint=hint)
+        refuse_unknown(named.keys() - known, known, config, command)
         found |= named
     ctx.default_map = found
     return config
+
+
+def refuse_unknown(names: Collection[str], known: Collection[str | None], path: Path, command: list[str]) -> None:
+    """Refuse the first setting that is none, and name the one that comes near.
+
+    Raises:
+        DataError: There is one.
+    """
+    for name in sorted(names):
+        close = get_close_matches(name, [one for one in known if one], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"see dikast {' '.join(command)} --help"
+        raise DataError("no such setting", path=path, field=name, hint=hint)
+
+
+def refuse_unknown_in_project(ctx: typer.Context, tree: Mapping[str, Any], unknown: Set[str], path: Path) -> None:
+    """Refuse what no command knows: names above the tables may be another command's, those in its own table not.
+
+    Raises:
+        DataError: There is such a name.
+    """
+    root: Any = ctx.find_root().command
+    command = ctx.command_path.split()[1:]
+    known = {parameter.name for parameter in ctx.command.params}
+    nouns = root.list_commands(ctx) if hasattr(root, "list_commands") else [*tree]
+    tables = {name for name, value in tree.items() if isinstance(value, dict)}
+    refuse_unknown(tables - {*nouns}, nouns, path, [])
+    if not unknown:
+        return
+    own: Any = tree
+    for word in command:
+        own = own.get(word, {})
+    refuse_unknown(unknown & own.keys(), known, path, command)
+    others = root.every_option() if hasattr(root, "every_option") else frozenset[str]()
+    refuse_unknown(unknown - others, known | others, path, command)
+
+
+def guard_numbers(command: Any) -> None:
+    """Have a command, and those below it, refuse `nan` and `inf` as any option's value before they do anything."""
+    for below in getattr(command, "commands", {}).values():
+        guard_numbers(below)
+    invoke = command.invoke
+
+    def guarded(ctx: typer.Context) -> Any:
+        refuse_not_finite(ctx)
+        return invoke(ctx)
+
+    command.invoke = guarded
+
+
+def refuse_not_finite(ctx: typer.Context) -> None:
+    """Refuse values that are no finite numbers.
+
+    Raises:
+        UsageError: One of a command's options has such a value.
+    """
+    for option in ctx.command.params:
+        value = ctx.params.get(option.name or "")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"{option.opts[-1]} {value}: not a finite number")
 
 
 Config = Annotated[
@@ -119,7 +178,7 @@ def parse_prices(text: str | None) -> tuple[float, float]:
     """Read `--price`.
 
     Raises:
-        UsageError: Not two numbers.
+        UsageError: Not two finite numbers of at least 0.
     """
     if text is None:
         return 0.0, 0.0
@@ -127,4 +186,8 @@ def parse_prices(text: str | None) -> tuple[float, float]:
         price_input, price_output = parse_numbers(text)
     except ValueError as error:
         raise UsageError(f"--price {text!r}: write two numbers, IN,OUT, per million tokens") from error
+    if not (0 <= price_input < math.inf and 0 <= price_output < math.inf):
+        raise UsageError(
+            f"--price {text!r}: a price is a finite number, 0 or more", hint="per million tokens: 0.15,0.6"
+        )
     return price_input, price_output

@@ -14,6 +14,7 @@ import typer
 from pydantic import BaseModel
 from typer.core import TyperGroup
 
+from dikast.cli.options import guard_numbers
 from dikast.errors import DataError, UsageError
 from dikast.graphs.method import OPTIONS, Method, Row
 from dikast.importing import import_object
@@ -90,7 +91,9 @@ class OwnGroup(TyperGroup):
         noun = cmd_name.partition(":")[0].rpartition(".")[2]
         single.command(cmd_name)(make_run(load_own(cmd_name), cmd_name, noun))
         single._add_completion = False
-        return typer.main.get_command(single)
+        command = typer.main.get_command(single)
+        guard_numbers(command)
+        return command
 
 
 app = typer.Typer(

@@ -25,8 +25,8 @@ from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD
 from dikast.cli.output import emit, print_report, print_rows, say, table
 from dikast.cli.parameters import Knob, dashed, knobs_of
-from dikast.cli.running import Running, finish, private_files, tell
-from dikast.errors import UsageError
+from dikast.cli.running import Running, finish, private_files, reasons_of, tell
+from dikast.errors import DataError, UsageError
 from dikast.graphs.method import Given, Method, Row
 
 if TYPE_CHECKING:
@@ -167,9 +167,16 @@ class RunCommand:
         return validated(self.method.options, fields, self.options)
 
     def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> list[Row]:
-        """The rows of the first entries of the user's files; the rest of a file is not read where it need not be."""
+        """The rows of the first entries of the user's files; the rest of a file is not read where it need not be.
+
+        Raises:
+            DataError: There is none.
+        """
         each = self.method.rows_of_one(context) if self.method.rows_of_one else 1
-        return list(islice(self.method.rows(chosen, context), limit and limit * each))
+        found = list(islice(self.method.rows(chosen, context), limit and limit * each))
+        if not found:
+            raise DataError("the input has no rows", hint="is there only a header, or an empty list?")
+        return found
 
     def make_context(
         self,
@@ -361,7 +368,7 @@ def tell_report(method: Method, out: Path, context: Any, summary: Summary, as_js
     """Have the method report on a run that has ended, and print it."""
     from dikast.jobs import Run
 
-    base: dict[str, Any] = {"summary": summary.as_dict()}
+    base: dict[str, Any] = {"summary": {**summary.as_dict(), "reasons": reasons_of(summary)}}
     if method.report is None:
         emit({**base, "folder": str(out)}) if as_json else table(("outcome", "rows"), list(summary.outcomes.items()))
         return

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dikast.cli.options import parse_prices
 from dikast.cli.output import say, stderr
+from dikast.errors import UsageError
+from dikast.records import Usage
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 CACHE_NAME = "requests.sqlite"
+SHOWN_REASONS = 3
+SECONDS_BETWEEN_LINES = 15
+"""Between two lines of progress where there is no terminal: a log of an hour stays readable."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,22 @@ class Running:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
-        """Read them from a command's parameters."""
-        return cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
+        """Out of a command's parameters.
+
+        Raises:
+            UsageError: A limit or a price makes no sense.
+        """
+        found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
+        found.limits()  # what is wrong is told now, and not when rows have been read
+        return found
 
     def limits(self) -> Limits:
         """The run's limits and prices."""
         from dikast.agents.models.limits import Limits
 
         price_input, price_output = parse_prices(self.price)
+        if self.max_cost is not None and not (price_input or price_output):
+            raise UsageError("--max-cost counts at the prices of --price, and there are none", hint="--price IN,OUT")
         return Limits(
             calls=self.max_calls,
             tokens=self.max_run_tokens,
@@ -98,7 +111,7 @@ class Running:
         """
         from dikast.jobs import run
 
-        with progress() if person is None else nullcontext(person.on_progress) as on_progress:
+        with progress(self.limits()) if person is None else nullcontext(person.on_progress) as on_progress:
             return await run(
                 graph,
                 rows,
@@ -147,14 +160,57 @@ def is_private(folder: Path) -> bool:
     return folder.stat().st_mode & 0o077 == 0
 
 
+class ProgressLines:
+    """Lines of progress: rows, rate, expected end and cost, not more often than `SECONDS_BETWEEN_LINES`."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits
+        self._next = float(SECONDS_BETWEEN_LINES)
+        self._before: int | None = None
+
+    def __call__(self, now: Progress) -> None:
+        """Say how it goes, if it is time."""
+        if self._before is None:
+            self._before = now.finished
+        if now.seconds < self._next:
+            return
+        self._next = now.seconds + SECONDS_BETWEEN_LINES
+        say(line_of(now, (now.finished - self._before) / now.seconds, self._limits))
+
+
+def line_of(now: Progress, rate: float, limits: Limits | None) -> str:
+    """How a job goes, in one line.
+
+    Args:
+        now: How it goes.
+        rate: Rows a second, of this attempt.
+        limits: For their prices.
+    """
+    parts = [f"{now.finished} of {'?' if now.asked is None else now.asked} rows", f"{rate:.2g} a second"]
+    if now.asked is not None and rate > 0:
+        parts.append(f"about {max(0, now.asked - now.finished) / rate / 60:.0f} min left")
+    if limits is not None and (limits.price_input or limits.price_output):
+        parts.append(f"cost {limits.cost_of(sum(now.usage.values(), Usage())):.4f}")
+    if now.failed:
+        parts.append(f"{now.failed} failed")
+    return ", ".join([*parts, *([now.stopping] if now.stopping else [])])
+
+
 class progress:  # a context manager, used like a function
-    """A progress bar on a terminal; elsewhere nothing."""
+    """A progress bar on a terminal; elsewhere a line now and then.
+
+    Args:
+        limits: For their prices.
+    """
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits
 
     def __enter__(self) -> OnProgress | None:
         """Start the bar."""
         self._bar: Bar | None = None
         if not stderr.is_terminal:
-            return None
+            return ProgressLines(self._limits)
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
         from rich.progress import Progress as Bar
 
@@ -184,6 +240,16 @@ class progress:  # a context manager, used like a function
             self._bar.update(self._task, total=now.asked, completed=now.finished, more=stopping)
 
 
+def reasons_of(summary: Summary) -> list[dict[str, Any]]:
+    """The commonest reasons why rows of a run did not end well, the most frequent first."""
+    if all(outcome == "ok" for outcome in summary.outcomes):
+        return []
+    from dikast.jobs import Run
+
+    found = Run.open(summary.folder).reasons().most_common(SHOWN_REASONS)
+    return [{"outcome": outcome, "rows": count, "reason": reason} for (outcome, reason), count in found]
+
+
 def tell(summary: Summary) -> None:
     """Say on stderr how a run stands and how to go on."""
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items()) or "none finished"
@@ -194,6 +260,10 @@ def tell(summary: Summary) -> None:
         say(f"{role}: {told}, {usage.cached_calls} calls from the cache")
     if summary.cost is not None:
         say(f"cost: {summary.cost:.4f}")
+    for reason in reasons_of(summary):
+        say(f"{reason['outcome']}, {reason['rows']} rows: {reason['reason']}")
+    if summary.unread:
+        say("no reply could be read: try another model, or another --mode or reply form; no row has a result")
     for note in summary.notes:
         say(f"note: {note}")
     if summary.stopped:

@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Tell how a run stands, or one row's whole story."""
     from dikast.cli.methods import find_method
-    from dikast.cli.running import tell
+    from dikast.cli.running import reasons_of, tell
     from dikast.graphs.story import tell as tell_story
     from dikast.jobs.reading import Run
 
@@ -89,7 +89,7 @@ def show(
         return
     summary = opened.summary()
     if json:
-        emit({**summary.as_dict(), "manifest": opened.manifest.model_dump(mode="json")})
+        emit({**summary.as_dict(), "reasons": reasons_of(summary), "manifest": opened.manifest.model_dump(mode="json")})
         return
     table(("outcome", "rows"), [*summary.outcomes.items(), ("owed", summary.owed), ("asked", summary.asked)])
     tell(summary)

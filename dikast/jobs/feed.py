@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dikast.jobs.current import hash_of
 from dikast.jobs.files import read_journal
 from dikast.jobs.inputs import InputSchema, read_inputs
-from dikast.jobs.keys import DIGEST_BYTES, Row, add_keys
+from dikast.jobs.keys import Row, add_keys
 from dikast.jobs.summary import Tally
 from dikast.records import Outcome
 
@@ -33,7 +33,8 @@ class Feed:
         self._before = len(tally.ends)
         self._known = 0
         self._passed = 0
-        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        self.keys = bytearray()
+        """Of the rows that have passed, 16 bytes each."""
         self._ended = False
 
     def __iter__(self) -> Iterator[Row | None]:
@@ -44,11 +45,23 @@ class Feed:
         """
         for row in add_keys(read_inputs(self._inputs, self._schema), self._samples):
             self._passed += 1
-            self._hash.update(row.key.encode())
+            self.keys += bytes.fromhex(row.key)
             known = row.key in self._tally
             self._known += known
             yield None if known else row
         self._ended = True
+
+    def pass_all(self) -> bytes | None:
+        """The keys of all rows; `None` for a one-shot iterator, which is left as it is.
+
+        Raises:
+            DataError: At the first bad row.
+        """
+        if iter(self._inputs) is self._inputs:
+            return None
+        for _ in self:
+            pass
+        return bytes(self.keys)
 
     @property
     def asked(self) -> int | None:
@@ -63,7 +76,7 @@ class Feed:
     @property
     def input_hash(self) -> str | None:
         """Over the rows' keys in their order; `None` before the input's end."""
-        return self._hash.hexdigest() if self._ended else None
+        return hash_of(self.keys) if self._ended else None
 
     async def look_through(self) -> Feed:
         """Go through an input that can be gone through twice, so that a bad row is found before anything runs.

@@ -35,7 +35,8 @@ REMEDIES = {
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.EACCES: "no permission: choose another folder",
     errno.EPERM: "no permission: choose another folder",
-    errno.ENOENT: "the folder was moved or deleted while the job ran: put it back and give the same command again",
+    errno.ENOENT: "there is no such place; if it was moved or deleted, put it back and give the same command again, "
+    "else choose another folder",
     errno.ENOTDIR: "a part of the path is a file: choose another folder",
 }
 

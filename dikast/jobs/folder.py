@@ -1,6 +1,7 @@
 """The run folder: one writer at a time, one fingerprint, and nothing of the user's ever overwritten.
 
     manifest.json   what the run is            rows.jsonl     the journal
+    input.keys      which rows it has now
     errors.jsonl    tracebacks                 export/        what `export` wrote
     lock            held by the writer
 
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import ResumeMismatchError, UsageError
+from dikast.jobs.current import KEYS, write_keys
 from dikast.jobs.files import explain_os_errors
 from dikast.jobs.manifest import NAME, Manifest, differences, read_manifest, sync_folder, write_manifest
 
@@ -32,7 +34,9 @@ HELD = "lock.held"
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 """What flock says where a file system has no locks."""
 HOLDER = re.compile(r"process (?P<pid>[1-9]\d{0,9}) on (?P<host>.+)")
-OURS = frozenset({NAME, f"{NAME}.new", ROWS, ERRORS, LOCK, HELD, "export"})
+OURS = frozenset({NAME, f"{NAME}.new", KEYS, f"{KEYS}.new", ROWS, ERRORS, LOCK, HELD, "export"})
+HASH = re.compile(r"[0-9a-f]{32,128}")
+"""A file's content in a fingerprint: two of them tell a person nothing."""
 SHOWN_CHARACTERS = 200
 
 
@@ -51,12 +55,19 @@ class Folder:
         self._lock = lock
         self._aside = aside
 
-    def begin(self, manifest: Manifest) -> str:
-        """Write the manifest that this attempt works under; return where an older run was moved to, if it was."""
+    def begin(self, manifest: Manifest, keys: bytes | None = None) -> str:
+        """Write the manifest that this attempt works under; return where an older run was moved to, if it was.
+
+        Args:
+            manifest: The manifest.
+            keys: Of the rows of its input; `None` leaves what is there.
+        """
         moved = ""
         with explain_os_errors(self.path):
             if self._aside:
                 moved = self._move_aside()
+            if keys is not None:
+                write_keys(self.path, keys)
             write_manifest(self.path, manifest)
             sync_folder(self.path.parent)
         self.manifest = manifest
@@ -130,9 +141,11 @@ def refuse_mismatch(path: Path, manifest: Manifest, parts: dict[str, Any] | None
     found = differences(manifest.fingerprint, parts) if parts is not None else []
     if found:
         field, old, new = found[0]
+        content = all(isinstance(value, str) and HASH.fullmatch(value) for value in (old, new))
+        what = f"the content of {field} has changed" if content else f"{field} was {shown(old)}, is now {shown(new)}"
         more = f", and {len(found) - 1} more: {', '.join(name for name, _, _ in found[1:])}" if found[1:] else ""
         raise ResumeMismatchError(
-            f"{path} was made with other settings: {field} was {shown(old)}, is now {shown(new)}{more}",
+            f"{path} was made with other settings: {what}{more}",
             hint="name another folder, or start over with --force-new, which keeps the old run beside it",
         )
 

@@ -22,19 +22,20 @@ from pydantic import BaseModel
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
-from dikast.errors import DataError, UsageError
+from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
+from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile
 from dikast.jobs.fingerprint import Parts, fingerprint
-from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
+from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder, refuse_mismatch
 from dikast.jobs.heap import spare_collector
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
 from dikast.jobs.made_of import name_of
-from dikast.jobs.manifest import Attempt, Manifest, changed_versions, now, read_manifest, versions
+from dikast.jobs.manifest import NAME, Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.reading import Run
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
@@ -130,6 +131,8 @@ async def run(
     """
     schema = check_graph(graph, samples, concurrency)
     parts = fingerprint(name_of(graph), context, samples)
+    if not force_new:
+        refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally()))
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
@@ -137,12 +140,14 @@ async def run(
         counted = await Feed(rows, schema, samples, tally).look_through()
         attempt = new_attempt(limits, counted)
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
-        notes = [schema.note, *begin(folder, manifest)]
+        notes = [schema.note, *begin(folder, manifest, counted)]
+        if counted.asked is not None:
+            tally.leave_out(set(split(counted.keys)))
         feed = Feed(rows, schema, samples, tally)
         job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
-            attempt.asked, attempt.foreign, attempt.input_hash = feed.asked, feed.foreign, feed.input_hash
+            take_ended(feed, attempt, folder.path, tally)
         summary = job.finish()
     await tell_report(report, out, context)
     return summary
@@ -178,6 +183,8 @@ async def retry(
         attempt = new_attempt(limits, before.attempts[-1])
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
         notes = begin(folder, manifest)
+        if (keys := current_keys(out, before)) is not None:
+            tally.leave_out(set(keys))
         feed = journal_rows(out / ROWS, tally, outcomes)
         job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
@@ -204,6 +211,22 @@ def check_graph(graph: Graph, samples: int, concurrency: int) -> InputSchema:
         hint = "pass graph.builder.compile(checkpointer=False, name=...): a job resumes from its journal"
         raise UsageError(f"graph {graph.name!r} has a checkpointer, which a job has no use for", hint=hint)
     return InputSchema(graph)
+
+
+def refuse_other_settings(out: Path, parts: Parts, feed: Feed) -> None:
+    """Refuse a run of other settings, and say how the input has changed, since that is often why.
+
+    Raises:
+        ResumeMismatchError: The folder's run has another fingerprint.
+    """
+    if not (out / NAME).exists():
+        return
+    before = read_manifest(out)
+    try:
+        refuse_mismatch(out, before, parts)
+    except ResumeMismatchError as error:
+        changed = change_told(read_keys(out, before), feed.pass_all())
+        raise ResumeMismatchError("; ".join(filter(None, (error.message, changed))), hint=error.hint) from error
 
 
 def read_tally(folder: Folder) -> Tally:
@@ -249,16 +272,41 @@ def new_attempt(limits: Limits | None, counted: Feed | Attempt) -> Attempt:
     )
 
 
-def begin(folder: Folder, manifest: Manifest) -> list[str]:
-    """Write the manifest; say what a person should know before rows run."""
+def take_ended(feed: Feed, attempt: Attempt, folder: Path, tally: Tally) -> None:
+    """Write down what is known of a one-shot iterator after its end."""
+    attempt.asked, attempt.foreign, attempt.input_hash = feed.asked, feed.foreign, feed.input_hash
+    if feed.asked is not None:
+        write_keys(folder, feed.keys)
+        tally.leave_out(set(split(feed.keys)))
+
+
+def begin(folder: Folder, manifest: Manifest, feed: Feed | None = None) -> list[str]:
+    """Write the manifest and the input's keys; say what a person should know before rows run.
+
+    Args:
+        folder: Where to.
+        manifest: With an attempt that begins.
+        feed: The input; `None` where it is the last attempt's.
+    """
+    keys = bytes(feed.keys) if feed is not None and feed.asked is not None else None
     notes: list[str] = []
     if len(manifest.attempts) > 1:
         old, new = manifest.attempts[-2:]
-        changed = changed_versions(old.versions, new.versions)
-        notes += [f"versions changed since the last attempt: {changed}"] if changed else []
-        notes += [f"{new.foreign} finished rows are not in this input; they are kept"] if new.foreign else []
-    moved = folder.begin(manifest)
+        packages = changed_versions(old.versions, new.versions)
+        notes += [f"versions changed since the last attempt: {packages}"] if packages else []
+        notes += changes(folder, keys)
+        kept = f"{new.foreign} finished rows are not in this input; they are kept, and in no report"
+        notes += [kept] if new.foreign else []
+    moved = folder.begin(manifest, keys)
     return [*notes, *([f"the run that was there is now {moved}"] if moved else [])]
+
+
+def changes(folder: Folder, keys: bytes | None) -> list[str]:
+    """What is to be said of an input that is another than the one before."""
+    if keys is None or folder.manifest is None:
+        return []
+    changed = change_told(read_keys(folder.path, folder.manifest), keys)
+    return [changed] if changed else []
 
 
 def subtract_spent(limits: Limits | None, spent: Usage) -> Limits | None:

@@ -37,7 +37,7 @@ class Attempt(BaseModel, extra="forbid"):
         versions: Python's and of the packages that matter.
         limits: The run's limits; they do not change results.
         stopped: Why it ended before all was done; empty if it did not.
-        outcomes: Counts over the whole run when this attempt ended.
+        outcomes: Counts over the rows of its input when this attempt ended.
         usage: Spent by role over the whole run when this attempt ended.
         journal_bytes: The journal's size then: while it has that size, these counts are the journal's.
     """

@@ -5,23 +5,27 @@
     run.row("7")          # by its number in the input; "7/2" is its third sample
     run.row("23d67470")   # by the beginning of its key
 
+Rows are those of the run's last input; what earlier inputs had besides stays in the journal.
 Nothing is written and no lock is taken: a run may be read while it is worked on. Memory: one index entry a row.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from dikast.errors import DataError, UsageError
-from dikast.jobs.files import OUTCOMES, decode, dumps, explain_os_errors, is_row
+from dikast.jobs.current import current_keys
+from dikast.jobs.files import OUTCOMES, decode, dumps, encode, explain_os_errors, is_row
 from dikast.jobs.folder import ERRORS, ROWS, locked
 from dikast.jobs.manifest import NAME, Manifest, read_manifest
 from dikast.jobs.summary import Summary, Tally, read_standing, summarise
+from dikast.records import Outcome
 
 ROW_NUMBER = re.compile(r"([1-9]\d{0,8})(?:/(\d+))?")
 HEAD = re.compile(
@@ -32,6 +36,7 @@ HEAD = re.compile(
 KEY_PREFIX = re.compile(r"[0-9a-f]{4,32}")
 Wanted = Callable[[str, int], bool]
 """Whether a row is looked for, by its key and its number."""
+REASON_CHARACTERS = 160
 SHOWN = 5
 """Rows that a message about an ambiguous name lists."""
 
@@ -69,8 +74,14 @@ class Run:
     @cached_property
     def _places(self) -> list[_Place]:
         """Where the last line of each key is, in the order of the input."""
-        places = {place.key: place for place in read_places(self.path / ROWS)}
-        return sorted(places.values())
+        return self._places_where(want_every)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int] | None:
+        """Key -> the row's number in the last input; `None` where the journal's numbers are these."""
+        keys = current_keys(self.path, self.manifest)
+        samples = self.manifest.samples
+        return None if keys is None else {key.hex(): index // samples + 1 for index, key in enumerate(keys)}
 
     def rows(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[dict[str, Any]]:
         """The finished rows in the order of the input, the last line of each key.
@@ -92,6 +103,9 @@ class Run:
                     line = file.readline()
                     record = decode(line)
                     if record is not None and is_whole(record):
+                        if record["row"] != place.number:
+                            record["row"] = place.number
+                            line = encode(record)
                         yield line, record
 
     def row(self, name: str) -> dict[str, Any]:
@@ -111,7 +125,10 @@ class Run:
         if len(found) > 1:
             listed = ", ".join(f"{place.number}/{place.sample} ({place.key[:8]})" for place in found[:SHOWN])
             raise UsageError(f"{self.path}: {name!r} names {len(found)} rows: {listed}", hint="give one of these")
-        return _read_at(self.path / ROWS, found[0].offset)
+        return self._read(found[0])
+
+    def _read(self, place: _Place) -> dict[str, Any]:
+        return {**_read_at(self.path / ROWS, place.offset), "row": place.number}
 
     def row_with_id(self, name: str) -> dict[str, Any] | None:
         """The first row, in the order of the input, whose input has this as its `qid` or `id`; `None` if none has."""
@@ -120,7 +137,7 @@ class Run:
         offsets = set(offsets_of(self.path / ROWS, texts))
         for place in self._places if offsets else ():
             if place.offset in offsets:
-                record = _read_at(self.path / ROWS, place.offset)
+                record = self._read(place)
                 if name in (record["input"].get("qid"), record["input"].get("id")):
                     return record
         return None
@@ -135,7 +152,12 @@ class Run:
         return self._places_where(lambda key, _: key.startswith(name)) if KEY_PREFIX.fullmatch(name) else []
 
     def _places_where(self, wanted: Wanted) -> list[_Place]:
-        return sorted({place.key: place for place in read_places(self.path / ROWS, wanted)}.values())
+        numbers = self._numbers
+        if numbers is None:
+            return sorted({place.key: place for place in read_places(self.path / ROWS, wanted)}.values())
+        found = {place.key: place for place in read_places(self.path / ROWS) if place.key in numbers}
+        placed = (replace(place, number=numbers[key]) for key, place in found.items())
+        return sorted(place for place in placed if wanted(place.key, place.number))
 
     def trace(self, key: str) -> str:
         """The last traceback of a row; empty if it never had one."""
@@ -149,6 +171,13 @@ class Run:
                         last = str(record.get("trace", ""))
         return last
 
+    def reasons(self) -> Counter[tuple[str, str]]:
+        """Outcome and reason of the rows that did not end well, counted; a reason in one line, cut where it is long."""
+        found = Counter[tuple[str, str]]()
+        for row in self.rows(OUTCOMES - {Outcome.OK.value}):
+            found[row["outcome"], " ".join(str(row.get("reason") or "no reason told").split())[:REASON_CHARACTERS]] += 1
+        return found
+
     @property
     def active(self) -> bool:
         """Whether somebody is writing to it."""
@@ -160,7 +189,10 @@ class Run:
 
     def summary(self) -> Summary:
         """How the run stands, from its journal."""
-        return summarise(self.path, self.manifest, Tally().read_file(self.path / ROWS))
+        tally = Tally().read_file(self.path / ROWS)
+        if (keys := current_keys(self.path, self.manifest)) is not None:
+            tally.leave_out(set(keys))
+        return summarise(self.path, self.manifest, tally)
 
 
 def list_runs(folder: Path) -> list[Run]:
@@ -219,15 +251,15 @@ def diff(first: Run, second: Run) -> Iterator[Difference]:
 
     Compared are outcomes and outputs; not seconds, usage, attempts or what the calls said.
     """
-    others = {place.key: place.offset for place in second._places}
+    others = {place.key: place for place in second._places}
     for before in first.rows():
-        offset = others.pop(before["key"], None)
-        after = None if offset is None else _read_at(second.path / ROWS, offset)
+        place = others.pop(before["key"], None)
+        after = None if place is None else second._read(place)
         fields = list_differing(before, after) if after is not None else ()
         if after is None or fields:
             yield Difference(before["key"], before["row"], before, after, fields)
-    for offset in others.values():
-        after = _read_at(second.path / ROWS, offset)
+    for place in others.values():
+        after = second._read(place)
         yield Difference(after["key"], after["row"], None, after, ())
 
 

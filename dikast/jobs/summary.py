@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +18,7 @@ from dikast.records import Outcome, Usage
 EXIT_FAILED_ROWS = 3
 EXIT_INTERRUPTED = 130
 SHOWN_LINES = 5
+UNREAD = frozenset({Outcome.UNPARSED, Outcome.EMPTY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Summary:
         folder: The run folder.
         graph: The graph's name.
         asked: Rows of the input times samples; `None` where the input was a one-shot iterator that did not end.
-        outcomes: How many finished rows ended how; only those that occur.
-        foreign: Finished rows that are not in the input any more: counted in `outcomes`, not in `asked`.
+        outcomes: How many finished rows of the input ended how; only those that occur.
+        foreign: Finished rows that are not in the input any more: kept, and counted nowhere else.
         usage: Spent by role, over all attempts, done-over rows included.
         cost: At the limits' prices; `None` without prices.
         seconds: How long this attempt took.
@@ -58,7 +59,7 @@ class Summary:
     @property
     def owed(self) -> int | None:
         """Rows without one; `None` where `asked` is."""
-        return None if self.asked is None else max(0, self.asked - (self.finished - self.foreign))
+        return None if self.asked is None else max(0, self.asked - self.finished)
 
     @property
     def failed(self) -> int:
@@ -66,11 +67,16 @@ class Summary:
         return sum(count for outcome, count in self.outcomes.items() if outcome.failed)
 
     @property
+    def unread(self) -> bool:
+        """Whether nothing came of any row, though none failed: every reply was empty or could not be read."""
+        return bool(self.outcomes) and self.outcomes.keys() <= UNREAD
+
+    @property
     def exit_code(self) -> int:
-        """The command line's: 0, 3 where rows failed or are owed, 130 where a signal left some owed."""
+        """The command line's: 0, 3 where rows failed or are owed or none came to anything, 130 after a signal."""
         if self.stopped == INTERRUPTED:
             return EXIT_INTERRUPTED
-        return EXIT_FAILED_ROWS if self.failed or self.owed or self.stopped else 0
+        return EXIT_FAILED_ROWS if self.failed or self.owed or self.stopped or self.unread else 0
 
     def as_dict(self) -> dict[str, Any]:
         """The whole summary, for JSON."""
@@ -80,6 +86,7 @@ class Summary:
             "asked": self.asked,
             "finished": self.finished,
             "owed": self.owed,
+            "foreign": self.foreign,
             "outcomes": {outcome.value: count for outcome, count in self.outcomes.items()},
             "usage": {role: usage.as_dict() for role, usage in self.usage.items()},
             "cost": self.cost,
@@ -111,6 +118,11 @@ class Tally:
     def read_file(self, path: Path) -> Tally:
         """Count the lines of a journal file; lines that are no rows are kept by number."""
         return self.read(record for _, record in read_journal(path, self.foreign_lines))
+
+    def leave_out(self, current: Collection[bytes]) -> None:
+        """Forget the ends of rows that are not of the current input; what they cost stays spent."""
+        for key in [key for key in self.ends if key not in current]:
+            self.outcomes[self.ends.pop(key)] -= 1
 
     @property
     def note(self) -> str:
@@ -152,7 +164,13 @@ def read_standing(folder: Path, manifest: Manifest) -> Summary | None:
     """How a run stands, by the counts of its last attempt; `None` where its journal has changed since."""
     last = manifest.attempts[-1]
     journal = folder / ROWS
-    if last.journal_bytes is None or not journal.exists() or journal.stat().st_size != last.journal_bytes:
+    # Manifests of before `input.keys` count rows that left the input: those runs are asked themselves.
+    if (
+        last.foreign
+        or last.journal_bytes is None
+        or not journal.exists()
+        or journal.stat().st_size != last.journal_bytes
+    ):
         return None
     tally = Tally()
     tally.outcomes.update({Outcome(name): count for name, count in last.outcomes.items()})

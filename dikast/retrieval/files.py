@@ -46,7 +46,9 @@ def _decode(line: bytes, path: Path, number: int) -> str:
         return line.decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         what = f"byte {error.start + 1} of the line (0x{line[error.start]:02x}) is not UTF-8"
-        raise DataError(what, path=path, line=number, hint="convert the file, e.g. with iconv -t UTF-8") from error
+        raise DataError(
+            what, path=path, line=number, hint="convert the file, e.g. with iconv -f WINDOWS-1252 -t UTF-8"
+        ) from error
 
 
 def check_output(path: Path) -> None:

@@ -169,8 +169,11 @@ def _rows(path: Path, text: str, delimiter: str, escape: str | None) -> Iterator
         for cells in reader:
             yield reader.line_num, cells
     except csv.Error as error:
-        hint = "quotes inside a quoted cell are doubled; is the delimiter right?"
-        raise DataError(f"broken CSV: {error}", path=path, line=reader.line_num, hint=hint) from error
+        hint, what = "quotes inside a quoted cell are doubled; is the delimiter right?", f"broken CSV: {error}"
+        if "field larger than" in str(error):
+            hint = "is a quote never closed?"
+            what = f"a cell has more than {MAX_CELL:,} characters"
+        raise DataError(what, path=path, line=reader.line_num, hint=hint) from error
 
 
 def _report_ragged_rows(rows: list[Row], body: list[Row], width: int, names: list[str]) -> list[Problem]:

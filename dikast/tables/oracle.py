@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -381,5 +382,7 @@ def load_table_oracle(spec: str) -> TableOracle:
 
 def _number(name: str, text: str) -> float | int:
     with suppress(ValueError):
-        return float(text) if name == "wall_s" else int(text)
-    raise UsageError(f"oracle: {name}={text!r:.40} is not a number")
+        number = float(text) if name == "wall_s" else int(text)
+        if 0 < number < math.inf:
+            return number
+    raise UsageError(f"oracle: {name}={text!r:.40} is not a number above 0")

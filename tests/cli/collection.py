@@ -26,5 +26,5 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def arguments(files: dict[str, Path], *more: str) -> list[str]:
-    given = [item for name, path in files.items() for item in (f"--{path.stem}", str(files[name]))]
+    given = [item for name, path in files.items() for item in (f"--{Path(name).stem}", str(path))]
     return ["genqr", "run", *given, "--model", "scripted:script:shout", *more]

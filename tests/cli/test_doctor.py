@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from dikast.cli.doctor import _java
+from dikast.cli.doctor import PACKAGES, _java
 from dikast.errors import SandboxError
 from dikast.retrieval import lucene_java
 from dikast.sandbox import Sandbox
 from tests.cli.conftest import Cli
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_doctor(cli: Cli) -> None:
@@ -52,3 +55,9 @@ def test_doctor_says_what_a_sandbox_lacks(cli: Cli, monkeypatch: pytest.MonkeyPa
     findings = {finding["what"]: finding for finding in json.loads(cli("doctor", "--json").out)}
     found = findings["sandbox for programs that models write"]
     assert (found["ok"], found["found"], found["remedy"]) == (False, "no sandbox", "apt install bubblewrap")
+
+
+def test_doctor_names_every_extra() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    told = {extra for _, _, extra in PACKAGES} | {"faiss"}
+    assert extras.keys() - told == {"gpu"}  # vllm, faiss and lucene in one

@@ -94,7 +94,7 @@ async def test_a_folder_that_vanishes_is_told(tmp_path: Path, moved: bool) -> No
                 shutil.rmtree(tmp_path / "elsewhere")
         return value
 
-    with pytest.raises(DataError, match="moved or deleted while the job ran"):
+    with pytest.raises(DataError, match="if it was moved or deleted, put it back"):
         await jobs.run(graph_of(node), values(600), None, out, concurrency=8)
     if moved:
         (tmp_path / "elsewhere").rename(out)

@@ -103,7 +103,7 @@ async def test_only_the_outcomes_that_are_wanted(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no finished row has the outcome refused"):
         jobs.export(run, "parquet", tmp_path / "none.parquet", outcomes=[Outcome.REFUSED])
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "errors.jsonl", "good.jsonl", "lock", "manifest.json", "rows.jsonl",
+        "errors.jsonl", "good.jsonl", "input.keys", "lock", "manifest.json", "rows.jsonl",
     ]  # fmt: skip
 
 

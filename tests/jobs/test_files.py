@@ -129,6 +129,6 @@ def test_a_file_that_vanished_takes_no_writes_silently(tmp_path: Path, replaced:
     path.unlink()
     if replaced:
         path.touch()
-    with pytest.raises(DataError, match="moved or deleted while the job ran"):
+    with pytest.raises(DataError, match="if it was moved or deleted, put it back"):
         file.append(encode(record(1)))
     file.close()

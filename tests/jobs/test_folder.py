@@ -15,7 +15,7 @@ import pytest
 
 from dikast import jobs
 from dikast.errors import DataError, UsageError
-from dikast.jobs.folder import HELD, NO_LOCKS
+from dikast.jobs.folder import HELD, NO_LOCKS, open_folder
 from tests.jobs.graphs import graph_of, same, values
 
 
@@ -76,3 +76,9 @@ async def test_another_error_of_the_disk_is_told(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(DataError, match="Input/output error"):
         await jobs.run(graph_of(same), values(1), None, tmp_path / "x")
+
+
+def test_a_place_that_cannot_be_is_not_called_deleted(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as told, open_folder(Path("/proc/nowhere/run"), None):
+        pass
+    assert "choose another folder" in told.value.hint

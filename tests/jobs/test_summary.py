@@ -30,7 +30,7 @@ def line(key: str, outcome: str, **usage: int) -> dict[str, Any]:
         ({}, 0, 0, 0),
         ({"asked": None}, None, 0, 0),
         ({"asked": 5}, 1, 0, 3),
-        ({"foreign": 1}, 1, 0, 3),
+        ({"foreign": 1}, 0, 0, 0),
         ({"asked": 2}, 0, 0, 0),  # rows that the input has no more are not owed twice
         ({"outcomes": {Outcome.OK: 3, Outcome.TIMEOUT: 1}}, 0, 1, 3),
         ({"outcomes": {Outcome.OK: 3, Outcome.UNPARSED: 1}}, 0, 0, 0),

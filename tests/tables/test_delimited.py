@@ -192,7 +192,7 @@ def test_encodings(write: Write):
         ('a,b\n"x"y,1\n', r"t\.csv:2: broken CSV"),
         ('a,b\n1,2\n"never closed,1\n', r"t\.csv:\d: broken CSV"),
         ("a\n" + "," * 20_000 + "\n", r"t\.csv:2: 20001 columns"),
-        ("a\n" + "x" * 200_000 + "\n", r"t\.csv:\d: broken CSV: field larger"),
+        ("a\n" + "x" * 200_000 + "\n", r"t\.csv:\d: a cell has more than 131,072 characters"),
     ],
 )
 def test_broken_files(write: Write, text: str, message: str):

@@ -18,7 +18,7 @@ TOKENS_PER_PRICE = 1_000_000
 """Prices are per million tokens, as vendors print them."""
 
 
-class Limits(BaseModel, frozen=True, extra="forbid"):
+class Limits(BaseModel, frozen=True, extra="forbid", allow_inf_nan=False):
     """What may be spent; `None` is no limit."""
 
     calls: int | None = Field(default=None, ge=0)

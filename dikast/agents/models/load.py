@@ -37,6 +37,14 @@ ENGINES: Mapping[str, str] = {
 }
 """Scheme -> function (rest of the spec, its options, the whole spec) -> model."""
 
+SERVICES: Mapping[str, str] = {
+    "openai": "https://api.openai.com/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+    "groq": "https://api.groq.com/openai/v1",
+    "ollama": "http://localhost:11434/v1",
+}
+"""Names that other libraries take for schemes -> where these services speak OpenAI's protocol (their own docs)."""
+
 _loaded: list[weakref.ref[EngineModel]] = []
 
 Open = Callable[[str, dict[str, str], str], EngineModel]
@@ -54,6 +62,8 @@ def load_model(spec: str) -> EngineModel:
         hint = f"did you mean '{close[0]}:'?" if close else f"known: {', '.join(f'{name}:...' for name in ENGINES)}"
         if spec.endswith(".gguf") and not colon:
             hint = f"did you mean 'openvino:{spec}'?"
+        if scheme in SERVICES and rest:
+            hint = f"any OpenAI-compatible server: server:{SERVICES[scheme]}#{rest}, with its key in the environment"
         raise UsageError(f"model spec {spec!r}: no engine is called {scheme!r}", hint=hint)
     refuse_disallowed(scheme, f"model spec {spec!r}")
     target, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")

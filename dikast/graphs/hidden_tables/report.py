@@ -9,9 +9,9 @@ from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.hidden_tables.options import games_of, oracle_of
 from dikast.graphs.method import Report, Row
 from dikast.jobs.reading import Run
-from dikast.pages import Page, Table
+from dikast.pages import Page, Table, Text
 from dikast.tables.questions import Question
-from dikast.tables.report import Category, by_category
+from dikast.tables.report import UNFINISHED, Category, by_category
 
 KEPT = ("status", "correct")
 """What is counted of a question; the rest of its record is not held in memory."""
@@ -25,7 +25,11 @@ def report(run: Run, context: Context) -> Report:
     categories = by_category(turns, questions_of(games, oracle.gold), oracle.load)
     sandbox: dict[str, Any] = run.manifest.settings.get("sandbox") or {}
     notes = (f"sandbox: {sandbox['tier']}",) if sandbox else ()
-    return Report(Page("", (table_of(categories),)), {"categories": [one.as_dict() for one in categories]}, notes)
+    whole = categories[0]
+    scored = whole.asked - whole.statuses[UNFINISHED]
+    said = Text(f"{scored} scored of {whole.asked} asked; a question without a result is not right")
+    told = {"asked": whole.asked, "scored": scored, "categories": [one.as_dict() for one in categories]}
+    return Report(Page("", (said, table_of(categories))), told, notes)
 
 
 def turns_of(run: Run) -> Iterator[Mapping[str, Any]]:

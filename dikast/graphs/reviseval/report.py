@@ -18,7 +18,8 @@ from dikast.graphs.reviseval.context import Context
 from dikast.graphs.reviseval.results import JudgedRun, id_of, scores_of, verdicts_of, winners_of
 from dikast.jobs.exports import replacing
 from dikast.jobs.reading import Run
-from dikast.pages import Page, Table
+from dikast.pages import Page, Table, Text
+from dikast.records import Outcome
 
 VERDICTS, SCORES = "verdicts.jsonl", "scores.jsonl"
 NONE = "none"
@@ -33,6 +34,7 @@ def report(run: Run, context: Context) -> Report:
     single = first is not None and "response" in first["input"]
     counts: Counter[str] = Counter()
     seen: set[str] = set()
+    failed = 0
     with (
         replacing(run.path / "export" / (SCORES if single else VERDICTS)) as beside,
         beside.open("w", encoding="utf-8") as file,
@@ -44,8 +46,11 @@ def report(run: Run, context: Context) -> Report:
             line, said = describe_row(row, single)
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             counts[said] += 1
+            failed += Outcome(row["outcome"]).failed
+    scored, asked = len(seen) - failed, run.manifest.attempts[-1].asked
+    told = Text(f"{scored} scored of {len(seen) if asked is None else asked} asked")
     table = Table(("verdict", "rows"), tuple(sorted(counts.items())))
-    return Report(Page("", (table,)), {"verdicts": dict(counts)})
+    return Report(Page("", (told, table)), {"verdicts": dict(counts), "asked": asked, "scored": scored})
 
 
 def describe_row(row: Mapping[str, Any], single: bool) -> tuple[Mapping[str, object], str]:

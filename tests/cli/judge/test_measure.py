@@ -58,7 +58,8 @@ def test_single_responses_are_scored(cli: Cli, pairs: Path, tmp_path: Path) -> N
 
 def test_judges_are_measured_and_compared(cli: Cli, pairs: Path) -> None:
     for judge in ("right", "place", "mute"):
-        assert cli(*arguments(pairs, judge, judge, "--mode", "free")).code == 0
+        code = 3 if judge == "mute" else 0
+        assert cli(*arguments(pairs, judge, judge, "--mode", "free")).code == code
     measured = json.loads(cli("judge", "calibrate", "right", "place", "mute", "--json").out)
     right, place, mute = measured["judges"]
     assert [one["n"] for one in (right, place, mute)] == [12, 12, 12]
@@ -127,7 +128,7 @@ def test_the_same_command_again_asks_nobody(cli: Cli, pairs: Path) -> None:
 
 def test_failed_rows_stay_in_the_denominator(cli: Cli, pairs: Path) -> None:
     failed = cli(*arguments(pairs, "out", "slow", "--mode", "free"))
-    assert (failed.code, "12 timeout" in failed.err) == (3, True)
+    assert (failed.code, "12 timeout" in failed.err, "0 scored of 12 asked" in failed.err) == (3, True, True)
     [judge] = json.loads(cli("judge", "calibrate", "out", "--json").out)["judges"]
     assert (judge["n"], judge["unparsed_ab"]) == (12, 12)
     assert cli("runs", "retry", "out").code == 3
