@@ -127,7 +127,7 @@ async def test_few_tables_are_held_and_each_is_opened_once(tmp_path: Path, monke
     monkeypatch.setattr(library, "MOST_BYTES", 1)
     held = await tables.open("t0", ())
     assert len(tables) == 1
-    assert held.schema("types").text == describe(load(tables, "t0")).text
+    assert held.schema("types").text == describe(load(tables, "t0").tables[0]).text
 
 
 async def test_a_table_in_use_outlives_its_place_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
