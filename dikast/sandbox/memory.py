@@ -79,13 +79,17 @@ class Table:
         """
         from dikast.sandbox.inside import several
 
-        made = cls(_memory_file("table"), 0, arrow=False)  # first, so that it is let go if a table is too large
-        with os.fdopen(made.descriptor, "wb", closefd=False) as file:
-            writer = several.Writer(file)
-            for name, source in sources:
-                made.arrow = hasattr(source, "combine_chunks")
-                spend(writer.add(name, partial(_write, file, source)))
-            writer.finish()
+        made = cls(_memory_file("table"), 0, arrow=False)
+        try:
+            with os.fdopen(made.descriptor, "wb", closefd=False) as file:
+                writer = several.Writer(file)
+                for name, source in sources:
+                    made.arrow = hasattr(source, "combine_chunks")
+                    spend(writer.add(name, partial(_write, file, source)))
+                writer.finish()
+        except BaseException:
+            made.close()
+            raise
         _seal(made.descriptor, fcntl.F_SEAL_WRITE)
         made.size = os.fstat(made.descriptor).st_size
         return made
