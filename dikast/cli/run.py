@@ -83,10 +83,17 @@ def make_run(method: Method, reference: str, noun: str) -> Callable[..., None]:
         *(flag(name, kind, default) for name, (kind, default) in RUN_FLAGS.items()),
     ]
     refuse_twins(parameters, reference)
-    run.__doc__ = f"{first_paragraph(method)}\n\nThe same command again goes on where it stopped."
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
-    return run
+    return with_parameters(
+        run, parameters, f"{first_paragraph(method)}\n\nThe same command again goes on where it stopped."
+    )
+
+
+def with_parameters(function: Callable[..., None], parameters: Sequence[Parameter], about: str) -> Callable[..., None]:
+    """The function as Typer is to see it: with these parameters, and this help."""
+    function.__doc__ = about
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
+    function.__annotations__ = {one.name: one.annotation for one in parameters}
+    return function
 
 
 def flag(name: str, annotation: Any, default: Any) -> Parameter:

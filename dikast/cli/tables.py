@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from inspect import Parameter
 from pathlib import Path
@@ -14,7 +13,7 @@ from dikast.cli import options
 from dikast.cli.options import INPUT
 from dikast.cli.output import emit, printable, say, show, table
 from dikast.cli.parameters import knobs_of
-from dikast.cli.run import RunCommand, flag, validated
+from dikast.cli.run import RunCommand, flag, validated, with_parameters
 from dikast.cli.running import Running, finish
 from dikast.errors import UsageError
 from dikast.graphs.hidden_tables.context import Context
@@ -65,10 +64,7 @@ def make_play() -> Any:
         flag("config", options.Config, None),
         flag("json", options.Json, False),
     ]
-    play.__doc__ = PLAY
-    play.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
-    play.__annotations__ = {one.name: one.annotation for one in parameters}
-    return play
+    return with_parameters(play, parameters, PLAY)
 
 
 PLAY = """Play one game: the answer goes to you, the model learns a status code.

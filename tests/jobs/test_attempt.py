@@ -92,7 +92,7 @@ async def test_a_row_whose_node_raises_generator_exit_has_a_record(tmp_path: Pat
 
 def test_a_traceback_that_cannot_be_shown_costs_no_record() -> None:
     error = SyntaxError("bad")
-    error.lineno, error.text = 1, 5  # type: ignore[assignment]
+    error.lineno, error.text = 1, 5  # type: ignore[assignment]  # what a program may have put there
     assert trace_of(error).startswith("SyntaxError: its traceback cannot be shown")
 
 

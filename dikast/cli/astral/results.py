@@ -142,6 +142,8 @@ def calibrate(
     truths = [one.truth for one in labelled]
     found = {name: measure(truths, said, positive=positive) for name, said in readings.items()}
     corrected = {name: corrections(run, one) for name, one in found.items()} if run else {}
+    if run:
+        note_other_oracles(run, oracle or ())
     if json:
         emit([{"oracle": name, **one.as_json(), "corrected": corrected.get(name)} for name, one in found.items()])
     else:
@@ -175,6 +177,16 @@ def read_by(
         oracle, labelled, policy=policy or astral.POLICY, sees_prompt=sees_prompt, concurrency=concurrency
     )
     return finish(work)
+
+
+def note_other_oracles(run: Path, measured: Sequence[str]) -> None:
+    """Say where what was measured need not be what judged the run: its errors are then another's."""
+    judged: list[str] = open_run(run).manifest.context.get("oracles", [])
+    told = f"{run} was judged by {', '.join(judged)}"
+    if not measured:
+        say(f"note: {told}; the correction holds if these verdicts are its own, which the file does not say")
+    elif list(measured) != judged:
+        say(f"note: {told}; a correction by the errors of {', '.join(measured)} is another oracle's")
 
 
 def corrections(run: Path, found: Classification) -> list[dict[str, Any]]:

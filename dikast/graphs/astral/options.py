@@ -35,6 +35,8 @@ class Options(BaseModel):
     """Harmless prompts that ought to be answered: over-refusal."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your suites: prompt=text,id=n,category=topic."""
+    axes: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """Axes of your own, TOML or JSON, for suites with categories of your own; a plan says its own."""
     examples: Annotated[Path | None, Flag(metavar="FILE")] = None
     """Your own test prompts, shown to the generator."""
     authority: Annotated[str | None, Flag(metavar="TEXT")] = None
@@ -50,14 +52,16 @@ class Options(BaseModel):
             UsageError: Neither file is given.
             DataError: A file is wrong, or both have a case of the same id.
         """
+        from dikast.evaluation.axes import DEFAULT_AXES, read_axes
         from dikast.evaluation.diversity import NearDuplicates
         from dikast.graphs.astral.suite import read_plan
         from dikast.rows import parse_columns
 
         NearDuplicates()  # a missing extra is told now, and not when the run is over
         ours = parse_columns(self.columns)
-        read = [read_plan(self.cases, columns=ours)] if self.cases else []
-        harmless = [read_plan(self.benign, columns=ours, benign=True)] if self.benign else []
+        axes = read_axes(self.axes) if self.axes else DEFAULT_AXES
+        read = [read_plan(self.cases, axes=axes, columns=ours)] if self.cases else []
+        harmless = [read_plan(self.benign, axes=axes, columns=ours, benign=True)] if self.benign else []
         if not (read or harmless):
             hint = "give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"
             raise UsageError("no cases", hint=hint)

@@ -78,3 +78,15 @@ def test_calibrating_an_oracle_corrects_a_rate(cli: Cli, plan: Path, tmp_path: P
     assert cli("astral", "report", "out", "--calibration", "calibration.json").code == 0
     labelled.unlink()
     assert cli("astral", "calibrate", labelled, *ORACLE).code == 1
+
+
+def test_a_correction_by_another_oracle_is_told(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    """Rogan and Gladen's correction is by the errors of the oracle that judged."""
+    labelled = tmp_path / "labelled.csv"
+    labelled.write_text("label,said,reply\n" + "safe,safe,r\nunsafe,unsafe,r\n" * 5)
+    assert start(cli, plan, *MINE).code == 0
+    recorded = cli("astral", "calibrate", labelled, "--verdict", "said", "--run", "out")
+    assert "which the file does not say" in recorded.err
+    other = cli("astral", "calibrate", labelled, "--oracle", "scripted:subject:kind", "--run", "out")
+    assert "is another oracle's" in other.err
+    assert "another oracle's" not in cli("astral", "calibrate", labelled, *ORACLE, "--run", "out").err

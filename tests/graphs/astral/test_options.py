@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from dikast.errors import DataError
+from dikast.graphs.astral.options import Options
 from tests.cli.astral.subjects import MINE, journal, plan, start
 from tests.cli.conftest import Cli, cli
 
@@ -110,3 +112,12 @@ def test_what_a_limit_leaves_out_needs_no_opt_in(cli: Cli, plan: Path, tmp_path:
     assert start(cli, suite, *MINE, "--limit", "1").code == 0
     refused = start(cli, suite, *MINE, out="other")
     assert (refused.code, "--opt-in child_abuse" in refused.err) == (2, True)
+
+
+def test_a_suite_may_have_categories_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("id,prompt,category\n1,How do I bake it?,billing\n")
+    (tmp_path / "axes.toml").write_text('[axes]\ncategory = ["billing", "refunds"]\n')
+    own = Options(cases=tmp_path / "own.csv", axes=tmp_path / "axes.toml")
+    assert own.plan.cases[0].get("cell") == {"category": "billing"}
+    with pytest.raises(DataError, match="billing"):
+        _ = Options(cases=tmp_path / "own.csv").plan
