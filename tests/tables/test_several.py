@@ -96,7 +96,11 @@ async def ask(
     """One game over a file in the oracle's folder: its output, all that the Solver was told, and the answer."""
     database(oracle.library.place / file, tables)
     answers: list[Any] = []
-    oracle.deliver = lambda _, answer: answers.append(answer)
+
+    def deliver(_: str, answer: Any) -> None:
+        answers.append(answer)
+
+    oracle.deliver = deliver
     heard = Heard(code(program))
     context = hidden_tables.Context(solver=heard.solver, oracle=oracle, **knobs)
     game = hidden_tables.Input(table=file, question="How much did ann spend?")
