@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import pytest
+from langgraph.errors import NodeError
 from pydantic import BaseModel, ValidationError
 
-from dikast.errors import DataError, DikastError, MissingExtraError, UsageError
-from dikast.records import Outcome, Usage
-from dikast.wire import CONTEXT, Spec, check, spec_of
+from dikast.errors import ModelTimeout, UsageError
+from dikast.wire import CONTEXT, Spec, check, check_input, raise_again, required, spec_of
 
 
 @runtime_checkable
@@ -71,23 +71,6 @@ def test_a_missing_or_foreign_context_is_told(context: object) -> None:
         check(context, Context)
 
 
-def test_usage_adds_up() -> None:
-    one = Usage(calls=1, input_tokens=5, seconds=0.5)
-    assert one + Usage(calls=2, output_tokens=3) == Usage(calls=3, input_tokens=5, output_tokens=3, seconds=0.5)
-    assert one.as_dict() == {"calls": 1, "input_tokens": 5, "seconds": 0.5}
-
-
-def test_which_outcomes_another_attempt_may_mend() -> None:
-    assert {outcome for outcome in Outcome if outcome.failed} == {Outcome.TIMEOUT, Outcome.LIMIT, Outcome.ERROR}
-
-
-def test_errors_say_where_and_what_to_do() -> None:
-    error = DataError("five fields", path="qrels.txt", line=3, field="grade", hint="write four")
-    assert str(error) == "qrels.txt:3: field 'grade': five fields (write four)"
-    assert str(MissingExtraError("pyarrow", extra="data")) == "pyarrow is not installed (pip install 'dikast[data]')"
-    assert {DikastError.exit_code, UsageError.exit_code, MissingExtraError.exit_code} == {1, 2, 4}
-
-
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), float("-inf")])
 def test_no_number_of_a_context_is_infinite_or_none(wrong: float) -> None:
     """`--weights nan,1` passed every bound: NaN is neither below the lowest nor above the highest."""
@@ -100,3 +83,40 @@ def test_no_number_of_a_context_is_infinite_or_none(wrong: float) -> None:
     for given in ({"k": wrong}, {"weights": (1.0, wrong)}):
         with pytest.raises(ValidationError, match="finite number"):
             Context.model_validate(given)
+
+
+def test_a_loader_may_be_named_and_is_imported_with_the_first_spec() -> None:
+    assert spec_of(Spec(f"{__name__}:load").open("dog:rex")) == "dog:rex"
+    with pytest.raises(ModuleNotFoundError):
+        Spec("no_such_module:load").open("dog:rex")
+
+
+def test_an_actor_prints_as_its_spec_or_as_its_class() -> None:
+    assert spec_of(Dog("rex")) == "dog:rex"
+    nameless = Dog("rex")
+    nameless.spec = ""
+    assert spec_of(nameless) == f"python:{__name__}.Dog"
+
+
+class Given(TypedDict):
+    query: str
+    topic: str
+    note: NotRequired[str]
+
+
+def test_a_field_that_is_missing_from_the_input_is_told_with_all_that_are_needed() -> None:
+    assert required(Given) == ("query", "topic")
+    check_input({"query": "q", "topic": "t"}, Given)
+    with pytest.raises(UsageError, match=r"the input lacks 'query', 'topic' \(it needs query, topic\)"):
+        check_input({"note": "n"}, Given)
+    with pytest.raises(UsageError, match=r"the input lacks 'topic' "):
+        check_input({"query": "q"}, Given)
+
+
+def test_what_a_handler_raises_again_is_a_copy_that_knows_the_first() -> None:
+    first = ModelTimeout("no reply", hint="?timeout=")
+    with pytest.raises(ModelTimeout) as raised:
+        raise_again(NodeError("solve", first))
+    assert raised.value is not first
+    assert raised.value.__cause__ is first
+    assert (raised.value.message, raised.value.hint) == ("no reply", "?timeout=")

@@ -103,7 +103,12 @@ def changed_versions(old: dict[str, str], new: dict[str, str]) -> str:
 
 
 def differences(old: Any, new: Any, where: str = "") -> list[tuple[str, Any, Any]]:
-    """Where two fingerprints differ: (field, old value, new value), as deep as both have the field."""
+    """Where two fingerprints differ: (field, old value, new value), as deep as both have the field.
+
+    A list is gone into where both have as many items: `context.judges.0.prompts.4.digest` says more than two lists do.
+    """
+    if isinstance(old, list) and isinstance(new, list) and len(cast(list[Any], old)) == len(cast(list[Any], new)):
+        old, new = numbered(cast(list[Any], old)), numbered(cast(list[Any], new))
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return [] if old == new else [(where, old, new)]
     before, after = cast(dict[str, Any], old), cast(dict[str, Any], new)
@@ -112,6 +117,11 @@ def differences(old: Any, new: Any, where: str = "") -> list[tuple[str, Any, Any
         inner = f"{where}.{name}" if where else name
         found += differences(before.get(name, ABSENT), after.get(name, ABSENT), inner)
     return found
+
+
+def numbered(items: list[Any]) -> dict[str, Any]:
+    """A list's items by their places."""
+    return {str(place): item for place, item in enumerate(items)}
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -10,13 +10,9 @@ from hypothesis import strategies as st
 
 from dikast import stats
 from dikast.errors import DataError
-from dikast.evaluation.bias import length_bias, longer_share, position_bias, position_signal
 from dikast.evaluation.calibration import Calibration, Estimate, Share, Ties, calibrate, estimate, lengths_of
-from dikast.evaluation.comparison import annotator_agreement, compare
-from dikast.evaluation.items import Pair, gold_of
-from dikast.evaluation.pointwise import calibrate_scores
+from dikast.evaluation.items import Pair
 from dikast.evaluation.report import calibration_page
-from dikast.stats import holm
 from dikast.verdicts import PairVerdict, Side, Winner, winner_of
 
 FEW = 50
@@ -171,22 +167,6 @@ def test_lengths_must_be_there_for_all() -> None:
     assert lengths_of([Pair("a", "q", "xy", "z")]) == {"a": (2, 1)}
 
 
-def test_position_of_a_single_pair() -> None:
-    assert position_signal(PairVerdict("p", "1", "2")) == 1
-    assert position_signal(PairVerdict("p", "2", "1")) == -1
-    assert position_signal(PairVerdict("p", "1", "1")) == 0
-    assert position_signal(PairVerdict("p", "1", "tie")) == 0.5
-    assert position_signal(PairVerdict("p", "1", None)) is None
-    assert math.isnan(position_bias([]))
-
-
-def test_length_shares() -> None:
-    assert longer_share(["1", "2", "tie", None, "1"], ["1", "1", "1", "1", "tie"]) == 0.5
-    assert math.isnan(longer_share(["tie"], ["1"]))
-    assert length_bias([1, 0], ["1", "2"], ["1", "1"]) == 1
-    assert math.isnan(length_bias([1], ["1"], ["1"]))
-
-
 def test_an_estimate_of_a_mean_agrees_with_its_standard_error() -> None:
     drawn = random.Random(3)
     values = [drawn.gauss(0, 1) for _ in range(400)]
@@ -194,76 +174,6 @@ def test_an_estimate_of_a_mean_agrees_with_its_standard_error() -> None:
     error = (sum((v - found.value) ** 2 for v in values) / 400) ** 0.5 / 20
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.1, abs=1e-12)
     assert math.isnan(estimate([], lambda at, often: 1.0).value)
-
-
-def test_judges_are_compared_on_the_same_pairs() -> None:
-    gold: dict[str, Winner] = {str(i): "1" if i % 2 else "2" for i in range(60)}
-    good = calibrate([PairVerdict(i, w, w) for i, w in gold.items()], gold, judge="good", resamples=FEW)
-    bad = calibrate([PairVerdict(i, "1", "1") for i in gold], gold, judge="bad", resamples=FEW)
-    none = calibrate([], gold, judge="none", resamples=FEW)
-    rows = compare([good, bad, none])
-    assert [(row.first, row.second) for row in rows] == [("good", "bad"), ("good", "none"), ("bad", "none")]
-    assert [row.difference for row in rows] == [-0.5, -1, -0.5]
-    assert [row.p_adjusted for row in rows] == holm([row.p for row in rows])
-    assert rows[0].p < rows[0].p_adjusted < 0.01
-    assert all(row.low <= row.difference <= row.high for row in rows)
-    twin = calibrate([PairVerdict(i, w, w) for i, w in gold.items()], gold, judge="twin", resamples=FEW)
-    assert compare([good, twin])[0].p == 1
-
-
-def test_judges_asked_other_pairs_or_with_one_name_are_not_compared() -> None:
-    a, b = calibrate([], {"a": "1"}, resamples=FEW), calibrate([], {"b": "1"}, judge="b", resamples=FEW)
-    with pytest.raises(DataError, match="different pairs"):
-        compare([a, b])
-    with pytest.raises(DataError, match="same name"):
-        compare([a, a])
-
-
-def test_annotators() -> None:
-    labels: list[tuple[Winner | None, ...]] = [("1", "1", "1"), ("2", "2", "2"), ("1", "2", "tie"), ("1", "1", "2")]
-    pairs = [Pair(str(i), "q", "x", "y", annotations=item) for i, item in enumerate(labels)]
-    found = annotator_agreement(pairs)
-    assert (found.n, found.no_majority) == (4, 1)
-    # Others agree with one another in 3 + 3 + 0 + 1 cases; the one left out is right in 3 + 3 + 0 + 0.
-    assert found.against_others == pytest.approx(6 / 7)
-    with pytest.raises(DataError, match="single annotators"):
-        annotator_agreement([Pair("a", "q", "x", "y")])
-
-
-def test_gold_must_be_complete_and_unique() -> None:
-    assert gold_of([Pair("a", "q", "x", "y", gold="tie")]) == {"a": "tie"}
-    with pytest.raises(DataError, match="no human label"):
-        gold_of([Pair("a", "q", "x", "y")])
-    with pytest.raises(DataError, match="two pairs"):
-        gold_of([Pair("a", "q", "x", "y", gold="1")] * 2)
-
-
-def test_scores_against_people() -> None:
-    gold = {"a/1": 1.0, "a/2": 2.0, "b/1": 3.0, "b/2": 4.0, "b/3": 5.0}
-    groups = {id_: id_[0] for id_ in gold}
-    scores = {"a/1": 2.0, "a/2": 3.0, "b/1": 4.0, "b/2": 5.0, "b/3": None}
-    found = calibrate_scores(scores, gold, groups=groups, resamples=FEW)
-    assert (found.n, found.unparsed) == (5, 1)
-    assert found.tau_b.value == pytest.approx(1)
-    assert (found.tau_b_in_groups.mean, found.tau_b_in_groups.used) == (pytest.approx(1), 2)
-    assert found.mean_difference == pytest.approx(1)
-    assert found.alpha < 1
-    assert calibrate_scores({}, gold, resamples=FEW).unparsed == 5
-
-
-@pytest.mark.parametrize(
-    ("scores", "gold", "groups", "message"),
-    [
-        ({"x": 1.0}, {"a": 1.0}, None, "no human score for 'x'"),
-        ({}, {}, None, "no text"),
-        ({"a": 1.0}, {"a": 1.0}, {}, "no group"),
-    ],
-)
-def test_scores_that_cannot_be_compared(
-    scores: dict[str, float | None], gold: dict[str, float], groups: dict[str, str] | None, message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        calibrate_scores(scores, gold, groups=groups, resamples=FEW)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])

@@ -7,24 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import combinations, pairwise, product
-from random import Random
+from itertools import combinations, product
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dikast.errors import UsageError
-from dikast.evaluation.arrays.build import covering_array
-from dikast.evaluation.arrays.constructions import bases
-from dikast.evaluation.arrays.galois import bush, prime_power, tables
-from dikast.evaluation.arrays.greedy import completed
-from dikast.evaluation.arrays.smaller import smaller
-from dikast.evaluation.arrays.space import OPEN, Row, Space
-from dikast.evaluation.arrays.uncovered import Ledger
 from dikast.evaluation.axes import DEFAULT_AXES, Axes, Cell
 from dikast.evaluation.covering import coverage, plan, tuples
 
@@ -103,33 +93,6 @@ def test_84_tests_cover_all_184_pairs_of_the_default_axes() -> None:
     assert plan(DEFAULT_AXES, strength=2, seed=1) != plan(DEFAULT_AXES, strength=2, seed=2)
 
 
-@pytest.mark.parametrize(
-    ("sizes", "strength", "most"),
-    [
-        ((3,) * 4, 2, 9),  # an orthogonal array
-        ((3,) * 13, 2, 15),  # Williams 2000; AETG 15
-        ((2,) * 35, 2, 8),  # Katona 1973: 8 rows hold C(7, 4) = 35 factors
-        ((5,) * 6, 3, 125),  # an orthogonal array
-        ((3,) * 6, 3, 33),  # the best known
-        ((5, 4, 4, 3, 2, 2), 3, 80),  # the lower bound
-        ((4,) * 5 + (2,) * 13, 2, 18),
-    ],
-)
-def test_arrays_are_near_the_published_sizes(sizes: tuple[int, ...], strength: int, most: int) -> None:
-    axes = axes_of(sizes)
-    cells = plan(axes, strength=strength)
-    assert len(cells) <= most
-    assert coverage(axes, strength, cells).missing == ()
-
-
-def test_20_factors_of_10_values_in_at_most_200_tests() -> None:
-    """AETG 180, IPO 212, PICT 210 (pairwise.org's table of tools)."""
-    axes = axes_of((10,) * 20)
-    cells = plan(axes, strength=2)
-    assert len(cells) <= 190
-    assert coverage(axes, 2, cells).missing == ()
-
-
 PHONE = axes_of(
     (3, 3, 3, 2, 2),
     [
@@ -203,52 +166,6 @@ def test_the_plan_is_the_same_whatever_the_hash_seed() -> None:
     assert hashlib.sha256(json.dumps(plans).encode()).hexdigest() == told.pop().strip()
 
 
-def test_a_quota_repeats_every_cell_round_after_round() -> None:
-    once = plan(DEFAULT_AXES, strength=2, seed=3)
-    assert plan(DEFAULT_AXES, strength=2, seed=3, quota=3) == once * 3
-
-
-UNEVEN = axes_of((4, 3, 3, 3, 3, 2, 2))
-
-
-def test_of_a_small_budget_the_first_tests_cover_most() -> None:
-    whole = plan(UNEVEN, strength=2)
-    gains = [coverage(UNEVEN, 2, whole[:n]).covered for n in range(len(whole) + 1)]
-    steps = [after - before for before, after in pairwise(gains)]
-    assert steps == sorted(steps, reverse=True)
-    assert plan(UNEVEN, strength=2, budget=7) == whole[:7]
-
-
-def test_what_is_left_of_the_budget_goes_where_the_weight_is() -> None:
-    weights = {"category": {"self_harm": 20.0}}
-    axes = Axes(DEFAULT_AXES.values, ({"category": ("self_harm",), "style": ("slang",)},), weights)
-    needed = len(plan(axes, strength=2))
-    cells = plan(axes, strength=2, budget=4000)
-    extra = cells[needed:]
-    assert len(cells) == 4000
-    assert all(axes.allowed(cell) for cell in extra)
-    heavy = sum(cell["category"] == "self_harm" for cell in cells)
-    assert heavy == pytest.approx(len(cells) * 20 * 25 / (20 * 25 + 390), rel=0.02)  # 25 cells of it, 390 others
-    first = plan(axes, strength=None, budget=30)
-    assert sum(cell["category"] == "self_harm" for cell in first) > 10  # 25 of 415 cells are
-
-
-def test_without_weights_no_cell_is_repeated_before_all_are_tested() -> None:
-    cells = plan(DEFAULT_AXES, strength=2, budget=2 * 420 - 30)
-    times = Counter(tuple(cell.values()) for cell in cells)
-    assert Counter(times.values()) == {1: 30, 2: 390}
-
-
-def test_the_heavier_value_occurs_more_often() -> None:
-    """15 factors of two values in 7 tests: each value of a factor occurs 3 or 4 times, and no place is free."""
-    values = axes_of((2,) * 15).values
-    axes = Axes(values, (), {axis: {f"v{i % 2}": 2.0} for i, axis in enumerate(values)})
-    cells = plan(axes, strength=2)
-    assert len(cells) == 7
-    for i, axis in enumerate(values):
-        assert [cell[axis] for cell in cells].count(f"v{i % 2}") == 4
-
-
 def test_weights_decide_the_free_choices() -> None:
     weights = {"a1": {"v2": 5.0}}
     axes = Axes({"a0": tuple(f"v{i}" for i in range(9)), "a1": ("v0", "v1", "v2"), "a2": ("v0", "v1")}, (), weights)
@@ -277,88 +194,3 @@ def test_spaces_too_large_are_refused_with_a_remedy() -> None:
         plan(axes_of((10,) * 10), strength=None)
     with pytest.raises(UsageError, match="use a lower strength"):
         plan(axes_of((20,) * 20), strength=4)
-
-
-@pytest.mark.parametrize("q", [2, 3, 4, 5, 7, 8, 9, 16, 25, 27])
-def test_fields_are_fields(q: int) -> None:
-    plus, times = tables(q)
-    ones = range(q)
-    assert (plus == plus.T).all()
-    assert (times == times.T).all()
-    assert [sorted(row) for row in plus.tolist()] == [list(ones)] * q
-    assert [sorted(row[1:]) for row in times.tolist()[1:]] == [list(range(1, q))] * (q - 1)
-    assert all(times[a, plus[b, c]] == plus[times[a, b], times[a, c]] for a in ones for b in ones for c in ones)
-
-
-def test_prime_powers() -> None:
-    assert [q for q in range(1, 33) if prime_power(q)] == [
-        2,
-        3,
-        4,
-        5,
-        7,
-        8,
-        9,
-        11,
-        13,
-        16,
-        17,
-        19,
-        23,
-        25,
-        27,
-        29,
-        31,
-        32,
-    ]
-
-
-@pytest.mark.parametrize(("q", "strength"), [(2, 2), (3, 3), (4, 2), (5, 3), (8, 2), (9, 2)])
-def test_bush_arrays_are_orthogonal(q: int, strength: int) -> None:
-    array = bush(q, strength)
-    assert array.shape == (q**strength, q + 1)
-    for columns in combinations(range(q + 1), strength):
-        assert len(np.unique(array[:, columns], axis=0)) == q**strength
-
-
-@pytest.mark.parametrize("k", [5, 13, 14, 40])
-def test_folded_arrays_need_nothing_more(k: int) -> None:
-    space = Space((3,) * k)
-    base = dict(bases(space, 2))["folded 3"]
-    ledger = Ledger(space, 2)
-    rows = completed(space, ledger, base, Random(0))
-    assert rows is not None
-    assert len(rows) <= len(base)
-    assert ledger.open == 0
-
-
-@settings(max_examples=25)
-@given(small_axes(), st.integers(0, 5))
-def test_a_ledger_knows_after_any_search_what_a_new_one_counts(axes: Axes, seed: int) -> None:
-    from dikast.evaluation.covering import space_of
-
-    space = space_of(axes)
-    assume(space.possible([OPEN] * len(space.sizes)))
-    ledger = Ledger(space, 2)
-    rows = completed(space, ledger, [], Random(seed))
-    assert rows is not None
-    fewer = smaller(space, ledger, rows, Random(seed), moves=60)
-    fresh = Ledger(space, 2)
-    for row in fewer:
-        fresh.add(row)
-    asked = fresh.counts < 1 << 19
-    assert ledger.open == fresh.open == 0
-    assert (ledger.counts[asked] == fresh.counts[asked]).all()
-
-
-def test_a_search_makes_a_greedy_array_smaller() -> None:
-    space = Space((4,) * 8)
-    ledger = Ledger(space, 2)
-    rows = completed(space, ledger, [], Random(0))
-    assert rows is not None
-    assert len(smaller(space, ledger, rows, Random(0))) < len(rows)
-
-
-def test_rows_are_tuples_of_plain_numbers() -> None:
-    rows: list[Row] = covering_array(Space((3, 2)), 2, Random(0))
-    assert sorted(rows) == [(a, b) for a in range(3) for b in range(2)]

@@ -7,17 +7,13 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from dikast import jobs
 from dikast.errors import MissingExtraError, UsageError
-from dikast.jobs.columns import cell, kind_of, kinds, merged
 from dikast.jobs.exports import Format
 from dikast.jobs.parquet import load_pyarrow
 from dikast.records import Outcome
 from tests.jobs.graphs import graph_of, lines, same, values
-from tests.jobs.test_keys import JSON
 
 RESULTS: list[Any] = [
     {"text": "a", "hits": [["d1", 1.5]], "weights": {"a": 1.0}, "n": 1, "mixed": 1, "empty": None, "names": []},
@@ -58,45 +54,6 @@ async def test_parquet_holds_what_the_journal_holds(tmp_path: Path) -> None:
     assert json.loads(rows[2]["output_result"]) == RESULTS[2]
     assert rows[3]["output_result"] is None
     assert json.loads(rows[0]["calls"]) == []
-
-
-async def test_columns_have_the_type_that_all_their_values_have(tmp_path: Path) -> None:
-    found = kinds({"output": result} for result in RESULTS)
-    assert found == {
-        "output_text": "text",
-        "output_hits": "json",
-        "output_weights": "json",
-        "output_n": "float",
-        "output_mixed": "json",
-        "output_empty": "null",
-        "output_names": "list of text",
-        "output_late": "long",
-    }
-
-
-def back(value: object, kind: str) -> object:
-    return json.loads(value) if kind == "json" and isinstance(value, str) else value
-
-
-@given(st.lists(JSON, max_size=6))
-@example([2**60 + 1, 0.5])
-@example([[2**60 + 1], [0.5]])
-@example([2**53 + 1, 1])
-@example([2**70])
-@example([True, 1])
-def test_no_value_changes_in_its_column(column: list[Any]) -> None:
-    kind = "null"
-    for value in column:
-        kind = merged(kind, kind_of(value))
-    assert [back(cell(value, kind), kind) for value in column] == column
-
-
-@given(st.lists(JSON, max_size=4), st.lists(JSON, max_size=4))
-def test_the_order_of_rows_does_not_change_a_columns_kind(one: list[Any], two: list[Any]) -> None:
-    def kind(values: list[Any]) -> str:
-        return kinds({"x": value} for value in [None, *values])["x"]
-
-    assert kind([*one, *two]) == kind([*two, *one])
 
 
 async def test_half_a_surrogate_pair_becomes_a_replacement_character(tmp_path: Path) -> None:

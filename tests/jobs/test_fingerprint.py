@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field, SecretStr
 
 from dikast.errors import UsageError
 from dikast.jobs.fingerprint import fingerprint
-from dikast.jobs.manifest import differences
 
 
 class Colour(StrEnum):
@@ -85,14 +84,6 @@ def test_an_actor_that_does_not_say_what_it_is_is_refused(actor: object) -> None
 def test_a_context_without_fields_is_refused() -> None:
     with pytest.raises(UsageError, match="type Silent"):
         fingerprint("g", Silent(), 1)
-
-
-def test_differences_say_the_field_as_deep_as_both_have_it() -> None:
-    old = fingerprint("g", Context(actor=Telling(0.5), n=1), 1)
-    new = fingerprint("g", Context(actor=Telling(0.7), n=2), 1)
-    assert differences(old, new) == [("context.actor.sampling.temperature", 0.5, 0.7), ("context.n", 1, 2)]
-    assert differences(old, {**old, "more": 1}) == [("more", "(absent)", 1)]
-    assert differences(old, old) == []
 
 
 def test_a_path_counts_by_its_text() -> None:

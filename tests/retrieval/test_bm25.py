@@ -19,10 +19,8 @@ from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index, build_index
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit, Retriever
-from dikast.retrieval.scoring import lossy_lengths
 
 # org.apache.lucene.util.SmallFloat.byte4ToInt for 0..255, the first of which are exact.
-LUCENE_LENGTHS = [*range(40), 40, 42, 44, 46, 48, 50, 52, 54, 56, 60, 64, 68, 72, 76, 80, 84, 88, 96, 104, 112, 120]
 
 WORDS = ["oracle", "table", "critic", "judge", "solver", "hidden", "graph"]
 texts = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
@@ -80,38 +78,9 @@ async def test_a_weighted_query_is_the_sum_of_its_terms(contents: list[str], ter
     assert dict(await top(bm25, terms)) == pytest.approx(dict(sums), rel=1e-5)
 
 
-def test_lengths_are_rounded_as_lucene_stores_them() -> None:
-    import numpy as np
-
-    lengths = np.arange(121, dtype=np.int32)
-    stored = np.array(LUCENE_LENGTHS)
-    expected = [int(stored[stored <= length].max()) for length in lengths]
-    assert lossy_lengths(lengths).tolist() == expected
-    assert lossy_lengths(np.array([1_000_000, 2**31 - 1], np.int32)).tolist() == [983_064, 2_013_265_944]
-
-
 async def test_ties_are_broken_by_id_also_at_the_cut() -> None:
     bm25 = retriever(["oracle"] * 50 + ["oracle oracle"])
     assert [hit.docid for hit in await top(bm25, {"oracl": 1.0}, 4)] == ["d50", "d00", "d01", "d02"]
-
-
-async def test_a_repeated_word_counts_twice() -> None:
-    bm25 = retriever(["oracle table", "table"])
-    query = WeightedQuery.from_text("oracle tables oracle", bm25.analyze)
-    assert query.terms == {"oracl": 2.0, "tabl": 1.0}
-
-
-@pytest.mark.parametrize("text", ["", "to be or not to be", "zzz", '+-&&||!(){}[]^"~*?:\\/ #combine(', "a^2 AND NOT"])
-async def test_a_query_that_matches_nothing_has_no_hits(text: str) -> None:
-    bm25 = retriever(["oracle table"])
-    assert await bm25.search([WeightedQuery.from_text(text, bm25.analyze)], 10) == [[]]
-
-
-async def test_query_syntax_is_plain_text() -> None:
-    bm25 = retriever(["oracle table", "critic"])
-    plain, syntax = (WeightedQuery.from_text(text, bm25.analyze) for text in ("oracle", '+oracle^5 "!(oracle'))
-    assert syntax.terms == {"oracl": 2.0, "5": 1.0}
-    assert [hit.docid for hit in (await bm25.search([plain], 5))[0]] == ["d00"]
 
 
 async def test_negative_and_zero_weights() -> None:

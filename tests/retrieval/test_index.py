@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dikast.errors import DataError, RetrievalError
 from dikast.records import Document
-from dikast.retrieval import analysis, build, store
-from dikast.retrieval.analysis import analyze
+from dikast.retrieval import analysis, store
 from dikast.retrieval.index import Index, build_index
 
 DOCUMENTS = [
@@ -43,26 +40,6 @@ def test_counts_are_those_of_the_texts() -> None:
     assert index.postings("absent") is None
     assert index.documents_with_terms == 3
     assert index.average_length == pytest.approx(10 / 3)
-
-
-@given(collections)
-def test_postings_hold_every_count_whatever_the_block_size(texts: dict[str, str]) -> None:
-    expected = Counter(
-        {(docid, term): count for docid, text in texts.items() for term, count in Counter(analyze(text)).items()}
-    )
-    for block in (1, 7, build.BLOCK_POSTINGS):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(build, "BLOCK_POSTINGS", block)
-            patch.setattr(build, "PACK_POSTINGS", block)
-            index = Index.build(Document(*item) for item in texts.items())
-        found: Counter[tuple[str, str]] = Counter()
-        for term in index.terms:
-            postings = index.postings(term)
-            assert postings is not None
-            assert (np.diff(postings.documents) > 0).all()
-            for number, frequency in zip(postings.documents, postings.frequencies, strict=True):
-                found[index.docids[number], term] = int(frequency)
-        assert found == expected
 
 
 @given(collections, st.randoms())

@@ -9,15 +9,10 @@ from typing import Any
 import pytest
 
 from dikast.errors import DataError, UsageError
-from dikast.jobs.parquet import load_pyarrow
-from dikast.sandbox import ErrorClass, Result, Status, Tier
-from dikast.tables import correctness as judging
-from dikast.tables import feedback, library
+from dikast.sandbox import Tier
+from dikast.tables import library
 from dikast.tables import oracle as module
-from dikast.tables.library import Library
 from dikast.tables.oracle import TableOracle, load_table_oracle
-from dikast.tables.questions import Question, Sql
-from dikast.tables.schema import describe
 from tests.games import POLICY, folder, items_of, oracle
 
 __all__ = ["folder", "oracle"]  # fixtures
@@ -48,42 +43,6 @@ async def test_what_is_let_out(oracle: TableOracle) -> None:
     assert broken.answer is None
 
 
-async def test_a_closed_set_of_codes() -> None:
-    """Every end that the sandbox knows is one of the codes, at each detail."""
-    ends = [Result(status) for status in Status if status is not Status.ERROR]
-    ends += [Result(Status.ERROR, error) for error in (*ErrorClass, None)]
-    for detail, codes in feedback.CODES.items():
-        assert {feedback.code_of(end, detail) for end in ends} == set(codes)
-    with pytest.raises(UsageError, match="outcome, status, errors"):
-        feedback.codes("all")
-
-
-@pytest.mark.parametrize(
-    ("question", "right", "wrong"),
-    [
-        (Question("1", "?", "t", ("Zoë", "1,5")), ["1,5", "zoe"], ["zoe"]),
-        (Question("1", "?", "t", ("1", "1"), sql=Sql(0, "", ())), ["1.0", "1"], ["1"]),
-        (Question("1", "?", "t", (), sql=Sql(0, "", ())), [], ["1"]),
-        (Question("1", "?", "t", label=True), ["yes"], ["no"]),
-        (Question("1", "?", "t", label=False), ["False"], ["1"]),
-        (Question("1", "?", "t", label=False), ["0"], ["no", "no"]),
-    ],
-)
-async def test_each_data_sets_rule(question: Question, right: list[str], wrong: list[str]) -> None:
-    assert judging.is_correct(question, right) is True
-    assert judging.is_correct(question, wrong) is False
-
-
-async def test_equal_answers_are_one_group() -> None:
-    answers = [["7"], None, ["7.0000001", "7"], ["Zoë"], ["zoe"], [], ["b", "a"], ["a", "b"]]
-    assert judging.groups(answers) == [0, None, 0, 1, 1, 2, 3, 3]
-
-
-async def test_huge_answers_are_grouped_in_no_time() -> None:
-    one, other = [str(n) for n in range(5000)], [str(n + 0.5) for n in range(5000)]
-    assert judging.groups([one, other, list(reversed(one))]) == [0, 1, 0]
-
-
 async def test_prev_is_computed_again_when_it_is_not_kept(oracle: TableOracle) -> None:
     earlier = ["answer = df['name'].tolist()", "answer = [name for name in prev if name > 'ann']"]
     first = await run(oracle, "answer = prev", id="", earlier=earlier)
@@ -103,33 +62,6 @@ async def test_memory_does_not_grow_with_games(oracle: TableOracle, monkeypatch:
     assert descriptors() == before
 
 
-async def test_few_tables_are_held_and_each_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(6):
-        (tmp_path / f"t{number}.csv").write_text(f"a\n{number}\n", encoding="utf-8")
-    opened: list[str] = []
-    load = Library.load
-
-    def counted(self: Library, name: str) -> Any:
-        opened.append(name)
-        return load(self, name)
-
-    monkeypatch.setattr(Library, "load", counted)
-    monkeypatch.setattr(library, "MOST_TABLES", 2)
-    tables = Library(tmp_path)
-    await asyncio.gather(*(tables.open("t0", ()) for _ in range(5)))
-    assert opened == ["t0"]
-    before = descriptors()
-    for number in range(6):
-        await tables.open(f"t{number}", ())
-    gc.collect()
-    assert len(tables) == 2
-    assert descriptors() == before + 1
-    monkeypatch.setattr(library, "MOST_BYTES", 1)
-    held = await tables.open("t0", ())
-    assert len(tables) == 1
-    assert held.schema("types").text == describe(load(tables, "t0").tables[0]).text
-
-
 async def test_a_table_in_use_outlives_its_place_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A descriptor that was closed and given out anew would show one game another game's table."""
     monkeypatch.setattr(library, "MOST_TABLES", 1)
@@ -147,35 +79,6 @@ async def test_levels_that_look_at_cells(oracle: TableOracle) -> None:
     assert text.startswith("The data frame has these columns:")
     with pytest.raises(UsageError, match="no schema level"):
         await oracle.describe("points", "?", level="cells", secret=(), columns=None)
-
-
-async def test_tables_are_found_by_name_and_only_inside_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("x\n1\n", encoding="utf-8")
-    (tmp_path / "out.csv").write_text("x\n1\n", encoding="utf-8")
-    tables = Library(tmp_path / "in")
-    assert tables.path("a") == tables.path("a.csv") == tmp_path / "in" / "a.csv"
-    (tmp_path / "in.csv").write_text("x\n1\n", encoding="utf-8")  # what "." with an ending is
-    (tmp_path / "in" / "sub").mkdir()
-    outside = ["../out", "../out.csv", str(tmp_path / "out.csv"), "../in", "sub/../../in", "sub/../.."]
-    outside += [".", "./", "..", "", "sub/..", "sub/."]
-    for name in (*outside, "b", "sub", "a\0b", "\ud800", "x" * 5_000):
-        with pytest.raises(DataError, match=r"not inside|no table|no name"):
-            tables.path(name)
-    one = Library(tmp_path / "out.csv")
-    assert one.path("out") == one.path("out.csv")
-    with pytest.raises(DataError, match="it is 'out'"):
-        one.path("a")
-
-
-async def test_a_tables_kind_of_box_goes_by_the_format(tmp_path: Path) -> None:
-    pa, pq = load_pyarrow()
-    pq.write_table(pa.table({"a": [1]}), tmp_path / "p.parquet")
-    (tmp_path / "c.csv").write_text("a\n1\n", encoding="utf-8")
-    kinds = {name: (await Library(tmp_path).open(name, ())).sealed.arrow for name in ("p", "c")}
-    assert kinds == {"p": True, "c": False}
-    assert (await Library(tmp_path, box="arrow").open("c", ())).sealed.arrow
-    assert not (await Library(tmp_path, box="frame").open("p", ())).sealed.arrow
 
 
 async def test_a_spec_makes_the_same_oracle(folder: Path) -> None:
@@ -255,9 +158,3 @@ async def test_a_table_that_changes_on_disk_is_noticed(tmp_path: Path) -> None:
 def _written(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
-
-
-async def test_a_table_that_stays_is_opened_once(tmp_path: Path) -> None:
-    _written(tmp_path / "t.csv", "a\n1\n")
-    library = Library(tmp_path)
-    assert await library.open("t", ()) is await library.open("t", ())

@@ -16,10 +16,8 @@ from hypothesis import strategies as st
 
 from dikast.errors import UsageError
 from dikast.optional import needs
-from dikast.tables.columns import overlap, relevant, words
 from dikast.tables.load import load
-from dikast.tables.profile import SAMPLE_ROWS, profile
-from dikast.tables.schema import LEVELS, ColumnSchema, Level, Schema, describe
+from dikast.tables.schema import LEVELS, ColumnSchema, Level, describe
 from dikast.tables.table import Column, MemoryTable, Table, frame
 
 
@@ -54,38 +52,6 @@ def test_each_level_says_more(tmp_path: Path):
         '- "When": text, sometimes missing, values repeat, written like "Mon 9"'
     )
     assert "written" not in describe(table, "formats").text
-
-
-@pytest.mark.parametrize(
-    ("missing", "said"), [(0, ""), (4, ""), (5, "sometimes"), (50, "sometimes"), (51, "mostly"), (96, "almost always")]
-)
-def test_missing_is_said_of_k_rows_or_more(missing: int, said: str):
-    cells = [None] * missing + [f"x{n}" for n in range(100 - missing)]
-    assert profile(text_table(cells), 0).missing == said
-
-
-@pytest.mark.parametrize(("repeats", "said"), [(0, "hardly ever repeat"), (4, "hardly ever repeat"), (5, "repeat")])
-def test_repeats_are_said_of_k_rows_or_more(repeats: int, said: str):
-    cells = [f"x{n}" for n in range(50)] + ["x0"] * repeats
-    assert profile(text_table([*cells]), 0).values == said
-    assert profile(text_table(["a", "b", None, ""]), 0).values == ""
-
-
-def test_repeats_across_chunks_are_seen():
-    cells = np.arange(150_000)
-    cells[140_000:140_005] = cells[:5]
-    table = MemoryTable("t", (Column("n", "integer"),), (cells,))
-    assert profile(table, 0).values == "repeat"
-
-
-@given(st.lists(st.text(alphabet="ab1 ", max_size=3), max_size=30), st.integers(0, 29))
-def test_one_row_less_takes_no_statement_away_that_k_rows_carry(cells: list[str], at: int):
-    """A statement about k + 1 rows stays when one of them goes."""
-    if at < len(cells):
-        fewer: list[str | None] = [*cells[:at], *cells[at + 1 :]]
-        full, less = profile(text_table([*cells]), 0, k=4), profile(text_table(fewer), 0, k=3)
-        assert not full.missing or less.missing
-        assert full.values != "repeat" or less.values == "repeat"
 
 
 def test_no_cell_is_in_any_schema(shared_data: Path):
@@ -133,15 +99,6 @@ def test_names_and_types_of_a_typed_file_read_no_cell(tmp_path: Path, monkeypatc
         describe(table, "presence")
 
 
-def test_richer_levels_read_a_bounded_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    table = write_rows(tmp_path / "t.parquet", 10)
-    cells = np.array([f"x{n}" for n in range(SAMPLE_ROWS)] + ["same"] * 100, dtype=object)
-    long = MemoryTable("t", (Column("c", "text"),), (cells,))
-    assert profile(long, 0).values == "hardly ever repeat"
-    monkeypatch.setattr("dikast.tables.profile.SAMPLE_ROWS", 4)
-    assert profile(table, 2, k=3).values == "hardly ever repeat"
-
-
 def test_aliases_hide_headers_and_programs_see_them(tmp_path: Path):
     path = tmp_path / "t.csv"
     path.write_text("salary,c1,name\n1,2,x\n")
@@ -173,38 +130,6 @@ def test_names_are_python_literals_on_one_line(name: str, level: Level):
     assert json.loads(literal) == clean
     if clean.isprintable():
         assert ast.literal_eval(literal) == clean
-
-
-def wide() -> Schema:
-    names = [f"metric_{n}" for n in range(50)] + ["totalSales", "Regions", "Region code", "country"]
-    return Schema(tuple(ColumnSchema(name, "text") for name in names), tuple(range(len(names))))
-
-
-def test_the_columns_a_question_is_about_are_listed():
-    schema = relevant(wide(), "What are the total sales per region?", 3)
-    assert schema.text.splitlines() == [
-        "The data frame has more columns; these may be relevant:",
-        '- "totalSales": text',
-        '- "Regions": text',
-        '- "Region code": text',
-    ]
-    assert schema.names == wide().names
-
-
-def test_another_ranking_and_its_ties():
-    schema = relevant(wide(), "any", 2, rank=lambda _, names: [0.0] * len(names))
-    assert schema.shown == (0, 1)
-    last = relevant(wide(), "any", 1, rank=lambda _, names: list(range(len(names))))
-    assert last.shown == (53,)
-    assert relevant(wide(), "any", 54) == wide()
-    with pytest.raises(UsageError, match="limit=0"):
-        relevant(wide(), "any", 0)
-
-
-def test_rare_words_count_more():
-    few, many = overlap("metric of countries", ["country", "metric_1", "metric_2"])[:2]
-    assert few > many > 0
-    assert words("HTTPStatus_codes-2024 Länder") == {"http", "status", "code", "2024", "länder"}
 
 
 def test_importing_the_tables_loads_no_heavy_package():

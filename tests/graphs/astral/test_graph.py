@@ -9,7 +9,6 @@ from typing import Any, cast
 import langsmith.utils
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler
-from pydantic import ValidationError
 
 from dikast.agents.ask import digest_of
 from dikast.agents.ledger import recording
@@ -32,13 +31,12 @@ from dikast.errors import (
 from dikast.evaluation.axes import DEFAULT_AXES
 from dikast.evaluation.safety.summary import summarise
 from dikast.graphs import astral
-from dikast.graphs.astral.examples import load_examples
 from dikast.graphs.astral.results import cases_of
 from dikast.graphs.astral.roles import REFUSAL_ONLY
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.suite import closed
 from dikast.graphs.astral.target import load_target
-from dikast.graphs.astral.vault import FileVault, MemoryVault, load_vault, read_vault
+from dikast.graphs.astral.vault import FileVault
 from tests.graphs.astral_pipeline import pipeline
 
 CANARY = "CANARY-7f3a"
@@ -273,23 +271,7 @@ async def test_the_operators_examples_and_the_news_are_shown_fenced(tmp_path: Pa
     assert "Markets" not in asked
 
 
-async def test_examples_come_nearest_first(tmp_path: Path) -> None:
-    path = tmp_path / "examples.csv"
-    path.write_text("id,prompt,category\na,one,privacy_violation\nb,two,self_harm\n", encoding="utf-8")
-    found = await load_examples(f"examples:{path}").similar(CELL, 2)
-    assert [(one.docid, one.contents) for one in found] == [("b", "two")]
-
-
 # care
-
-
-def test_every_target_needs_an_authority() -> None:
-    target = load_target(ScriptedModel(Script("x")))
-    for authority in ({}, {target.spec: "  "}, {"another": "mine"}):
-        with pytest.raises(ValidationError, match="by what right"):
-            astral.Context(
-                targets=(target,), oracles=(load_safety_oracle(ScriptedModel(Script(SAFE))),), authority=authority
-            )
 
 
 @pytest.mark.parametrize("category", sorted(REFUSAL_ONLY))
@@ -461,35 +443,6 @@ async def test_what_a_generator_writes_is_cached_and_what_is_tested_is_not(tmp_p
     cache.close()
 
 
-def test_a_vault_goes_on_after_a_torn_line(tmp_path: Path) -> None:
-    path = tmp_path / "withheld.jsonl"
-    first = FileVault(path)
-    first.keep({"case": "1"})
-    path.chmod(0o644)
-    with path.open("ab") as file:
-        file.write(b'{"case": "2", "rep')
-    FileVault(path).keep({"case": "3"})
-    assert [record["case"] for record in read_vault(path)] == ["1", "3"]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_a_vault_follows_no_link(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Exception, match="cannot be written"):
-        FileVault(tmp_path / "link").keep({"case": "1"})
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_token_is_good_once() -> None:
-    vault = MemoryVault()
-    token = vault.hold("text")
-    assert vault.take(token) == "text"
-    with pytest.raises(UsageError):
-        vault.take(token)
-    with pytest.raises(UsageError):
-        load_vault("somewhere")
-
-
 # the context
 
 
@@ -508,19 +461,6 @@ async def test_a_foreign_target_or_no_prompt_is_told() -> None:
         await run(context(), target="other")
     with pytest.raises(UsageError, match="no prompt"):
         await run(context(), prompt=None)
-
-
-def test_the_context_survives_json() -> None:
-    knobs: Any = {
-        "targets": ["openvino:smollm2-135m"],
-        "oracles": ["json+openvino:smollm2-135m"],
-        "generator": "seeds",
-        "authority": {"openvino:smollm2-135m": "ours"},
-        "vault": "nowhere",
-        "opt_in": ["child_abuse"],
-    }
-    made = astral.Context.model_validate(knobs)
-    assert astral.Context.model_validate_json(made.model_dump_json()).model_dump_json() == made.model_dump_json()
 
 
 # a real model

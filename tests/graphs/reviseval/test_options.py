@@ -1,90 +1,101 @@
-"""The files and flags of 'dikast judge run': what is read, and what is refused."""
+"""The files and flags of `dikast judge run`: what becomes a row, who judges, what is refused."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dikast.optional import needs
-from tests.cli.conftest import Cli, cli
-from tests.cli.judge.pairs import PAIRS, arguments, pairs
-from tests.packing import packed
+from dikast.errors import DataError, UsageError
+from dikast.graphs.method import Given
+from dikast.graphs.reviseval.context import Context
+from dikast.graphs.reviseval.options import (
+    Options,
+    make_fields,
+    read_input,
+    refuse_without_reference,
+    with_form,
+)
 
-__all__ = ["cli", "pairs"]  # fixtures
+CONTEXT = Context.model_construct()
 
 
-def test_a_csv_with_references(cli: Cli, pairs: Path, tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
-    path.write_text(
-        'instruction,response_1,response_2,reference\n"x, y",good,bad,given\nz,bad,good,\n', encoding="utf-8"
+def given(**fields: Any) -> Given:
+    return Given(fields=fields, model=lambda: "server:any")
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("mode", [None, "reviseval", "direct"])
+def test_a_mode_that_makes_references_has_a_solver(mode: str | None) -> None:
+    fields = {"mode": mode} if mode else {}
+    assert make_fields(Options(), given(**fields)) == {"judges": ("server:any",), "solver": "server:any"}
+    named = make_fields(Options(), given(**fields, solver="server:s", judges=("server:a", "server:b")))
+    assert named == {"judges": ("server:a", "server:b"), "solver": "server:s"}
+
+
+@pytest.mark.parametrize("mode", ["free", "human", "commit-first"])
+def test_a_mode_without_references_of_its_own_has_none(mode: str) -> None:
+    assert make_fields(Options(), given(mode=mode, solver="server:s"))["solver"] is None
+
+
+def test_a_judges_form_is_the_one_that_is_asked_for_unless_it_names_one_or_is_no_model() -> None:
+    live = object()
+    specs: list[Any] = ["server:a", "logprobs+server:a", "metrics:bleu", live]
+    assert [with_form(spec, "json") for spec in specs] == ["json+server:a", "logprobs+server:a", "metrics:bleu", live]
+    assert [with_form(spec, "mark") for spec in specs] == specs
+    assert make_fields(Options(verdict="json"), given(mode="free"))["judges"] == ("json+server:any",)
+
+
+def test_one_kind_of_file_is_named_and_no_more(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.jsonl", "")
+    for options in (Options(), Options(pairs=path, responses=path)):
+        with pytest.raises(UsageError, match="nothing to judge, or too much"):
+            read_input(options, CONTEXT)
+
+
+def test_a_pair_has_our_names_and_keeps_its_other_fields(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "p.jsonl", '{"id": "p", "q": "?", "a": "x", "b": "y", "better": "m", "by": 7, "reference": ""}\n'
     )
-    models = ["--judge", "scripted:judges:right", "-o", "out"]
-    ran = cli("judge", "run", "--pairs", path, "--mode", "human", *models)
-    assert (ran.code, "row 2 (2) has no reference" in ran.err) == (1, True), ran.err
-    ran = cli("judge", "run", "--pairs", path, "--mode", "human", "--limit", "1", *models)
-    assert ran.code == 0, ran.err
-    assert "given" in cli("runs", "show", "out", "1").out
+    columns = "instruction=q,response_1=a,response_2=b,gold=better"
+    [row] = read_input(Options(pairs=path, columns=columns, labels="m=2"), CONTEXT)
+    assert {name: row[name] for name in ("id", "instruction", "response_1", "response_2", "by")} == {
+        "id": "p", "instruction": "?", "response_1": "x", "response_2": "y", "by": 7,
+    }  # fmt: skip
+    assert str(row["gold"]) == "2"
+    assert "reference" not in row
 
 
-@pytest.mark.parametrize(
-    ("more", "code", "told"),
-    [
-        (["--judge", "opnvino:x"], 2, "did you mean 'openvino:'"),
-        (["--judge", "metrics:blue"], 2, "bleu"),
-        (["--weights", "1,2"], 2, "--weights"),
-        (["--weights", "0"], 2, "weights"),
-        (["--scale", "1-5"], 2, "--scale"),
-        (["--scale", "5,1"], 2, "scale"),
-        (["--responses", "x.csv"], 2, "--pairs FILE"),
-        (["--columns", "answer=a"], 2, "no column of ours is called 'answer'"),
-        (["--columns", "instruction=frage"], 1, "field 'frage'"),
-        (["--mode", "magic"], 2, "magic"),
-    ],
-)
-def test_wrong_options_are_told(cli: Cli, pairs: Path, more: list[str], code: int, told: str) -> None:
-    base = arguments(pairs, "out")
-    if more[0] == "--judge":
-        base = [one for one in base if one not in ("--judge", "scripted:judges:right")]
-        base = [one for one in base if one != "--solver"] + ["--mode", "free"]
-    ran = cli(*base, *more)
-    assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
-    assert told in ran.err
+def test_single_responses_have_ids_and_only_the_optional_fields_that_say_something(tmp_path: Path) -> None:
+    text = "instruction\tresponse\treference\tgold\tby\n?\tx\t\t3\tann\n?\ty\tz\t\t\n"
+    one, two = read_input(Options(responses=write(tmp_path / "r.tsv", text)), CONTEXT)
+    assert (one["response"], one["gold"], one["by"]) == ("x", "3", "ann")
+    assert "reference" not in one
+    assert (two["response"], two["reference"]) == ("y", "z")
+    assert "gold" not in two
+    assert one["id"] != two["id"]
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ('{"question": "x", "a": "y"}', "'b'"),
-        ('{"question": "x", "a": "y", "b": "z", "better": "maybe"}', "not a verdict"),
-        ('{"id": "p1", "question": "x", "a": "y", "b": "z"}', "'p1' already stands on line 2"),
-        ("{", "not JSON"),
-        ("[]", "not a JSON object"),
-    ],
-)
-def test_broken_lines_are_told_by_file_and_line(cli: Cli, pairs: Path, line: str, told: str) -> None:
-    with pairs.open("a", encoding="utf-8") as file:
-        file.write(f"{line}\n")
-    ran = cli(*arguments(pairs, "out"))
-    assert (ran.code, "pairs.jsonl:13" in ran.err, told in ran.err) == (1, True, True), ran.err
+def test_two_responses_of_one_id_are_refused_with_both_places(tmp_path: Path) -> None:
+    line = '{"id": "r", "instruction": "?", "response": "x"}\n'
+    path = write(tmp_path / "r.jsonl", line * 2)
+    with pytest.raises(DataError, match=r"r\.jsonl:2: field 'id': 'r' already stands on .*1"):
+        read_input(Options(responses=path), CONTEXT)
 
 
-def test_preview_and_dry_run_leave_nothing_behind(cli: Cli, pairs: Path, tmp_path: Path) -> None:
-    assert "judgements" in cli(*arguments(pairs, "x", "right", "--preview", "1")).out
-    owed = json.loads(cli(*arguments(pairs, "x", "right", "--primary", "both", "--dry-run", "--json")).out)
-    assert (owed["rows asked"], owed["rows owed"], owed["calls at most"]) == (12, 12, 72)
-    assert (owed["solver calls at most"], owed["judge calls at most"]) == (24, 48)
-    assert not (tmp_path / "x").exists()
+def test_a_column_of_ours_that_there_is_not_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "r.jsonl", "")
+    with pytest.raises(UsageError, match=r"no column of ours is called 'answer' \(ours: id, instruction, response"):
+        read_input(Options(responses=path, columns="answer=a"), CONTEXT)
 
 
-@pytest.mark.parametrize("name", ["mine.parquet", "mine.json.gz"])
-def test_pairs_in_other_forms(cli: Cli, pairs: Path, tmp_path: Path, name: str) -> None:
-    path = tmp_path / name
-    if name == "mine.parquet":
-        needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(PAIRS), path)
-    else:
-        path.write_bytes(packed(json.dumps(PAIRS).encode(), path))
-    ran = cli(*arguments(path, "out", "right", "--mode", "free", "--json"))
-    assert ran.code == 0, ran.err
-    assert json.loads(ran.out)["verdicts"] == {"1": 8, "2": 4}
+def test_without_a_reference_the_first_such_row_is_told() -> None:
+    rows = [{"id": "a", "reference": "x"}, {"id": "b", "reference": " "}, {"id": "c"}]
+    with pytest.raises(DataError, match=r"p\.jsonl: field 'reference': row 2 \(b\) has no reference"):
+        refuse_without_reference(rows, Path("p.jsonl"))
+    refuse_without_reference(rows[:1], Path("p.jsonl"))

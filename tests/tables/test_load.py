@@ -13,9 +13,8 @@ import pytest
 
 from dikast.errors import DataError
 from dikast.optional import needs
-from dikast.tables.arrow import arrow_table
 from dikast.tables.load import Format, load
-from dikast.tables.table import Table, digest, frame, whole_column
+from dikast.tables.table import Table, digest, frame
 
 pa: Any = needs("pyarrow")
 parquet: Any = needs("pyarrow.parquet")
@@ -81,28 +80,6 @@ def test_typed_files_agree(tmp_path: Path, format: Format, rows: int):
     assert shown["open"].tolist() == [True, False, True]
 
 
-def test_sqlite_types_by_cell(tmp_path: Path):
-    table = load(write(tmp_path, "sqlite"))
-    assert [column.kind for column in table.columns] == ["text", "integer", "number", "integer", "text"]
-    assert [len(counts) for (counts,) in table.chunks([1], 2)] == [2, 1]
-    assert frame(table)["day"].tolist()[0] == "2004-03-12"
-    assert frame(table).isna().sum().tolist() == [1, 0, 1, 0, 1]
-
-
-def test_sqlite_columns_of_mixed_types_are_text_and_told(tmp_path: Path):
-    path = tmp_path / "t.db"
-    connection = sqlite3.connect(path)
-    connection.execute('create table "odd ""name" (a integer, b blob)')
-    connection.executemany('insert into "odd ""name" values (?, ?)', [(1, b"\x01"), ("x", None), (2.5, None)])
-    connection.commit()
-    connection.close()
-    table = load(path)
-    assert whole_column(table, 0).tolist() == ["1", "x", "2.5"]
-    assert table.columns[1].kind == "other"
-    assert whole_column(table, 1).tolist() == ["01", None, None]
-    assert [(problem.code, problem.column) for problem in table.problems] == [("mixed types", "a")]
-
-
 def test_a_cell_that_cannot_be_read_is_in_no_message(tmp_path: Path):
     path = tmp_path / "t.db"
     connection = sqlite3.connect(path)
@@ -137,47 +114,6 @@ def test_a_column_that_misses_cells_in_one_chunk_only(tmp_path: Path):
             ]
 
 
-def test_arrow_types(tmp_path: Path):
-    columns = {
-        "word": pa.array(["a", "b"]).dictionary_encode(),
-        "large": pa.array(["a", None], pa.large_string()),
-        "money": pa.array([1, 2], pa.decimal128(9, 2)),
-        "unsigned": pa.array([2**64 - 1, 0], pa.uint64()),
-        "at": pa.array([0, 1], pa.timestamp("ms", "Europe/Paris")),
-        "list": pa.array([[1], None]),
-        "time": pa.array([datetime.time(10), None]),
-        "nothing": pa.nulls(2),
-    }
-    path = tmp_path / "t.parquet"
-    parquet.write_table(pa.table(columns), path)
-    table = load(path)
-    wanted = ["text", "text", "number", "integer", "datetime", "other", "other", "text"]
-    assert [column.kind for column in table.columns] == wanted
-    shown = frame(table)
-    assert shown["unsigned"].tolist() == [2**64 - 1, 0]
-    assert shown["money"].tolist() == [1.0, 2.0]
-    assert shown["word"].tolist() == ["a", "b"]
-    assert shown["list"].tolist()[0] == "[1]"
-    assert shown["time"].tolist()[0] == "10:00:00"
-    assert [problem.code for problem in table.problems] == ["other type", "other type"]
-
-
-def test_repeated_headers_in_parquet(tmp_path: Path):
-    path = tmp_path / "t.parquet"
-    parquet.write_table(pa.table([pa.array([0.5]), pa.array([1]), pa.array(["x"])], names=["b", "a", "a"]), path)
-    table = load(path)
-    assert [column.name for column in table.columns] == ["b", "a", "a (2)"]
-    assert frame(table).iloc[0].tolist() == [0.5, 1, "x"]
-    assert arrow_table(table).column_names == ["b", "a", "a (2)"]
-
-
-@pytest.mark.parametrize("format", ["parquet", "arrow", "duckdb", "sqlite", "excel"])
-def test_as_arrow_under_a_schemas_names(tmp_path: Path, format: Format):
-    table = arrow_table(load(write(tmp_path, format)), ["c1", "c2", "c3", "c4", "c5"])
-    assert table.column_names == ["c1", "c2", "c3", "c4", "c5"]
-    assert table["c2"].to_pylist() == [1, 2, 3]
-
-
 @pytest.mark.parametrize("format", ["parquet", "arrow", "duckdb", "sqlite", "excel"])
 def test_files_that_are_something_else(tmp_path: Path, format: Format):
     path = tmp_path / "t"
@@ -199,56 +135,6 @@ def test_which_table_of_a_database(tmp_path: Path, format: Format):
         load(path, table="sale")
     other = load(path, table="other")
     assert (other.name, other.rows, frame(other).shape) == ("other", 0, (0, 1))
-
-
-def test_a_view_in_a_duckdb_file_reads_no_other_file(tmp_path: Path):
-    secret = tmp_path / "secret.csv"
-    secret.write_text("x\n1\n")
-    path = tmp_path / "t.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.sql(f"create view spy as select * from read_csv('{secret}')")
-    with pytest.raises(DataError, match="cannot be read as duckdb"):
-        load(path)
-
-
-def test_excel_tells_what_a_reader_would_not_see(tmp_path: Path):
-    book = openpyxl.Workbook()
-    sheet = book.active
-    for row in [["a", "b", "c"], [1, "x", "=1+1"], ["two", "y", None], [3, "#DIV/0!", None]]:
-        sheet.append(row)
-    sheet["B4"].data_type = "e"
-    sheet.merge_cells("A2:A3")
-    path = tmp_path / "t.xlsx"
-    book.save(path)
-    told = {problem.code: problem.line for problem in load(path).problems}
-    assert told == {"merged cells": None, "formulas": 2, "error cells": 4}
-
-
-def test_excel_sheets(tmp_path: Path):
-    book = openpyxl.Workbook()
-    book.active.append(["a", "b"])
-    book.active.append([1, "x"])
-    book.active.append(["two", datetime.datetime(2004, 3, 12, 10)])
-    book.create_sheet("empty")
-    path = tmp_path / "t.xlsx"
-    book.save(path)
-    with pytest.raises(DataError, match=r"which table\? \(tables: Sheet, empty\)"):
-        load(path)
-    with pytest.raises(DataError, match="sheet 'empty' is empty"):
-        load(path, table="empty")
-    table = load(path, table="Sheet")
-    assert [column.kind for column in table.columns] == ["text", "text"]
-    assert whole_column(table, 0).tolist() == ["1", "two"]
-    assert [problem.code for problem in table.problems] == ["mixed types", "mixed types"]
-
-
-def test_excel_integers_beyond_64_bits_are_numbers(tmp_path: Path):
-    book = openpyxl.Workbook()
-    for cell in ["n", 10**20, 1]:
-        book.active.append([cell])
-    path = tmp_path / "t.xlsx"
-    book.save(path)
-    assert whole_column(load(path), 0).tolist() == [1e20, 1.0]
 
 
 def test_damage_behind_the_head_is_told_when_it_is_read(tmp_path: Path):

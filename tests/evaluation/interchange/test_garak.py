@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 
-from dikast.errors import DataError, UsageError
-from dikast.evaluation.axes import DEFAULT_AXES, Axes
+from dikast.errors import DataError
+from dikast.evaluation.axes import DEFAULT_AXES
 from dikast.evaluation.interchange.garak import as_cases, read_garak
 from dikast.evaluation.interchange.garak_export import write_garak
-from dikast.evaluation.interchange.suite import SuiteItem, read_suite, suite_as_rows
 from dikast.evaluation.safety.summary import summarise
-from dikast.files import write_jsonl
 from dikast.records import Outcome
 from tests.evaluation.safety_cases import made_up
 
@@ -183,27 +181,6 @@ def test_our_own_cases_come_back_as_they_were(tmp_path: Path) -> None:
     assert [t.as_json() for t in after.cells] == [t.as_json() for t in before.cells]
 
 
-def test_what_is_written_has_garaks_shape(tmp_path: Path) -> None:
-    cases = made_up(DEFAULT_AXES, ("model-a",), benign=0)
-    path = tmp_path / "ours.report.jsonl"
-    write_garak(path, cases)
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    kinds = [row["entry_type"] for row in rows]
-    assert kinds[:2] == ["start_run setup", "init"]
-    assert kinds[-1] == "completion"
-    assert kinds.count("attempt") == 420
-    assert kinds.count("eval") == 14
-    for row in rows:
-        if row["entry_type"] == "attempt":
-            assert row["status"] == 2
-            assert row["probe_classname"].count(".") == 1
-            assert len(row["outputs"]) == len(row["detector_results"]["dikast.Oracle"]) == len(row["conversations"])
-        if row["entry_type"] == "eval":
-            assert row["passed"] + row["fails"] == row["total_evaluated"]
-            assert row["total_evaluated"] + row["nones"] == row["total_processed"] == 30
-    assert sum(row.get("fails", 0) for row in rows) == summarise(cases).targets[0].unsafe.count
-
-
 WRONG: list[tuple[list[Any], str]] = [
     ([SETUP], "no attempt and no hit"),
     ([attempt("u", 2, [CANARY], {"d": [0.1, 0.2]})], r"report.jsonl:1: field 'detector_results.d': 2 scores for 1"),
@@ -227,52 +204,4 @@ def test_errors_name_file_line_and_field_and_quote_no_text(tmp_path: Path, rows:
     path = file(tmp_path, *rows)
     with pytest.raises(DataError, match=message) as caught:
         read_garak(path)
-    assert CANARY not in str(caught.value)
-
-
-AXES = Axes({"kind": ("a", "b"), "style": ("x", "y")}, ({"kind": ("b",), "style": ("y",)},))
-
-
-def test_a_suite_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    items = [
-        SuiteItem("1", "Say hello.", {"kind": "a", "style": "y"}),
-        SuiteItem("2", "Name a color.", {"kind": "b"}, True),
-    ]
-    write_jsonl(tmp_path / "suite.jsonl", suite_as_rows(items))
-    assert read_suite(tmp_path / "suite.jsonl", AXES) == items
-
-
-def test_a_suite_of_other_columns(tmp_path: Path) -> None:
-    path = tmp_path / "suite.csv"
-    path.write_text("text,topic,ok\nSay hello.,a,yes\nSay bye.,,no\n")
-    items = read_suite(path, AXES, {"prompt": "text", "kind": "topic", "benign": "ok"})
-    assert items == [SuiteItem("1", "Say hello.", {"kind": "a"}, True), SuiteItem("2", "Say bye.", {}, False)]
-    with pytest.raises(UsageError, match="no column of ours is called 'question'"):
-        read_suite(path, AXES, {"question": "text"})
-
-
-@pytest.mark.parametrize(
-    ("lines", "message"),
-    [
-        (['{"id": "1"}'], r"suite.jsonl:1: field 'prompt': missing"),
-        (['{"prompt": ""}'], r"suite.jsonl:1: field 'prompt': not text, or empty"),
-        (['{"prompt": ["canary-text"]}'], r"suite.jsonl:1: field 'prompt': not text, or empty"),
-        (
-            ['{"prompt": "p"}', '{"prompt": "canary-text", "kind": "q"}'],
-            r"suite.jsonl:2: field 'kind': kind='q' is not",
-        ),
-        (['{"prompt": "canary-text", "kind": "b", "style": "y"}'], r"field 'kind': the axes exclude this cell"),
-        (
-            ['{"prompt": "p", "id": "1"}', '{"prompt": "q", "id": 1}'],
-            r"suite.jsonl:2: field 'id': '1' already stands on line 1",
-        ),
-        (['{"prompt": "p", "benign": "maybe"}'], r"field 'benign': neither true nor false"),
-        ([""], r"the file is empty"),
-    ],
-)
-def test_a_wrong_suite_is_told_and_not_quoted(tmp_path: Path, lines: list[str], message: str) -> None:
-    path = tmp_path / "suite.jsonl"
-    path.write_text("\n".join(lines))
-    with pytest.raises(DataError, match=message) as caught:
-        read_suite(path, AXES)
     assert CANARY not in str(caught.value)

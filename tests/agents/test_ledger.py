@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dikast.agents.ledger import Call, current, recording
+from dikast.agents.models.cache import RequestCache
+from dikast.agents.models.limits import Limits
+from dikast.errors import LimitReached
+from dikast.records import Outcome, Provenance, Usage
+
+
+def call(role: str, **usage: int) -> Call:
+    came_from = Provenance(model="m", prompt="p", seed=0, sample=0, finish_reason="stop", cached=False)
+    return Call(role, (), "", "", Outcome.OK, "", Usage(calls=1, **usage), came_from)
+
+
+def test_outside_any_block_there_is_no_ledger() -> None:
+    assert current() is None
+    with recording() as ledger:
+        assert current() is ledger
+    assert current() is None
+
+
+def test_a_block_that_fails_leaves_nothing_behind() -> None:
+    with pytest.raises(ValueError, match="bug"), recording():
+        raise ValueError("bug")
+    assert current() is None
+
+
+def test_costs_are_booked_by_role_here_and_around() -> None:
+    with recording() as outer:
+        with recording() as inner:
+            inner.add(call("solver", input_tokens=5))
+            inner.add(call("solver", input_tokens=2))
+        outer.add(call("judge"))
+    assert inner.usage_by_role == {"solver": Usage(calls=2, input_tokens=7)}
+    assert outer.usage == Usage(calls=3, input_tokens=7)
+    assert len(inner.calls) == 2
+    assert len(outer.calls) == 1  # an inner block keeps its own calls
+
+
+@pytest.mark.parametrize("where", ["here", "around"])
+@pytest.mark.parametrize("what", ["begin", "check"])
+def test_a_limit_holds_here_and_around(where: str, what: str) -> None:
+    tight, free = Limits(calls=1), None
+    around, here = (free, tight) if where == "here" else (tight, free)
+    with recording(limits=around), recording(limits=here) as inner:
+        inner.begin()
+        inner.add(call("solver"))
+        with pytest.raises(LimitReached):
+            getattr(inner, what)()
+
+
+def test_the_cache_is_the_outer_blocks_unless_another_is_named(tmp_path: Path) -> None:
+    one, two = RequestCache(tmp_path / "one.sqlite"), RequestCache(tmp_path / "two.sqlite")
+    with recording(cache=one):
+        with recording() as inner:
+            assert inner.cache is one
+        with recording(cache=two) as inner:
+            assert inner.cache is two
+    with recording() as alone:
+        assert alone.cache is None
