@@ -32,6 +32,7 @@ async def test_few_tables_are_held_and_each_is_opened_once(tmp_path: Path, monke
     tables = Library(tmp_path)
     await asyncio.gather(*(tables.open("t0", ()) for _ in range(5)))
     assert opened == ["t0"]
+    gc.collect()
     before = descriptors()
     for number in range(6):
         await tables.open(f"t{number}", ())
