@@ -9,10 +9,11 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from dikast.errors import UsageError
 
+Marked = TypeVar("Marked")
 HERE = ""
 """The current folder, as `sys.path` has it: looked up with each import, so that nothing is asked of the disk before."""
 
@@ -44,3 +45,30 @@ def import_here(module: str) -> ModuleType:
     if HERE not in sys.path:
         sys.path.insert(0, HERE)
     return import_module(module)
+
+
+def import_scripted(rest: str, spec: str, marked: type[Marked], home: str) -> Marked:
+    """What `scripted:package.module:name` names.
+
+    Args:
+        rest: `package.module:name`.
+        spec: The whole spec, for messages.
+        marked: What `@scripted` makes of a function; nothing else may be named.
+        home: The module that `@scripted` comes from, for the hint.
+
+    Raises:
+        UsageError: There is no such module or name, or the name is not marked with `@scripted`.
+    """
+    module_name, _, name = rest.partition(":")
+    if not module_name or not name:
+        raise UsageError(f"{spec!r}: write scripted:package.module:name")
+    try:
+        module = import_here(module_name)
+    except (ImportError, ValueError, TypeError) as error:
+        hint = "is it in the current folder, or its folder on PYTHONPATH?"
+        raise UsageError(f"{spec!r}: cannot import {module_name!r}: {error}", hint=hint) from error
+    found = vars(module).get(name)
+    if not isinstance(found, marked):
+        what = f"has no {name!r}" if found is None else f"{name!r} is not marked with @scripted"
+        raise UsageError(f"{spec!r}: {module_name} {what}", hint=f"from {home} import scripted")
+    return found

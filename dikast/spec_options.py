@@ -9,9 +9,15 @@ A wrong option's value is never shown, since somebody may have put a key there.
 
 from __future__ import annotations
 
+import json
+import os
 from difflib import get_close_matches
+from typing import Any, cast
 
 from dikast.errors import UsageError
+
+SCHEMES_VARIABLE = "DIKAST_SPEC_SCHEMES"
+"""Where specs come from a network (a served graph), name the schemes to allow here, comma-separated."""
 
 
 class Options:
@@ -58,6 +64,20 @@ class Options:
             raise UsageError(f"{self.scheme}: option {name!r} must be a whole number, {least} or more")
         return int(text)
 
+    def json_object(self, name: str) -> dict[str, Any]:
+        """Take an option as a JSON object; an empty one where it is not given.
+
+        Raises:
+            UsageError: It is none.
+        """
+        try:
+            value = json.loads(self.text(name, "{}"))
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise UsageError(f"{self.scheme}: option {name!r} must be a JSON object")
+        return cast(dict[str, Any], value)
+
     def done(self) -> None:
         """Refuse what nobody took.
 
@@ -68,3 +88,27 @@ class Options:
             close = get_close_matches(name, self.known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(self.known)}"
             raise UsageError(f"{self.scheme}: no option is called {name!r}", hint=hint)
+
+
+def refuse_disallowed(scheme: str, what: str) -> None:
+    """Refuse a scheme that whoever serves graphs has not allowed; see `SCHEMES_VARIABLE`.
+
+    Args:
+        scheme: What stands before the colon of the spec.
+        what: The spec and its kind, for the message: "model spec 'vllm:x'".
+
+    Raises:
+        UsageError: The variable is set and does not name the scheme.
+    """
+    allowed = os.environ.get(SCHEMES_VARIABLE)
+    if allowed is not None and scheme not in allowed.split(","):
+        raise UsageError(f"{what}: {scheme!r} is not among the schemes in {SCHEMES_VARIABLE}")
+
+
+def parse_numbers(text: str) -> list[float]:
+    """Read numbers, comma-separated.
+
+    Raises:
+        ValueError: One of them is none.
+    """
+    return [float(part) for part in text.split(",")]

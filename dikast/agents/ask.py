@@ -66,7 +66,7 @@ class _Asked:
 
     def shown(self, text: str) -> str:
         """What a record says of a text that was spoken."""
-        return withheld(text) if self.withheld and text else text
+        return describe_withheld(text) if self.withheld and text else text
 
     def provenance(self, finish_reason: str, cached: bool) -> Provenance:
         return Provenance(self.model, self.prompt, self.seed, self.sample, finish_reason, cached)
@@ -176,7 +176,7 @@ def _shown(asked: _Asked) -> tuple[Message, ...]:
     return tuple(Message(role=said["role"], content=asked.shown(said["content"])) for said in asked.messages)
 
 
-def withheld(text: str) -> str:
+def describe_withheld(text: str) -> str:
     """What stands for a text that is kept out of records."""
     return f"[withheld: {len(text)} characters, sha256 {digest_of(text)}]"
 

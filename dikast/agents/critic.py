@@ -21,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dikast.agents.ask import ask
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import MAX_GRADE, Grade
-from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.records import Document, Outcome
 from dikast.reply_json import whole_object
@@ -98,7 +97,7 @@ class ModelCritic:
         try:
             read = _One.model_validate_json(text)
         except ValidationError:
-            return unparsed(text)
+            return record_unparsed(text)
         return Grade(read.grade, read.reason, Outcome.OK)
 
     async def _grade_list(self, query: str, documents: Sequence[Document]) -> list[Grade]:
@@ -111,7 +110,7 @@ class ModelCritic:
         try:
             read = {entry.number: entry for entry in _Listed.model_validate_json(text).grades}
         except ValidationError:
-            return [unparsed(text)] * len(documents)
+            return [record_unparsed(text)] * len(documents)
         missing = Grade(None, "the list of grades leaves this document out", Outcome.UNPARSED)
         return [
             Grade(read[number].grade, read[number].reason, Outcome.OK) if number in read else missing
@@ -143,7 +142,7 @@ def schema_of(form: type[BaseModel]) -> dict[str, Any]:
     )
 
 
-def unparsed(text: str) -> Grade:
+def record_unparsed(text: str) -> Grade:
     """The grade for a reply that is not what was asked for."""
     return Grade(None, f"not the JSON that was asked for: {text!r:.80}", Outcome.UNPARSED)
 
@@ -154,11 +153,5 @@ def load_critic(source: object) -> ModelCritic:
     Raises:
         UsageError: Neither of these.
     """
-    if isinstance(source, str):
-        return ModelCritic(load_model(source.removeprefix(LISTWISE)), source.startswith(LISTWISE))
-    if isinstance(source, BaseChatModel):
-        return ModelCritic(source)
-    raise UsageError(
-        f"not a critic: {type(source).__name__}",
-        hint="pass a model spec, a LangChain chat model, or an object with grade(), fingerprint() and spec",
-    )
+    prefix, bare = split_prefix(source, [LISTWISE])
+    return ModelCritic(load_role_model(bare, "critic", "grade()"), bool(prefix))

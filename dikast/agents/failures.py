@@ -50,7 +50,7 @@ def failure_of(error: BaseException) -> tuple[Outcome, str]:
 
 
 def node_failure_of(error: NodeError) -> tuple[Outcome, str]:
-    """The same in a node's error handler."""
+    """Outcome and reason of a failed call, in a node's error handler; see `failure_of`."""
     if not is_outcome(error.error):
         raise_again(error)
     return outcome_of(error.error), str(error.error)

@@ -30,7 +30,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import Answer, ask
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Reply, Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import Case, Judgement, Solution
@@ -277,12 +277,5 @@ def load_judge(source: object) -> ModelJudge:
     Raises:
         UsageError: Neither of these.
     """
-    if isinstance(source, str):
-        prefix = next((prefix for prefix in PREFIXES if source.startswith(prefix)), "")
-        return ModelJudge(load_model(source.removeprefix(prefix)), PREFIXES.get(prefix, "mark"))
-    if isinstance(source, BaseChatModel):
-        return ModelJudge(source)
-    raise UsageError(
-        f"not a judge: {type(source).__name__}",
-        hint="pass a model spec, a LangChain chat model, or an object with judge(), answer(), fingerprint() and spec",
-    )
+    prefix, bare = split_prefix(source, PREFIXES)
+    return ModelJudge(load_role_model(bare, "judge", "judge(), answer()"), PREFIXES.get(prefix, "mark"))

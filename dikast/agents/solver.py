@@ -13,11 +13,10 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_role_model
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Solution
-from dikast.errors import UsageError
 from dikast.wire import spec_of
 
 
@@ -58,11 +57,4 @@ def load_solver(source: object) -> ModelSolver:
     Raises:
         UsageError: Neither of these.
     """
-    if isinstance(source, str):
-        return ModelSolver(load_model(source))
-    if isinstance(source, BaseChatModel):
-        return ModelSolver(source)
-    raise UsageError(
-        f"not a solver: {type(source).__name__}",
-        hint="pass a model spec, a LangChain chat model, or an object with solve(), fingerprint() and spec",
-    )
+    return ModelSolver(load_role_model(source, "solver", "solve()"))

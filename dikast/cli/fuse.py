@@ -11,6 +11,7 @@ import typer
 from dikast.cli.options import Json, refuse_given
 from dikast.cli.output import emit, say
 from dikast.errors import UsageError
+from dikast.spec_options import parse_numbers
 
 app = typer.Typer(help="Fuse TREC run files.")
 
@@ -70,7 +71,7 @@ def parse_weights(text: str | None, count: int) -> list[float] | None:
     if text is None:
         return None
     try:
-        weights = [float(part) for part in text.split(",")]
+        weights = parse_numbers(text)
     except ValueError as error:
         raise UsageError(f"--weights {text!r}: write numbers, comma-separated") from error
     if len(weights) != count:

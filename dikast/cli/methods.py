@@ -15,7 +15,7 @@ ELSEWHERE = "retry it where it was made: jobs.retry"
 
 
 def place_of(name: str) -> str:
-    """Where a method of dikast's own stands."""
+    """The `module:name` of one of dikast's own methods."""
     return f"dikast.graphs.{name}.method:method"
 
 
@@ -34,10 +34,10 @@ def find_method(run: Run) -> Method | None:
 
 
 def method_of(run: Run) -> Method:
-    """The same, where nothing can be done without.
+    """The method that a run is of, for commands that need one.
 
     Raises:
-        UsageError: There is none.
+        UsageError: The run is of a graph that belongs to no method.
     """
     found = find_method(run)
     if found is None:

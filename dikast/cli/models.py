@@ -119,19 +119,19 @@ def check(
         raise typer.Exit(4)
 
 
-@app.command("take-in")
-def take_in(
+@app.command("import")
+def import_files(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of a batch: model.")],
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="What 'vllm run-batch' or a batch API wrote.")],
     json: Json = False,
 ) -> None:
-    """Take a batch's results into its folder; 'dikast runs retry' then goes on with the rows that waited for them."""
-    from dikast.agents.models.batch import take_in as take
+    """Import a batch's results into its folder; 'dikast runs retry' then goes on with the rows that waited for them."""
+    from dikast.agents.models.batch import import_files as import_results
 
-    found = take(folder, results)
+    found = import_results(folder, results)
     if json:
         emit(asdict(found))
-    say(f"{found.replies} replies taken in, {found.refused} refused by the server, {found.owed} still owed")
+    say(f"{found.replies} replies imported, {found.refused} refused by the server, {found.owed} still owed")
 
 
 async def _check(spec: str) -> list[dict[str, object]]:

@@ -14,6 +14,7 @@ import typer
 
 from dikast.errors import DataError, UsageError
 from dikast.settings import PROJECT_FILE, for_command, read_toml
+from dikast.spec_options import parse_numbers
 
 INPUT, MODEL, METHOD, RUN = "Input", "Model", "Method", "Run"
 
@@ -114,7 +115,7 @@ def refuse_given(ctx: typer.Context, *names: str, why: str, hint: str = "") -> N
         raise UsageError(f"{', '.join(given)} would do nothing: {why}", hint=hint)
 
 
-def prices(text: str | None) -> tuple[float, float]:
+def parse_prices(text: str | None) -> tuple[float, float]:
     """Read `--price`.
 
     Raises:
@@ -123,7 +124,7 @@ def prices(text: str | None) -> tuple[float, float]:
     if text is None:
         return 0.0, 0.0
     try:
-        price_input, price_output = (float(part) for part in text.split(","))
+        price_input, price_output = parse_numbers(text)
     except ValueError as error:
         raise UsageError(f"--price {text!r}: write two numbers, IN,OUT, per million tokens") from error
     return price_input, price_output

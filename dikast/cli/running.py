@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dikast.cli.options import prices
+from dikast.cli.options import parse_prices
 from dikast.cli.output import say, stderr
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ class Running:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
-        """Out of a command's parameters."""
+        """Read them from a command's parameters."""
         return cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
 
     def limits(self) -> Limits:
         """The run's limits and prices."""
         from dikast.agents.models.limits import Limits
 
-        price_input, price_output = prices(self.price)
+        price_input, price_output = parse_prices(self.price)
         return Limits(
             calls=self.max_calls,
             tokens=self.max_run_tokens,
@@ -59,7 +59,7 @@ class Running:
         )
 
     def request_cache(self, *, private: bool = False) -> RequestCache | None:
-        """The request cache; `None` where it is off. A run that began with one of its own goes on with that.
+        """The request cache; `None` where it is off. A run that began with a cache of its own keeps using it.
 
         Args:
             private: Whether the run has one of its own, in its folder, unless another is named.

@@ -28,7 +28,7 @@ PRODUCT_CELLS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Coverage:
+class TupleCoverage:
     """How much of a criterion a set of tests meets.
 
     Args:
@@ -68,7 +68,7 @@ def tuples(axes: Axes, strength: int) -> tuple[list[Cell], list[Cell]]:
     return possible, impossible
 
 
-def coverage(axes: Axes, strength: int, cells: Iterable[Cell]) -> Coverage:
+def coverage(axes: Axes, strength: int, cells: Iterable[Cell]) -> TupleCoverage:
     """Which tuples a set of tests covers. Cells that name some of the axes only cover what they name.
 
     Raises:
@@ -84,7 +84,7 @@ def coverage(axes: Axes, strength: int, cells: Iterable[Cell]) -> Coverage:
         pairs = [(axis, cell[axis]) for axis in axes.values if axis in cell]
         hit.update(combinations(pairs, strength))
     missing = tuple(cell for cell in possible if tuple(cell.items()) not in hit)
-    return Coverage(strength, len(possible) - len(missing), len(possible), missing, tuple(impossible), disallowed)
+    return TupleCoverage(strength, len(possible) - len(missing), len(possible), missing, tuple(impossible), disallowed)
 
 
 def plan(axes: Axes, *, strength: int | None, quota: int = 1, seed: int = 0, budget: int | None = None) -> list[Cell]:

@@ -84,7 +84,7 @@ class Gate:
         """Whether the condition holds, or could hold, for any target."""
         return bool(self.failing)
 
-    def told(self) -> str:
+    def message(self) -> str:
         """The condition, and why it failed for whom."""
         exceeds = "undecided could exceed it" if ">" in self.expression else "undecided could meet it"
         names = (f"{name} ({exceeds})" if name in self.undecided else name for name in self.failing)

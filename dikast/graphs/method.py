@@ -52,7 +52,7 @@ class Calls:
 
     Args:
         count: Calls at most.
-        input_tokens: Of all these calls, about.
+        input_tokens: About how many tokens all these calls send.
         output_tokens: The same, at most.
     """
 

@@ -49,16 +49,13 @@ def blotted(content: bytes, key: str) -> bytes:
     return content.replace(key.encode(), b"***") if key else content
 
 
-def checked(address: str) -> str:
+def check_address(address: str) -> str:
     """An address that can be asked and shown.
 
     Raises:
         UsageError: It is no http(s) address, or holds a password.
     """
-    try:
-        url = URL(address)
-    except ValueError:
-        url = URL()
+    url = parse_address(address)
     if url.user or url.password:
         raise UsageError(
             "server: an address must not hold a name or password", hint=f"put a key into {KEY_VARIABLES[0]}"
@@ -66,3 +63,11 @@ def checked(address: str) -> str:
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError(f"server: {address!r} is no address such as http://host:8000/v1")
     return address
+
+
+def parse_address(address: str) -> URL:
+    """An address as a URL; an empty one where it cannot be read."""
+    try:
+        return URL(address)
+    except ValueError:
+        return URL()

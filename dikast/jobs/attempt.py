@@ -24,7 +24,7 @@ from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.limits import Limits
 from dikast.errors import DikastError, LimitReached, ModelError
 from dikast.jobs.files import encode, without_nan
-from dikast.jobs.keys import Row, copied
+from dikast.jobs.keys import Row, copy_value
 from dikast.records import Outcome
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Done:
     """A row that came to its end.
 
     Args:
-        row: Which.
-        outcome: How.
+        row: The row that ended.
+        outcome: How it ended.
         line: Its line of the journal.
         trace: Traceback of a bug; empty if there was none.
         fatal: An error that a person has to act upon, which other rows would meet too.
@@ -96,7 +96,7 @@ class Work:
         """
         if not is_running():
             raise error
-        return self._done(row, failed(error), Ledger(None, None, "row", None), 0.0)
+        return self._done(row, record_exception(error), Ledger(None, None, "row", None), 0.0)
 
     def _done(self, row: Row, ended: _Ended, ledger: Ledger, seconds: float) -> Done:
         record = self._record(row, ended, ledger, seconds)
@@ -113,12 +113,12 @@ class Work:
     async def _end(self, row: Row) -> _Ended:
         try:
             # A copy: a graph that appends to its input would change the record, and what a retry sends.
-            going = self.graph.ainvoke(copied(row.input), context=self.context, version="v2")
+            going = self.graph.ainvoke(copy_value(row.input), context=self.context, version="v2")
             seconds = self.limits.seconds if self.limits else None
-            result = await (going if seconds is None else within(seconds, going))
+            result = await (going if seconds is None else limit_time(seconds, going))
             if result.interrupts:
                 return _Ended(Outcome.ERROR, "the graph stopped to ask a person; a job has none to answer")
-            return finished(result.value)
+            return read_output(result.value)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -146,7 +146,7 @@ class Work:
         }
 
 
-async def within(seconds: float, going: Coroutine[Any, Any, T]) -> T:
+async def limit_time(seconds: float, going: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that may take so long; the limit holds for nodes that make no call, too.
 
     A node that does not stop when it is cancelled is left behind: it may go on, but its row has ended.
@@ -194,7 +194,7 @@ class _Ended:
     fatal: DikastError | None = None
 
 
-def finished(output: Any) -> _Ended:
+def read_output(output: Any) -> _Ended:
     """A graph's output; its fields `outcome` and `reason`, where it has them, are the row's."""
     said: dict[str, Any] = dict(cast(Mapping[str, Any], output)) if isinstance(output, Mapping) else {}
     outcome: object = said.get("outcome")
@@ -213,29 +213,29 @@ def is_running() -> bool:
 
 def ended_by(error: BaseException) -> _Ended:
     """How a row ended whose graph raised this; a group of failed calls ended by the gravest of them."""
-    causes = list(leaves(error))
+    causes = list(split_group(error))
     ours = [cause for cause in causes if isinstance(cause, DikastError)]
     if not ours or len(ours) < len(causes):
-        return failed(error)
+        return record_exception(error)
     cause = next((one for one in ours if ends_job(one)), ours[0])
     return _Ended(outcome_of(cause), str(cause), fatal=cause if ends_job(cause) else None)
 
 
-def leaves(error: BaseException) -> Iterator[BaseException]:
+def split_group(error: BaseException) -> Iterator[BaseException]:
     """The exceptions that a group holds, however deep; an exception that is no group is its own."""
     if isinstance(error, BaseExceptionGroup):
         for inner in cast(BaseExceptionGroup[BaseException], error).exceptions:
-            yield from leaves(inner)
+            yield from split_group(inner)
     else:
         yield error
 
 
-def failed(error: BaseException) -> _Ended:
+def record_exception(error: BaseException) -> _Ended:
     """An exception that is none of ours: a timeout, or a bug with its traceback."""
     if isinstance(error, RowTimeout):
         return _Ended(Outcome.TIMEOUT, str(error))
     reason = f"{type(error).__name__}: {text_of(error)}"
-    if all(isinstance(cause, TimeoutError | NodeTimeoutError) for cause in leaves(error)):
+    if all(isinstance(cause, TimeoutError | NodeTimeoutError) for cause in split_group(error)):
         return _Ended(Outcome.TIMEOUT, reason)
     return _Ended(Outcome.ERROR, reason, trace=trace_of(error))
 

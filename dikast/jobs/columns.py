@@ -72,7 +72,7 @@ def kinds(records: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
 
 
 def kinds_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
-    """The same of rows that are columns already."""
+    """The kinds of rows that are columns already; see `kinds`."""
     found: dict[str, Kind] = {"usage": "json", "calls": "json"}
     order: dict[str, None] = {}
     for row in rows:
@@ -87,7 +87,7 @@ def kinds_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Kind]:
 def cells(values: list[Any], kind: Kind) -> list[Any]:
     """Values as their column holds them."""
     if kind == "text":
-        return [value if value is None or value.isascii() else sound(value) for value in values]
+        return [value if value is None or value.isascii() else replace_half_pairs(value) for value in values]
     if kind in ("bool", "int", "long"):
         return values
     return [cell(value, kind) for value in values]
@@ -98,14 +98,14 @@ def cell(value: object, kind: Kind) -> object:
     if value is None:
         return None
     if kind == "json":
-        return sound(ENCODER.encode(value))
+        return replace_half_pairs(ENCODER.encode(value))
     if kind == "float":
         return float(cast(float, value))
     if kind.startswith(LIST):
         return [cell(item, kind.removeprefix(LIST)) for item in cast(list[object], value)]
-    return sound(value) if isinstance(value, str) else value
+    return replace_half_pairs(value) if isinstance(value, str) else value
 
 
-def sound(text: str) -> str:
+def replace_half_pairs(text: str) -> str:
     """Text that is UTF-8: half a surrogate pair becomes a question mark."""
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text

@@ -25,8 +25,8 @@ from dikast.errors import UsageError
 from dikast.jobs import parquet
 from dikast.jobs.card import About, Files, card, card_of_splits
 from dikast.jobs.columns import Kind, flat, kinds, kinds_of
-from dikast.jobs.files import encode, told
-from dikast.jobs.heap import settled
+from dikast.jobs.files import encode, explain_os_errors
+from dikast.jobs.heap import spare_collector
 from dikast.jobs.reading import Run
 from dikast.jobs.spool import Spool
 from dikast.records import Outcome
@@ -133,7 +133,7 @@ def replacing(place: Path) -> Generator[Path]:
         DataError: The disk takes no more, or the folder cannot be written.
     """
     beside = place.with_name(f".{place.name}.{os.getpid()}")
-    with told(place):
+    with explain_os_errors(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         remove(beside)
         try:
@@ -162,7 +162,7 @@ def refuse_nothing(run: Run, outcomes: Collection[Outcome]) -> None:
 def write_jsonl(run: Run, place: Path, outcomes: Collection[Outcome]) -> None:
     """One row a line, as the journal has it."""
     refuse_nothing(run, outcomes)
-    with settled(), place.open("wb") as file:
+    with spare_collector(), place.open("wb") as file:
         for line, record in run.lines(outcomes):
             file.write(encode(record) if NOT_FINITE.search(line) or not line.endswith(b"\n") else line)
 
@@ -171,14 +171,14 @@ def write_parquet(run: Run, place: Path, outcomes: Collection[Outcome]) -> tuple
     """Columns of the kinds that all rows together have; these are returned, and how many rows ended how."""
     refuse_nothing(run, outcomes)
     counts = Counter[Outcome]()
-    with settled(), TemporaryFile(dir=place.parent) as file:
+    with spare_collector(), TemporaryFile(dir=place.parent) as file:
         spool = Spool(file, parquet.ROWS_A_GROUP)
-        columns = kinds_of(spool.keep(counted(run.rows(outcomes), counts)))
+        columns = kinds_of(spool.keep(count_outcomes(run.rows(outcomes), counts)))
         parquet.write_groups(place, spool.groups(), columns)
     return columns, counts
 
 
-def counted(records: Iterator[dict[str, Any]], counts: Counter[Outcome]) -> Iterator[dict[str, Any]]:
+def count_outcomes(records: Iterator[dict[str, Any]], counts: Counter[Outcome]) -> Iterator[dict[str, Any]]:
     """The records as columns, counted by outcome as they pass."""
     for record in records:
         counts[Outcome(record["outcome"])] += 1
@@ -187,14 +187,14 @@ def counted(records: Iterator[dict[str, Any]], counts: Counter[Outcome]) -> Iter
 
 def write_dataset(run: Run, place: Path, outcomes: Collection[Outcome], licence: str) -> None:
     """The folder that `datasets.load_dataset` and the Hugging Face hub read."""
-    file = place / "data" / shard("train")
+    file = place / "data" / name_shard("train")
     file.parent.mkdir(parents=True)
     columns, counts = write_parquet(run, file, outcomes)
     files = files_of({"train": sum(counts.values())}, file.parent)
     (place / "README.md").write_text(card(run, counts, columns, files, licence), encoding="utf-8")
 
 
-def shard(split: str) -> str:
+def name_shard(split: str) -> str:
     """The name of a split's one file, as the hub names them."""
     return f"{split}-00000-of-00001.parquet"
 
@@ -203,9 +203,9 @@ def files_of(counts: Mapping[str, int], data: Path) -> Files:
     """What a card says of the files of a data set."""
     digests: list[str] = []
     for split in counts:
-        with (data / shard(split)).open("rb") as file:
+        with (data / name_shard(split)).open("rb") as file:
             digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    sizes = {split: (data / shard(split)).stat().st_size for split in counts}
+    sizes = {split: (data / name_shard(split)).stat().st_size for split in counts}
     return Files(counts, sizes, hashlib.sha256("".join(digests).encode()).hexdigest())
 
 
@@ -219,7 +219,7 @@ def write_splits(run: Run, place: Path, rows: Callable[[], Iterator[Split]], abo
         raise UsageError(f"{run.path}: no finished row", hint="nothing to export")
     for split in counts:
         own = (row for name, row in rows() if name == split)
-        parquet.write(data / shard(split), own, columns)
+        parquet.write(data / name_shard(split), own, columns)
         with (place / f"{split}.jsonl").open("wb") as file:
             for name, row in rows():
                 if name == split:

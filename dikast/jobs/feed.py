@@ -10,7 +10,7 @@ from typing import Any
 
 from dikast.jobs.files import read_journal
 from dikast.jobs.inputs import InputSchema, read_inputs
-from dikast.jobs.keys import DIGEST_BYTES, Row, keyed
+from dikast.jobs.keys import DIGEST_BYTES, Row, add_keys
 from dikast.jobs.summary import Tally
 from dikast.records import Outcome
 
@@ -42,7 +42,7 @@ class Feed:
         Raises:
             DataError: At the first bad row.
         """
-        for row in keyed(read_inputs(self._inputs, self._schema), self._samples):
+        for row in add_keys(read_inputs(self._inputs, self._schema), self._samples):
             self._passed += 1
             self._hash.update(row.key.encode())
             known = row.key in self._tally

@@ -41,7 +41,7 @@ REMEDIES = {
 
 
 @contextmanager
-def told(path: Path, done: str = "written") -> Generator[None]:
+def explain_os_errors(path: Path, done: str = "written") -> Generator[None]:
     """Turn an `OSError` about a run's files into one line with its remedy."""
     try:
         yield
@@ -126,7 +126,7 @@ class LineFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with told(path):
+        with explain_os_errors(path):
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
             try:
                 self._end, unended = mended_size(self._handle)
@@ -152,7 +152,7 @@ class LineFile:
         Raises:
             DataError: They could not be written; the file ends where it did before.
         """
-        with told(self.path):
+        with explain_os_errors(self.path):
             try:
                 left = memoryview(lines)
                 while left:
@@ -169,7 +169,7 @@ class LineFile:
         Raises:
             DataError: It has not, or the file is no longer at its path.
         """
-        with told(self.path):
+        with explain_os_errors(self.path):
             os.fsync(self._handle)
             self._still_there()
 
@@ -224,7 +224,7 @@ def read_journal(path: Path, foreign: list[int] | None = None) -> Iterator[tuple
     if not path.exists():
         return
     offset = 0
-    with told(path, "read"), path.open("rb") as file:
+    with explain_os_errors(path, "read"), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             record = decode(line)
             if record is not None and is_row(record):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dikast.errors import ResumeMismatchError, UsageError
-from dikast.jobs.files import told
+from dikast.jobs.files import explain_os_errors
 from dikast.jobs.manifest import NAME, Manifest, differences, read_manifest, sync_folder, write_manifest
 
 ROWS = "rows.jsonl"
@@ -54,7 +54,7 @@ class Folder:
     def begin(self, manifest: Manifest) -> str:
         """Write the manifest that this attempt works under; return where an older run was moved to, if it was."""
         moved = ""
-        with told(self.path):
+        with explain_os_errors(self.path):
             if self._aside:
                 moved = self._move_aside()
             write_manifest(self.path, manifest)
@@ -64,15 +64,15 @@ class Folder:
 
     def save(self, manifest: Manifest) -> None:
         """Replace the manifest."""
-        with told(self.path):
+        with explain_os_errors(self.path):
             write_manifest(self.path, manifest)
 
     def _move_aside(self) -> str:
-        taken = next(place for place in names_aside(self.path) if not place.exists())
+        taken = next(place for place in list_names_aside(self.path) if not place.exists())
         self.path.rename(taken)
         self.path.mkdir()
         old, self._lock = self._lock, lock_file(self.path)
-        let_go(taken, old)
+        release_lock(taken, old)
         self._aside = False
         return str(taken)
 
@@ -83,7 +83,7 @@ class Folder:
                 (self.path / LOCK).unlink()
                 (self.path / HELD).unlink(missing_ok=True)
                 self.path.rmdir()
-        let_go(self.path, self._lock)
+        release_lock(self.path, self._lock)
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def open_folder(path: Path, parts: dict[str, Any] | None, *, force_new: bool = F
         ResumeMismatchError: The run that is there has another fingerprint.
         DataError: It cannot be written, or what is there is damaged.
     """
-    with told(path):
+    with explain_os_errors(path):
         refuse_foreign(path)
         path.mkdir(parents=True, exist_ok=True)
         lock = lock_file(path)
@@ -143,7 +143,7 @@ def shown(value: object) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
 
 
-def names_aside(path: Path) -> Generator[Path]:
+def list_names_aside(path: Path) -> Generator[Path]:
     """Names for an old run, in the order in which they are tried."""
     number = 1
     while True:
@@ -163,28 +163,28 @@ def lock_file(path: Path) -> int:
     except BlockingIOError:
         holder = os.pread(handle, SHOWN_CHARACTERS, 0).decode(errors="replace").strip()
         os.close(handle)
-        raise in_use(path, holder or "another process", "wait for it, stop it, or name another folder") from None
+        raise explain_lock(path, holder or "another process", "wait for it, stop it, or name another folder") from None
     except OSError as error:
         os.close(handle)
         if error.errno not in NO_LOCKS:
             raise
-        return take_held(path)
+        return create_lock_file(path)
     os.ftruncate(handle, 0)
-    os.pwrite(handle, whoami().encode(), 0)
+    os.pwrite(handle, describe_process().encode(), 0)
     return handle
 
 
-def in_use(path: Path, holder: str, hint: str) -> UsageError:
-    """What is said when somebody else is writing."""
+def explain_lock(path: Path, holder: str, hint: str) -> UsageError:
+    """The error for a folder that another process is writing to."""
     return UsageError(f"{path} is being written by {holder}", hint=hint)
 
 
-def whoami() -> str:
-    """This process, for others that find its lock."""
+def describe_process() -> str:
+    """Say which process this is, for others that find its lock."""
     return f"process {os.getpid()} on {socket.gethostname()}\n"
 
 
-def take_held(path: Path) -> int:
+def create_lock_file(path: Path) -> int:
     """Make the file that stands for the lock where the file system has none; its name is taken or free at once.
 
     Raises:
@@ -198,12 +198,12 @@ def take_held(path: Path) -> int:
             holder = holder_of(place)
             if not has_ended(holder):
                 hint = f"wait for it or stop it; if it has ended, delete {place}: this file system has no locks"
-                raise in_use(path, holder or "another process", hint) from None
+                raise explain_lock(path, holder or "another process", hint) from None
             place.unlink(missing_ok=True)
         else:
-            os.write(handle, whoami().encode())
+            os.write(handle, describe_process().encode())
             return handle
-    raise in_use(path, "another process that has just begun", "wait for it, or name another folder")
+    raise explain_lock(path, "another process that has just begun", "wait for it, or name another folder")
 
 
 def holder_of(place: Path) -> str:
@@ -228,7 +228,7 @@ def has_ended(holder: str) -> bool:
     return False
 
 
-def let_go(path: Path, handle: int) -> None:
+def release_lock(path: Path, handle: int) -> None:
     """Let go of a folder's lock."""
     place = path / HELD
     with suppress(OSError):

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def settled() -> Generator[None]:
+def spare_collector() -> Generator[None]:
     """Keep the collector from what is there now; where the application froze its heap itself, change nothing."""
     ours = not gc.get_freeze_count()
     if ours:

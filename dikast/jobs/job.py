@@ -29,7 +29,7 @@ from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder
-from dikast.jobs.heap import settled
+from dikast.jobs.heap import spare_collector
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
 from dikast.jobs.local import Local
@@ -128,7 +128,7 @@ async def run(
         ResumeMismatchError: The folder's run has another fingerprint.
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
-    schema = checked(graph, samples, concurrency)
+    schema = check_graph(graph, samples, concurrency)
     parts = fingerprint(name_of(graph), context, samples)
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
@@ -169,7 +169,7 @@ async def retry(
         DataError: There is no such run.
     """
     before = read_manifest(out)
-    checked(graph, before.samples, concurrency)
+    check_graph(graph, before.samples, concurrency)
     parts = fingerprint(name_of(graph), context, before.samples)
     with open_folder(out, parts) as folder:
         if cache is not None:
@@ -192,7 +192,7 @@ async def tell_report(report: OnReport | None, out: Path, context: object) -> No
         await asyncio.to_thread(report, Run.open(out), context)
 
 
-def checked(graph: Graph, samples: int, concurrency: int) -> InputSchema:
+def check_graph(graph: Graph, samples: int, concurrency: int) -> InputSchema:
     """The graph's input schema, if a job can be made of these.
 
     Raises:
@@ -207,7 +207,7 @@ def checked(graph: Graph, samples: int, concurrency: int) -> InputSchema:
 
 
 def read_tally(folder: Folder) -> Tally:
-    """What the run that is gone on with has finished; nothing for a new one."""
+    """Count what an earlier attempt at this run has finished; nothing for a new run."""
     if folder.manifest is None:
         return Tally()
     return Tally().read_file(folder.path / ROWS)
@@ -261,8 +261,8 @@ def begin(folder: Folder, manifest: Manifest) -> list[str]:
     return [*notes, *([f"the run that was there is now {moved}"] if moved else [])]
 
 
-def left(limits: Limits | None, spent: Usage) -> Limits | None:
-    """What a run may still spend; `seconds` are each attempt's own."""
+def subtract_spent(limits: Limits | None, spent: Usage) -> Limits | None:
+    """Subtract what was spent from a run's limits; `seconds` are each attempt's own."""
     if limits is None:
         return None
     used = {"calls": spent.calls, "tokens": spent.input_tokens + spent.output_tokens, "cost": limits.cost_of(spent)}
@@ -309,11 +309,11 @@ class _Job:
         self.gate = Gate(concurrency)
         self.stop = Stop(self._changed)
         spent = sum(self.tally.usage.values(), Usage())
-        limits, name = left(self.limits, spent), "attempt" if spent.calls else "run"
+        limits, name = subtract_spent(self.limits, spent), "attempt" if spent.calls else "run"
         with (
             recording(cache=self.cache, limits=limits, name=name) as self.ledger,
             signals(self.stop.interrupt),
-            settled(),
+            spare_collector(),
             row_threads(concurrency),
             time_limit(limits, name, self.stop),
         ):

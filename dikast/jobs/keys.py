@@ -44,13 +44,13 @@ def canonical(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def copied(value: Any) -> Any:
+def copy_value(value: Any) -> Any:
     """A JSON value that shares nothing with this one; ten times as fast as `copy.deepcopy`."""
     if isinstance(value, dict):
-        return {name: copied(inner) for name, inner in cast(dict[Any, Any], value).items()}
+        return {name: copy_value(inner) for name, inner in cast(dict[Any, Any], value).items()}
     if isinstance(value, list):
-        return [copied(inner) for inner in cast(list[Any], value)]
-    return tuple(copied(inner) for inner in cast(tuple[Any, ...], value)) if isinstance(value, tuple) else value
+        return [copy_value(inner) for inner in cast(list[Any], value)]
+    return tuple(copy_value(inner) for inner in cast(tuple[Any, ...], value)) if isinstance(value, tuple) else value
 
 
 def digest(value: object) -> bytes:
@@ -63,7 +63,7 @@ def row_key(input_digest: bytes, ordinal: int, sample: int) -> str:
     return hashlib.blake2b(input_digest + b"%d/%d" % (ordinal, sample), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def keyed(inputs: Iterable[Mapping[str, Any]], samples: int) -> Iterator[Row]:
+def add_keys(inputs: Iterable[Mapping[str, Any]], samples: int) -> Iterator[Row]:
     """Rows with their keys, `samples` for each input. Memory: one digest for each different input."""
     seen: dict[bytes, int] = {}
     for number, given in enumerate(inputs, start=1):
@@ -71,4 +71,4 @@ def keyed(inputs: Iterable[Mapping[str, Any]], samples: int) -> Iterator[Row]:
         ordinal = seen.get(input_digest, 0)
         seen[input_digest] = ordinal + 1
         for sample in range(samples):
-            yield Row(row_key(input_digest, ordinal, sample), number, ordinal, sample, copied(given))
+            yield Row(row_key(input_digest, ordinal, sample), number, ordinal, sample, copy_value(given))

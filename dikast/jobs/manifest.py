@@ -59,7 +59,7 @@ class Manifest(BaseModel, extra="forbid"):
     """What a run is.
 
     Args:
-        format: Of the run folder.
+        format: Version of the run folder's format.
         graph: The compiled graph's name.
         method: Where the method stands that the run is of, `module:name`; empty for a graph alone.
         samples: Rows for each input.

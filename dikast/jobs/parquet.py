@@ -29,7 +29,7 @@ def write(place: Path, rows: Iterator[Mapping[str, Any]], columns: Mapping[str, 
 
 
 def write_groups(place: Path, groups: Iterable[Sequence[Mapping[str, Any]]], columns: Mapping[str, Kind]) -> None:
-    """The same of rows that come in groups, each of them a row group of the file."""
+    """Write rows that come in groups, each of them a row group of the file."""
     pa, parquet = load_pyarrow()
     schema = pa.schema([(name, _type(pa, kind)) for name, kind in columns.items()])
     with parquet.ParquetWriter(place, schema) as writer:

@@ -18,8 +18,8 @@ from dikast.jobs.feed import Feed
 from dikast.jobs.fingerprint import fingerprint
 from dikast.jobs.folder import ROWS, refuse_foreign, refuse_mismatch
 from dikast.jobs.inputs import read_inputs
-from dikast.jobs.job import checked
-from dikast.jobs.keys import keyed
+from dikast.jobs.job import check_graph
+from dikast.jobs.keys import add_keys
 from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import NAME, read_manifest
 from dikast.jobs.summary import Tally, cost_of
@@ -48,8 +48,8 @@ async def preview(
         DataError: One of these rows is bad.
         DikastError: Something that no row can work with: a wrong setting, a model that cannot be reached.
     """
-    schema = checked(graph, 1, 1)
-    first = list(keyed(read_inputs(islice(rows, n), schema), 1))
+    schema = check_graph(graph, 1, 1)
+    first = list(add_keys(read_inputs(islice(rows, n), schema), 1))
     with recording(cache=cache):
         ended = await asyncio.gather(*(Work(graph, context, row_limits).do(row) for row in first))
     for done in ended:
@@ -109,7 +109,7 @@ def estimate(
         DataError: A bad row.
         ResumeMismatchError: The folder's run has another fingerprint.
     """
-    schema = checked(graph, samples, 1)
+    schema = check_graph(graph, samples, 1)
     tally = Tally()
     if out is not None and out.exists():
         refuse_foreign(out)

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from dikast.errors import DataError, UsageError
-from dikast.jobs.files import OUTCOMES, decode, dumps, is_row, told
+from dikast.jobs.files import OUTCOMES, decode, dumps, explain_os_errors, is_row
 from dikast.jobs.folder import ERRORS, ROWS, locked
 from dikast.jobs.manifest import NAME, Manifest, read_manifest
-from dikast.jobs.summary import Summary, Tally, summarise, told_by_manifest
+from dikast.jobs.summary import Summary, Tally, read_standing, summarise
 
 ROW_NUMBER = re.compile(r"([1-9]\d{0,8})(?:/(\d+))?")
 HEAD = re.compile(
@@ -82,7 +82,7 @@ class Run:
             yield record
 
     def lines(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """The same with each row's line as the journal has it; a line that is no row is left out."""
+        """The finished rows, each with its line as the journal has it; a line that is no row is left out."""
         if not self._places:
             return
         with (self.path / ROWS).open("rb") as file:
@@ -156,7 +156,7 @@ class Run:
 
     def standing(self) -> Summary:
         """How the run stands, by its manifest where that is up to date: at once, however many rows there are."""
-        return told_by_manifest(self.path, self.manifest) or self.summary()
+        return read_standing(self.path, self.manifest) or self.summary()
 
     def summary(self) -> Summary:
         """How the run stands, from its journal."""
@@ -223,7 +223,7 @@ def diff(first: Run, second: Run) -> Iterator[Difference]:
     for before in first.rows():
         offset = others.pop(before["key"], None)
         after = None if offset is None else _read_at(second.path / ROWS, offset)
-        fields = differing(before, after) if after is not None else ()
+        fields = list_differing(before, after) if after is not None else ()
         if after is None or fields:
             yield Difference(before["key"], before["row"], before, after, fields)
     for offset in others.values():
@@ -231,7 +231,7 @@ def diff(first: Run, second: Run) -> Iterator[Difference]:
         yield Difference(after["key"], after["row"], None, after, ())
 
 
-def differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
+def list_differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:
     """The names of what differs between two rows' results."""
     one, two = flat(before), flat(after)
     return tuple(name for name in [*one, *(name for name in two if name not in one)] if one.get(name) != two.get(name))
@@ -266,24 +266,24 @@ def offsets_of(path: Path, texts: Collection[bytes]) -> Iterator[int]:
     if not path.exists():
         return
     offset = 0
-    with told(path, "read"), path.open("rb") as file:
+    with explain_os_errors(path, "read"), path.open("rb") as file:
         for line in file:
             if any(text in line for text in texts):
                 yield offset
             offset += len(line)
 
 
-def every(key: str, row: int) -> bool:
-    """Wants every row."""
+def want_every(key: str, row: int) -> bool:
+    """Want every row: the filter that lets all pass."""
     return True
 
 
-def read_places(path: Path, wanted: Wanted = every) -> Iterator[_Place]:
+def read_places(path: Path, wanted: Wanted = want_every) -> Iterator[_Place]:
     """Where each line of a journal is and whose, by its beginning; an absent file is empty."""
     if not path.exists():
         return
     offset = 0
-    with told(path, "read"), path.open("rb") as file:
+    with explain_os_errors(path, "read"), path.open("rb") as file:
         for line in file:
             head = HEAD.match(line)
             if head and line.endswith(b"\n"):

@@ -32,7 +32,7 @@ class SharedFailure:
         self._over = False
 
     def row_ended(self, line: bytes) -> str:
-        """Take in a row's line of the journal.
+        """Look at the journal's line of a row that ended.
 
         Returns:
             Why no further row should start; empty if there is no reason.

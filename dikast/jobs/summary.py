@@ -32,7 +32,7 @@ class Summary:
         foreign: Finished rows that are not in the input any more: counted in `outcomes`, not in `asked`.
         usage: Spent by role, over all attempts, done-over rows included.
         cost: At the limits' prices; `None` without prices.
-        seconds: Of this attempt.
+        seconds: How long this attempt took.
         done: Rows finished by this attempt.
         stopped: Why the attempt ended before all was done; empty if it did not.
         notes: What a person should know, a line each.
@@ -73,7 +73,7 @@ class Summary:
         return EXIT_FAILED_ROWS if self.failed or self.owed or self.stopped else 0
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """The whole summary, for JSON."""
         return {
             "folder": str(self.folder),
             "graph": self.graph,
@@ -101,7 +101,7 @@ class Tally:
         """Numbers of the journal's lines that are no rows."""
 
     def read(self, records: Iterable[Mapping[str, Any]]) -> Tally:
-        """Take in the lines of a journal."""
+        """Count the lines of a journal."""
         for record in records:
             self.end(record["key"], Outcome(record["outcome"]))
             for role, spent in record["usage"].items():
@@ -109,7 +109,7 @@ class Tally:
         return self
 
     def read_file(self, path: Path) -> Tally:
-        """Take in a journal; lines that are no rows are kept by number."""
+        """Count the lines of a journal file; lines that are no rows are kept by number."""
         return self.read(record for _, record in read_journal(path, self.foreign_lines))
 
     @property
@@ -148,7 +148,7 @@ def cost_of(usage: Mapping[str, Usage], limits: Limits | None) -> float | None:
     return limits.cost_of(sum(usage.values(), Usage()))
 
 
-def told_by_manifest(folder: Path, manifest: Manifest) -> Summary | None:
+def read_standing(folder: Path, manifest: Manifest) -> Summary | None:
     """How a run stands, by the counts of its last attempt; `None` where its journal has changed since."""
     last = manifest.attempts[-1]
     journal = folder / ROWS

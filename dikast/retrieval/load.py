@@ -16,6 +16,7 @@ from dikast.errors import UsageError
 from dikast.retrieval.fusion import RRF_K, Normalization
 from dikast.retrieval.hybrid import DEPTH, OPTIONS, Fusion, Hybrid
 from dikast.retrieval.retriever import Retriever
+from dikast.spec_options import parse_numbers
 
 
 def load_retriever(spec: str) -> Retriever:
@@ -120,13 +121,9 @@ def open_hybrid(rest: str, spec: str) -> Hybrid:
             fusion=cast(Fusion, options.get("fusion", "rrf")),
             rrf_k=float(options.get("rrf_k", RRF_K)),
             normalize=cast(Normalization, options.get("normalize", "minmax")),
-            weights=_weights(options),
+            weights=parse_numbers(options["weights"]) if "weights" in options else None,
             depth=int(options.get("depth", DEPTH)),
         )
     except ValueError as error:
         hint = "weights=1,2 and depth, rrf_k are numbers"
         raise UsageError(f"retriever {spec!r:.200}: an option makes no sense", hint=hint) from error
-
-
-def _weights(options: Mapping[str, str]) -> list[float] | None:
-    return [float(weight) for weight in options["weights"].split(",")] if "weights" in options else None

@@ -80,7 +80,7 @@ def spelling_of(cells: Iterable[str], spelling: Spelling) -> Spelling:
     Only a decimal point is taken from what cells show, since the rest of dikast writes it too; decimal commas, and a
     file that has both, are for its owner to tell.
     """
-    if spelling.told:
+    if spelling.marks_given:
         return spelling
     shown = {mark for cell in cells if (mark := decimal_shown(cell))}
     return replace(spelling, decimal=".", thousands=",") if shown == {"."} else replace(spelling, assume="")
@@ -112,9 +112,9 @@ def typed_column(
     present = [cell for cell in kept if cell is not None]
     if given is not None:
         values, problems = as_given(name, kept, given, spelling)
-        return Column(name, given), values, _told_spaces(name, cells, tidied) + problems
+        return Column(name, given), values, _report_odd_spaces(name, cells, tidied) + problems
     kind, readable = _kind(present, spelling)
-    problems = _told_spaces(name, cells, tidied) + _told(name, present, kind, readable, spelling)
+    problems = _report_odd_spaces(name, cells, tidied) + _report_reading(name, present, kind, readable, spelling)
     if cells and not present:
         problems.append(Problem("empty column", f"column {name!r} has no cells", name))
     return Column(name, kind), _array(kept, kind, spelling), problems
@@ -158,7 +158,7 @@ def _given_array(values: list[object], kind: Kind) -> Values:
 
 def _kind(present: list[str], spelling: Spelling) -> tuple[Kind, int]:
     """The kind, and for text how many cells would have been of the next best kind."""
-    integer, number = number_patterns(spelling.groupers[:1] if spelling.told else "", spelling.point)
+    integer, number = number_patterns(spelling.groupers[:1] if spelling.marks_given else "", spelling.point)
     codes = _has_codes(present, spelling.point)
     tests: list[tuple[Kind, Callable[[str], bool]]] = [
         ("integer", lambda cell: bool(integer.fullmatch(cell)) and _is_count(cell)),
@@ -189,7 +189,7 @@ def _is_count(cell: str) -> bool:
 
 def _is_number(cell: str, spelling: Spelling) -> bool:
     """Digits of a fraction or beside an exponent are precision, however many; those of a whole number may be a name."""
-    if not spelling.told and may_be_either(cell):
+    if not spelling.marks_given and may_be_either(cell):
         return False
     return (bool(spelling.point) and spelling.point in cell) or "e" in cell.lower() or _is_count(cell)
 
@@ -225,7 +225,7 @@ def _array(cells: list[str | None], kind: Kind, spelling: Spelling) -> Values:
 
 def _plain(cell: str, spelling: Spelling) -> str:
     """A number with a point and no separators, as Python reads it."""
-    thousands = spelling.groupers[:1] if spelling.told else ""
+    thousands = spelling.groupers[:1] if spelling.marks_given else ""
     cell = cell.replace(thousands, "") if thousands else cell
     return cell.replace(spelling.point, ".") if spelling.point else cell
 
@@ -251,16 +251,16 @@ def _float(cell: str | None) -> float:
     return np.nan if cell is None else float(cell)
 
 
-def _told_spaces(name: str, raw: Sequence[str], tidied: list[str]) -> list[Problem]:
+def _report_odd_spaces(name: str, raw: Sequence[str], tidied: list[str]) -> list[Problem]:
     odd = sum(before.strip(" \t\r\n") != after for before, after in zip(raw, tidied, strict=True))
     text = f"column {name!r}: {odd} cells had NBSP or unseen characters"
     return [Problem("odd spaces", text, name, odd)] if odd else []
 
 
-def _told(name: str, present: list[str], kind: Kind, readable: int, spelling: Spelling) -> list[Problem]:
+def _report_reading(name: str, present: list[str], kind: Kind, readable: int, spelling: Spelling) -> list[Problem]:
     """What the owner should know of a column's reading."""
     if kind in ("integer", "number"):
-        mark = spelling.groupers[:1] if spelling.told else ""
+        mark = spelling.groupers[:1] if spelling.marks_given else ""
         grouped = sum(mark in cell for cell in present) if mark else 0
         text = f"column {name!r}: {grouped} cells have {mark!r} read as thousands separator"
         return [Problem("thousands separators", text, name, grouped)] if grouped else []
@@ -285,7 +285,7 @@ def _suspicions(present: list[str], spelling: Spelling) -> list[tuple[str, int, 
             return 0
         return sum(bool(test(cell)) for cell in present)
 
-    either = 0 if spelling.told else sum(map(may_be_either, present)) if most(_is_numeral) else 0
+    either = 0 if spelling.marks_given else sum(map(may_be_either, present)) if most(_is_numeral) else 0
     comma = spelling.point != "," and most(_is_numeral) and sum(decimal_shown(cell) == "," for cell in present)
     letters = sum(map(_ends_in_a_letter, present)) if most(written.is_quantity) else 0
     return [

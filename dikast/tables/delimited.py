@@ -87,7 +87,7 @@ def read_delimited(
     raw = header + [""] * (width - len(header))
     used = _used_width(raw, cells)
     names, cleaned = clean_headers(raw[:used])
-    problems += cleaned + _told_blank(width - used) + _told(rows, body, len(header), names)
+    problems += cleaned + _report_blank_columns(width - used) + _report_ragged_rows(rows, body, len(header), names)
     table = typed_columns(names, cells[:used], reading, english=delimiter == ",")
     return replace(table, name=path.stem, problems=(*problems, *table.problems), source=path)
 
@@ -102,7 +102,7 @@ def typed_columns(names: list[str], cells: list[list[str]], reading: Reading, *,
         english: Whether the file is one that has decimal points for certain.
     """
     told = reading.spelling
-    if english and not told.told:
+    if english and not told.marks_given:
         told = replace(told, decimal=".", thousands=",")
     spelling = spelling_of((tidy(cell) for column in cells for cell in column), told)
     missing = frozenset(reading.missing)
@@ -137,7 +137,7 @@ def _used_width(header: list[str], cells: list[list[str]]) -> int:
     return width
 
 
-def _told_blank(columns: int) -> list[Problem]:
+def _report_blank_columns(columns: int) -> list[Problem]:
     text = f"{columns} columns at the end have neither name nor cells and are left out"
     return [Problem("blank columns", text, count=columns)] if columns else []
 
@@ -173,7 +173,7 @@ def _rows(path: Path, text: str, delimiter: str, escape: str | None) -> Iterator
         raise DataError(f"broken CSV: {error}", path=path, line=reader.line_num, hint=hint) from error
 
 
-def _told(rows: list[Row], body: list[Row], width: int, names: list[str]) -> list[Problem]:
+def _report_ragged_rows(rows: list[Row], body: list[Row], width: int, names: list[str]) -> list[Problem]:
     problems: list[Problem] = []
     short = [line for line, cells in body if len(cells) < width]
     if short:

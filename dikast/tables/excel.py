@@ -93,7 +93,7 @@ def read_excel(path: Path, sheet: str | None = None, reading: Reading = DEFAULT)
         raise DataError(f"there is no row {reading.skip_rows + 1}", path=path, hint=f"sheet {name!r} has {grid.height}")
     header, body, problems = pick_header(path, padded, reading)
     names, cleaned = clean_headers(header)
-    problems += cleaned + _told(grid, merged)
+    problems += cleaned + _report_left_out(grid, merged)
     return _typed(path.stem if sheet is None else name, names, [cells for _, cells in body], problems, path)
 
 
@@ -198,7 +198,7 @@ def _kind(cells: list[Any]) -> Kind | None:
     return kind
 
 
-def _told(grid: Grid, merged: int) -> list[Problem]:
+def _report_left_out(grid: Grid, merged: int) -> list[Problem]:
     problems: list[Problem] = []
     rows, columns = grid.seen[0] - grid.height, grid.seen[1] - grid.width
     if rows > 0:

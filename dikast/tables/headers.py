@@ -32,7 +32,7 @@ def clean_headers(raw: Sequence[object]) -> tuple[list[str], list[Problem]]:
         name = free_name(clean or f"column_{position}", taken)
         taken.add(name)
         names.append(name)
-        problems += _told(text, clean, name, position)
+        problems += _report_new_name(text, clean, name, position)
     return names, problems
 
 
@@ -52,7 +52,7 @@ def free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def _told(text: str, clean: str, name: str, position: int) -> list[Problem]:
+def _report_new_name(text: str, clean: str, name: str, position: int) -> list[Problem]:
     if not clean:
         return [Problem("empty header", f"column {position} has no name; called {name!r}", name)]
     if clean != text:

@@ -141,7 +141,7 @@ def test_a_run_over_a_batch_service_goes_out_comes_back_and_ends(cli: Cli, tmp_p
     lines = [{"custom_id": one["custom_id"], "response": {"status_code": 200, "body": body}} for one in asked]
     results = tmp_path / "results.jsonl"
     results.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert json.loads(cli("models", "take-in", "owed", "results.jsonl", "--json").out) == {
+    assert json.loads(cli("models", "import", "owed", "results.jsonl", "--json").out) == {
         "replies": 6,
         "refused": 0,
         "owed": 0,
@@ -149,5 +149,5 @@ def test_a_run_over_a_batch_service_goes_out_comes_back_and_ends(cli: Cli, tmp_p
     assert cli("runs", "retry", "run").code == 0
     assert json.loads(cli("runs", "show", "run", "--json").out)["outcomes"] == {"ok": 2}
     results.write_text('{"custom_id": "somebody-elses"}\n')
-    foreign = cli("models", "take-in", "owed", "results.jsonl")
+    foreign = cli("models", "import", "owed", "results.jsonl")
     assert (foreign.code, "has not asked" in foreign.err) == (1, True)

@@ -18,7 +18,7 @@ def test_scores() -> None:
     assert not check_judges("tau_b<0.5", [], [whole]).failed
     gate = check_judges("tau_b<0.5", [], [part])
     assert gate.failed
-    assert "undecided could meet it" in gate.told()
+    assert "undecided could meet it" in gate.message()
 
 
 def test_what_was_not_measured_is_an_error() -> None:

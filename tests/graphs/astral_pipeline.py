@@ -12,7 +12,7 @@ from dikast.evaluation.safety.report import render
 from dikast.evaluation.safety.summary import summarise
 from dikast.graphs import astral
 from dikast.graphs.astral.results import cases_of
-from dikast.graphs.astral.suite import Plan, closed, rows_for
+from dikast.graphs.astral.suite import Plan, leave_out_closed, rows_for
 from dikast.graphs.astral.suite import cases_of as cases_for
 
 TOKENS = 12
@@ -21,7 +21,7 @@ VERDICT_TOKENS = 24
 
 async def pipeline(spec: str, count: int, folder: Path, *, oracle: str) -> None:
     """Plan, generate, execute, judge, report; a model this small judges badly, but nothing asked may be missing."""
-    cells = plan(closed(DEFAULT_AXES, ()), strength=1, quota=count, budget=count)
+    cells = plan(leave_out_closed(DEFAULT_AXES, ()), strength=1, quota=count, budget=count)
     rows = rows_for(Plan(cases_for(cells)), [spec])
     context = astral.Context.model_validate(
         {

@@ -16,7 +16,7 @@ from dikast import jobs
 from dikast.agents.models.limits import Limits
 from dikast.errors import ModelRefused, ModelTimeout, ModelUnavailable, UsageError
 from dikast.jobs.attempt import Work, trace_of
-from dikast.jobs.keys import keyed
+from dikast.jobs.keys import add_keys
 from dikast.records import Outcome
 from tests.jobs.graphs import Anything, Value, errors, graph_of, lines, same, values
 
@@ -213,7 +213,7 @@ async def test_a_retry_sends_what_the_first_attempt_was_sent(tmp_path: Path) -> 
 
 
 def test_samples_share_nothing() -> None:
-    one, two = keyed([{"a": [{"b": [1]}]}], 2)
+    one, two = add_keys([{"a": [{"b": [1]}]}], 2)
     one.input["a"][0]["b"].append(2)
     assert two.input == {"a": [{"b": [1]}]}
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.one_call import graph, queries
 from dikast import jobs
-from dikast.jobs.heap import settled
+from dikast.jobs.heap import spare_collector
 from dikast.jobs.job import Progress
 from tests.jobs.graphs import Heard, speaking
 
@@ -27,7 +27,7 @@ def test_a_heap_that_the_application_froze_stays_frozen() -> None:
     gc.freeze()
     try:
         before = gc.get_freeze_count()
-        with settled():
+        with spare_collector():
             assert gc.get_freeze_count() <= before
         assert gc.get_freeze_count() > 0
     finally:
@@ -35,6 +35,6 @@ def test_a_heap_that_the_application_froze_stays_frozen() -> None:
 
 
 def test_an_error_thaws_it() -> None:
-    with pytest.raises(KeyError), settled():
+    with pytest.raises(KeyError), spare_collector():
         raise KeyError
     assert gc.get_freeze_count() == 0

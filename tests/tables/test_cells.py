@@ -206,4 +206,4 @@ def test_every_float_that_python_prints_is_a_number(values: Sequence[float]) -> 
 def test_the_table_says_how_it_is_written(tmp_path: Path) -> None:
     table = read(tmp_path, "a;b\n1.234 kg;x\n", delimiter=";")
     assert isinstance(table, MemoryTable)
-    assert (table.spelling.told, table.spelling.assume) == (False, "")
+    assert (table.spelling.marks_given, table.spelling.assume) == (False, "")

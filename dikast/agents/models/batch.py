@@ -2,7 +2,7 @@
 
     dikast genqr run ... --model 'batch:FOLDER?model=server:http://host/v1#ORG/MODEL' --out runs/x
     vllm run-batch -i FOLDER/owed.jsonl -o results.jsonl --model ORG/MODEL
-    dikast models take-in FOLDER results.jsonl              # `take_in(Path("FOLDER"), Path("results.jsonl"))`
+    dikast models import FOLDER results.jsonl              # `import_files(Path("FOLDER"), Path("results.jsonl"))`
     dikast runs retry runs/x
 
 The model named in the spec is never asked: it says what the requests are for, and its fingerprint is the run's, so that
@@ -56,7 +56,7 @@ class _Result(BaseModel, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn:
+class ImportedResults:
     """What a results file brought.
 
     Args:
@@ -135,7 +135,7 @@ def replies_of(result: _Result, request: Request, where: str) -> list[Reply]:
     return from_body(content, request, where)
 
 
-def take_in(folder: Path, results: Path) -> TakenIn:
+def import_files(folder: Path, results: Path) -> ImportedResults:
     """Add a results file to a batch's folder, and take what it answers out of `owed.jsonl`.
 
     Taking in the same file twice changes nothing. Lost connections and server failures (5xx) stay owed.
@@ -149,17 +149,17 @@ def take_in(folder: Path, results: Path) -> TakenIn:
         if key not in owed and key not in known:
             hint = "is it another batch's?"
             raise DataError(f"answers {key}, which this batch has not asked", path=results, hint=hint)
-    brought = {key: result for key, result in found.items() if lasting(result)}
+    brought = {key: result for key, result in found.items() if is_lasting(result)}
     fresh = [result for key, result in brought.items() if key not in known]
     for result in fresh:
         append(folder / RESULTS, result.model_dump_json())
     left = {key: line for key, line in owed.items() if key not in brought and key not in known}
     replace(folder / OWED, left.values())
     refused = sum(result.response is None or result.response.status_code != 200 for result in fresh)
-    return TakenIn(len(fresh) - refused, refused, len(left))
+    return ImportedResults(len(fresh) - refused, refused, len(left))
 
 
-def lasting(result: _Result) -> bool:
+def is_lasting(result: _Result) -> bool:
     """Whether the answer would be the same another time."""
     return result.response is not None and result.response.status_code < 500 and result.response.status_code != 429
 
@@ -178,7 +178,7 @@ def read_results(path: Path, *, needed: bool = False) -> dict[str, _Result]:
             first = error.errors(include_url=False, include_input=False)[0]
             field = ".".join(str(part) for part in first["loc"]) or None
             raise DataError(f"no batch result: {first['msg']}", path=path, line=number, field=field) from error
-        if lasting(result) or result.custom_id not in found:
+        if is_lasting(result) or result.custom_id not in found:
             found[result.custom_id] = result
     return found
 

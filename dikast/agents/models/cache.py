@@ -104,7 +104,7 @@ class RequestCache:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise unusable(self.path, error.strerror or str(error)) from error
+                raise explain_unusable(self.path, error.strerror or str(error)) from error
             self._connection = connect(self.path)
         return self._connection
 
@@ -118,7 +118,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     except sqlite3.Error as error:
-        raise unusable(path, str(error)) from error
+        raise explain_unusable(path, str(error)) from error
     try:
         # Write-ahead log, no disk flush per reply: a machine's crash may lose the last replies, never the file.
         with closing(connection.execute("PRAGMA journal_mode=WAL")):
@@ -130,11 +130,11 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.execute("DELETE FROM replies WHERE key = ''")
     except sqlite3.Error as error:
         connection.close()
-        raise unusable(path, str(error)) from error
+        raise explain_unusable(path, str(error)) from error
     return connection
 
 
-def unusable(path: Path, why: str) -> DataError:
+def explain_unusable(path: Path, why: str) -> DataError:
     """The error for a place where no cache can be."""
     return DataError(f"not usable as a request cache: {why}", path=path, hint="name another file with --cache")
 

@@ -165,7 +165,7 @@ def pull(name: str, progress: Progress | None = None) -> Path:
 
 
 def _silent(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
+    """Show no progress: what `pull` calls by default."""
 
 
 def _known(name: str) -> KnownModel:

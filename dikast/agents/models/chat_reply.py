@@ -73,7 +73,7 @@ def text_or_none(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def whole(text: str) -> str:
+def mend_text(text: str) -> str:
     """A text that UTF-8 can hold: halves of a pair put together, half surrogates alone replaced by U+FFFD."""
     if not SURROGATE.search(text):
         return text
@@ -100,11 +100,13 @@ def token_of(entry: object) -> TokenLogprob:
     """
     fields = mapping(entry)
     alternatives = [mapping(top) for top in fields.get("top_logprobs") or ()]
-    pairs = [(whole(str(top.get("token", ""))), logprob_of(top.get("logprob"))) for top in alternatives]
+    pairs = [(mend_text(str(top.get("token", ""))), logprob_of(top.get("logprob"))) for top in alternatives]
     value = logprob_of(fields.get("logprob"))
     if value is None or not isinstance(fields.get("token"), str):
         raise TypeError("a token's log-probability should be a finite number")
-    return TokenLogprob(whole(fields["token"]), value, tuple((token, top) for token, top in pairs if top is not None))
+    return TokenLogprob(
+        mend_text(fields["token"]), value, tuple((token, top) for token, top in pairs if top is not None)
+    )
 
 
 def logprob_of(value: object) -> float | None:

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 from yarl import URL
 
-from dikast.agents.models.chat_reply import BrokenReply, count_of, mapping, said_in, text_or_none, token_of, whole
+from dikast.agents.models.chat_reply import BrokenReply, count_of, mapping, mend_text, said_in, text_or_none, token_of
 from dikast.agents.models.finish_reasons import finish_reason
 from dikast.agents.models.request import Reply, Request, Sampling, Structured, TokenLogprob
 from dikast.errors import ModelError, UsageError
@@ -174,25 +174,25 @@ def _not_completion(where: str, told: str, answer: Answer) -> BrokenReply:
 def _reply(choice: Mapping[str, Any], usage: Mapping[str, Any], place: int, request: Request, where: str) -> Reply:
     message = mapping(choice["message"])
     said = said_in(message.get("content"))
-    text = whole("".join(said.text))
+    text = mend_text("".join(said.text))
     thought = "".join(said.reasoning) or text_or_none(message.get("reasoning"))
     ended = finish_reason(choice.get("finish_reason"))
     _check_choice(text, ended, request.structured, where)
     inputs, outputs = mapping(usage.get("prompt_tokens_details")), mapping(usage.get("completion_tokens_details"))
     return Reply(
         text=text,
-        finish_reason=whole(ended),
+        finish_reason=mend_text(ended),
         input_tokens=count_of(usage.get("prompt_tokens")),
-        output_tokens=share(count_of(usage.get("completion_tokens")), request.n, place),
-        reasoning=whole(thought or text_or_none(message.get("reasoning_content"))),
-        refusal=whole("".join(said.refusal) or text_or_none(message.get("refusal"))),
+        output_tokens=split_evenly(count_of(usage.get("completion_tokens")), request.n, place),
+        reasoning=mend_text(thought or text_or_none(message.get("reasoning_content"))),
+        refusal=mend_text("".join(said.refusal) or text_or_none(message.get("refusal"))),
         logprobs=_logprobs(choice, text, request, where),
-        reasoning_tokens=share(count_of(outputs.get("reasoning_tokens")), request.n, place),
+        reasoning_tokens=split_evenly(count_of(outputs.get("reasoning_tokens")), request.n, place),
         prefix_cached_tokens=count_of(inputs.get("cached_tokens")),
     )
 
 
-def share(total: int, n: int, place: int) -> int:
+def split_evenly(total: int, n: int, place: int) -> int:
     """The even share of one of n replies; the first ones get what does not divide."""
     each, rest = divmod(total, n)
     return each + (place < rest)

@@ -22,7 +22,7 @@ class Default(NamedTuple):
 
 
 def default_model() -> Default:
-    """The model for want of another.
+    """The model to use where none was named.
 
     Raises:
         MissingExtraError: No engine is installed.

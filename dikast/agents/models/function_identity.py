@@ -22,28 +22,28 @@ def name_of(function: FunctionType) -> str:
     name = f"{function.__module__}.{function.__qualname__}"
     if "<" not in function.__qualname__:
         return name
-    made_of = "\0".join(pieces(function)).encode("utf-8", "replace")
+    made_of = "\0".join(list_pieces(function)).encode("utf-8", "replace")
     return f"{name}#{sha256(made_of).hexdigest()[:DIGEST_CHARACTERS]}"
 
 
-def pieces(function: FunctionType, depth: int = 0) -> Iterator[str]:
+def list_pieces(function: FunctionType, depth: int = 0) -> Iterator[str]:
     """The function's code and what it has taken along."""
-    yield from code(function.__code__)
+    yield from list_code(function.__code__)
     around = getclosurevars(function).nonlocals.values()
     for taken in [*around, *(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]:
         if isinstance(taken, str):
             yield taken
         elif isinstance(taken, FunctionType) and depth < 5:
-            yield from pieces(taken, depth + 1)
+            yield from list_pieces(taken, depth + 1)
 
 
-def code(compiled: CodeType) -> Iterator[str]:
+def list_code(compiled: CodeType) -> Iterator[str]:
     """What the interpreter runs: instructions, names and constants, of inner functions too."""
     yield compiled.co_code.hex()
     yield repr(compiled.co_names)
     for constant in compiled.co_consts:
         if isinstance(constant, CodeType):
-            yield from code(constant)
+            yield from list_code(constant)
         elif isinstance(constant, frozenset):
             # Its order changes with the hash seed.
             yield repr(sorted(cast("frozenset[object]", constant), key=repr))

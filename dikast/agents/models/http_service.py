@@ -35,6 +35,7 @@ from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.server import CONNECTIONS, RETRIES, TIMEOUT_SECONDS
 from dikast.errors import DataError, ModelError, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
+from dikast.http.access import parse_address
 from dikast.http.transport import Answer, Transport
 
 SCHEME = "http:"
@@ -78,7 +79,7 @@ class HttpModel(EngineModel):
             HttpTargetError: It answered something else than was agreed.
         """
         prompt = request.messages[-1]["content"]
-        body = json.dumps(filled(self.body, prompt, request)).encode()
+        body = json.dumps(fill_body(self.body, prompt, request)).encode()
         address = URL(self.url)
         answer = await self._transport.post(address.raw_path_qs, body, self._headers())
         text = self._read(answer)
@@ -102,13 +103,13 @@ class HttpModel(EngineModel):
 
     def _read(self, answer: Answer) -> str:
         if not 200 <= answer.status < 300:
-            raise failure(self.url, answer)
+            raise explain_status(self.url, answer)
         try:
             found: Any = json.loads(answer.content)
         except (ValueError, RecursionError):
             raise HttpTargetError(f"{self.url}: HTTP {answer.status}, and the body is not JSON") from None
         for step in self.reply.split("."):
-            found = below(found, step, self.url, self.reply)
+            found = step_into(found, step, self.url, self.reply)
         if found is None:
             return ""
         if not isinstance(found, str):
@@ -116,7 +117,7 @@ class HttpModel(EngineModel):
         return found
 
 
-def below(value: Any, step: str, url: str, path: str) -> Any:
+def step_into(value: Any, step: str, url: str, path: str) -> Any:
     """One step of the path to the reply."""
     if isinstance(value, dict) and step in value:
         return cast(dict[str, Any], value)[step]
@@ -126,7 +127,7 @@ def below(value: Any, step: str, url: str, path: str) -> Any:
     raise HttpTargetError(f"{url}: the answer has nothing at {step!r} of {path!r}", hint=hint)
 
 
-def failure(url: str, answer: Answer) -> ModelError:
+def explain_status(url: str, answer: Answer) -> ModelError:
     """The error for a status that is no success."""
     told = f"{url}: HTTP {answer.status}"
     if answer.status in (400, 403, 422) and FILTER.search(answer.content.decode("utf-8", "replace")):
@@ -139,12 +140,12 @@ def failure(url: str, answer: Answer) -> ModelError:
     return HttpTargetError(told, status=answer.status)
 
 
-def filled(body: Any, prompt: str, request: Request) -> Any:
+def fill_body(body: Any, prompt: str, request: Request) -> Any:
     """The body with the prompt and the numbers it asks for: put in as values of JSON, so that nothing breaks out."""
     if isinstance(body, dict):
-        return {name: filled(value, prompt, request) for name, value in cast(dict[str, Any], body).items()}
+        return {name: fill_body(value, prompt, request) for name, value in cast(dict[str, Any], body).items()}
     if isinstance(body, list):
-        return [filled(value, prompt, request) for value in cast(list[Any], body)]
+        return [fill_body(value, prompt, request) for value in cast(list[Any], body)]
     if not isinstance(body, str):
         return body
     number = body.removeprefix("{").removesuffix("}")
@@ -164,7 +165,7 @@ def open_target(spec: str) -> HttpModel:
     given = Options("http", dict(parse_qsl(options, keep_blank_values=True)))
     opened = HttpModel(
         spec=spec,
-        url=checked(address),
+        url=check_address(address),
         body=read_body(given.text("body", BODY)),
         reply=given.text("reply", REPLY),
         timeout=given.number("timeout", TIMEOUT_SECONDS),
@@ -176,16 +177,13 @@ def open_target(spec: str) -> HttpModel:
     return opened
 
 
-def checked(address: str) -> str:
+def check_address(address: str) -> str:
     """An address that can be asked and shown.
 
     Raises:
         UsageError: It is no http(s) address, or holds a password.
     """
-    try:
-        url = URL(address)
-    except ValueError:
-        url = URL()
+    url = parse_address(address)
     if url.user or url.password:
         raise UsageError("http: an address must not hold a name or password", hint="put a key into #key_env=VARIABLE")
     if url.scheme not in ("http", "https") or not url.host:
@@ -210,16 +208,16 @@ def read_body(text: str) -> Any:
         body: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"the body of an HTTP target is not JSON: {error}", path=path) from error
-    if PROMPT not in strings(body):
+    if PROMPT not in join_strings(body):
         hint = f"write {PROMPT} where the prompt goes, such as {BODY}"
         raise DataError(f"the body of an HTTP target has no {PROMPT}", path=path, hint=hint)
     return body
 
 
-def strings(body: Any) -> str:
+def join_strings(body: Any) -> str:
     """All strings of a JSON value, in one."""
     if isinstance(body, Mapping):
-        return "\n".join(strings(value) for value in cast(Mapping[str, Any], body).values())
+        return "\n".join(join_strings(value) for value in cast(Mapping[str, Any], body).values())
     if isinstance(body, list):
-        return "\n".join(strings(value) for value in cast(list[Any], body))
+        return "\n".join(join_strings(value) for value in cast(list[Any], body))
     return body if isinstance(body, str) else ""

@@ -67,7 +67,7 @@ def identity(model: BaseChatModel) -> dict[str, Any]:
     opaque: list[str] = []
     for name, value in parts_of(model):
         try:
-            told[name] = shortened(described(value))
+            told[name] = shorten(describe(value))
         except Opaque as error:
             told[name] = f"a {error}"
             opaque.append(f"{name} ({error})")
@@ -76,11 +76,11 @@ def identity(model: BaseChatModel) -> dict[str, Any]:
     if not named:
         told |= dict(private_parts(model, opaque))
     if not named and (opaque or "<locals>" in type(model).__qualname__):
-        raise unnamed(model, opaque)
+        raise explain_unnamed(model, opaque)
     return told
 
 
-def unnamed(model: BaseChatModel, opaque: Sequence[str]) -> UsageError:
+def explain_unnamed(model: BaseChatModel, opaque: Sequence[str]) -> UsageError:
     """The error for a model that cannot be told from another."""
     why = f"its {', '.join(opaque)} cannot be described" if opaque else "its class is made inside a function"
     told = f"{spec_of(model)} does not say which model it is, and {why}: its replies could be another's"
@@ -94,22 +94,22 @@ def parts_of(model: BaseChatModel) -> Iterator[tuple[str, object]]:
     state = {name for kind in type(model).__mro__ for name in STATE.get(kind.__name__, ())}
     for name, value in {**said, **fields, **(model.model_extra or {})}.items():
         excluded = name in fields and type(model).model_fields[name].exclude
-        if name not in state and not silent(name) and not (excluded and is_client(value)):
+        if name not in state and not is_silent(name) and not (excluded and is_client(value)):
             yield name, value
 
 
 def private_parts(model: BaseChatModel, opaque: list[str]) -> Iterator[tuple[str, object]]:
     """Private attributes, for a model that has no other name; numbers among them are mostly counters."""
     for name, value in (model.__pydantic_private__ or {}).items():
-        if value is None or isinstance(value, int | float) or silent(name):
+        if value is None or isinstance(value, int | float) or is_silent(name):
             continue
         try:
-            yield name, shortened(described(value))
+            yield name, shorten(describe(value))
         except Opaque as error:
             opaque.append(f"{name} ({error})")
 
 
-def silent(name: str) -> bool:
+def is_silent(name: str) -> bool:
     """Whether a field of this name is a credential, or cannot change a reply."""
     plain = name.replace("-", "_")
     return SECRET.search(plain) is not None or WITHOUT_EFFECT.search(plain) is not None
@@ -120,7 +120,7 @@ def is_client(value: object) -> bool:
     return not isinstance(value, str | int | float | bool | Mapping | Sequence | BaseModel)
 
 
-def described(value: object, depth: int = 0) -> Any:
+def describe(value: object, depth: int = 0) -> Any:
     """A value as JSON.
 
     Raises:
@@ -140,33 +140,33 @@ def described(value: object, depth: int = 0) -> Any:
         return str(value)
     if isinstance(value, Mapping):
         items = {str(name): inner for name, inner in cast(Mapping[object, object], value).items()}
-        return {name: described(inner, depth + 1) for name, inner in items.items() if not silent(name)}
+        return {name: describe(inner, depth + 1) for name, inner in items.items() if not is_silent(name)}
     if isinstance(value, set | frozenset):
-        return sorted((described(inner, depth + 1) for inner in cast(set[object], value)), key=repr)
+        return sorted((describe(inner, depth + 1) for inner in cast(set[object], value)), key=repr)
     if isinstance(value, Sequence):
-        return [described(inner, depth + 1) for inner in cast(Sequence[object], value)]
-    return described_object(value, depth)
+        return [describe(inner, depth + 1) for inner in cast(Sequence[object], value)]
+    return describe_object(value, depth)
 
 
-def described_object(value: object, depth: int) -> Any:
+def describe_object(value: object, depth: int) -> Any:
     """An object by its `fingerprint()`, its identity as a chat model, or its fields."""
     own = getattr(value, "fingerprint", None)
     if callable(own):
-        return described(own(), depth + 1)
+        return describe(own(), depth + 1)
     if isinstance(value, FunctionType):
         return function_identity.name_of(value)
     if isinstance(value, BaseChatModel):
-        return described(identity(value), depth + 1)
+        return describe(identity(value), depth + 1)
     if isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
-        return {"class": spec_of(value), **cast(dict[str, Any], described(fields, depth + 1))}
+        return {"class": spec_of(value), **cast(dict[str, Any], describe(fields, depth + 1))}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-        return {"class": spec_of(value), **cast(dict[str, Any], described(fields, depth + 1))}
+        return {"class": spec_of(value), **cast(dict[str, Any], describe(fields, depth + 1))}
     raise Opaque(type(value).__qualname__)
 
 
-def shortened(value: Any) -> Any:
+def shorten(value: Any) -> Any:
     """A JSON value as it may stand in a record: a hash for a long one, and for a URL with a key in it."""
     text = json.dumps(value, sort_keys=True)
     return digest(text.encode()) if len(text) > LONGEST_VALUE or ADDRESS.search(text) else value

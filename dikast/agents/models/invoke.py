@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.runnables import RunnableConfig
 
 from dikast.agents.models.boundary import as_model_error
-from dikast.agents.models.chat_reply import count_of, mapping, said_in, text_or_none, token_of, whole
+from dikast.agents.models.chat_reply import count_of, mapping, mend_text, said_in, text_or_none, token_of
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.finish_reasons import finish_reason
 from dikast.agents.models.foreign_arguments import foreign_call
@@ -27,7 +27,7 @@ async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False
 
     Args:
         model: Whom to ask.
-        request: What.
+        request: What to ask.
         unseen: Hide the call from LangChain's callbacks, LangGraph's streams and LangSmith, whoever has turned them on.
 
     Raises:
@@ -81,12 +81,12 @@ def from_message(message: AIMessage) -> Reply:
     content = mapping(told.get("logprobs")).get("content")
     ended = told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason")
     return Reply(
-        text=whole("".join(said.text)),
+        text=mend_text("".join(said.text)),
         finish_reason=finish_reason(ended or "stop"),
         input_tokens=count_of(usage.get("input_tokens")),
         output_tokens=count_of(usage.get("output_tokens")),
-        reasoning=whole(text_or_none(kept.get("reasoning_content")) or "".join(said.reasoning)),
-        refusal=whole(text_or_none(kept.get("refusal")) or "".join(said.refusal)),
+        reasoning=mend_text(text_or_none(kept.get("reasoning_content")) or "".join(said.reasoning)),
+        refusal=mend_text(text_or_none(kept.get("refusal")) or "".join(said.refusal)),
         logprobs=None if content is None else tuple(token_of(entry) for entry in content),
         reasoning_tokens=count_of(outputs.get("reasoning")),
         prefix_cached_tokens=count_of(inputs.get("cache_read")),

@@ -15,15 +15,17 @@ Nothing is opened here: each engine opens at its first call.
 
 from __future__ import annotations
 
-import os
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from urllib.parse import parse_qsl
 
+from langchain_core.language_models.chat_models import BaseChatModel
+
 from dikast.agents.models.engine import EngineModel
 from dikast.errors import UsageError
+from dikast.spec_options import refuse_disallowed
 
 ENGINES: Mapping[str, str] = {
     "openvino": "dikast.agents.models.openvino.model:open_model",
@@ -34,9 +36,6 @@ ENGINES: Mapping[str, str] = {
     "batch": "dikast.agents.models.batch:open_model",
 }
 """Scheme -> function (rest of the spec, its options, the whole spec) -> model."""
-
-SCHEMES_VARIABLE = "DIKAST_SPEC_SCHEMES"
-"""Where specs come from a network (a served graph), name the schemes to allow here, comma-separated."""
 
 _loaded: list[weakref.ref[EngineModel]] = []
 
@@ -56,9 +55,7 @@ def load_model(spec: str) -> EngineModel:
         if spec.endswith(".gguf") and not colon:
             hint = f"did you mean 'openvino:{spec}'?"
         raise UsageError(f"model spec {spec!r}: no engine is called {scheme!r}", hint=hint)
-    allowed = os.environ.get(SCHEMES_VARIABLE)
-    if allowed is not None and scheme not in allowed.split(","):
-        raise UsageError(f"model spec {spec!r}: {scheme!r} is not among the schemes in {SCHEMES_VARIABLE}")
+    refuse_disallowed(scheme, f"model spec {spec!r}")
     target, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
     if not target:
         raise UsageError(f"model spec {spec!r}: nothing after the scheme", hint="see 'dikast models list'")
@@ -67,6 +64,44 @@ def load_model(spec: str) -> EngineModel:
     model = open_model(target, dict(parse_qsl(query, keep_blank_values=True)), spec)
     _loaded.append(weakref.ref(model))
     return model
+
+
+def load_role_model(
+    source: object,
+    role: str,
+    methods: str,
+    *,
+    load: Callable[[str], BaseChatModel] = load_model,
+    forms: str = "a model spec",
+) -> BaseChatModel:
+    """The chat model that is to play a role.
+
+    Args:
+        source: A spec, or a LangChain chat model.
+        role: What is played, for the message.
+        methods: Those that an object of the user's own needs in order to play it, for the message.
+        load: Makes the model of a spec.
+        forms: The specs that `load` takes, for the message.
+
+    Raises:
+        UsageError: `source` is neither.
+    """
+    if isinstance(source, str):
+        return load(source)
+    if isinstance(source, BaseChatModel):
+        return source
+    raise UsageError(
+        f"not a {role}: {type(source).__name__}",
+        hint=f"pass {forms}, a LangChain chat model, or an object with {methods}, fingerprint() and spec",
+    )
+
+
+def split_prefix(source: object, prefixes: Iterable[str]) -> tuple[str, object]:
+    """The prefix of a model spec that says how a role asks (`list+`, `json+`; empty for none), and the rest."""
+    if not isinstance(source, str):
+        return "", source
+    prefix = next((prefix for prefix in prefixes if source.startswith(prefix)), "")
+    return prefix, source.removeprefix(prefix)
 
 
 async def close_models() -> None:

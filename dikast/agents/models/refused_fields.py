@@ -38,14 +38,14 @@ def wants_other_bound(answer: Answer, body: bytes) -> bool:
     return UNSUPPORTED.search(said) is not None and not is_overflow(said)
 
 
-def advice(content: bytes, body: bytes) -> str:
+def advise(content: bytes, body: bytes) -> str:
     """What to do about the fields that a refusal names; empty if it names none that was sent.
 
     Args:
         content: The refusal.
         body: The request, as JSON.
     """
-    named = refused(content, json.loads(body))
+    named = find_refused(content, json.loads(body))
     spared = [name for name in named if name in OMITTED]
     if spared:
         which = "one of them" if len(spared) > 1 else "it"
@@ -53,7 +53,7 @@ def advice(content: bytes, body: bytes) -> str:
     return "; ".join(f"the server does not take {name}: {REMEDIES[name]}" for name in named)
 
 
-def refused(content: bytes, sent: Mapping[str, Any]) -> list[str]:
+def find_refused(content: bytes, sent: Mapping[str, Any]) -> list[str]:
     """The fields, among those sent, whose names stand in a refusal."""
     said = " ".join(words_of(content))
     fields = [name for name in (*OMITTED, *REMEDIES) if name in sent]

@@ -86,12 +86,12 @@ class ReplayModel(EngineModel):
         recordings = self._read()
         if key not in recordings:
             if self.inner is None:
-                hint = nearest(request, recordings)
+                hint = find_nearest(request, recordings)
                 raise ModelUnavailable(f"{self.path}: no recorded reply for request {key}", hint=hint)
             replies = tuple(await self.inner.complete(request))
             # The same request may have been recorded meanwhile; what the file says counts for everybody.
             if key not in recordings:
-                self._append(Recording(key, recorded(request), replies), recordings)
+                self._append(Recording(key, write_down(request), replies), recordings)
         return list(recordings[key].replies)
 
     def fingerprint(self) -> dict[str, object]:
@@ -144,13 +144,13 @@ def read(path: Path) -> Iterator[Recording]:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield parsed(line, path, number)
+                    yield parse_line(line, path, number)
     except OSError as error:
         hint = "record one with ?record=MODEL-SPEC"
         raise DataError(f"cannot be read: {error.strerror}", path=path, hint=hint) from error
 
 
-def parsed(line: bytes, path: Path, number: int) -> Recording:
+def parse_line(line: bytes, path: Path, number: int) -> Recording:
     """One line of a replay file.
 
     Raises:
@@ -166,23 +166,23 @@ def parsed(line: bytes, path: Path, number: int) -> Recording:
         raise DataError(message, path=path, line=number, field=field or None, hint=hint) from error
 
 
-def recorded(request: Request) -> Recorded:
+def write_down(request: Request) -> Recorded:
     """A request as it is written down."""
     return cast(Recorded, as_json(request))
 
 
-def nearest(request: Request, recordings: Mapping[str, Recording]) -> str:
+def find_nearest(request: Request, recordings: Mapping[str, Recording]) -> str:
     """What comes nearest to a request: the same messages with other parameters, else a similar prompt."""
-    asked = recorded(request)
+    asked = write_down(request)
     for made in recordings.values():
         if made.request["messages"] == asked["messages"]:
             return f"the same messages are recorded with {' and '.join(differences(made.request, asked))}"
-    prompts = {ending(made.request): None for made in islice(recordings.values(), COMPARED_PROMPTS)}
-    close: list[str] = get_close_matches(ending(asked), prompts, n=1, cutoff=0.0)
+    prompts = {cut_ending(made.request): None for made in islice(recordings.values(), COMPARED_PROMPTS)}
+    close: list[str] = get_close_matches(cut_ending(asked), prompts, n=1, cutoff=0.0)
     return f"nearest recorded prompt: {close[0][:SHOWN_CHARACTERS]!r}" if close else "nothing is recorded"
 
 
-def ending(request: Recorded) -> str:
+def cut_ending(request: Recorded) -> str:
     """The end of the last message, where prompts from one template differ."""
     return request["messages"][-1]["content"][-COMPARED_CHARACTERS:] if request["messages"] else ""
 

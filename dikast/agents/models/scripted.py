@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import UsageError
-from dikast.importing import import_here
+from dikast.importing import import_scripted
 from dikast.wire import UNNAMED
 
 Script = Callable[..., str | Reply | Awaitable[str | Reply]]
@@ -80,7 +80,7 @@ class ScriptedModel(EngineModel):
         inner = self.function.function if isinstance(self.function, Scripted) else self.function
         told = inner(request, sample) if takes_sample(inner) else inner(request)
         said = await told if inspect.isawaitable(told) else told
-        reply = spoken(said, request) if isinstance(said, str) else said
+        reply = make_reply(said, request) if isinstance(said, str) else said
         if request.logprobs is not None and reply.logprobs is None:
             raise UsageError(f"{self.spec} gives no log-probabilities", hint="return a Reply that has them")
         return reply
@@ -99,13 +99,13 @@ def takes_sample(function: Script) -> bool:
     return sum(parameter.kind in kinds for parameter in inspect.signature(function).parameters.values()) > 1
 
 
-def spoken(text: str, request: Request) -> Reply:
+def make_reply(text: str, request: Request) -> Reply:
     """The reply of an engine that would have said `text`, had nothing stopped it."""
-    text, finish_reason = bounded(text, request.sampling)
+    text, finish_reason = bound_text(text, request.sampling)
     return Reply(text, finish_reason, count_words(request.messages), len(text.split()))
 
 
-def bounded(text: str, sampling: Sampling) -> tuple[str, str]:
+def bound_text(text: str, sampling: Sampling) -> tuple[str, str]:
     """The text up to the first stop string or `max_tokens` words, with the finish reason."""
     ends = [text.index(stop) for stop in sampling.stop if stop in text]
     text = text[: min(ends, default=len(text))]
@@ -130,16 +130,4 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ScriptedModel:
     known = Options("scripted", options)
     sampling = known.sampling()
     known.done()
-    module_name, _, name = rest.partition(":")
-    if not module_name or not name:
-        raise UsageError(f"{spec!r}: write scripted:package.module:name")
-    try:
-        module = import_here(module_name)
-    except (ImportError, ValueError, TypeError) as error:
-        hint = "is it in the current folder, or its folder on PYTHONPATH?"
-        raise UsageError(f"{spec!r}: cannot import {module_name!r}: {error}", hint=hint) from error
-    found = cast(object, vars(module).get(name))
-    if not isinstance(found, Scripted):
-        what = f"has no {name!r}" if found is None else f"{name!r} is not marked with @scripted"
-        raise UsageError(f"{spec!r}: {module_name} {what}", hint="from dikast.agents.models.scripted import scripted")
-    return ScriptedModel(found, sampling, spec=spec)
+    return ScriptedModel(import_scripted(rest, spec, Scripted, __name__), sampling, spec=spec)

@@ -34,7 +34,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any
 
 from pydantic import PrivateAttr
 from yarl import URL
@@ -52,10 +52,10 @@ from dikast.agents.models.chat_wire import (
 )
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
-from dikast.agents.models.refused_fields import advice, wants_other_bound
+from dikast.agents.models.refused_fields import advise, wants_other_bound
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
-from dikast.http.access import authorization, blotted, checked, key_variable
+from dikast.http.access import authorization, blotted, check_address, key_variable
 from dikast.http.server_errors import excerpt, explain
 from dikast.http.transport import Answer, Transport
 
@@ -195,7 +195,7 @@ class ServerModel(EngineModel):
         status = error_in(answer) or answer.status
         error = explain(status, content, where=str(answer.url), key=key_variable(self.key_env))
         if type(error) is ModelError and status < 500:
-            error.hint = advice(content, body) or error.hint
+            error.hint = advise(content, body) or error.hint
         return error
 
     async def _served(self, transport: Transport, url: URL, headers: dict[str, str], key: str) -> tuple[str, ...]:
@@ -256,7 +256,7 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
         UsageError: An address, the model's name or an option is missing or wrong.
     """
     addresses, _, model = rest.partition("#")
-    urls = tuple(checked(address.strip()) for address in addresses.split(","))
+    urls = tuple(check_address(address.strip()) for address in addresses.split(","))
     if not model:
         raise UsageError("server: name the model after '#': server:http://host:8000/v1#ORG/MODEL")
     given = Options("server", options)
@@ -271,8 +271,8 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
         retries=given.count("retries", RETRIES),
         connections=given.count("connections", CONNECTIONS, least=1),
         dialect=dialect,
-        template=object_of(given.text("template", "{}")),
-        omit=omitted(given.text("omit")),
+        template=given.json_object("template"),
+        omit=parse_omitted(given.text("omit")),
         key_env=given.text("key_env"),
         sampling=given.sampling(),
     )
@@ -280,7 +280,7 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> ServerModel:
     return opened
 
 
-def omitted(text: str) -> tuple[str, ...]:
+def parse_omitted(text: str) -> tuple[str, ...]:
     """The fields that are never sent, from a comma-separated list.
 
     Raises:
@@ -291,18 +291,3 @@ def omitted(text: str) -> tuple[str, ...]:
         if name not in OMITTED:
             raise UsageError(f"server: option 'omit': {name!r} is not one of {', '.join(OMITTED)}")
     return names
-
-
-def object_of(text: str) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        UsageError: The text is none.
-    """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise UsageError("server: option 'template' must be a JSON object")
-    return cast(dict[str, Any], value)

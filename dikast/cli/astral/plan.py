@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dikast.cli import options
-from dikast.cli.astral.results import axes_of_run, open_run
+from dikast.cli.astral.results import open_run
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, say, table
 from dikast.errors import UsageError
@@ -86,11 +86,12 @@ def plan(
     """Choose cells and say what testing them would take; runs nothing."""
     from dikast.evaluation.axes import DEFAULT_AXES, read_axes
     from dikast.evaluation.covering import coverage
-    from dikast.graphs.astral.suite import closed, make_plan, write_plan
+    from dikast.graphs.astral.report import axes_of
+    from dikast.graphs.astral.suite import leave_out_closed, make_plan, write_plan
 
     del ctx, config
-    whole = read_axes(axes) if axes else axes_of_run(open_run(after)) if after else DEFAULT_AXES
-    space = closed(whole, opt_in or ())
+    whole = read_axes(axes) if axes else axes_of(open_run(after)) if after else DEFAULT_AXES
+    space = leave_out_closed(whole, opt_in or ())
     made = (
         next_plan(after, space, budget, strength)
         if after
@@ -160,7 +161,7 @@ def calls_of(tests: int, targets: int, oracles: int, attempts: int, price: str |
     )
     given = tests * targets * (astral.GENERATING.max_tokens + oracles * astral.ANSWERING.max_tokens)
     told |= {"input tokens at most, about": frame + given, "output tokens at most": output}
-    price_input, price_output = options.prices(price)
+    price_input, price_output = options.parse_prices(price)
     if price_input or price_output:
         limits = Limits(price_input=price_input, price_output=price_output)
         told["cost at most, about"] = limits.cost_of(Usage(input_tokens=frame + given, output_tokens=output))

@@ -16,7 +16,6 @@ from dikast.cli.running import finish
 from dikast.errors import DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
-    from dikast.evaluation.axes import Axes
     from dikast.evaluation.classification import Classification
     from dikast.evaluation.prevalence import Prevalence
     from dikast.evaluation.safety.summary import Summary as SafetySummary
@@ -24,17 +23,6 @@ if TYPE_CHECKING:
 
 GATE_FAILED = 1
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder of 'dikast astral run'.")]
-
-
-def read_policy(path: Path) -> str:
-    """The operator's words for what is unsafe."""
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
-    if not text:
-        raise DataError("no policy", path=path, hint="say in a few sentences what is unsafe")
-    return text
 
 
 def plain(value: float) -> float | None:
@@ -65,33 +53,10 @@ def open_run(path: Path) -> Run:
     return opened
 
 
-def axes_of_run(opened: Run) -> Axes:
-    """The axes that the run's cases are of."""
-    from dikast.evaluation.axes import DEFAULT_AXES
-    from dikast.graphs.astral.suite import axes_from
-
-    told = opened.manifest.settings.get("axes_of_cases")
-    return axes_from(told, opened.path) if told else DEFAULT_AXES
-
-
-def strength_of_run(opened: Run) -> int | None:
-    """The strength that the run's plan aimed at."""
-    return opened.manifest.settings.get("strength_of_cases")
-
-
-def summary_of(opened: Run) -> SafetySummary:
-    """The run's cases, counted."""
-    from dikast.evaluation.safety.summary import summarise
-    from dikast.graphs.astral.results import cases_of
-
-    axes = axes_of_run(opened)
-    return summarise(cases_of(opened.rows()), axes=axes, strength=strength_of_run(opened) or min(2, len(axes.values)))
-
-
 def calibrate(
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Labelled replies: CSV, TSV, JSON(L), Parquet.")],
-    truth: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
+    gold: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="People's labels.")] = "label",
     reply: Annotated[str, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Replies.")] = "reply",
     prompt: Annotated[
         str | None, typer.Option(metavar="COLUMN", rich_help_panel=INPUT, help="Prompts, to show to the oracle.")
@@ -127,13 +92,14 @@ def calibrate(
     """Measure an oracle on labelled replies: accuracy, precision, recall, kappa; correct an unsafe rate by it."""
     from dikast.evaluation.classification import measure
     from dikast.graphs.astral.calibration import read_labelled
+    from dikast.graphs.astral.options import read_policy
 
     del ctx, config
     if (verdict is None) == (not oracle):
         raise UsageError("nothing to measure, or too much", hint="give --oracle SPEC, or --verdict COLUMN")
-    names = renaming(rename)
+    names = parse_renames(rename)
     labelled = read_labelled(
-        file, truth=truth, reply=None if verdict else reply, prompt=prompt, said=verdict, renamed=names
+        file, truth=gold, reply=None if verdict else reply, prompt=prompt, said=verdict, renamed=names
     )
     readings: dict[str, list[str | None]] = {verdict: [one.said for one in labelled]} if verdict else {}
     words = read_policy(policy) if policy else None
@@ -141,7 +107,7 @@ def calibrate(
         readings[spec] = read_by(spec, labelled, words, prompt is not None, concurrency, names)
     truths = [one.truth for one in labelled]
     found = {name: measure(truths, said, positive=positive) for name, said in readings.items()}
-    corrected = {name: corrections(run, one) for name, one in found.items()} if run else {}
+    corrected = {name: correct_rates(run, one) for name, one in found.items()} if run else {}
     if run:
         note_other_oracles(run, oracle or ())
     if json:
@@ -150,7 +116,7 @@ def calibrate(
         tell_calibration(found, corrected)
 
 
-def renaming(text: str | None) -> dict[str, str]:
+def parse_renames(text: str | None) -> dict[str, str]:
     """Read `--rename`.
 
     Raises:
@@ -167,11 +133,11 @@ def read_by(
 ) -> list[str | None]:
     """What an oracle says of each reply."""
     from dikast.graphs import astral
-    from dikast.graphs.astral.calibration import ask_oracle, by_rules, named
+    from dikast.graphs.astral.calibration import ask_oracle, detect_refusals, rename_label
     from dikast.graphs.astral.safety_oracle import load_safety_oracle
 
     if spec == "refusals":
-        return [None if said is None else named(said, names) for said in by_rules(labelled)]
+        return [None if said is None else rename_label(said, names) for said in detect_refusals(labelled)]
     oracle = load_safety_oracle(spec)
     work = ask_oracle(
         oracle, labelled, policy=policy or astral.POLICY, sees_prompt=sees_prompt, concurrency=concurrency
@@ -189,11 +155,12 @@ def note_other_oracles(run: Path, measured: Sequence[str]) -> None:
         say(f"note: {told}; a correction by the errors of {', '.join(measured)} is another oracle's")
 
 
-def corrections(run: Path, found: Classification) -> list[dict[str, Any]]:
+def correct_rates(run: Path, found: Classification) -> list[dict[str, Any]]:
     """Each target's unsafe rate, corrected for the oracle's errors in what it judged; or why it cannot be."""
     from dataclasses import asdict
 
     from dikast.evaluation.prevalence import of_all, true_prevalence
+    from dikast.graphs.astral.report import summary_of
 
     told: list[dict[str, Any]] = []
     for tally in summary_of(open_run(run)).targets:
@@ -278,6 +245,7 @@ def report(
     """Write a page on how safe the targets were: HTML, Markdown, CSV, JSON; fail a CI job on a condition."""
     from dikast.evaluation.gate import check_gate, parse_gate
     from dikast.evaluation.interchange.garak_export import write_garak
+    from dikast.graphs.astral.report import summary_of
     from dikast.graphs.astral.results import cases_of
     from dikast.graphs.astral.vault import NAME, read_vault
 
@@ -304,7 +272,7 @@ def report(
             show_withheld(record)
     for gate in gates:
         if gate.failed:
-            say(f"failed: {gate.told()}")
+            say(f"failed: {gate.message()}")
     if any(gate.failed for gate in gates):
         raise typer.Exit(GATE_FAILED)
 
@@ -344,12 +312,12 @@ def facts_of(opened: Run) -> dict[str, str]:
         "dikast": manifest.attempts[-1].versions.get("dikast", ""),
         "oracles": f"{', '.join(context.get('oracles', ()))}; they see {sees}",
         "tests written by": context.get("generator") or "nobody: all were given",
-        "near-duplicates": told_repeats(opened),
+        "near-duplicates": count_repeats(opened),
     }
     return facts | {f"authority for {target}": why for target, why in context.get("authority", {}).items()}
 
 
-def told_repeats(opened: Run) -> str:
+def count_repeats(opened: Run) -> str:
     """How many tests nearly repeat another one; all of them were asked, and count."""
     from dikast.graphs.astral.results import suite_of
     from dikast.graphs.astral.suite import near_repeats

@@ -62,7 +62,7 @@ def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Contex
         DataError: No finished row has judgments.
     """
     from dikast.cli.methods import context_of
-    from dikast.graphs.genqr.analyses import judged
+    from dikast.graphs.genqr.analyses import select_judgments
     from dikast.jobs.reading import Run
     from dikast.retrieval.trec import read_qrels
 
@@ -74,7 +74,7 @@ def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Contex
         raise UsageError(f"{run}: the run has no judgments", hint="give --qrels FILE")
     grades = read_qrels(source)
     rows = [row for row in opened.rows() if row["output"] is not None]
-    if not judged(rows, grades):
+    if not select_judgments(rows, grades):
         raise DataError("no finished row has judgments", path=source, hint="do the query ids match?")
     return rows, context_of(opened), grades
 

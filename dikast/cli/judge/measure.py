@@ -147,7 +147,7 @@ def report(
     say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")
     failed = [gate for gate in gates if gate.failed]
     for gate in failed:
-        say(f"failed: {gate.told()}")
+        say(f"failed: {gate.message()}")
     if failed:
         raise typer.Exit(GATE_FAILED)
 

@@ -25,7 +25,7 @@ from dikast import stats
 from dikast.errors import UsageError
 from dikast.evaluation.agreement import krippendorff_alpha
 from dikast.evaluation.axes import Axes, Cell
-from dikast.evaluation.covering import Coverage, coverage
+from dikast.evaluation.covering import TupleCoverage, coverage
 from dikast.records import Outcome
 
 Verdict = Literal["safe", "unsafe", "unknown"]
@@ -133,7 +133,7 @@ class Tally:
     """The cases of a target, or those of them in a part of the space.
 
     Args:
-        target: Whose.
+        target: The model or service that they were put to.
         cell: The axis values that the cases share; empty for all of the target's cases.
         asked: How many cases: the denominator of every rate.
         outcomes: How many of each outcome.
@@ -221,7 +221,7 @@ class Summary:
     cells: tuple[Tally, ...]
     benign: tuple[Tally, ...] = ()
     alpha: Mapping[str, float] = field(default_factory=dict[str, float])
-    coverage: Mapping[str, Coverage] = field(default_factory=dict[str, Coverage])
+    coverage: Mapping[str, TupleCoverage] = field(default_factory=dict[str, TupleCoverage])
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for CI and for other programs; what is not defined is null."""
@@ -241,7 +241,7 @@ def summarise(cases: Iterable[SafetyCase], *, axes: Axes | None = None, strength
     Args:
         cases: What was asked, whatever its outcome.
         axes: With them, the coverage that the executed cells reach is told.
-        strength: Of that coverage.
+        strength: How many axes at a time that coverage counts.
 
     Raises:
         UsageError: Two cases of the same id, or a cell that is not on the axes.
@@ -310,7 +310,7 @@ def _tally(target: str, part: _Part, found: Counter[_Ending]) -> Tally:
     return Tally(target, dict(part), found.total(), outcomes, readings, judged.total(), judged["unsafe"])
 
 
-def _coverage_json(found: Coverage) -> dict[str, Any]:
+def _coverage_json(found: TupleCoverage) -> dict[str, Any]:
     return {
         "strength": found.strength,
         "covered": found.covered,

@@ -68,10 +68,10 @@ def read_labelled(
     """
     found = [
         Labelled(
-            truth=named(record.text(truth), renamed),
+            truth=rename_label(record.text(truth), renamed),
             reply=record.text(reply) if reply else "",
             prompt=record.text(prompt) if prompt else "",
-            said=named(record.text(said, default=""), renamed) or None if said else None,
+            said=rename_label(record.text(said, default=""), renamed) or None if said else None,
         )
         for record in read_rows(path)
     ]
@@ -80,13 +80,13 @@ def read_labelled(
     return found
 
 
-def named(label: str, renamed: Mapping[str, str]) -> str:
-    """The label by its new name."""
+def rename_label(label: str, renamed: Mapping[str, str]) -> str:
+    """Replace a label of the user's file by the name that `--rename` gives it; others stay."""
     return renamed.get(label, label)
 
 
-def by_rules(labelled: Sequence[Labelled]) -> list[str | None]:
-    """What the refusal detector reads: `full_compliance`, `partial_refusal`, `full_refusal`."""
+def detect_refusals(labelled: Sequence[Labelled]) -> list[str | None]:
+    """Read each reply with the refusal detector: `full_compliance`, `partial_refusal`, `full_refusal`."""
     readings = [classify(one.reply) for one in labelled]
     return [reading.label if reading else None for reading in readings]
 

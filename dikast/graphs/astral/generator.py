@@ -42,7 +42,7 @@ CLOSING_TAG = re.compile(r"</?(?:prompt|test|message|output)>", re.IGNORECASE)
 QUOTES = (('"', '"'), ("“", "”"), ("«", "»"), ("'", "'"))
 
 
-def clean(reply: str) -> str:
+def extract_test(reply: str) -> str:
     """The one test prompt in a generator's reply: the first of several, without number, tag, quotes, citation marks.
 
     Returns:
@@ -61,23 +61,23 @@ def clean(reply: str) -> str:
     return first if any(letter.isalpha() for letter in first) and len(first) <= LONGEST_PROMPT else ""
 
 
-def read(solution: Solution) -> tuple[str, str]:
+def read_test(solution: Solution) -> tuple[str, str]:
     """The test in a generator's solution, and why there is none where it is empty."""
     if solution.outcome is not Outcome.OK:
         return "", f"the generator: {solution.outcome}"
     if refusal_in(solution.text):
         return "", "the generator refuses to write one"
-    test = clean(solution.text)
+    test = extract_test(solution.text)
     return test, "" if test else "the generator's reply holds no prompt"
 
 
 def topic_of(cell: Cell) -> str:
     """What headlines are looked for: the category, or whatever the cell names."""
-    return words(cell.get("category") or " ".join(cell.values()))
+    return to_words(cell.get("category") or " ".join(cell.values()))
 
 
-def words(value: str) -> str:
-    """A value's words."""
+def to_words(value: str) -> str:
+    """Write an axis's value as words: `drug_abuse,weapons` becomes `drug abuse, weapons`."""
     return value.replace("_", " ").replace(",", ", ")
 
 
@@ -116,8 +116,8 @@ def definitions(name: str) -> Mapping[str, tuple[str, str]]:
     return found
 
 
-def defined(value: str, known: Mapping[str, tuple[str, str]]) -> str:
-    """A value as the generator is told of it."""
+def describe_value(value: str, known: Mapping[str, tuple[str, str]]) -> str:
+    """Say to the generator what an axis's value means, with its example."""
     if not value:
         return NOT_ASKED
     meaning, example = known.get(value, ("", ""))
@@ -133,9 +133,9 @@ def fields_of(cell: Cell, examples: Sequence[Document], headlines: Sequence[str]
     topic = [cell.get("category", ""), *(f"{axis}: {value}" for axis, value in cell.items() if axis not in PLACES)]
     shown = [document.contents for document in examples] or seeds_for(cell)
     return {
-        "category": "; ".join(words(part) for part in topic if part) or NOT_ASKED,
-        "style": defined(cell.get("style", ""), definitions("astral/styles")),
-        "technique": defined(cell.get("technique", ""), definitions("astral/techniques")),
+        "category": "; ".join(to_words(part) for part in topic if part) or NOT_ASKED,
+        "style": describe_value(cell.get("style", ""), definitions("astral/styles")),
+        "technique": describe_value(cell.get("technique", ""), definitions("astral/techniques")),
         "examples": "\n".join(fence(text, "example") for text in shown) or NONE,
         "news": "\n".join(fence(text, "headline") for text in headlines) or NONE,
     }
@@ -179,7 +179,7 @@ class SeedWriter:
     ) -> Solution:
         """The category's placeholder, out of `fields`; see `Solver.solve`."""
         del structured
-        known = {words(name): told[0] for name, told in definitions("astral/seeds").items()}
+        known = {to_words(name): told[0] for name, told in definitions("astral/seeds").items()}
         question = known.get(fields["category"], f"What is {fields['category']} about, in general terms?")
         named = "; ".join(fields[name].partition(":")[0] for name in ("style", "technique"))
         number = f", {sample + 1}" if sample else ""

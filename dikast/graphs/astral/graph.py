@@ -73,11 +73,11 @@ async def generate(state: State, runtime: Runtime[Context]) -> Update:
         raise UsageError(f"case {state['id']!r}: its category is not tested without an opt-in", hint=hint)
     given = state.get("prompt") or ""
     if given.strip():
-        return test_of(state, context, given, 0, [])
+        return store_test(state, context, given, 0, [])
     if context.generator is None:
         raise UsageError(f"case {state['id']!r} has no prompt", hint="give it one, or name a generator")
     if vault.refusal_only(state.get("cell") or {}):
-        with vault.unrecorded(context.vault):
+        with vault.leave_unrecorded(context.vault):
             return await write(state, context, context.generator)
     return await write(state, context, context.generator)
 
@@ -95,22 +95,22 @@ async def write(state: State, context: Context, writer: Solver) -> Update:
         for tries in range(1, context.attempts + 1):
             sample = number * context.attempts + tries - 1
             solution = await writer.solve(context.prompt, fields, sampling=context.generating, sample=sample)
-            test, reason = generator.read(solution)
+            test, reason = generator.read_test(solution)
             if test:
                 sources = [*(document.docid for document in examples), *headlines]
-                return test_of(state, context, test, tries, sources)
+                return store_test(state, context, test, tries, sources)
     except CALL_FAILURES as error:
         if isinstance(error, ModelUnavailable):
             raise
         # A server's words may quote the request, of which no text is kept in some categories.
-        reason = panel.told(error, lambda _: None) if vault.refusal_only(cell) else str(error)
+        reason = panel.describe_failure(error, lambda _: None) if vault.refusal_only(cell) else str(error)
         # A filtered generator is a test that was not written, not a finding about the target.
         outcome = outcome_of(error) if outcome_of(error).failed else Outcome.UNPARSED
     return {**NOTHING, "tries": tries, "outcome": outcome, "reason": f"no test was written: {reason}"}
 
 
-def test_of(state: State, context: Context, text: str, tries: int, sources: list[str]) -> Update:
-    """The state with its test; where no text is kept the vault holds it, and the state has a token."""
+def store_test(state: State, context: Context, text: str, tries: int, sources: list[str]) -> Update:
+    """Put a test into the state; where no text is kept the vault holds it, and the state has a token."""
     made = Update(test_hash=digest_of(text), tries=tries, sources=sources, asked=True)
     if vault.refusal_only(state.get("cell") or {}):
         return {**NOTHING, **made, "question": "", "token": context.vault.hold(text)}
@@ -140,7 +140,7 @@ def refused_categories(state: State, context: Context) -> str:
 
 
 async def after_generation(state: State) -> Literal["execute", "__end__"]:
-    """Straight to the end where there is no test."""
+    """Name the next node: the target's, or the end where there is no test."""
     return "execute" if state["asked"] else "__end__"
 
 
@@ -153,26 +153,26 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
         said = await target.respond(question, sampling=context.answering, sample=state.get("sample") or 0)
     except CALL_FAILURES as error:
         if isinstance(error, ModelUnavailable):
-            raise panel.unreachable(error, target.spec, keeper(state, context)) from None
-        return failed(state, context, error)
+            raise panel.hide_server_words(error, target.spec, choose_keeper(state, context)) from None
+        return record_failed_target(state, context, error)
     except DikastError:
         raise
     except Exception as error:
-        raise panel.fault("the target", error, keeper(state, context)) from None
+        raise panel.hide_bug_words("the target", error, choose_keeper(state, context)) from None
     replied, refusal = panel.reading_of(said)
     token = context.vault.hold(said.text)
     reply_hash = digest_of(said.text) if said.text else ""
     return {"token": token, "replied": replied, "refusal": refusal, "reply_hash": reply_hash, "reason": said.reason}
 
 
-def failed(state: State, context: Context, error: ModelError | LimitReached) -> Update:
-    """A target that gave no reply; what its server said is in the vault."""
-    reason = panel.told(error, keeper(state, context))
+def record_failed_target(state: State, context: Context, error: ModelError | LimitReached) -> Update:
+    """Record that the target gave no reply; what its server said goes into the vault."""
+    reason = panel.describe_failure(error, choose_keeper(state, context))
     return {"token": "", "replied": outcome_of(error), "reason": reason}
 
 
-def keeper(state: State, context: Context) -> panel.Keep:
-    """Puts texts of this case into the vault; in categories in which no text is kept, nothing."""
+def choose_keeper(state: State, context: Context) -> panel.Keep:
+    """A function that puts this case's texts into the vault, or drops them in categories whose texts are never kept."""
     if vault.refusal_only(state.get("cell") or {}):
         return lambda record: None
     who = {"case": state["id"], "target": target_of(state, context).spec}
@@ -181,7 +181,7 @@ def keeper(state: State, context: Context) -> panel.Keep:
 
 async def judge(state: State, runtime: Runtime[Context]) -> Update:
     """Have the oracles read the reply, and decide what may be shown of it."""
-    context, keep = runtime.context, keeper(state, runtime.context)
+    context, keep = runtime.context, choose_keeper(state, runtime.context)
     replied = Outcome(state["replied"])
     text = context.vault.take(state["token"]) if state["token"] else ""
     # What a filter stopped half way was said all the same.
@@ -198,17 +198,17 @@ async def judge(state: State, runtime: Runtime[Context]) -> Update:
 
 
 async def assess(oracle: SafetyOracle, text: str, prompt: str | None, context: Context, keep: panel.Keep) -> Said:
-    """One oracle's word; a call that failed is a vote that is missing."""
+    """Ask one oracle about the reply; a call that fails counts as a missing vote."""
     try:
         found = await oracle.assess(text, prompt=prompt, policy=context.policy, sampling=context.judging)
     except CALL_FAILURES as error:
         if isinstance(error, ModelUnavailable):
-            raise panel.unreachable(error, oracle.spec, keep) from None
-        return panel.no_word(outcome_of(error), panel.told(error, keep))
+            raise panel.hide_server_words(error, oracle.spec, keep) from None
+        return panel.record_no_reply(outcome_of(error), panel.describe_failure(error, keep))
     except DikastError:
         raise
     except Exception as error:
-        raise panel.fault("an oracle", error, keep) from None
+        raise panel.hide_bug_words("an oracle", error, keep) from None
     return Said(found.verdict, found.reason, found.text, found.outcome, found.usage, found.provenance)
 
 

@@ -10,7 +10,7 @@ SEARCH = "search:"
 """What the spec of a search begins with."""
 
 
-def tidy(lines: Iterable[str]) -> list[str]:
-    """Each on one line, bounded, each once, none empty."""
+def tidy_lines(lines: Iterable[str]) -> list[str]:
+    """Put each headline on one line and cut it to a bounded length; leave repeats and empty ones out."""
     short = (" ".join(line.split())[:LONGEST_HEADLINE] for line in lines)
     return list(dict.fromkeys(line for line in short if line))

@@ -34,14 +34,14 @@ def count_targets(context: Context) -> int:
 
 @cache
 def frame(prompt: str) -> int:
-    """About the tokens of a prompt without its fields."""
+    """About how many tokens a prompt has before its fields are filled in."""
     from dikast.agents.prompt import load_prompt
 
     return tokens_of(sum(len(template) for _, template in load_prompt(prompt).sections))
 
 
 def what_next(out: Path, rows: Iterable[Row]) -> str:
-    """Where the page is."""
+    """Say which command writes the run's page."""
     del rows
     return f"the report: dikast astral report {out}"
 

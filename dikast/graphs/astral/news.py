@@ -26,7 +26,7 @@ from typing import Any, cast
 from yarl import URL
 
 from dikast.errors import DataError, MissingExtraError, ModelError, UsageError
-from dikast.graphs.astral.headlines import LONGEST_HEADLINE, SEARCH, tidy
+from dikast.graphs.astral.headlines import LONGEST_HEADLINE, SEARCH, tidy_lines
 from dikast.graphs.astral.roles import NewsSource
 from dikast.http.transport import Transport
 
@@ -56,7 +56,7 @@ class FolderNews:
 
     async def headlines(self, topic: str, k: int) -> list[str]:
         """See `NewsSource.headlines`."""
-        return nearest(await asyncio.to_thread(self._read), topic, k)
+        return find_nearest(await asyncio.to_thread(self._read), topic, k)
 
     def _read(self) -> list[str]:
         if self._lines is None:
@@ -89,7 +89,7 @@ class FeedNews:
         """See `NewsSource.headlines`."""
         if self._titles is None:
             self._titles = titles_of(await self._fetch(), self.source)
-        return nearest(self._titles, topic, k)
+        return find_nearest(self._titles, topic, k)
 
     async def _fetch(self) -> bytes:
         if not self.source.startswith(("http://", "https://")):
@@ -122,7 +122,7 @@ def lines_of(path: Path) -> list[str]:
         raise DataError(f"cannot be read: {error}", path=path, hint="save the file as UTF-8") from error
     if path.suffix == ".jsonl":
         return [title_in(line, path, number) for number, line in enumerate(lines, start=1) if line.strip()]
-    return tidy(line for line in lines if not line.startswith("#"))
+    return tidy_lines(line for line in lines if not line.startswith("#"))
 
 
 def title_in(line: str, path: Path, number: int) -> str:
@@ -150,13 +150,13 @@ def titles_of(content: bytes, source: str) -> list[str]:
     except ImportError as error:
         raise MissingExtraError("feedparser, which reads feeds,", extra="astral") from error
     parsed = feedparser.parse(content)
-    titles = tidy(MARKUP.sub("", str(entry.get("title", ""))) for entry in parsed.entries)
+    titles = tidy_lines(MARKUP.sub("", str(entry.get("title", ""))) for entry in parsed.entries)
     if not titles:
         raise DataError("no RSS or Atom feed, or one without titles", path=source)
     return titles
 
 
-def nearest(lines: list[str], topic: str, k: int) -> list[str]:
+def find_nearest(lines: list[str], topic: str, k: int) -> list[str]:
     """Those that share most words of four letters or more with the topic, the earlier ones first among equal ones."""
     wanted = set(WORD.findall(topic.lower()))
     return sorted(lines, key=lambda line: -len(wanted & set(WORD.findall(line.lower()))))[:k]

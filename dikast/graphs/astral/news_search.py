@@ -29,14 +29,14 @@ from yarl import URL
 
 from dikast.agents.ledger import Call, current
 from dikast.agents.models.boundary import as_model_error
-from dikast.agents.models.http_service import checked
+from dikast.agents.models.http_service import check_address
 from dikast.agents.models.identity import identity
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.server import ServerModel
 from dikast.agents.models.server import open_model as open_server
 from dikast.agents.prompt import load_prompt
 from dikast.errors import MissingExtraError, ModelError, UsageError
-from dikast.graphs.astral.headlines import SEARCH, tidy
+from dikast.graphs.astral.headlines import SEARCH, tidy_lines
 from dikast.http.access import authorization
 from dikast.http.transport import Transport
 from dikast.records import Outcome, Provenance, Usage
@@ -60,7 +60,7 @@ class SearchApi:
     """
 
     def __init__(self, url: str, key_env: str = "") -> None:
-        self.url, self.key_env = checked(url), key_env
+        self.url, self.key_env = check_address(url), key_env
 
     async def search(self, query: str) -> list[str]:
         """Titles for a query.
@@ -86,7 +86,7 @@ class SearchApi:
             raise ModelError(f"{self.url}: HTTP {answer.status}", hint="does the search service want a key (key_env)?")
         try:
             results: Any = json.loads(answer.content)["results"]
-            return tidy(str(result["title"]) for result in results)
+            return tidy_lines(str(result["title"]) for result in results)
         except (ValueError, LookupError, TypeError, RecursionError):
             raise ModelError(f"{self.url}: not a list of results with titles") from None
 
@@ -171,7 +171,7 @@ class SearchNews:
         answers = [message for message in state["messages"] if isinstance(message, AIMessage)]
         self._book(answers, prompt.id)
         said = [NUMBER.sub("", line) for line in str(answers[-1].text).split("\n")] if answers else []
-        return (tidy(said) or found)[:k]
+        return (tidy_lines(said) or found)[:k]
 
     def _book(self, answers: list[AIMessage], prompt: str) -> None:
         """Write the agent's calls into the ledger."""

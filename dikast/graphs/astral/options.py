@@ -95,12 +95,12 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
         "examples": f"examples:{options.examples}" if options.examples and lacking else None,
         "news": given.fields.get("news") if lacking else None,
         "vault": f"file:{given.out.resolve() / 'withheld.jsonl'}" if given.keeps else NOWHERE,
-        "authority": authorities(targets, options.authority, given),
+        "authority": collect_authorities(targets, options.authority, given),
     }
     return found | ({"policy": read_policy(options.policy)} if options.policy else {})
 
 
-def authorities(targets: Sequence[str], stated: str | None, given: Given) -> dict[str, str]:
+def collect_authorities(targets: Sequence[str], stated: str | None, given: Given) -> dict[str, str]:
     """Target -> by what right it is tested: as recorded in the run folder, as given, or as a person says now.
 
     Raises:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import TypedDict
 
-from dikast.agents.ask import digest_of, withheld
+from dikast.agents.ask import describe_withheld, digest_of
 from dikast.agents.models.http_service import HttpTargetError
 from dikast.agents.roles import Solution
 from dikast.errors import LimitReached, ModelError, ModelUnavailable
@@ -51,8 +51,8 @@ class Said:
     provenance: Provenance | None = None
 
 
-def no_word(outcome: Outcome, reason: str) -> Said:
-    """An oracle that gave no reply; the reason is one that may be shown."""
+def record_no_reply(outcome: Outcome, reason: str) -> Said:
+    """Make the record of an oracle that gave no reply; `reason` must be fit to be shown."""
     return Said(None, reason, "", outcome)
 
 
@@ -76,25 +76,25 @@ def decide(text: str, digest: str, replied: Outcome, said: Sequence[Said], keep:
         keep: Where text goes that may not be shown.
     """
     votes: list[Verdict | None] = [one.verdict for one in said]
-    verdict = majority(votes)
+    verdict = find_majority(votes)
     shown = all(vote == "safe" for vote in votes)
     if not shown:
         words = [{"verdict": one.verdict, "reason": one.reason, "text": one.text} for one in said]
         keep({"reply": text, "sha256": digest, "verdict": verdict, "oracles": words})
-    outcome, reason = ending(replied, verdict, said)
+    outcome, reason = decide_outcome(replied, verdict, said)
     return Decision(
         reply=text if shown else "",
         verdict=verdict,
         votes=votes,
         agreement=votes.count(verdict) / len(votes) if verdict else None,
-        judged=[judged(one, shown) for one in said],
+        judged=[record_word(one, shown) for one in said],
         outcome=outcome,
         reason=reason,
     )
 
 
-def majority(votes: Sequence[Verdict | None]) -> Verdict | None:
-    """What most say; `unknown` where two verdicts have equally many votes, `None` where none could be read."""
+def find_majority(votes: Sequence[Verdict | None]) -> Verdict | None:
+    """The verdict with most votes; `unknown` where two have equally many, `None` where none could be read."""
     parsed: list[Verdict] = [vote for vote in votes if vote is not None]
     counts = Counter[Verdict](parsed).most_common(2)
     if not counts:
@@ -102,7 +102,7 @@ def majority(votes: Sequence[Verdict | None]) -> Verdict | None:
     return "unknown" if len(counts) > 1 and counts[0][1] == counts[1][1] else counts[0][0]
 
 
-def ending(replied: Outcome, verdict: Verdict | None, said: Sequence[Said]) -> tuple[Outcome, str]:
+def decide_outcome(replied: Outcome, verdict: Verdict | None, said: Sequence[Said]) -> tuple[Outcome, str]:
     """The row's outcome: the target's, unless nobody could judge it."""
     if verdict is not None:
         return replied, ""
@@ -112,8 +112,8 @@ def ending(replied: Outcome, verdict: Verdict | None, said: Sequence[Said]) -> t
     return Outcome.UNPARSED if replied is Outcome.OK else replied, "no oracle's verdict could be read"
 
 
-def judged(one: Said, shown: bool) -> Judged:
-    """One oracle's word as the record has it; why a call failed is always told."""
+def record_word(one: Said, shown: bool) -> Judged:
+    """Write down what one oracle said: its reason only if `shown`, why a call failed always."""
     return Judged(
         verdict=one.verdict,
         reason=one.reason if shown or one.outcome is not Outcome.OK else "",
@@ -130,24 +130,24 @@ def without_reading(replied: Outcome) -> Decision:
     return Decision(reply="", verdict=verdict, votes=[], agreement=None, judged=[], outcome=replied, reason=reason)
 
 
-def told(error: ModelError | LimitReached, keep: Keep) -> str:
+def describe_failure(error: ModelError | LimitReached, keep: Keep) -> str:
     """What may be told of a failed call: our own words, never a server's, which may quote the reply."""
     if isinstance(error, HttpTargetError | LimitReached):
         return str(error)
     keep({"error": str(error), "sha256": digest_of(str(error))})
     status = f", HTTP {error.status}" if error.status else ""
-    return f"{type(error).__name__}{status}: {withheld(str(error))}"
+    return f"{type(error).__name__}{status}: {describe_withheld(str(error))}"
 
 
-def unreachable(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavailable:
+def hide_server_words(error: ModelUnavailable, spec: str, keep: Keep) -> ModelUnavailable:
     """The error to raise for a model that cannot be asked: where a server spoke (HTTP 404, ...), without its words."""
     if error.status is None:
         return error
     hint = error.hint or "is the address right, and does the service want a key?"
-    return ModelUnavailable(f"{spec}: {told(error, keep)}", hint=hint, status=error.status)
+    return ModelUnavailable(f"{spec}: {describe_failure(error, keep)}", hint=hint, status=error.status)
 
 
-def fault(who: str, error: Exception, keep: Keep) -> RuntimeError:
-    """A bug's stand-in, for raising `from None`: its message and its traceback's last line hold none of its words."""
+def hide_bug_words(who: str, error: Exception, keep: Keep) -> RuntimeError:
+    """The error to raise `from None` in place of a bug's: neither message nor last traceback line quotes the bug."""
     keep({"error": str(error), "sha256": digest_of(str(error))})
-    return RuntimeError(f"{who} raised {type(error).__name__}: {withheld(str(error))}")
+    return RuntimeError(f"{who} raised {type(error).__name__}: {describe_withheld(str(error))}")

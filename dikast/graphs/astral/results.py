@@ -33,7 +33,7 @@ def cases_of(rows: Iterable[Row]) -> Iterator[SafetyCase]:
 
 
 def case_of(row: Row) -> SafetyCase:
-    """One row."""
+    """Read one row of a run as a safety case."""
     given, output = row["input"], row["output"]
     target = given.get("target", "target")
     case_id, benign = f"{given['id']} {target}", bool(given.get("benign"))

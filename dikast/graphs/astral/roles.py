@@ -113,7 +113,7 @@ class Vault(Protocol):
         """The text of a token, once.
 
         Raises:
-            UsageError: There is none: a graph was gone on with in another process.
+            UsageError: There is none, as after a graph was resumed in another process.
         """
         ...
 

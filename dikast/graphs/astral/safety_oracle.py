@@ -20,10 +20,9 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import load_prompt
-from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.graphs.astral.roles import Assessment
 from dikast.graphs.astral.safety_verdict import VERDICTS, read_safety
@@ -93,11 +92,5 @@ def load_safety_oracle(source: object) -> ModelSafetyOracle:
     Raises:
         UsageError: Neither of these.
     """
-    if isinstance(source, str):
-        return ModelSafetyOracle(load_model(source.removeprefix(JSON_PREFIX)), source.startswith(JSON_PREFIX))
-    if isinstance(source, BaseChatModel):
-        return ModelSafetyOracle(source)
-    raise UsageError(
-        f"not a safety oracle: {type(source).__name__}",
-        hint="pass a model spec, a LangChain chat model, or an object with assess(), fingerprint() and spec",
-    )
+    prefix, bare = split_prefix(source, [JSON_PREFIX])
+    return ModelSafetyOracle(load_role_model(bare, "safety oracle", "assess()"), bool(prefix))

@@ -55,7 +55,7 @@ class Plan:
     Args:
         cases: In the order in which to run them.
         axes: The space.
-        strength: Of the coverage that was aimed at; `None` for the full product.
+        strength: How many axes at a time the plan was to cover; `None` for the full product.
         seed: That chose among equal plans.
     """
 
@@ -91,7 +91,7 @@ def cases_of(cells: Iterable[Cell], prefix: str = "c") -> list[Case]:
     return made
 
 
-def closed(axes: Axes, opt_in: Collection[str]) -> Axes:
+def leave_out_closed(axes: Axes, opt_in: Collection[str]) -> Axes:
     """The space without the categories that need an opt-in and have none.
 
     Raises:
@@ -177,7 +177,7 @@ def _read_case(record: Row, axes: Axes) -> Case:
 
 
 def _completed(case: Case, cell: Cell, prompt: str, benign: bool) -> Case:
-    """The case with what there is of these."""
+    """Add to a case those of these fields that have a value."""
     if cell:
         case["cell"] = dict(cell)
     if prompt.strip():

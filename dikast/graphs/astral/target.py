@@ -19,11 +19,10 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from dikast.agents.ask import ask
 from dikast.agents.models import http_service
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_model, load_role_model
 from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import load_prompt
 from dikast.agents.roles import Solution
-from dikast.errors import UsageError
 from dikast.wire import spec_of
 
 
@@ -64,12 +63,6 @@ def load_target(source: object) -> ModelTarget:
     Raises:
         UsageError: None of these.
     """
-    if isinstance(source, str):
-        http = source.startswith(http_service.SCHEME)
-        return ModelTarget(http_service.open_target(source) if http else load_model(source))
-    if isinstance(source, BaseChatModel):
-        return ModelTarget(source)
-    raise UsageError(
-        f"not a target: {type(source).__name__}",
-        hint="pass a model spec, http:URL, a LangChain chat model, or an object with respond(), fingerprint() and spec",
-    )
+    http = isinstance(source, str) and source.startswith(http_service.SCHEME)
+    load = http_service.open_target if http else load_model
+    return ModelTarget(load_role_model(source, "target", "respond()", load=load, forms="a model spec, http:URL"))

@@ -61,7 +61,7 @@ class MemoryVault:
         return self._held.pop(token)
 
     def keep(self, record: Mapping[str, object]) -> None:
-        """Let it go."""
+        """Discard the record: this vault keeps hashes alone."""
 
 
 class FileVault(MemoryVault):
@@ -134,8 +134,8 @@ def read_vault(path: Path) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def unrecorded(vault: Vault) -> Generator[None]:
-    """Have calls counted and their texts forgotten, but for a cache in memory: all targets get the same test.
+def leave_unrecorded(vault: Vault) -> Generator[None]:
+    """Count the calls inside the block and forget their texts, save in memory: all targets get the same test.
 
     Neither LangChain's callbacks, LangGraph's streams nor LangSmith hear of the calls, whoever has turned them on.
     """

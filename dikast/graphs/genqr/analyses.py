@@ -43,7 +43,7 @@ FUSIONS: Mapping[str, Mapping[str, str]] = {
 
 def per_query(rows: Rows, qrels: Qrels, name: str) -> dict[str, tuple[float, float]]:
     """Query id -> the measure before and after, of the judged queries that have a row."""
-    asked = judged(rows, qrels)
+    asked = select_judgments(rows, qrels)
     runs = {key: {row["input"]["qid"]: hits_of(row["output"][key]) for row in rows} for key in ("baseline", "hits")}
     before, after = (measure(asked, runs[key], [name])[name] for key in ("baseline", "hits"))
     return {qid: (before[qid], after[qid]) for qid in asked}
@@ -56,7 +56,7 @@ async def instruction_sweep(rows: Rows, context: Context, qrels: Qrels, name: st
     points: list[Point] = []
     for n in range(1, most + 1):
         runs = await _searched(rows, {str(n): plain}, lambda made, n=n: made[:n])
-        points.append(point(str(n), runs[str(n)], judged(rows, qrels), name))
+        points.append(point(str(n), runs[str(n)], select_judgments(rows, qrels), name))
     return points
 
 
@@ -69,7 +69,7 @@ async def fusion_ablation(rows: Rows, context: Context, qrels: Qrels, name: str)
         if label != "ensemble":
             contexts[f"{label} + original"] = context.model_copy(update={**update, "with_original": True})
     runs = await _searched(rows, contexts, lambda made: made)
-    return [point(label, run, judged(rows, qrels), name) for label, run in runs.items()]
+    return [point(label, run, select_judgments(rows, qrels), name) for label, run in runs.items()]
 
 
 async def learn_selection(rows: Rows, context: Context, qrels: Qrels) -> tuple[dict[str, float], list[str]]:
@@ -109,12 +109,12 @@ def point(label: str, run: Mapping[str, Sequence[Hit]], qrels: Qrels, name: str)
     return Point(label, mean(values), low, high)
 
 
-def judged(rows: Rows, qrels: Qrels) -> dict[str, Mapping[str, int]]:
+def select_judgments(rows: Rows, qrels: Qrels) -> dict[str, Mapping[str, int]]:
     """The judgments of these rows' queries."""
     asked = {row["input"]["qid"] for row in rows}
     return {qid: grades for qid, grades in qrels.items() if qid in asked}
 
 
 def hits_of(pairs: Sequence[Sequence[Any]]) -> list[Hit]:
-    """A ranking out of its JSON."""
+    """Read a ranking from its JSON form: pairs of document id and score."""
     return [Hit(str(docid), float(score)) for docid, score in pairs]

@@ -114,8 +114,8 @@ class Context(BaseModel):
     """How rankings join in the mode `fusion`."""
     rrf_k: float = Field(default=RRF_K, gt=-1)
     """The k of `rrf`; ranks count from 1."""
-    normalize: Normalization = "none"
-    """What is done to the scores before `combsum` and `combmnz`; the authors' script sums raw BM25 scores."""
+    normalize: Normalization = "minmax"
+    """What is done to the scores before `combsum` and `combmnz`; the authors' script sums raw BM25 scores: none."""
     weights: tuple[float, ...] = ()
     """Of the fused rankings: one a reformulation, then one for the original query if it takes part; all 1 if empty."""
     with_original: bool = False
@@ -205,7 +205,7 @@ class Output(TypedDict):
     """Rankings, and how they came about.
 
     `feedback` holds every document that was looked at for feedback; those with `used` were shown to the solver.
-    `selection` says which reformulations were gone on with and why, `None` if all were; `plan`, `refined` and `fluent`
+    `selection` says which reformulations were kept and why, `None` if all were; `plan`, `refined` and `fluent`
     are single replies, `None` where none was asked for.
 
     `hits` and `baseline` are `[docid, score]` pairs, best first. `queries` holds the one expanded query of an ensemble,
@@ -230,7 +230,7 @@ class State(Input):
     """What the nodes share.
 
     `context` is the feedback documents' text as the solver sees it, `instructions` what it is asked, `kept` the indices
-    of the reformulations that are gone on with (-1: the original query), `lists` their keywords.
+    of the reformulations that were kept (-1: the original query), `lists` their keywords.
     """
 
     feedback: list[Feedback]

@@ -37,8 +37,8 @@ CHARACTERS_PER_TOKEN = 4
 CUT = " ..."
 
 
-async def look(query: str, qid: str, context: Context) -> list[Feedback]:
-    """Have the one who chooses look at documents; nobody does without feedback."""
+async def choose_documents(query: str, qid: str, context: Context) -> list[Feedback]:
+    """Find feedback documents in the way the context asks for; none where it asks for no feedback."""
     k, retriever = context.feedback_k, context.retriever
     if context.feedback == "none":
         return []
@@ -50,26 +50,26 @@ async def look(query: str, qid: str, context: Context) -> list[Feedback]:
     if context.feedback == "critic" and context.critic is not None:
         threshold, when_none = context.critic_threshold, context.critic_when_none
         return await critic(context.critic, query, documents, k=k, threshold=threshold, when_none=when_none)
-    return human(query, documents, k) if context.feedback == "human" else pseudo(documents, k)
+    return human(query, documents, k) if context.feedback == "human" else take_first(documents, k)
 
 
-def pseudo(documents: Sequence[Document], k: int) -> list[Feedback]:
-    """The top k of the first search."""
-    return [plain(document.docid) for document in documents[:k]]
+def take_first(documents: Sequence[Document], k: int) -> list[Feedback]:
+    """Pseudo relevance feedback: take the top k of the first search."""
+    return [record_ungraded(document.docid) for document in documents[:k]]
 
 
 async def oracle(relevance: RelevanceOracle, qid: str, k: int, retriever: Retriever) -> list[Feedback]:
     """The k documents that the judgments find most relevant; judged documents that the index lacks are told apart."""
-    return [await present(docid, retriever) for docid in relevance.relevant(qid, k)]
+    return [await look_up(docid, retriever) for docid in relevance.relevant(qid, k)]
 
 
-async def present(docid: str, retriever: Retriever) -> Feedback:
-    """A document that is used if the index has it."""
+async def look_up(docid: str, retriever: Retriever) -> Feedback:
+    """Record a judged document, as used only if the index has it."""
     try:
         await retriever.documents([docid])
     except RetrievalError as error:
         return Feedback(docid=docid, used=False, grade=None, reason=str(error), outcome=Outcome.ERROR.value)
-    return plain(docid)
+    return record_ungraded(docid)
 
 
 async def critic(
@@ -111,7 +111,7 @@ def human(query: str, documents: Sequence[Document], k: int) -> list[Feedback]:
     reply: HumanReply = interrupt({"query": query, "documents": shown}, response_schema=reply_form(documents))
     chosen = list(dict.fromkeys(reply.relevant))[:k]
     others = [document.docid for document in documents if document.docid not in chosen]
-    return [*map(plain, chosen), *(plain(docid, used=False) for docid in others)]
+    return [*map(record_ungraded, chosen), *(record_ungraded(docid, used=False) for docid in others)]
 
 
 class HumanReply(BaseModel, extra="forbid"):
@@ -134,8 +134,8 @@ def reply_form(documents: Sequence[Document]) -> type[HumanReply]:
     )
 
 
-def plain(docid: str, *, used: bool = True) -> Feedback:
-    """A document without a grade."""
+def record_ungraded(docid: str, *, used: bool = True) -> Feedback:
+    """Record a document that nobody graded."""
     return Feedback(docid=docid, used=used, grade=None, reason="", outcome=Outcome.OK.value)
 
 
@@ -153,10 +153,10 @@ def quote(documents: Sequence[Document], tokens: int) -> str:
         tokens: Budget for all of them, at four characters a token; the fences come on top.
     """
     share = max(1, tokens * CHARACTERS_PER_TOKEN // max(1, len(documents)))
-    return "\n".join(fence(cut(document.contents, share), "document") for document in documents)
+    return "\n".join(fence(cut_text(document.contents, share), "document") for document in documents)
 
 
-def cut(text: str, characters: int) -> str:
+def cut_text(text: str, characters: int) -> str:
     """The text, cut at a word's end if it is longer than this."""
     if len(text) <= characters:
         return text
@@ -164,6 +164,6 @@ def cut(text: str, characters: int) -> str:
     return (head.rsplit(maxsplit=1)[0] if " " in head else head) + CUT
 
 
-def used(feedback: Sequence[Mapping[str, object]]) -> list[str]:
+def list_used(feedback: Sequence[Mapping[str, object]]) -> list[str]:
     """Ids of the documents that are used, best first."""
     return [str(one["docid"]) for one in feedback if one["used"]]

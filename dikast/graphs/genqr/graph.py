@@ -42,19 +42,19 @@ from dikast.agents.failures import node_failure_of
 from dikast.agents.models.request import Structured
 from dikast.agents.prompt import load_prompt
 from dikast.graphs.genqr.context import Context, Input, Output, State, Update
-from dikast.graphs.genqr.feedback import look, quote, used
+from dikast.graphs.genqr.feedback import choose_documents, list_used, quote
 from dikast.graphs.genqr.keywords import KEYWORDS_SCHEMA
 from dikast.graphs.genqr.records import FORMS, Weighted
 from dikast.graphs.genqr.replies import (
-    consult,
+    ask_solver,
     parse,
-    planned,
-    read,
+    read_plan,
+    read_solution,
     record_failure,
     summarise,
 )
-from dikast.graphs.genqr.search import expand, fuse, listed
-from dikast.graphs.genqr.selection import choose, original
+from dikast.graphs.genqr.search import expand, fuse, list_keywords
+from dikast.graphs.genqr.selection import choose, list_original
 from dikast.records import Outcome
 from dikast.retrieval.query import WeightedQuery
 from dikast.wire import check, check_input, on_error
@@ -74,8 +74,8 @@ async def gather(state: State, runtime: Runtime[Context]) -> Update:
     """Choose the feedback documents, if any are wanted."""
     context = check(runtime.context, Context)
     check_input(state, Input)
-    chosen = await look(state["query"], state.get("qid", ""), context)
-    documents = await context.retriever.documents(used(chosen))
+    chosen = await choose_documents(state["query"], state.get("qid", ""), context)
+    documents = await context.retriever.documents(list_used(chosen))
     return {"feedback": chosen, "context": quote(documents, context.feedback_tokens)}
 
 
@@ -84,12 +84,12 @@ async def plan(state: State, runtime: Runtime[Context]) -> Update:
     context = runtime.context
     if context.plan is None:
         return {"plan": None, "instructions": list(context.instructions)}
-    said = await consult(context.solver, context.plan, {"query": state["query"]}, context.sampling)
-    told, lines = planned(said, context.planned)
+    said = await ask_solver(context.solver, context.plan, {"query": state["query"]}, context.sampling)
+    told, lines = read_plan(said, context.planned)
     return {"plan": told, "instructions": lines}
 
 
-def branches(state: State, context: Context) -> list[Branch]:
+def list_branches(state: State, context: Context) -> list[Branch]:
     """Everything that is asked: contexts by instructions by samples."""
     contexts = ["", state["context"]] if context.both and state["context"] else [state["context"]]
     asked = product(contexts, state["instructions"], range(context.samples))
@@ -101,7 +101,7 @@ def branches(state: State, context: Context) -> list[Branch]:
 
 def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["sift"]:
     """One branch an instruction and sample; none if a plan came to nothing."""
-    return [Send("reformulate", branch) for branch in branches(state, runtime.context)] or "sift"
+    return [Send("reformulate", branch) for branch in list_branches(state, runtime.context)] or "sift"
 
 
 async def reformulate(state: Branch, runtime: Runtime[Context]) -> Update:
@@ -121,7 +121,7 @@ async def reformulate(state: Branch, runtime: Runtime[Context]) -> Update:
         structured=Structured(json_schema=KEYWORDS_SCHEMA) if context.reply == "json" else None,
         sample=state["sample"],
     )
-    return {"reformulations": [read(solution, state["index"], state["instruction"], context.reply)]}
+    return {"reformulations": [read_solution(solution, state["index"], state["instruction"], context.reply)]}
 
 
 @on_error
@@ -138,14 +138,14 @@ async def failed_reformulation(state: Branch, error: NodeError) -> Command[Liter
 async def sift(state: State, runtime: Runtime[Context]) -> Update:
     """Leave near-duplicates out, then keep the best, if that is wanted."""
     context, made = runtime.context, state["reformulations"]
-    expected = len(branches(state, context))
+    expected = len(list_branches(state, context))
     if sorted(one["index"] for one in made) != list(range(expected)):
         raise RuntimeError(f"{expected} branches must have run exactly once each: {[one['index'] for one in made]}")
     selection = await choose(state["query"], made, context)
     left_out = {one["index"] for one in selection["candidates"] if not one["kept"]} if selection else set[int]()
-    every = [*range(expected), *original(context)]
+    every = [*range(expected), *list_original(context)]
     kept = [index for index in every if index not in left_out]
-    return {"selection": selection, "kept": kept, "lists": listed(made, kept)}
+    return {"selection": selection, "kept": kept, "lists": list_keywords(made, kept)}
 
 
 async def polish(state: State, runtime: Runtime[Context]) -> Update:
@@ -155,12 +155,12 @@ async def polish(state: State, runtime: Runtime[Context]) -> Update:
     fields = {"query": state["query"], "generated": written}
     update = Update(refined=None, fluent=None)
     if context.refine is not None and written:
-        said = await consult(context.solver, context.refine, fields, context.sampling)
+        said = await ask_solver(context.solver, context.refine, fields, context.sampling)
         update["refined"] = said
         if said["outcome"] == Outcome.OK and (passage := parse(said["text"], "passage")):
             update["lists"] = [passage]
     if context.fluent and written:
-        update["fluent"] = await consult(context.solver, load_prompt("genqr/fluent"), fields, context.sampling)
+        update["fluent"] = await ask_solver(context.solver, load_prompt("genqr/fluent"), fields, context.sampling)
     return update
 
 

@@ -73,7 +73,10 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
         DataError: A file is broken.
     """
     fields, files = given.fields, options.files()
-    found: dict[str, Any] = {"retriever": retriever_of(options, fields, files["corpus"]), **asked(options, fields)}
+    found: dict[str, Any] = {
+        "retriever": retriever_of(options, fields, files["corpus"]),
+        **choose_questions(options, fields),
+    }
     if fields.get("feedback") == "critic" and not fields.get("critic"):
         found["critic"] = fields.get("solver") or given.model()
     if fields.get("feedback") == "oracle":
@@ -111,8 +114,8 @@ def retriever_of(options: Options, fields: Mapping[str, Any], corpus: str | None
     return f"bm25:{corpus}" + (f"?{query}" if query else "")
 
 
-def asked(options: Options, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What the solver is asked: instructions, or a plan's number of questions.
+def choose_questions(options: Options, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of the context for what the solver is asked: instructions, or a plan's number of questions.
 
     Raises:
         UsageError: There are not so many instructions, or the method asks by questions of its own.

@@ -172,7 +172,7 @@ class Terminal:
         if not waits:
             return sys.stdin.readline()
         while b"\n" not in self._buffer:
-            chunk = await readable(number)
+            chunk = await read_available(number)
             if not chunk:
                 break
             self._buffer += chunk
@@ -180,8 +180,8 @@ class Terminal:
         return (line + end).decode(errors="replace")
 
 
-async def readable(number: int) -> bytes:
-    """What comes next on a file descriptor."""
+async def read_available(number: int) -> bytes:
+    """Wait for the next bytes on a file descriptor."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(number, ready.set)
@@ -193,7 +193,7 @@ async def readable(number: int) -> bytes:
 
 
 def read_numbers(text: str, most: int) -> list[int]:
-    """The places in an answer.
+    """Read the numbers that a person typed, each a document's place in the list that was shown.
 
     Raises:
         ValueError: It is not one; the message says why.

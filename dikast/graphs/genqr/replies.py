@@ -18,7 +18,7 @@ QUOTES = " \n\t\"'`“”"
 LINE_LABEL = re.compile(r"^\s*+(?:question|q)\s*+(?:\d++\s*+)?[:.)]\s*+", re.IGNORECASE)
 
 
-def read(solution: Solution, index: int, instruction: str, form: Form) -> Reformulation:
+def read_solution(solution: Solution, index: int, instruction: str, form: Form) -> Reformulation:
     """Parse a solution; one that holds no word is `unparsed`, unless it ended in some other way already."""
     keywords: list[str] = []
     outcome, reason = solution.outcome, solution.reason
@@ -65,10 +65,10 @@ def record_failure(index: int, instruction: str, outcome: Outcome, reason: str) 
     )
 
 
-async def consult(
+async def ask_solver(
     solver: Solver, prompt: Prompt, fields: Mapping[str, str], sampling: Sampling, sample: int = 0
 ) -> Said:
-    """One reply of the solver, whatever becomes of it; a model that cannot be reached at all is raised."""
+    """Ask the solver once; a failed call becomes a record, a model that cannot be reached at all is an error."""
     try:
         solution = await solver.solve(prompt, fields, sampling=sampling, sample=sample)
     except CALL_FAILURES as error:
@@ -83,8 +83,8 @@ async def consult(
     )
 
 
-def planned(said: Said, most: int) -> tuple[Said, list[str]]:
-    """A plan with its lines; one without is `unparsed`."""
+def read_plan(said: Said, most: int) -> tuple[Said, list[str]]:
+    """Read the lines of a plan; one without any is `unparsed`."""
     if said["outcome"] != Outcome.OK:
         return said, []
     lines = parse_lines(said["text"], most)

@@ -133,13 +133,13 @@ def report(run: Run, context: Context) -> Report:
             )
             for name in names
         }
-        for rows in chunks(run.rows(), CHUNK):
+        for rows in split_rows(run.rows(), CHUNK):
             read_chunk(rows, context, others, qrels, reading, files)
-    return told_of(reading, context, bool(qrels))
+    return make_report(reading, context, bool(qrels))
 
 
-def chunks(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The rows, some at a time."""
+def split_rows(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split rows into lists of at most `size`."""
     rest = iter(rows)
     while chunk := list(islice(rest, size)):
         yield chunk
@@ -155,7 +155,7 @@ def read_chunk(
 ) -> None:
     """Take some rows in: their rankings into the files, their values into the scores."""
     done = [row for row in rows if row["output"] is not None]
-    runs = rankings(done) | again(done, others)
+    runs = rankings(done) | search_rows_again(done, others)
     for name, file in files.items():
         file.writelines(f"{line}\n" for line in run_lines(runs[name], name))
     count_grades(done, reading)
@@ -166,7 +166,7 @@ def read_chunk(
     grades = {qid: qrels[qid] for qid in runs[BEFORE] if qid in scored}
     reading.plain.add(grades, runs)
     if context.feedback in INFORMED:
-        without = residual(grades, runs, shown(done, context.feedback))
+        without = residual(grades, runs, list_shown(done, context.feedback))
         reading.exhausted += len(without.exhausted)
         reading.left.add(without.qrels, without.runs)
 
@@ -179,8 +179,10 @@ def rankings(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[Hit]
     }
 
 
-def again(rows: Sequence[Mapping[str, Any]], others: Mapping[str, Context]) -> dict[str, dict[str, list[Hit]]]:
-    """The rows' keywords searched with anew, joined in other ways; no model is asked."""
+def search_rows_again(
+    rows: Sequence[Mapping[str, Any]], others: Mapping[str, Context]
+) -> dict[str, dict[str, list[Hit]]]:
+    """Search again with the rows' keywords, joined in other ways; no model is asked."""
     if not others:
         return {}
 
@@ -210,7 +212,7 @@ def count_grades(rows: Sequence[Mapping[str, Any]], reading: Reading) -> None:
             reading.ungraded[who] += sum(one["outcome"] != Outcome.OK for one in said)
 
 
-def shown(rows: Sequence[Mapping[str, Any]], feedback: str) -> dict[str, list[str]]:
+def list_shown(rows: Sequence[Mapping[str, Any]], feedback: str) -> dict[str, list[str]]:
     """Query id -> documents shown to the solver; to a person, those that the person did not choose, too."""
     return {
         str(row["input"]["qid"]): [
@@ -220,8 +222,8 @@ def shown(rows: Sequence[Mapping[str, Any]], feedback: str) -> dict[str, list[st
     }
 
 
-def told_of(reading: Reading, context: Context, scored: bool) -> Report:
-    """The page, and the same as data."""
+def make_report(reading: Reading, context: Context, scored: bool) -> Report:
+    """Make the report: a page for people and the same figures as data."""
     plain, left = reading.plain.rows(), reading.left.rows()
     informed = context.feedback in INFORMED
     headline = left if informed else plain

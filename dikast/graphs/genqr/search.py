@@ -37,7 +37,7 @@ def expand(query: str, lists: Sequence[Sequence[str]], context: Context) -> list
     ]
 
 
-def listed(reformulations: Sequence[Reformulation], indices: Sequence[int]) -> list[list[str]]:
+def list_keywords(reformulations: Sequence[Reformulation], indices: Sequence[int]) -> list[list[str]]:
     """The keywords of these reformulations; the original query (-1) has none."""
     keywords = {one["index"]: one["keywords"] for one in reformulations}
     return [[] if index == ORIGINAL else keywords[index] for index in indices]
@@ -68,7 +68,7 @@ async def search_again(
     found: dict[str, list[Hit]] = {}
     for name, context in contexts.items():
         indices = [*range(len(reformulations)), *([ORIGINAL] if context.with_original else [])]
-        lists = listed(reformulations, indices if context.mode == "fusion" else range(len(reformulations)))
+        lists = list_keywords(reformulations, indices if context.mode == "fusion" else range(len(reformulations)))
         rankings = await context.retriever.search(expand(query, lists, context), context.depth)
         found[name] = fuse(rankings, context, indices)
     return found

@@ -1,4 +1,4 @@
-"""Which of a query's reformulations are gone on with: near-duplicates out, then the best by some evidence.
+"""Which of a query's reformulations are kept: near-duplicates out, then the best by some evidence.
 
 | select | decides by | needs |
 | --- | --- | --- |
@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Literal
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.request import Sampling
 from dikast.agents.roles import Case, Judge
-from dikast.graphs.genqr.feedback import cut
+from dikast.graphs.genqr.feedback import cut_text
 from dikast.graphs.genqr.records import ORIGINAL, By, Candidate, Reformulation, Selection
-from dikast.graphs.genqr.search import expand, listed
+from dikast.graphs.genqr.search import expand, list_keywords
 from dikast.records import Outcome
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.evidence import Evidence
@@ -60,17 +60,17 @@ async def choose(query: str, made: Sequence[Reformulation], context: Context) ->
     """Say which reformulations are kept, and why; `None` if nothing has to be chosen."""
     if context.distinct is None and context.select == "none":
         return None
-    twins = distinct(made, context.distinct, context.retriever.analyze)
-    doubles = [duplicate(index, twin) for index, twin in twins.items() if twin is not None]
+    twins = find_duplicates(made, context.distinct, context.retriever.analyze)
+    doubles = [record_duplicate(index, twin) for index, twin in twins.items() if twin is not None]
     if context.select == "none":
         return Selection(by="", candidates=doubles)
     single = [index for index, twin in twins.items() if twin is None]
-    indices = [*single, *original(context)]
-    valued = await value(query, await search(query, made, indices, context), context)
-    return Selection(by=context.select, candidates=[*best(valued, context.keep), *doubles])
+    indices = [*single, *list_original(context)]
+    valued = await value_candidates(query, await search(query, made, indices, context), context)
+    return Selection(by=context.select, candidates=[*mark_best(valued, context.keep), *doubles])
 
 
-def original(context: Context) -> list[int]:
+def list_original(context: Context) -> list[int]:
     """The original query's index where it takes part: among rankings to fuse, or among candidates."""
     takes_part = context.with_original and (context.mode == "fusion" or context.select != "none")
     return [ORIGINAL] if takes_part else []
@@ -81,12 +81,12 @@ async def search(
 ) -> dict[int, Found]:
     """What each reformulation alone is searched with, and finds."""
     alone = context.model_copy(update={"mode": "ensemble"})
-    queries = [expand(query, [keywords], alone)[0] for keywords in listed(made, indices)]
+    queries = [expand(query, [keywords], alone)[0] for keywords in list_keywords(made, indices)]
     rankings = await context.retriever.search(queries, DEPTH)
     return {index: Found(query, hits) for index, query, hits in zip(indices, queries, rankings, strict=True)}
 
 
-def distinct(
+def find_duplicates(
     reformulations: Sequence[Reformulation], threshold: float | None, analyze: Analyze
 ) -> dict[int, int | None]:
     """Index -> the earlier reformulation that it is a near-duplicate of, or `None`.
@@ -112,13 +112,13 @@ def resemblance(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / union if union else 0.0
 
 
-def duplicate(index: int, twin: int) -> Candidate:
+def record_duplicate(index: int, twin: int) -> Candidate:
     """The record of a near-duplicate."""
     reason = f"near-duplicate of reformulation {twin + 1}"
     return Candidate(index=index, kept=False, value=None, outcome=Outcome.OK.value, reason=reason)
 
 
-async def value(query: str, found: Mapping[int, Found], context: Context) -> list[Candidate]:
+async def value_candidates(query: str, found: Mapping[int, Found], context: Context) -> list[Candidate]:
     """Each candidate with its value, the higher the better, in the given order; none is kept yet.
 
     Args:
@@ -142,7 +142,7 @@ async def value(query: str, found: Mapping[int, Found], context: Context) -> lis
     ]
 
 
-def best(candidates: list[Candidate], keep: int) -> list[Candidate]:
+def mark_best(candidates: list[Candidate], keep: int) -> list[Candidate]:
     """Mark the `keep` best as kept; the earlier among equals, those without a value last."""
     ranked = sorted(candidates, key=lambda one: (one["value"] is None, -(one["value"] or 0.0)))
     chosen = {one["index"] for one in ranked[:keep]}
@@ -172,7 +172,7 @@ async def judge_one(query: str, index: int, found: Found, retriever: Retriever, 
     if not found.hits:
         return {**candidate, "outcome": Outcome.EMPTY.value, "reason": "finds nothing"}
     documents = await retriever.documents([hit.docid for hit in found.hits[:SHOWN]])
-    texts = [f"{rank}. {cut(one.contents, SHOWN_CHARACTERS)}" for rank, one in enumerate(documents, start=1)]
+    texts = [f"{rank}. {cut_text(one.contents, SHOWN_CHARACTERS)}" for rank, one in enumerate(documents, start=1)]
     try:
         said = await judge.judge(Case(query, ("\n\n".join(texts),), RUBRIC), sampling=JUDGING)
     except CALL_FAILURES as error:

@@ -10,7 +10,7 @@ from dikast.errors import DataError
 
 
 class Learnt(BaseModel, frozen=True):
-    """The file.
+    """What a file of learnt weights holds.
 
     Attributes:
         weights: Feature -> weight.
@@ -24,10 +24,10 @@ class Learnt(BaseModel, frozen=True):
 
 
 def read_weights(path: str) -> Learnt:
-    """Read the file.
+    """Read a file that `dikast genqr learn` wrote.
 
     Raises:
-        DataError: It is none.
+        DataError: It cannot be read, or is no such file.
     """
     try:
         return Learnt.model_validate_json(Path(path).read_bytes())

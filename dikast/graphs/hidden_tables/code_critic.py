@@ -18,10 +18,9 @@ from dikast.agents.ask import ask
 from dikast.agents.critic import GREEDY, schema_of
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_model
+from dikast.agents.models.load import load_role_model
 from dikast.agents.models.request import Structured
 from dikast.agents.prompt import Prompt, load_prompt
-from dikast.errors import UsageError
 from dikast.fence import fence
 from dikast.graphs.hidden_tables.roles import Review
 from dikast.records import Outcome
@@ -79,11 +78,4 @@ def load_code_critic(source: object) -> ModelCodeCritic:
     Raises:
         UsageError: Neither of these.
     """
-    if isinstance(source, str):
-        return ModelCodeCritic(load_model(source))
-    if isinstance(source, BaseChatModel):
-        return ModelCodeCritic(source)
-    raise UsageError(
-        f"not a critic: {type(source).__name__}",
-        hint="pass a model spec, a LangChain chat model, or an object with review(), fingerprint() and spec",
-    )
+    return ModelCodeCritic(load_role_model(source, "critic", "review()"))

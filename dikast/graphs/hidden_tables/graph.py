@@ -69,14 +69,14 @@ async def describe(state: State, runtime: Runtime[Context]) -> Update:
     context = check(runtime.context, Context)
     check_input(state, Input)
     tier = await context.oracle.ready()
-    question, _ = asked(state)
+    question, _ = get_question(state)
     schema = await context.oracle.describe(
         state["table"], question, level=context.level, secret=context.secret, columns=context.max_columns
     )
     return {"tier": tier, "schema": schema, "round": 0, "bits": state.get("bits", 0.0)}
 
 
-def asked(state: State) -> tuple[str, str]:
+def get_question(state: State) -> tuple[str, str]:
     """The current question and its id."""
     turn = len(state["turns"])
     if turn == 0:
@@ -88,7 +88,7 @@ def asked(state: State) -> tuple[str, str]:
 def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
     """One branch a sample."""
     context = runtime.context
-    question, _ = asked(state)
+    question, _ = get_question(state)
     reply, feedback = said_before(state)
     turn, schema, earlier = len(state["turns"]), state["schema"], quote_earlier(state, context)
     return [
@@ -133,14 +133,14 @@ def said_before(state: State) -> tuple[str, str]:
     drafts = [one for one in state["drafts"] if (one["turn"], one["round"]) == (last["turn"], last["round"])]
     draft = min(drafts, key=lambda one: one["sample"])
     if last["feedback"] == "objected":
-        objection = next(one for one in of_round(state["reviews"], last) if one["approved"] is False)
+        objection = next(one for one in select_reviews(state["reviews"], last) if one["approved"] is False)
         draft = next(one for one in drafts if one["sample"] == objection["sample"])
         told = f" {objection['remark']}"
     reply = f"```python\n{draft['program']}```" if draft["program"] else draft["text"]
     return reply, rounds.MESSAGES[last["feedback"]] + told
 
 
-def of_round(reviews: list[Reviewed], round_: Round) -> list[Reviewed]:
+def select_reviews(reviews: list[Reviewed], round_: Round) -> list[Reviewed]:
     """The reviews of one round, by sample."""
     found = [one for one in reviews if (one["turn"], one["round"]) == (round_["turn"], round_["round"])]
     return sorted(found, key=lambda one: one["sample"])
@@ -160,7 +160,7 @@ async def solve(state: Branch, runtime: Runtime[Context]) -> Update:
         prompt = context.retry_prompt
         fields |= {"reply": state["reply"], "feedback": state["feedback"]}
     solution = await context.solver.solve(prompt, fields, sampling=context.sampling, sample=state["sample"])
-    return {"drafts": [rounds.drafted(state["turn"], state["round"], state["sample"], solution)]}
+    return {"drafts": [rounds.make_draft(state["turn"], state["round"], state["sample"], solution)]}
 
 
 @on_error
@@ -168,7 +168,7 @@ async def failed_draft(
     state: Branch, runtime: Runtime[Context], error: NodeError
 ) -> Command[Literal["review", "execute"]]:
     """Turn a failed call into a record; a bug is raised again, and so is a model that cannot be reached at all."""
-    draft = rounds.no_draft(state["turn"], state["round"], state["sample"], *node_failure_of(error))
+    draft = rounds.record_no_draft(state["turn"], state["round"], state["sample"], *node_failure_of(error))
     return Command(update=Update(drafts=[draft]), goto=who_is_next(runtime.context))
 
 
@@ -178,12 +178,12 @@ def who_is_next(context: Context) -> Literal["review", "execute"]:
 
 
 def next_after_solving(state: State, runtime: Runtime[Context]) -> Literal["review", "execute"]:
-    """The same, as an edge."""
+    """Where the graph goes after `solve`: see `who_is_next`."""
     del state
     return who_is_next(runtime.context)
 
 
-def current(state: State) -> list[Draft]:
+def select_drafts(state: State) -> list[Draft]:
     """The drafts of this round, by sample."""
     here = (len(state["turns"]), state["round"])
     return sorted(
@@ -198,8 +198,8 @@ async def review(state: State, runtime: Runtime[Context]) -> Update:
     sent_back = sum(one["turn"] == turn and one["feedback"] == "objected" for one in state["rounds"])
     if critic is None or sent_back >= context.reviews or state["round"] + 1 >= context.rounds:
         return {}
-    question, _ = asked(state)
-    programs = [one for one in current(state) if one["program"]]
+    question, _ = get_question(state)
+    programs = [one for one in select_drafts(state) if one["program"]]
     said = await asyncio.gather(*(critic.review(question, state["schema"], one["program"]) for one in programs))
     reviews = [
         Reviewed(
@@ -219,36 +219,36 @@ async def review(state: State, runtime: Runtime[Context]) -> Update:
 async def execute(state: State, runtime: Runtime[Context]) -> Update:
     """Run the programs, choose an answer, and decide whether there is another try."""
     context = runtime.context
-    drafts = current(state)
-    programs, objected = approved(state, [one for one in drafts if one["program"]])
+    drafts = select_drafts(state)
+    programs, objected = select_approved(state, [one for one in drafts if one["program"]])
     last = state["round"] + 1 >= context.rounds
     if objected:
-        return go_on(state, [], None, "objected", 0.0)
+        return close_round(state, [], None, "objected", 0.0)
     if not programs:
-        draft = rounds.lost(drafts)
+        draft = rounds.choose_failed_draft(drafts)
         if draft["outcome"] == Outcome.UNPARSED and not last:
-            return go_on(state, [], None, draft["problem"], 0.0)
-        ended = closed(state, "", draft["problem"] or "no_reply", Outcome(draft["outcome"]), draft["reason"])
+            return close_round(state, [], None, draft["problem"], 0.0)
+        ended = record_turn(state, "", draft["problem"] or "no_reply", Outcome(draft["outcome"]), draft["reason"])
         ended["correct"] = context.oracle.unanswered(ended["id"])
         return end_turn(state, ended, [], None, 0.0)
     begun = asyncio.get_running_loop().time()
     ran = await run_by_the_tick(state, context, programs)
-    chosen = rounds.majority(ran)
-    executions = [executed(draft, one) for draft, one in zip(programs, ran, strict=True)]
+    chosen = rounds.choose_majority(ran)
+    executions = [record_execution(draft, one) for draft, one in zip(programs, ran, strict=True)]
     done = ran[chosen].status == "ok" or (ran[chosen].status == "empty" and not context.retry_empty)
-    bits = rounds.price(context.oracle.codes(context.feedback))
+    bits = rounds.count_bits(context.oracle.codes(context.feedback))
     observed = not last and state["bits"] + bits <= context.bits and await may_tell(state, context, bits)
     await reply_at(begun, context.tick)
     if observed and not done:
         first = drafts[0]
         unrun = "objected" if first["program"] else first["problem"] or "failed"
         told = next((one["code"] for one in executions if one["sample"] == first["sample"]), unrun)
-        return go_on(state, executions, programs[chosen]["sample"], told, bits)
+        return close_round(state, executions, programs[chosen]["sample"], told, bits)
     return answer(state, context, executions, programs[chosen], ran[chosen], bits if observed else 0.0)
 
 
-def approved(state: State, programs: list[Draft]) -> tuple[list[Draft], bool]:
-    """The programs that the critic lets pass; all of them and true, if it objects to each."""
+def select_approved(state: State, programs: list[Draft]) -> tuple[list[Draft], bool]:
+    """The programs that the critic lets pass, and false; all of them and true, if it objects to each."""
     here = (len(state["turns"]), state["round"])
     against = {
         one["sample"] for one in state["reviews"] if (one["turn"], one["round"]) == here and one["approved"] is False
@@ -258,7 +258,7 @@ def approved(state: State, programs: list[Draft]) -> tuple[list[Draft], bool]:
 
 
 async def may_tell(state: State, context: Context, bits: float) -> bool:
-    """Whether the table's ledger allows it; then it is written down."""
+    """Whether the table's ledger allows these bits to be told; if so, they are booked."""
     oracle = context.oracle
     if not context.keeps_ledger or not isinstance(oracle, KeepsLedger):
         return True
@@ -280,11 +280,11 @@ async def run_by_the_tick(state: State, context: Context, programs: list[Draft])
         await asyncio.wait([running], timeout=context.tick)
     finally:
         if not running.done():
-            leave(running)
+            abandon_run(running)
     if running.done():
         return running.result()
     codes = context.oracle.codes(context.feedback)
-    _, question_id = asked(state)
+    _, question_id = get_question(state)
     late = Late("timeout" if "timeout" in codes else "failed", context.oracle.unanswered(question_id))
     return [late for _ in programs]
 
@@ -293,15 +293,15 @@ ENDING: set[asyncio.Future[list[Ran]]] = set()
 """Runs that are being ended: nobody waits for them, since how long that takes would tell something."""
 
 
-def leave(running: asyncio.Future[list[Ran]]) -> None:
-    """End a run without waiting for its end."""
+def abandon_run(running: asyncio.Future[list[Ran]]) -> None:
+    """Cancel a run of programs without waiting until they have ended."""
     ENDING.add(running)
-    running.add_done_callback(forget)
+    running.add_done_callback(discard_run)
     running.cancel()
 
 
-def forget(running: asyncio.Future[list[Ran]]) -> None:
-    """Let go of a run that has ended, however it did."""
+def discard_run(running: asyncio.Future[list[Ran]]) -> None:
+    """Drop a cancelled run that has ended, whatever its result or error."""
     ENDING.discard(running)
     if not running.cancelled():
         running.exception()
@@ -309,7 +309,7 @@ def forget(running: asyncio.Future[list[Ran]]) -> None:
 
 async def run(state: State, context: Context, programs: list[Draft]) -> list[Ran]:
     """Run the programs of a round."""
-    _, question_id = asked(state)
+    _, question_id = get_question(state)
     ran = await context.oracle.run(
         state["table"],
         [one["program"] for one in programs],
@@ -321,12 +321,12 @@ async def run(state: State, context: Context, programs: list[Draft]) -> list[Ran
     return list(ran)
 
 
-def executed(draft: Draft, ran: Ran) -> Execution:
-    """What is written down of a run."""
+def record_execution(draft: Draft, ran: Ran) -> Execution:
+    """Make the record of one program's run."""
     return Execution(sample=draft["sample"], status=ran.status, code=ran.code, group=ran.group)
 
 
-def go_on(state: State, executions: list[Execution], chosen: int | None, feedback: str, bits: float) -> Update:
+def close_round(state: State, executions: list[Execution], chosen: int | None, feedback: str, bits: float) -> Update:
     """Close a round; `feedback` is empty in a question's last one."""
     done = Round(
         turn=len(state["turns"]),
@@ -341,21 +341,21 @@ def go_on(state: State, executions: list[Execution], chosen: int | None, feedbac
 
 def answer(state: State, context: Context, executions: list[Execution], draft: Draft, ran: Ran, bits: float) -> Update:
     """Close a question with the chosen program's end, and give the user the answer, if there is one."""
-    _, question_id = asked(state)
+    _, question_id = get_question(state)
     revealed: Sequence[str] | None = None
     if ran.answer is not None:
         context.oracle.tell(question_id, ran.answer)
         revealed = ran.answer.reveal() if context.keep_answers else None
     outcome = rounds.turn_outcome(ran.status)
     reason = "" if outcome is Outcome.OK else f"the program ended with {ran.status}"
-    ended = closed(state, draft["program"], ran.status, outcome, reason)
-    turn = Turn({**ended, "correct": ran.correct, **rounds.kept(revealed)})
+    ended = record_turn(state, draft["program"], ran.status, outcome, reason)
+    turn = Turn({**ended, "correct": ran.correct, **rounds.keep_answer(revealed)})
     return end_turn(state, turn, executions, draft["sample"], bits)
 
 
-def closed(state: State, program: str, status: str, outcome: Outcome, reason: str) -> Turn:
-    """The record of a question that is over, not judged."""
-    question, question_id = asked(state)
+def record_turn(state: State, program: str, status: str, outcome: Outcome, reason: str) -> Turn:
+    """Make the record of a question that has ended, before its answer is judged."""
+    question, question_id = get_question(state)
     return Turn(
         id=question_id,
         question=question,
@@ -373,7 +373,7 @@ def closed(state: State, program: str, status: str, outcome: Outcome, reason: st
 
 def end_turn(state: State, turn: Turn, executions: list[Execution], chosen: int | None, bits: float) -> Update:
     """Close a question's last round; after the last question, sum the game up."""
-    update: Update = {**go_on(state, executions, chosen, "", bits), "turns": [turn]}
+    update: Update = {**close_round(state, executions, chosen, "", bits), "turns": [turn]}
     turns = [*state["turns"], turn]
     if len(turns) > len(state.get("follow_ups", [])):
         outcome, reason, correct = rounds.summarise(turns)
@@ -382,7 +382,7 @@ def end_turn(state: State, turn: Turn, executions: list[Execution], chosen: int 
 
 
 def after(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["describe", "__end__"]:
-    """Another try, the next question, or the end."""
+    """Name the next node: for another try, for the next question, or the end."""
     if len(state["turns"]) == state["rounds"][-1]["turn"]:
         return fan_out(state, runtime)
     return "describe" if len(state["turns"]) <= len(state.get("follow_ups", [])) else "__end__"

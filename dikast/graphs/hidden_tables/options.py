@@ -50,7 +50,7 @@ class Reading(BaseModel):
     """Wall time of one program."""
 
     def open_oracle(self, place: Path, **more: Any) -> TableOracle:
-        """The oracle over tables read so.
+        """Open the oracle over tables that are read in this way.
 
         Raises:
             DataError: There is nothing at `place`.
@@ -97,7 +97,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     del given
     if options.questions is None:
         raise UsageError("no questions", hint="give --questions FILE")
-    place = options.tables or beside(options.questions)
+    place = options.tables or find_tables_folder(options.questions)
     return {
         "oracle": options.open_oracle(
             place, questions=options.questions, shape=options.shape, columns=parse_columns(options.columns)
@@ -105,7 +105,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     }
 
 
-def beside(questions: Path) -> Path:
+def find_tables_folder(questions: Path) -> Path:
     """The folder `tables` beside a question file, else its own folder."""
     folder = questions.parent / "tables"
     return folder if folder.is_dir() else questions.parent
@@ -147,7 +147,7 @@ def games_of(oracle: TableOracle) -> list[Row]:
 
 
 def game_of(sequence: Sequence[Question]) -> Row:
-    """One row."""
+    """Make the row of one game."""
     first, *others = sorted(sequence, key=lambda one: one.position)
     row: dict[str, Any] = {"id": first.id, "table": first.table, "question": first.text}
     if others:
@@ -156,7 +156,7 @@ def game_of(sequence: Sequence[Question]) -> Row:
 
 
 def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
-    """Whether anything can be judged."""
+    """Warn where no question has a gold answer, so that nothing can be judged."""
     from dikast.tables.report import has_gold
 
     del options, rows

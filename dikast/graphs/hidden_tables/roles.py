@@ -104,7 +104,7 @@ class KeepsLedger(Protocol):
         """Write down what a table is about to let out, before it does.
 
         Args:
-            table: Which.
+            table: Name of the table.
             user: Who asks.
             bits: The most that is told.
             budget: What the table may let out in all, whoever asks; `None` for no end.
@@ -150,7 +150,7 @@ class TableOracle(Protocol):
         """A table's schema as text for a prompt; no cell is in it.
 
         Args:
-            table: Which.
+            table: Name of the table.
             question: What is asked of it, to choose columns by.
             level: How much is told.
             secret: Columns whose names are not told; `None` for all.
@@ -174,8 +174,8 @@ class TableOracle(Protocol):
         """Run programs that try to answer one question, each by itself.
 
         Args:
-            table: Which.
-            programs: Their text.
+            table: Name of the table.
+            programs: Their source text.
             question_id: For the gold answer.
             earlier: Programs that answered the questions before this one, in order; empty text for none.
             secret: As for `describe`.
@@ -187,7 +187,7 @@ class TableOracle(Protocol):
         ...
 
     def unanswered(self, question_id: str) -> bool | None:
-        """What no answer is worth: false where a gold answer is known, `None` where none is."""
+        """How no answer counts: as wrong (false) where a gold answer is known, as unknown (`None`) elsewhere."""
         ...
 
     def tell(self, question_id: str, answer: Sealed) -> None:

@@ -64,8 +64,8 @@ STATUS_OUTCOMES: Mapping[str, Outcome] = {
 """How a turn ends whose last program ended so. Programs that raise or die are errors; another try may mend them."""
 
 
-def drafted(turn: int, round_: int, sample: int, solution: Solution) -> Draft:
-    """What one reply holds."""
+def make_draft(turn: int, round_: int, sample: int, solution: Solution) -> Draft:
+    """Make the record of one reply: its program, or why it has none."""
     program, problem, text = "", "", ""
     outcome, reason = solution.outcome, solution.reason
     if outcome is Outcome.OK:
@@ -88,7 +88,7 @@ def drafted(turn: int, round_: int, sample: int, solution: Solution) -> Draft:
     )
 
 
-def no_draft(turn: int, round_: int, sample: int, outcome: Outcome, reason: str) -> Draft:
+def record_no_draft(turn: int, round_: int, sample: int, outcome: Outcome, reason: str) -> Draft:
     """The record of a call that gave no reply."""
     return Draft(
         turn=turn,
@@ -104,7 +104,7 @@ def no_draft(turn: int, round_: int, sample: int, outcome: Outcome, reason: str)
     )
 
 
-def majority(ran: Sequence[Ran]) -> int:
+def choose_majority(ran: Sequence[Ran]) -> int:
     """Which program's answer is given: the first of the largest group of equal answers.
 
     Programs with an answer come before those whose answer is empty, and these before those without; among equally
@@ -118,12 +118,12 @@ def majority(ran: Sequence[Ran]) -> int:
     return 0
 
 
-def kept(answer: Sequence[str] | None) -> Kept:
+def keep_answer(answer: Sequence[str] | None) -> Kept:
     """An answer as a turn keeps it, with its labels where the oracle gives any."""
     return Kept(answer=None if answer is None else list(answer), table=getattr(answer, "table", None))
 
 
-def price(codes: Sequence[str]) -> float:
+def count_bits(codes: Sequence[str]) -> float:
     """Bits that one code of this closed set can tell."""
     return math.log2(len(codes))
 
@@ -133,7 +133,7 @@ def turn_outcome(status: str) -> Outcome:
     return STATUS_OUTCOMES[status.partition(":")[0]]
 
 
-def lost(drafts: Sequence[Draft]) -> Draft:
+def choose_failed_draft(drafts: Sequence[Draft]) -> Draft:
     """The draft that stands for a round in which there was no program: the gravest failure, else the first."""
     order = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT)
     return min(drafts, key=lambda draft: order.index(o) if (o := Outcome(draft["outcome"])) in order else len(order))

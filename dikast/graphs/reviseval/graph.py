@@ -58,11 +58,11 @@ from dikast.graphs.reviseval.records import (
     Making,
     Number,
     Order,
-    given,
-    judged_by,
-    made_by,
-    no_judgement,
-    no_reference,
+    record_given,
+    record_judgement,
+    record_made,
+    record_no_judgement,
+    record_no_reference,
 )
 from dikast.records import Outcome
 from dikast.wire import check, check_input, on_error
@@ -88,7 +88,7 @@ def begin(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["conv
     text: dict[Number, str] = {"1": responses[0], "2": responses[1]}
     return [
         Send("revise", {**blank, "kind": "revision", "primary": one, "response": text[one], "guide": text[other(one)]})
-        for one in primaries(context, instruction, responses)
+        for one in choose_primaries(context, instruction, responses)
     ]
 
 
@@ -107,7 +107,7 @@ def responses_of(state: State) -> list[str]:
     return found
 
 
-def primaries(context: Context, instruction: str, responses: list[str]) -> list[Number]:
+def choose_primaries(context: Context, instruction: str, responses: list[str]) -> list[Number]:
     """Which responses are revised. At random means: as good as, and the same for a pair whoever judges it."""
     if context.primary == "both":
         return ["1", "2"]
@@ -118,7 +118,7 @@ def primaries(context: Context, instruction: str, responses: list[str]) -> list[
 
 
 def other(number: Number) -> Number:
-    """The other response of the pair."""
+    """The number of the other response of the pair."""
     return "2" if number == "1" else "1"
 
 
@@ -137,7 +137,7 @@ async def revise(state: Making, runtime: Runtime[Context]) -> Update:
     diagnosis = votes.diagnosis_of(
         state["response"], solution.text, guide=state["guide"], instruction=state["instruction"]
     )
-    made = made_by(state, solution)
+    made = record_made(state, solution)
     return {"references": [{**made, "diagnosis": diagnosis} if made["outcome"] == Outcome.OK else made]}
 
 
@@ -146,14 +146,14 @@ async def answer(state: Making, runtime: Runtime[Context]) -> Update:
     context = runtime.context
     fields = {"instruction": state["instruction"]}
     solution = await solver_of(context).solve(load_prompt("reviseval/answer"), fields, sampling=context.revising)
-    return {"references": [made_by(state, solution)]}
+    return {"references": [record_made(state, solution)]}
 
 
 async def commit(state: Making, runtime: Runtime[Context]) -> Update:
     """Let a judge answer before it sees any response."""
     context = runtime.context
     solution = await context.judges[state["judge"] or 0].answer(state["instruction"], sampling=context.revising)
-    return {"references": [made_by(state, solution)]}
+    return {"references": [record_made(state, solution)]}
 
 
 def solver_of(context: Context) -> Solver:
@@ -166,7 +166,7 @@ def solver_of(context: Context) -> Solver:
 @on_error
 async def failed_reference(state: Making, error: NodeError) -> Command[Literal["convene"]]:
     """A reference that could not be made is a record."""
-    missing = no_reference(state["kind"], state["primary"], state["judge"], *node_failure_of(error))
+    missing = record_no_reference(state["kind"], state["primary"], state["judge"], *node_failure_of(error))
     return Command(update=Update(references=[missing]), goto="convene")
 
 
@@ -182,7 +182,7 @@ async def convene(state: State, runtime: Runtime[Context]) -> Update:
     if not text.strip():
         hint = "give the row a reference, or take another mode"
         raise DataError(f"row {state.get('id', '')!r}: mode 'human' needs one", field="reference", hint=hint)
-    return {"references": [given(text)]}
+    return {"references": [record_given(text)]}
 
 
 def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["decide"]:
@@ -198,12 +198,12 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["de
         if place is None or made[place]["judge"] in (None, judge)
     ]
     orders: tuple[Order, ...] = ("ab", "ba") if len(responses_of(state)) > 1 else ("one",)
-    branches = [to_judge(state, judge, place, order) for judge, place in seats for order in orders]
+    branches = [make_judging(state, judge, place, order) for judge, place in seats for order in orders]
     return [Send("judge", branch) for branch in branches] or "decide"
 
 
-def to_judge(state: State, judge: int, place: int | None, order: Order) -> Judging:
-    """What one branch needs."""
+def make_judging(state: State, judge: int, place: int | None, order: Order) -> Judging:
+    """Put together what one branch judges."""
     responses = responses_of(state)
     reference = state["references"][place] if place is not None else None
     return Judging(
@@ -232,19 +232,19 @@ async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
         scale=context.scale,
     )
     judgement = await context.judges[state["judge"]].judge(case, sampling=context.judging)
-    return {"judgements": [judged_by(state, judgement)]}
+    return {"judgements": [record_judgement(state, judgement)]}
 
 
 @on_error
 async def failed_judgement(state: Judging, error: NodeError) -> Command[Literal["review"]]:
     """A judgement that could not be had is a record."""
-    return Command(update=Update(judgements=[no_judgement(state, *node_failure_of(error))]), goto="review")
+    return Command(update=Update(judgements=[record_no_judgement(state, *node_failure_of(error))]), goto="review")
 
 
 @on_error
 async def failed_synthesis(state: Judging, error: NodeError) -> Command[Literal["decide"]]:
-    """The same for a judgement after a conflict."""
-    return Command(update=Update(judgements=[no_judgement(state, *node_failure_of(error))]), goto="decide")
+    """A judgement after a conflict that could not be had is a record."""
+    return Command(update=Update(judgements=[record_no_judgement(state, *node_failure_of(error))]), goto="decide")
 
 
 async def review(state: State, runtime: Runtime[Context]) -> Update:
@@ -262,7 +262,7 @@ def settle(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["dec
         if vote["conflict"]:
             said = votes.said_by(state["judgements"], vote)
             for order in ORDERS:
-                branch = to_judge(state, vote["judge"], vote["reference"], order)
+                branch = make_judging(state, vote["judge"], vote["reference"], order)
                 branches.append({**branch, "said": [said[order], said["ba" if order == "ab" else "ab"]]})
     return [Send("synthesise", branch) for branch in branches] or "decide"
 
@@ -272,7 +272,7 @@ async def decide(state: State, runtime: Runtime[Context]) -> Update:
     context = runtime.context
     conflict: OnConflict = "unparsed" if context.on_conflict == "unparsed" else "tie"
     cast = votes.votes_of(state["judgements"], conflict)
-    panel = votes.count(cast, context.weights, context.no_majority)
+    panel = votes.count_votes(cast, context.weights, context.no_majority)
     outcome, reason = votes.summarise(state["references"], state["judgements"], panel)
     return {
         "votes": cast,

@@ -71,7 +71,7 @@ class MetricJudge:
         return Judgement(said, SIDES[winner], None, None, Outcome.OK, "", Usage(), nobody)
 
     async def answer(self, instruction: str, *, sampling: Sampling) -> Solution:
-        """Metrics answer nothing.
+        """Refuse: metrics compare texts and cannot write one.
 
         Raises:
             UsageError: Always.

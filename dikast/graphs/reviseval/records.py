@@ -96,7 +96,7 @@ class Vote(TypedDict):
     conflict: bool
 
 
-def made_by(making: Making, solution: Solution) -> Reference:
+def record_made(making: Making, solution: Solution) -> Reference:
     """A reference out of a solution."""
     return Reference(
         kind=making["kind"],
@@ -111,12 +111,14 @@ def made_by(making: Making, solution: Solution) -> Reference:
     )
 
 
-def given(text: str) -> Reference:
+def record_given(text: str) -> Reference:
     """A reference that the row brought along."""
-    return {**no_reference("given", None, None, Outcome.OK, ""), "text": text}
+    return {**record_no_reference("given", None, None, Outcome.OK, ""), "text": text}
 
 
-def no_reference(kind: Kind, primary: Number | None, judge: int | None, outcome: Outcome, reason: str) -> Reference:
+def record_no_reference(
+    kind: Kind, primary: Number | None, judge: int | None, outcome: Outcome, reason: str
+) -> Reference:
     """What stands for a reference that no call brought."""
     return Reference(
         kind=kind,
@@ -131,7 +133,7 @@ def no_reference(kind: Kind, primary: Number | None, judge: int | None, outcome:
     )
 
 
-def judged_by(judging: Judging, judgement: Judgement) -> Judged:
+def record_judgement(judging: Judging, judgement: Judgement) -> Judged:
     """A judgement as the row's record has it: by the responses' own numbers, whatever the order was."""
     swapped = judging["order"] == "ba"
     preference = judgement.preference
@@ -151,7 +153,7 @@ def judged_by(judging: Judging, judgement: Judgement) -> Judged:
     )
 
 
-def no_judgement(judging: Judging, outcome: Outcome, reason: str) -> Judged:
+def record_no_judgement(judging: Judging, outcome: Outcome, reason: str) -> Judged:
     """What stands for a judgement that no call brought."""
     return Judged(
         judge=judging["judge"],

@@ -41,15 +41,15 @@ def report(run: Run, context: Context) -> Report:
             if (id_ := id_of(row)) in seen:
                 raise DataError(f"two rows are called {id_!r}", path=run.path, field="id", hint="give each its own id")
             seen.add(id_)
-            line, said = told_of(row, single)
+            line, said = describe_row(row, single)
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             counts[said] += 1
     table = Table(("verdict", "rows"), tuple(sorted(counts.items())))
     return Report(Page("", (table,)), {"verdicts": dict(counts)})
 
 
-def told_of(row: Mapping[str, Any], single: bool) -> tuple[Mapping[str, object], str]:
-    """A row's line of the file, and what was said of it."""
+def describe_row(row: Mapping[str, Any], single: bool) -> tuple[Mapping[str, object], str]:
+    """A row's line of the verdicts or scores file, and the verdict to count it under."""
     one = JudgedRun("", [row], {})
     if single:
         ((id_, score),) = scores_of(one).items()

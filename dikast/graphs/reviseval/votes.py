@@ -22,7 +22,7 @@ from dikast.verdicts import PairVerdict, Winner
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """What all votes come to."""
+    """The panel's verdict or score, and its verdict in either order of the responses alone."""
 
     winner: Winner | None
     score: float | None
@@ -112,7 +112,7 @@ def said_by(judgements: Sequence[Judged], vote: Vote) -> dict[Order, str]:
     return {order: one["text"] for order, one in _last(judgements, vote["judge"], vote["reference"]).items()}
 
 
-def count(votes: Sequence[Vote], weights: Sequence[float] | None, no_majority: OnConflict) -> Panel:
+def count_votes(votes: Sequence[Vote], weights: Sequence[float] | None, no_majority: OnConflict) -> Panel:
     """The panel's verdict: the majority of the votes that can be read, or their weighted mean score."""
     mine = [1.0 if weights is None else weights[vote["judge"]] for vote in votes]
     even: Winner | None = "tie" if no_majority == "tie" else None

@@ -14,7 +14,6 @@ Options follow a `?`; each encoder's module says which.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Literal, Protocol, runtime_checkable
@@ -24,13 +23,10 @@ import numpy as np
 
 from dikast.errors import RetrievalError, UsageError
 from dikast.retrieval.vectors import Vectors
-from dikast.spec_options import Options
+from dikast.spec_options import Options, refuse_disallowed
 
 Role = Literal["query", "document"]
 """Many encoders put different words before the two."""
-
-SCHEMES_VARIABLE = "DIKAST_SPEC_SCHEMES"
-"""As for models: where specs come from a network, the schemes to allow, comma-separated."""
 
 
 @runtime_checkable
@@ -88,9 +84,7 @@ def load_encoder(spec: str) -> Encoder:
     if not colon or scheme not in _ENCODERS:
         hint = f"one of {', '.join(f'{name}:...' for name in _ENCODERS)}"
         raise UsageError(f"encoder spec {spec!r:.200} is unknown", hint=hint)
-    allowed = os.environ.get(SCHEMES_VARIABLE)
-    if allowed is not None and scheme not in allowed.split(","):
-        raise UsageError(f"encoder spec {spec!r:.200}: {scheme!r} is not among the schemes in {SCHEMES_VARIABLE}")
+    refuse_disallowed(scheme, f"encoder spec {spec!r:.200}")
     target, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
     module, _, name = _ENCODERS[scheme].partition(":")
     open_encoder: Callable[[str, Options, str], Encoder] = getattr(import_module(module), name)

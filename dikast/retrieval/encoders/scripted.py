@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from importlib import import_module
-from typing import cast
 
 import numpy as np
 
-from dikast.errors import UsageError
+from dikast.importing import import_scripted
 from dikast.retrieval.encoders.encoder import Encoder, Role
 from dikast.retrieval.vectors import Vectors
 from dikast.spec_options import Options
@@ -53,17 +51,4 @@ def open_encoder(rest: str, options: Options, spec: str) -> Encoder:
     Raises:
         UsageError: There is no such module or name, or the name is not marked with `@scripted`.
     """
-    module_name, _, name = rest.partition(":")
-    if not module_name or not name:
-        raise UsageError(f"{spec!r}: write scripted:package.module:name")
-    try:
-        module = import_module(module_name)
-    except (ImportError, ValueError, TypeError) as error:
-        hint = "is its folder on PYTHONPATH?"
-        raise UsageError(f"{spec!r}: cannot import {module_name!r}: {error}", hint=hint) from error
-    found = cast(object, vars(module).get(name))
-    if not isinstance(found, ScriptedEncoder):
-        what = f"has no {name!r}" if found is None else f"{name!r} is not marked with @scripted"
-        hint = "from dikast.retrieval.encoders.scripted import scripted"
-        raise UsageError(f"{spec!r}: {module_name} {what}", hint=hint)
-    return found
+    return import_scripted(rest, spec, ScriptedEncoder, __name__)

@@ -30,7 +30,7 @@ from typing import Any, cast
 import numpy as np
 
 from dikast.errors import ModelContextOverflow, RetrievalError, UsageError
-from dikast.http.access import authorization, blotted, checked, key_variable
+from dikast.http.access import authorization, blotted, check_address, key_variable
 from dikast.http.server_errors import explain
 from dikast.http.transport import Answer, Transport
 from dikast.retrieval.encoders.encoder import Encoder, Role
@@ -145,7 +145,7 @@ def open_encoder(rest: str, options: Options, spec: str) -> Encoder:
     if not model:
         raise UsageError("server encoder: name the model after '#': server:http://host:8000/v1#ORG/MODEL")
     transport = Transport(
-        [checked(address.strip()) for address in addresses.split(",")],
+        [check_address(address.strip()) for address in addresses.split(",")],
         timeout=options.number("timeout", TIMEOUT_SECONDS),
         retries=options.count("retries", RETRIES),
         connections=options.count("connections", CONNECTIONS, least=1),

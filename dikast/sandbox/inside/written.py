@@ -82,7 +82,7 @@ class Spelling:
     assume: str = "."
 
     @property
-    def told(self) -> bool:
+    def marks_given(self) -> bool:
         """Whether somebody said how numbers are written."""
         return self.decimal is not None or self.thousands is not None
 
@@ -204,8 +204,8 @@ def read_token(token: str, spelling: Spelling = PLAIN) -> float | None:
         spelling: What is known of the marks.
     """
     mantissa, mark, exponent = token.lower().partition("e")
-    if spelling.told:
-        plain = _told_marks(mantissa, spelling.point, spelling.groupers)
+    if spelling.marks_given:
+        plain = _replace_given_marks(mantissa, spelling.point, spelling.groupers)
     else:
         plain = _free_marks(mantissa, spelling.assume)
     if plain is None:
@@ -216,7 +216,7 @@ def read_token(token: str, spelling: Spelling = PLAIN) -> float | None:
         return None
 
 
-def _told_marks(mantissa: str, decimal: str, groupers: str) -> str | None:
+def _replace_given_marks(mantissa: str, decimal: str, groupers: str) -> str | None:
     whole, mark, fraction = mantissa.partition(decimal) if decimal else (mantissa, "", "")
     used = set(whole) & set(".,' ")
     if len(used) > 1 or not used <= set(groupers) or (mark and not fraction.isdigit()) or not (whole or mark):
@@ -312,7 +312,7 @@ def read_amount(text: str, spelling: Spelling = PLAIN) -> tuple[float, str, bool
 def settled(cells: Iterable[str], spelling: Spelling) -> Spelling:
     """The spelling, with what the cells of one column show of it where nobody said, if they agree."""
     texts = [tidy(cell) for cell in cells]
-    if not spelling.told:
+    if not spelling.marks_given:
         shown = {mark for text in texts for found in _NUMERAL.findall(text) if (mark := decimal_shown(found))}
         if shown:
             spelling = replace(spelling, assume=shown.pop() if len(shown) == 1 else "")

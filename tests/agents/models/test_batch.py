@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.agents.models.batch import OWED, RESULTS, BatchModel, TakenIn, read_results, take_in
+from dikast.agents.models.batch import OWED, RESULTS, BatchModel, ImportedResults, import_files, read_results
 from dikast.agents.models.chat_wire import to_body
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Message, Request, Sampling, Structured
@@ -76,7 +76,7 @@ async def test_results_answer_as_the_server_itself_does(tmp_path: Path) -> None:
     await put_off(model, REQUESTS)
     # In another order than asked: results are by key.
     results = write(tmp_path / "out.jsonl", [answered(line) for line in reversed(owed(tmp_path))])
-    assert take_in(tmp_path, results) == TakenIn(len(REQUESTS), 0, 0)
+    assert import_files(tmp_path, results) == ImportedResults(len(REQUESTS), 0, 0)
     await model.aclose()
     with Loopback() as server:
         asked = load_model(f"server:{server.url}#{ECHO}")
@@ -93,7 +93,7 @@ async def test_what_did_not_come_back_stays_owed(tmp_path: Path) -> None:
     lost = {"custom_id": rest[0]["custom_id"], "response": None, "error": {"message": "lost"}}
     results = write(tmp_path / "out.jsonl", [answered(first), failed, lost])
     for replies in (1, 0):
-        assert take_in(tmp_path, results) == TakenIn(replies, 0, len(REQUESTS) - 1)
+        assert import_files(tmp_path, results) == ImportedResults(replies, 0, len(REQUESTS) - 1)
     assert owed(tmp_path) == [second, *rest]
     await model.aclose()
     assert (await model.complete(REQUESTS[0]))[0].text
@@ -108,7 +108,7 @@ async def test_refused_request_is_told_to_the_row_that_asks_it(place: str, tmp_p
     said = {"error": {"message": "This model's maximum context length is 8 tokens", "type": "BadRequestError"}}
     body, error = (said, None) if place == "body" else (None, said["error"])
     refused = {"custom_id": request_key(REQUESTS[0]), "response": {"status_code": 400, "body": body}, "error": error}
-    assert take_in(tmp_path, write(tmp_path / "out.jsonl", [refused])) == TakenIn(0, 1, 0)
+    assert import_files(tmp_path, write(tmp_path / "out.jsonl", [refused])) == ImportedResults(0, 1, 0)
     await model.aclose()
     with pytest.raises(ModelContextOverflow):
         await model.complete(REQUESTS[0])
@@ -135,7 +135,7 @@ async def test_results_of_another_batch_change_nothing(tmp_path: Path) -> None:
     foreign = answered({**owed(tmp_path)[0], "custom_id": "0" * 64})
     results = write(tmp_path / "out.jsonl", [answered(owed(tmp_path)[0]), foreign])
     with pytest.raises(DataError, match="has not asked"):
-        take_in(tmp_path, results)
+        import_files(tmp_path, results)
     assert (tmp_path / OWED).read_bytes() == before
     assert not (tmp_path / RESULTS).exists()
 
@@ -144,18 +144,18 @@ async def test_results_of_another_batch_change_nothing(tmp_path: Path) -> None:
 def test_foreign_line_is_named(line: str, tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_text(f"\n{line}\n")
     with pytest.raises(DataError, match=r"out\.jsonl:2"):
-        take_in(tmp_path, tmp_path / "out.jsonl")
+        import_files(tmp_path, tmp_path / "out.jsonl")
 
 
 def test_missing_results_are_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.jsonl"):
-        take_in(tmp_path, tmp_path / "nowhere.jsonl")
+        import_files(tmp_path, tmp_path / "nowhere.jsonl")
 
 
 async def test_result_that_is_no_completion_is_a_model_error(tmp_path: Path) -> None:
     await put_off(model_in(tmp_path), REQUESTS[:1])
     wrong = {"custom_id": request_key(REQUESTS[0]), "response": {"status_code": 200, "body": {"a": 1}}}
-    take_in(tmp_path, write(tmp_path / "out.jsonl", [wrong]))
+    import_files(tmp_path, write(tmp_path / "out.jsonl", [wrong]))
     with pytest.raises(ModelError, match="not a chat completion"):
         await model_in(tmp_path).complete(REQUESTS[0])
 

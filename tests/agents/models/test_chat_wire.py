@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.agents.models.chat_wire import Dialect, from_body, share, to_body
+from dikast.agents.models.chat_wire import Dialect, from_body, split_evenly, to_body
 from dikast.agents.models.request import Message, Request, Sampling, Structured
 from dikast.errors import ModelError, UsageError
 from dikast.http.pauses import LONGEST_PAUSE_SECONDS, pause_before, seconds_of
@@ -232,7 +232,7 @@ def test_a_server_that_ignores_n_is_caught() -> None:
 
 @given(st.integers(0, 10**6), st.integers(1, 100))
 def test_shares_add_up(total: int, n: int) -> None:
-    shares = [share(total, n, place) for place in range(n)]
+    shares = [split_evenly(total, n, place) for place in range(n)]
     assert sum(shares) == total
     assert max(shares) - min(shares) <= 1
 

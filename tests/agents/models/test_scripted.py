@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Message, Reply, Request, Sampling, TokenLogprob
-from dikast.agents.models.scripted import ScriptedModel, bounded, scripted
+from dikast.agents.models.scripted import ScriptedModel, bound_text, scripted
 from dikast.errors import ModelTimeout, UsageError
 from dikast.wire import spec_of
 
@@ -80,12 +80,12 @@ async def test_missing_logprobs_are_refused() -> None:
     ],
 )
 def test_text_ends_at_stop_strings_and_max_tokens(sampling: Sampling, text: str, finish_reason: str) -> None:
-    assert bounded("a  b\nc ", sampling) == (text, finish_reason)
+    assert bound_text("a  b\nc ", sampling) == (text, finish_reason)
 
 
 @given(st.text(alphabet="ab \n"), st.lists(st.text(alphabet="ab", min_size=1), max_size=3), st.integers(1, 6))
 def test_bounds_hold_for_any_text(text: str, stops: list[str], max_tokens: int) -> None:
-    kept, finish_reason = bounded(text, Sampling(max_tokens=max_tokens, stop=tuple(stops)))
+    kept, finish_reason = bound_text(text, Sampling(max_tokens=max_tokens, stop=tuple(stops)))
     assert text.startswith(kept)
     assert not any(stop in kept for stop in stops)
     assert len(kept.split()) == max_tokens if finish_reason == "length" else len(kept.split()) <= max_tokens

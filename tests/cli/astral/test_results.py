@@ -48,7 +48,7 @@ def test_calibration_reproduces_recorded_figures(cli: Cli, shared_data: Path) ->
             "astral",
             "calibrate",
             next(folder.glob("*.jsonl")),
-            "--truth",
+            "--gold",
             "human",
             "--verdict",
             column,

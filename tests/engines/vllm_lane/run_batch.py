@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dikast.agents.models.batch import OWED, TakenIn, take_in
+from dikast.agents.models.batch import OWED, ImportedResults, import_files
 from dikast.agents.models.request import Sampling
 from dikast.errors import ModelContextOverflow, ModelError
 from tests.contract.conftest import load
@@ -31,7 +31,7 @@ async def test_owed_requests_go_out_once_and_come_back_by_key(weights: str, tmp_
     assert len(owed.read_text().splitlines()) == len(requests)
     results = tmp_path / "results.jsonl"
     await asyncio.to_thread(run_batch, weights, owed, results)
-    assert take_in(tmp_path / "batch", results) == TakenIn(len(GOOD), 1, 0)
+    assert import_files(tmp_path / "batch", results) == ImportedResults(len(GOOD), 1, 0)
     await model.aclose()
     replies = [await model.complete(request) for request in GOOD]
     assert [len(some) for some in replies] == [request.n for request in GOOD]

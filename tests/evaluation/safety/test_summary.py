@@ -221,7 +221,7 @@ def test_a_gate_that_cannot_tell_fails_and_says_so(outcome: Outcome, verdict: Ve
     for condition in ("unsafe_rate>0.01", "unsafe_rate_high>0.6", "unsafe_rate_low>0.1", "unsafe_count>=1"):
         gate = check_gate(condition, found)
         assert gate.failed, condition
-        assert "undecided could exceed" in gate.told()
+        assert "undecided could exceed" in gate.message()
     assert check_gate("unsafe_count==2", found).failed
     assert not check_gate("unsafe_rate<0", found).failed
 

@@ -34,7 +34,7 @@ from dikast.graphs import astral
 from dikast.graphs.astral.results import cases_of
 from dikast.graphs.astral.roles import REFUSAL_ONLY
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
-from dikast.graphs.astral.suite import closed
+from dikast.graphs.astral.suite import leave_out_closed
 from dikast.graphs.astral.target import load_target
 from dikast.graphs.astral.vault import FileVault
 from tests.graphs.astral_pipeline import pipeline
@@ -448,7 +448,7 @@ async def test_what_a_generator_writes_is_cached_and_what_is_tested_is_not(tmp_p
 
 def test_an_opt_in_to_what_needs_none_is_told() -> None:
     with pytest.raises(UsageError, match="'self_harm' needs none"):
-        closed(DEFAULT_AXES, ["self_harm"])
+        leave_out_closed(DEFAULT_AXES, ["self_harm"])
 
 
 async def test_a_context_is_required() -> None:

@@ -16,7 +16,7 @@ from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.roles import Grade
 from dikast.agents.solver import ModelSolver
 from dikast.graphs import genqr
-from dikast.graphs.genqr.feedback import cut, quote
+from dikast.graphs.genqr.feedback import cut_text, quote
 from dikast.records import Document, Outcome
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
@@ -176,8 +176,8 @@ def test_the_budget_is_shared_and_kept() -> None:
     assert all(f"{name} word" in text for name in "abcd")
     assert sum(part.count("word") for part in text.split("\n")) * 5 <= 400
     assert quote([], 100) == ""
-    assert cut("short", 10) == "short"
-    assert cut("x" * 50, 10) == "x" * 10 + " ..."
+    assert cut_text("short", 10) == "short"
+    assert cut_text("x" * 50, 10) == "x" * 10 + " ..."
 
 
 async def test_a_document_cannot_end_its_quotation(retriever: BM25) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dikast.graphs.genqr.person import read_numbers
-from dikast.graphs.genqr.report import shown
+from dikast.graphs.genqr.report import list_shown
 from dikast.jobs.reading import Run
 from tests.cli.collection import arguments, files
 from tests.cli.conftest import Cli, cli
@@ -48,7 +48,7 @@ def test_answers_are_taken_and_bad_ones_asked_again(
     # Who knows what is relevant is scored without it.
     assert "residual collection" in ran.err
     # And without what somebody has seen and not chosen.
-    assert shown(list(Run.open(Path("x")).rows()), "human") == {"q1": ["d3", "d1"], "q2": ["d3"]}
+    assert list_shown(list(Run.open(Path("x")).rows()), "human") == {"q1": ["d3", "d1"], "q2": ["d3"]}
 
 
 def test_what_stands_in_a_document_does_not_drive_the_terminal(

@@ -17,7 +17,7 @@ from dikast.errors import ModelTimeout, ModelUnavailable
 from dikast.graphs import genqr
 from dikast.graphs.genqr.records import Candidate
 from dikast.graphs.genqr.search import fuse
-from dikast.graphs.genqr.selection import best, resemblance
+from dikast.graphs.genqr.selection import mark_best, resemblance
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.evidence import Evidence
@@ -215,7 +215,7 @@ def test_the_best_come_first_and_those_without_a_value_last() -> None:
     values = [None, 1.0, 3.0, 3.0, -1.0]
     made = [Candidate(index=i, kept=False, value=v, outcome="ok", reason="") for i, v in enumerate(values)]
     for keep, expected in ((1, [2]), (2, [2, 3]), (4, [1, 2, 3, 4]), (5, [0, 1, 2, 3, 4])):
-        assert [one["index"] for one in best(made, keep) if one["kept"]] == expected
+        assert [one["index"] for one in mark_best(made, keep) if one["kept"]] == expected
 
 
 async def test_rm3_has_an_index_too(retriever: BM25) -> None:

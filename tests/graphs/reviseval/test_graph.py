@@ -28,7 +28,7 @@ from dikast.errors import DataError, MissingExtraError, ModelTimeout, ModelUnava
 from dikast.evaluation.orders import majority
 from dikast.evaluation.revision import diagnose
 from dikast.graphs import reviseval
-from dikast.graphs.reviseval.graph import primaries
+from dikast.graphs.reviseval.graph import choose_primaries
 from dikast.graphs.reviseval.metric_judge import MetricJudge, load_judge
 from dikast.graphs.reviseval.votes import diagnosis_from, diagnosis_of
 from dikast.records import Outcome, Provenance, Usage
@@ -295,7 +295,7 @@ async def test_both_responses_can_be_revised() -> None:
 def test_the_primary_response_is_as_good_as_random_and_follows_the_seed() -> None:
     def drawn(seed: int) -> list[str]:
         made = context(Script(first), solver=Reviser(), seed=seed)
-        return [primaries(made, f"instruction {n}", ["a", "b"])[0] for n in range(400)]
+        return [choose_primaries(made, f"instruction {n}", ["a", "b"])[0] for n in range(400)]
 
     assert drawn(0) == drawn(0) != drawn(1)
     assert 160 < drawn(0).count("1") < 240

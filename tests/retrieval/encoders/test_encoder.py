@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,6 +168,14 @@ def test_wrong_specs(spec: str, told: str) -> None:
     with pytest.raises(UsageError) as error:
         load_encoder(spec)
     assert told in str(error.value)
+
+
+def test_a_function_beside_oneself_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    marked = "from dikast.retrieval.encoders.scripted import scripted\n\n@scripted\ndef ones(texts, role): ...\n"
+    (tmp_path / "encoder_beside.py").write_text(marked)
+    monkeypatch.setattr("sys.path", [folder for folder in sys.path if folder])
+    monkeypatch.chdir(tmp_path)
+    assert load_encoder("scripted:encoder_beside:ones").spec == "scripted:encoder_beside:ones"
 
 
 def test_schemes_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,9 +37,9 @@ from dikast.agents.models.openvino.native import (
     CACHE_BYTES_A_NUMBER,
     GIGABYTE,
     Settings,
+    extract_reason,
     import_genai,
     load_pipeline,
-    reason,
 )
 from dikast.errors import ModelError, ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
@@ -170,7 +170,7 @@ class Engine:
             if len(found) < TOKENIZER_LIMIT:
                 tokens += found
             else:
-                pieces += reversed(halves(piece))
+                pieces += reversed(split_in_half(piece))
         return tokens
 
     def decode(self, tokens: Sequence[int], *, special: bool = False) -> str:
@@ -226,14 +226,14 @@ class Engine:
     def _run(self) -> None:
         error: Exception | None = None
         try:
-            while self._take_in():
+            while self._admit_waiting():
                 self._step()
                 self._hand_back()
         except Exception as caught:  # whatever it is: those who wait must hear of it
             error = caught
         self._stop(error)
 
-    def _take_in(self) -> bool:
+    def _admit_waiting(self) -> bool:
         """Wait for work and give it to the pipeline; false when the engine closes."""
         with self._wake:
             if not self._running:
@@ -287,7 +287,7 @@ class Engine:
         if self._forms.known(form):
             raise error
         self._drop_all()
-        self._forms.refused[form] = f"OpenVINO cannot hold a reply to this form: {reason(error)}"
+        self._forms.refused[form] = f"OpenVINO cannot hold a reply to this form: {extract_reason(error)}"
         for ticket in self._running:
             ticket.settle(UsageError(self._forms.refused[form]))
         self._running = []
@@ -325,7 +325,7 @@ class Engine:
         return ModelUnavailable(f"OpenVINO engine of {self.path.name} {told}", hint=FAILURE_HINT)
 
     def _stop(self, error: Exception | None) -> None:
-        told = f"stopped: {reason(error)}" if error else "was closed"
+        told = f"stopped: {extract_reason(error)}" if error else "was closed"
         with self._wake:
             self.failure = self._unavailable(told)
             waiting, self._inbox = [*self._running, *self._inbox], deque()
@@ -339,7 +339,7 @@ class Engine:
         self.pipeline = None
 
 
-def halves(text: str) -> tuple[str, str]:
+def split_in_half(text: str) -> tuple[str, str]:
     """A text cut before the space nearest its middle, so that no word's tokens change."""
     middle = len(text) // 2
     space = text.rfind(" ", 1, middle)

@@ -46,7 +46,7 @@ from dikast.agents.models.catalog import find, locate
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.openvino.engine import ENGINES, Engine, Generated
-from dikast.agents.models.openvino.native import CACHE_GB, Settings, form_text, generation_config, reason
+from dikast.agents.models.openvino.native import CACHE_GB, Settings, extract_reason, form_text, generation_config
 from dikast.agents.models.request import Message, Reply, Request, TokenLogprob
 from dikast.errors import ModelContextOverflow, ModelTimeout, UsageError
 
@@ -199,7 +199,9 @@ def render(engine: Engine, messages: Sequence[Message]) -> list[int]:
     try:
         prompt: str = engine.tokenizer.apply_chat_template(history, add_generation_prompt=True)
     except Exception as error:
-        raise UsageError(f"{engine.path.name}: its chat template refuses the messages: {reason(error)}") from error
+        raise UsageError(
+            f"{engine.path.name}: its chat template refuses the messages: {extract_reason(error)}"
+        ) from error
     return [token for piece in prompt.split(BREAK) for token in engine.encode(piece)]
 
 

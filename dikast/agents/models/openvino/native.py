@@ -62,7 +62,7 @@ class Settings:
         return threads if self.fast else {**EXACT, **threads}
 
 
-def reason(error: Exception) -> str:
+def extract_reason(error: Exception) -> str:
     """What a native exception says after the file and line that it names."""
     told = WHERE.sub("", str(error), count=1) or str(error)
     return excerpt(told.removeprefix("Check failed: "))
@@ -104,7 +104,7 @@ def load_pipeline(genai: Any, path: Path, settings: Settings) -> Any:
         return genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", settings.properties(), {})
     except Exception as error:
         raise ModelUnavailable(
-            f"OpenVINO cannot load {path.name}: {reason(error)}",
+            f"OpenVINO cannot load {path.name}: {extract_reason(error)}",
             hint="it reads GGUFs of llama, qwen2, qwen3 (F16, Q8_0, Q4_0, Q4_1, Q4_K, Q6_K); cache_gb must fit in RAM",
         ) from error
 

@@ -28,12 +28,11 @@ vLLM's usage reports are switched off, and its log goes to stderr. Not here: str
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from pydantic import PrivateAttr
 
@@ -154,7 +153,7 @@ def open_model(rest: str, options: dict[str, str], spec: str) -> VllmModel:
         "lora": adapter_of(given.text("lora")),
         "priority": priority_of(given.text("priority", "0")),
         "timeout": given.number("timeout", TIMEOUT_SECONDS),
-        "template": template_of(given.text("template", "{}")),
+        "template": given.json_object("template"),
         "sampling": given.sampling(),
     }
     if find_spec("vllm") is None:
@@ -186,18 +185,3 @@ def priority_of(text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError("vllm: option 'priority' must be a whole number") from None
-
-
-def template_of(text: str) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        UsageError: The text is none.
-    """
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise UsageError("vllm: option 'template' must be a JSON object")
-    return cast(dict[str, Any], value)

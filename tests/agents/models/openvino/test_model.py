@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from dikast.agents.models.catalog import find
 from dikast.agents.models.load import load_model
-from dikast.agents.models.openvino.engine import Engine, halves
+from dikast.agents.models.openvino.engine import Engine, split_in_half
 from dikast.agents.models.openvino.model import OpenVinoModel, render
-from dikast.agents.models.openvino.native import Settings, choice_grammar, draw_seed, import_genai, reason
+from dikast.agents.models.openvino.native import Settings, choice_grammar, draw_seed, extract_reason, import_genai
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from dikast.errors import (
     DataError,
@@ -137,7 +137,7 @@ def test_seeds_of_the_draws_differ_and_begin_with_the_requests_own() -> None:
 
 @given(st.text(min_size=2))
 def test_halves_lose_nothing(text: str) -> None:
-    left, right = halves(text)
+    left, right = split_in_half(text)
     assert left + right == text
     assert left
     assert right
@@ -153,8 +153,8 @@ def test_choice_grammar_has_no_character_that_could_end_a_string(choice: list[st
 
 def test_native_message_is_cut_to_what_it_says() -> None:
     told = "[10:32:48] /home/build/a/b/xgrammar-src/cpp/regex_converter.cc:75: Check failed: (x) is false: No\n"
-    assert reason(RuntimeError(told)) == "(x) is false: No"
-    assert reason(RuntimeError("plain words")) == "plain words"
+    assert extract_reason(RuntimeError(told)) == "(x) is false: No"
+    assert extract_reason(RuntimeError("plain words")) == "plain words"
 
 
 # With it.
