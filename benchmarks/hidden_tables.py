@@ -152,7 +152,7 @@ async def games(path: Path, rows: Path | None) -> dict[str, Any]:
 
 
 def names_of(oracle: TableOracle, name: str) -> tuple[str, ...]:
-    return tuple(column.name for column in oracle.load(name).columns)
+    return tuple(column.name for column in oracle.library.load(name).tables[0].columns)
 
 
 async def timed(context: hidden_tables.Context, question: Question, seconds: list[float]) -> Any:

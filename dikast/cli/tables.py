@@ -82,9 +82,9 @@ def play_game(oracle: TableOracle, context: Context, given: Mapping[str, Any]) -
     questions: list[str] = given["question"]
     if not all(text.strip() for text in questions):
         raise UsageError("an empty question", hint="--question TEXT")
-    name = given["sheet"] or given["table_file"].stem
-    for problem in oracle.load(name).problems:
-        say(f"note: {problem.message}")
+    name = given["sheet"] or given["table_file"].name
+    for note in oracle.notes(name):
+        say(f"note: {note}")
     answers: list[list[str] | None] = [None] * len(questions)
 
     def deliver(number: str, answer: Secret[list[str]]) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import weakref
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, cast
 
 from dikast.errors import UsageError
 
@@ -66,11 +68,37 @@ class Table:
         return cls(sealed("table", data), len(data), arrow=False)
 
     @classmethod
+    def of_several(
+        cls, sources: Iterable[tuple[str, pd.DataFrame | ArrowTable]], spend: Callable[[int], object]
+    ) -> Table:
+        """Copy tables, all of one kind, and seal the copy; a program gets them as `tables`, by name.
+
+        Args:
+            sources: Names, all different, and tables, taken one by one.
+            spend: Told each table's bytes; stops the copying by raising.
+        """
+        from dikast.sandbox.inside import several
+
+        made = cls(_memory_file("table"), 0, arrow=False)
+        try:
+            with os.fdopen(made.descriptor, "wb", closefd=False) as file:
+                writer = several.Writer(file)
+                for name, source in sources:
+                    made.arrow = hasattr(source, "combine_chunks")
+                    spend(writer.add(name, partial(_write, file, source)))
+                writer.finish()
+        except BaseException:
+            made.close()
+            raise
+        _seal(made.descriptor, fcntl.F_SEAL_WRITE)
+        made.size = os.fstat(made.descriptor).st_size
+        return made
+
+    @classmethod
     def _of_arrow(cls, source: ArrowTable) -> Table:
-        ipc: Any = import_module("pyarrow").ipc
         descriptor = _memory_file("table")
-        with os.fdopen(descriptor, "wb", closefd=False) as file, ipc.new_stream(file, source.schema) as stream:
-            stream.write_table(source.combine_chunks())
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            _write(file, source)
         _seal(descriptor, fcntl.F_SEAL_WRITE)
         return cls(descriptor, os.fstat(descriptor).st_size, arrow=True)
 
@@ -83,6 +111,18 @@ class Table:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _write(file: BinaryIO, source: pd.DataFrame | ArrowTable) -> None:
+    """Write a frame as the box without Arrow reads it, an Arrow table as a stream."""
+    if not hasattr(source, "combine_chunks"):
+        from dikast.sandbox.inside import columns
+
+        file.write(columns.pack(cast("pd.DataFrame", source)))
+        return
+    table = cast(ArrowTable, source)
+    with import_module("pyarrow").ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table.combine_chunks())
 
 
 def sealed(name: str, data: bytes) -> int:

@@ -99,8 +99,9 @@ class Sandbox:
 
         Args:
             program: Python text.
-            table: What the program sees as `df`. A `Table` is shared by any number of programs without a copy; a
-                frame is copied for this one. An Arrow table goes to the kind of box that has Arrow and DuckDB.
+            table: What the program sees as `df`. A `Table` is shared by any number of programs without a copy, and may
+                hold several, which it sees as `tables`; a frame is copied for this one. An Arrow table goes to the
+                kind of box that has Arrow and DuckDB.
             inputs: Values that the program finds under these names, such as an earlier answer.
             spelling: How numbers and dates are written in the table's text, for `num` and `date`.
 

@@ -92,20 +92,41 @@ def _next(connection: Any, batches: Iterator[Any]) -> Any:
         return next(batches, None)
 
 
+class WhichTableError(DataError):
+    """Several tables, and none was named.
+
+    Args:
+        path: The file.
+        known: The tables' names, in the file's order.
+    """
+
+    def __init__(self, path: Path, known: Sequence[str]) -> None:
+        super().__init__("which table?", path=path, hint=_listed(known))
+        self.known = tuple(known)
+
+
+class NoTableError(DataError):
+    """No table of this name."""
+
+
 def pick_table(path: Path, table: str | None, known: Sequence[str]) -> str:
     """The table that was asked for, or the only one.
 
     Raises:
-        DataError: There is no such table, or more than one to choose from.
+        WhichTableError: There is more than one to choose from, or none.
+        NoTableError: There is no such table.
     """
-    listed = f"tables: {', '.join(sorted(known)) or 'none'}"
     if table is None and len(known) == 1:
         return known[0]
     if table is None:
-        raise DataError("which table?", path=path, hint=listed)
+        raise WhichTableError(path, known)
     if table not in known:
-        raise DataError(f"no table is called {table!r}", path=path, hint=listed)
+        raise NoTableError(f"no table is called {table!r}", path=path, hint=_listed(known))
     return table
+
+
+def _listed(known: Sequence[str]) -> str:
+    return f"tables: {', '.join(sorted(known)) or 'none'}"
 
 
 def quoted(name: str) -> str:

@@ -32,6 +32,10 @@ from dikast.tables.values import array_of, kind_of
 PIECE = 1 << 20
 
 
+class EmptySheetError(DataError):
+    """A sheet that holds nothing."""
+
+
 @dataclass
 class Grid:
     """The cells of a sheet that hold something.
@@ -81,7 +85,7 @@ def read_excel(path: Path, sheet: str | None = None, reading: Reading = DEFAULT)
         reason = type(error).__name__ if isinstance(error, ValueError) else error
         raise DataError(f"cannot be read as an Excel workbook: {reason}", path=path) from None
     if not grid.rows:
-        raise DataError(f"sheet {name!r} is empty", path=path, hint="a table needs a header row")
+        raise EmptySheetError(f"sheet {name!r} is empty", path=path, hint="a table needs a header row")
     width, budget = grid.width, Budget(path, bounds.SHEET_SECONDS)
     budget.spend(grid.height * width)
     padded = [(at, _padded(grid.rows.get(at, []), width)) for at in range(reading.skip_rows + 1, grid.height + 1)]

@@ -5,6 +5,7 @@
     held.schema("types").text, held.sealed
 
 A name is a file in the folder, with or without its ending; or, where one database or workbook is given, a table in it.
+A database or workbook by its own name is all its tables together (`dikast.tables.several`).
 At most `MOST_TABLES` tables and `MOST_BYTES` are held, the least recently used going first, so that memory does not
 grow with games. A table that somebody still uses lives on until they are done.
 """
@@ -23,9 +24,11 @@ from typing import Any, Literal, cast
 from dikast import sandbox
 from dikast.errors import DataError
 from dikast.sandbox.inside.written import Spelling
-from dikast.tables.load import SUFFIXES, open_table
+from dikast.tables.duck import NoTableError
+from dikast.tables.load import SUFFIXES
 from dikast.tables.reading import Reading
-from dikast.tables.schema import Level, Schema, describe
+from dikast.tables.schema import Level, Schema
+from dikast.tables.several import Schemas, Together, describe_all, open_all
 from dikast.tables.table import MemoryTable, Table, frame
 
 Box = Literal["auto", "frame", "arrow"]
@@ -42,6 +45,10 @@ WITHOUT_CELLS: tuple[Level, ...] = ("names", "types")
 
 SQL_OFFERED = (
     'Besides df there is sql("select ... from df"): it runs DuckDB SQL over the same columns and returns a data frame.'
+)
+SQL_OFFERED_OVER_SEVERAL = (
+    'Besides tables there is sql(\'select ... from "NAME" join "OTHER NAME" on ...\'): it runs DuckDB SQL over the'
+    " same tables, by the same names in double quotes, and returns a data frame."
 )
 
 Key = tuple[str, tuple[str, ...] | None]
@@ -71,7 +78,7 @@ def stamp(path: Path) -> Stamp:
 
 @dataclass
 class Held:
-    """A table that is ready to be asked; its cells are nowhere but in the sealed copy.
+    """A table, or all of a file, ready to be asked; its cells are nowhere but in the sealed copy.
 
     Args:
         stamp: Its file as it was when it was opened.
@@ -86,18 +93,25 @@ class Held:
     secret: tuple[str, ...] | None
     sealed: sandbox.Table
     spelling: Spelling
-    schemas: dict[str, Schema]
-    load: Callable[[], Table]
+    schemas: dict[str, Schema | Schemas]
+    load: Callable[[], Together]
 
-    def schema(self, level: str) -> Schema:
+    def schema(self, level: str) -> Schema | Schemas:
         """The schema at a level.
 
         Raises:
             UsageError: There is no such level.
         """
         if level not in self.schemas:
-            self.schemas[level] = describe(self.load(), cast(Level, level), secret=self.secret)
+            self.schemas[level] = describe_all(self.load(), cast(Level, level), self.secret)
         return self.schemas[level]
+
+    @property
+    def offered(self) -> str:
+        """What a prompt says besides the schema; empty if that is all."""
+        if not self.sealed.arrow:
+            return ""
+        return SQL_OFFERED_OVER_SEVERAL if isinstance(self.schema("names"), Schemas) else SQL_OFFERED
 
 
 class Library:
@@ -121,14 +135,21 @@ class Library:
     def _is_database(self) -> bool:
         return SUFFIXES.get(self.place.suffix.lower()) in DATABASES and self.place.is_file()
 
-    def load(self, name: str) -> Table:
-        """Open a table for reading; nothing is kept.
+    def load(self, name: str) -> Together:
+        """Open a table, or all of a file, for reading; nothing is kept.
 
         Raises:
             DataError: There is none of this name.
         """
-        inside = name if self._is_database and name != self.place.stem else None
-        return open_table(self.path(name), self.options, table=inside)
+        path = self.path(name)
+        if not self._is_database or name == self.place.name:
+            return open_all(path, self.options)
+        try:
+            return open_all(path, self.options, table=name)
+        except NoTableError:
+            if name != self.place.stem:
+                raise
+        return open_all(path, self.options)  # the file by its name without the ending
 
     def path(self, name: str) -> Path:
         """The file that holds a table.
@@ -185,18 +206,27 @@ class Library:
 
     def _open(self, name: str, secret: tuple[str, ...] | None) -> Held:
         seen = stamp(self.path(name))  # before it is read: a change meanwhile is seen at the next question
-        table = self.load(name)
-        schemas = {level: describe(table, level, secret=secret) for level in WITHOUT_CELLS}
-        spelling = table.spelling if isinstance(table, MemoryTable) else self.options.spelling
-        sealed = self._seal(table, schemas["names"].names)
+        together = self.load(name)
+        schemas = {level: describe_all(together, level, secret) for level in WITHOUT_CELLS}
+        table = together.tables[0]
+        alone = isinstance(table, MemoryTable) and len(together.tables) == 1
+        spelling = table.spelling if isinstance(table, MemoryTable) and alone else self.options.spelling
+        sealed = self._seal(together, schemas["names"])
         return Held(seen, secret, sealed, spelling, dict(schemas), partial(self.load, name))
 
-    def _seal(self, table: Table, names: Sequence[str]) -> sandbox.Table:
+    def _seal(self, together: Together, schema: Schema | Schemas) -> sandbox.Table:
+        if isinstance(schema, Schema):
+            return sandbox.Table.of(self._copy(together.tables[0], schema.names))
+        parts = zip(schema.parts.items(), together.tables, strict=True)
+        copies = ((name, self._copy(table, part.names)) for (name, part), table in parts)
+        return sandbox.Table.of_several(copies, partial(together.budget.spend, 0))
+
+    def _copy(self, table: Table, names: Sequence[str]) -> Any:
         if not self._columnar(table):
-            return sandbox.Table.of(frame(table, names))
+            return frame(table, names)
         from dikast.tables.arrow import arrow_table
 
-        return sandbox.Table.of(arrow_table(table, names))
+        return arrow_table(table, names)
 
     def _columnar(self, table: Table) -> bool:
         if self.box != "auto":

@@ -30,14 +30,14 @@ from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
 from dikast.sandbox.inside.written import Spelling
 from dikast.tables import correctness, feedback
-from dikast.tables.columns import relevant
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
-from dikast.tables.library import SQL_OFFERED, Box, Held, Library, Stamp, stamp
+from dikast.tables.library import Box, Held, Library, Stamp, stamp
 from dikast.tables.questions import Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
-from dikast.tables.table import Table, digest
+from dikast.tables.several import shorten
+from dikast.tables.table import Table
 
 SCHEME = "tables:"
 LIMITS = ("wall_s", "cpu_s", "memory_bytes", "answer_items", "answer_bytes")
@@ -190,8 +190,8 @@ class TableOracle:
         """The schema as text; see `dikast.agents.roles.TableOracle.describe`."""
         held = await self.library.open(table, secret)
         schema = held.schema(level)
-        shown = schema if columns is None else relevant(schema, question, columns)
-        return f"{shown.text}\n{SQL_OFFERED}" if held.sealed.arrow else shown.text
+        shown = schema if columns is None else shorten(schema, question, columns)
+        return f"{shown.text}\n{held.offered}" if held.offered else shown.text
 
     async def run(
         self,
@@ -227,13 +227,18 @@ class TableOracle:
         if self.deliver is not None:
             self.deliver(question_id, cast(Secret[list[str]], answer))
 
-    def load(self, name: str) -> Table:
-        """A table, for its owner: labels and digests of a data set are made from it."""
-        return self.library.load(name)
+    def load(self, name: str) -> Table | None:
+        """A table, for its owner: labels of a data set are made from it; `None` for several together."""
+        tables = self.library.load(name).tables
+        return tables[0] if len(tables) == 1 else None
+
+    def notes(self, name: str) -> list[str]:
+        """What the owner should know about a table, or about all of a file; no cell is in it."""
+        return self.library.load(name).notes
 
     def digest(self, name: str) -> str:
         """The hash of a table's file."""
-        return digest(self.load(name))
+        return file_digest(self.library.path(name))
 
     async def __aenter__(self) -> Self:
         await self.ready()

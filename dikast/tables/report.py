@@ -67,14 +67,14 @@ class Category:
 
 
 def by_category(
-    turns: Mapping[str, Mapping[str, Any]], asked: Iterable[Question], load: Callable[[str], Table]
+    turns: Mapping[str, Mapping[str, Any]], asked: Iterable[Question], load: Callable[[str], Table | None]
 ) -> list[Category]:
     """Count questions by each of their labels.
 
     Args:
         turns: A game's records of its questions, by question id.
         asked: What was asked.
-        load: Opens a question's table, for the labels that depend on it.
+        load: Opens a question's table, for the labels that depend on it; `None` where there are several.
 
     Returns:
         `all` first, then labels in their order and values by name.
@@ -92,11 +92,14 @@ def by_category(
     return [whole, *sorted(found.values(), key=lambda one: (order[one.label], one.value))]
 
 
-def labelled(asked: Iterable[Question], load: Callable[[str], Table]) -> Iterator[tuple[Question, Mapping[str, Label]]]:
+def labelled(
+    asked: Iterable[Question], load: Callable[[str], Table | None]
+) -> Iterator[tuple[Question, Mapping[str, Label]]]:
     """Each question with its labels; a table is opened once where its questions come together."""
-    name, table = "", None
+    name: str | None = None
+    table = None
     for question in asked:
-        if table is None or question.table != name:
+        if question.table != name:
             name, table = question.table, load(question.table)
         yield question, labels(question, table)
 

@@ -45,8 +45,9 @@ SAID: dict[Kind, str] = {
     "other": "other, as text",
 }
 
-HEADING = "The data frame has these columns:"
-SOME = "The data frame has more columns; these may be relevant:"
+FRAME = "The data frame"
+HEADING = "{} has these columns:"
+SOME = "{} has more columns; these may be relevant:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,12 @@ class Schema:
     @property
     def text(self) -> str:
         """What a prompt says, one line a column, without a final newline."""
+        return self.text_of(FRAME)
+
+    def text_of(self, frame: str) -> str:
+        """The same, about what programs have as `frame`."""
         heading = HEADING if len(self.shown) == len(self.columns) else SOME
-        return "\n".join([heading, *(self.columns[at].text for at in self.shown)])
+        return "\n".join([heading.format(frame), *(self.columns[at].text for at in self.shown)])
 
     def only(self, columns: Collection[int]) -> Schema:
         """The schema that lists these columns, in the table's order."""

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -33,6 +34,8 @@ def counter(request):
         return "I cannot tell."
     if "escape" in question:
         return "```python\\nanswer = '\\x1b[31m' # \\x1b[2J\\n```"
+    if "joined" in question:
+        return "```python\\nanswer = tables['a'].merge(tables['b'], on='id')['id'].tolist()\\n```"
     if "grouped" in question:
         return "```python\\nanswer = df.groupby('name')['points'].sum()\\n```"
     if "object" in question:
@@ -82,6 +85,25 @@ def test_one_game_in_a_terminal(cli: Cli, files: Path) -> None:
     assert "answer = df['name'].tolist()" in ran.err
     assert "at most 4 bits" in ran.err
     assert not (files / "runs").exists()
+
+
+def test_all_tables_of_a_database_are_joined(cli: Cli, files: Path) -> None:
+    """In a terminal and in a run; its report and its export have no labels of one table."""
+    with contextlib.closing(sqlite3.connect(files / "tables" / "two.sqlite")) as made, made:
+        made.executescript("create table a (id); create table b (id); insert into a values ('secret1'), ('secret2');")
+        made.execute("insert into b values ('secret2')")
+    play = ["tables", "play", "--table", "tables/two.sqlite", "--model", "scripted:gamer:counter", "--cache", "off"]
+    both, one = cli(*play, "--question", "joined?"), cli(*play, "--question", "how many?", "--sheet", "b")
+    assert (both.code, both.out) == (0, "secret2\n"), both.err
+    assert (one.code, one.out) == (0, "1\n"), one.err
+    row = {"id": "1", "question": "joined?", "table": "two", "answer": "secret2"}
+    (files / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    ran = cli("tables", "run", "--questions", "own.jsonl", *RUN[-2:], "--cache", "off", "-o", "x", "--json")
+    assert (ran.code, json.loads(ran.out)["categories"][0]["correct"]) == (0, 1), ran.err
+    assert cli("runs", "export", "x", "--as", "pyqtax").code == 0
+    held = [path.read_bytes() for path in (files / "x").rglob("*") if path.is_file()]
+    assert held
+    assert all(b"secret2" not in data for data in held)
 
 
 def test_a_grouped_answer_keeps_its_labels_in_terminal_json_and_rows(cli: Cli, files: Path) -> None:

@@ -90,7 +90,7 @@ def rows(records: Iterable[Record], owner: TableOracle) -> Iterator[tuple[str, d
     """
 
     @lru_cache(OPEN_TABLES)
-    def known(name: str) -> tuple[str, Table]:
+    def known(name: str) -> tuple[str, Table | None]:
         return owner.digest(name), owner.load(name)
 
     for record in records:

@@ -2,7 +2,8 @@
 
 A program sees `table` (pyarrow), `df` (pandas, converted only if the program names it) and `sql("select ... from df")`,
 which gives a pandas frame. `df` is the frame that the other kind of box has; in what `sql` gives DuckDB's types decide,
-and moments with a zone are in UTC. DuckDB may touch no file and no network, and its settings are locked.
+and moments with a zone are in UTC. Of several tables it sees `tables`, frames by name, and `sql` over the same names.
+DuckDB may touch no file and no network, and its settings are locked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ast
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dikast.sandbox.inside import columns
+from dikast.sandbox.inside import columns, several
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,18 +57,28 @@ def _load_late_modules(pa: Any) -> None:
 
 def read(data: memoryview, program: str) -> dict[str, Any]:
     """The names that an Arrow table brings into a program; nothing is copied before the program asks."""
-    pa: Any = import_module("pyarrow")
-    table = pa.ipc.open_stream(pa.py_buffer(data)).read_all()
+    parts = several.parts(data)
+    tables = {name: _opened(part) for name, part in ({"df": data} if parts is None else parts).items()}
     connection = _connections[0]
-    connection.register("df", table)
+    for name, table in tables.items():
+        connection.register(name, table)
 
     def sql(query: str) -> Any:
         return connection.execute(query).df()
 
-    names: dict[str, Any] = {"table": table, "sql": sql}
-    if _mentions(program, "df"):
-        names["df"] = frame_of(table)
+    names: dict[str, Any] = {"sql": sql}
+    if parts is None:
+        names["table"] = tables["df"]
+        if _mentions(program, "df"):
+            names["df"] = frame_of(tables["df"])
+    elif _mentions(program, "tables"):
+        names["tables"] = {name: frame_of(table) for name, table in tables.items()}
     return names
+
+
+def _opened(data: memoryview) -> Any:
+    pa: Any = import_module("pyarrow")
+    return pa.ipc.open_stream(pa.py_buffer(data)).read_all()
 
 
 def frame_of(table: Any) -> pd.DataFrame:

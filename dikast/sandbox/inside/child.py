@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import CodeType, TracebackType
 from typing import Any, NoReturn
 
-from dikast.sandbox.inside import columns, helpers, landlock, seccomp
+from dikast.sandbox.inside import columns, helpers, landlock, seccomp, several
 from dikast.sandbox.inside.answer import labelled, plain
 from dikast.sandbox.inside.kernel import PR_SET_PDEATHSIG, prctl
 from dikast.sandbox.inside.written import Spelling
@@ -50,8 +50,11 @@ ReadTable = Callable[[memoryview, str], dict[str, Any]]
 
 
 def read_frame(data: memoryview, program: str) -> dict[str, Any]:
-    """The names that a packed table brings into a program: `df`."""
-    return {"df": columns.read(data)}
+    """The names that a packed table brings into a program: `df`, or `tables` where there are several."""
+    parts = several.parts(data)
+    if parts is None:
+        return {"df": columns.read(data)}
+    return {"tables": {name: columns.read(part) for name, part in parts.items()}}
 
 
 def run(descriptors: list[int], limits: bytes, cage: Cage | None, read_table: ReadTable, parent: int) -> NoReturn:
