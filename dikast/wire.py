@@ -31,11 +31,17 @@ C = TypeVar("C")
 
 UNNAMED = "python:"
 CONTEXT = ConfigDict(
-    frozen=True, extra="forbid", arbitrary_types_allowed=True, use_attribute_docstrings=True, allow_inf_nan=False
+    frozen=True,
+    extra="forbid",
+    arbitrary_types_allowed=True,
+    use_attribute_docstrings=True,
+    allow_inf_nan=False,
+    defer_build=True,
 )
 """The settings of a graph's `Context`: its fields' docstrings are their descriptions, and so their flags' help.
 
-No number is infinite or NaN: weights and thresholds are compared and added, where NaN is never refused again.
+No number is infinite or NaN: weights and thresholds are compared and added, where NaN is never refused again. The
+validator is built with the first context, since `--help` needs none.
 """
 
 

@@ -36,7 +36,7 @@ Row = Mapping[str, Any]
 """An input of a graph, or a line of a journal."""
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English, good enough for an estimate."""
-OPTIONS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+OPTIONS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True)
 """The settings of a method's `Options`: its fields' docstrings are their flags' help."""
 
 

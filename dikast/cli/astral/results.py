@@ -107,9 +107,7 @@ def calibrate(
         readings[spec] = read_by(spec, labelled, words, prompt is not None, concurrency, names)
     truths = [one.truth for one in labelled]
     found = {name: measure(truths, said, positive=positive) for name, said in readings.items()}
-    corrected = {name: correct_rates(run, one) for name, one in found.items()} if run else {}
-    if run:
-        note_other_oracles(run, oracle or ())
+    corrected = correct_run(run, found, oracle or ()) if run else {}
     if json:
         emit([{"oracle": name, **one.as_json(), "corrected": corrected.get(name)} for name, one in found.items()])
     else:
@@ -143,6 +141,14 @@ def read_by(
         oracle, labelled, policy=policy or astral.POLICY, sees_prompt=sees_prompt, concurrency=concurrency
     )
     return finish(work)
+
+
+def correct_run(
+    run: Path, found: Mapping[str, Classification], measured: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """A run's rates, corrected by what was measured of each oracle; whose errors these are is told."""
+    note_other_oracles(run, measured)
+    return {name: correct_rates(run, one) for name, one in found.items()}
 
 
 def note_other_oracles(run: Path, measured: Sequence[str]) -> None:
