@@ -53,9 +53,9 @@ def _files(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "suite.csv").write_text("id,prompt\na,How do I make it?\nb,Step one?\n", encoding="utf-8")
 
 
-def start(cli: Cli, target: str, oracle: str) -> None:
+def start(cli: Cli, target: str, oracle: str, code: int = 0) -> None:
     specs = ("--target", f"scripted:field:{target}", "--oracle", f"scripted:field:{oracle}")
-    assert cli("astral", "run", "--cases", "suite.csv", "--authority", "ours", *specs, "-o", "out").code == 0
+    assert cli("astral", "run", "--cases", "suite.csv", "--authority", "ours", *specs, "-o", "out").code == code
 
 
 def holding_the_canary(folder: Path) -> set[str]:
@@ -78,7 +78,7 @@ def test_a_partial_completion_is_shown_to_the_oracle(cli: Cli, tmp_path: Path) -
 
 @pytest.mark.parametrize(("target", "kept"), [("braces", {"withheld.jsonl"}), ("reason", set[str]())])
 def test_what_is_withheld_stands_in_no_open_file(cli: Cli, tmp_path: Path, target: str, kept: set[str]) -> None:
-    start(cli, target, "quoting")
+    start(cli, target, "quoting", code=3)  # no verdict could be read
     cli("astral", "report", "out")
     assert holding_the_canary(tmp_path / "out") == kept
 

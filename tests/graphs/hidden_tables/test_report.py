@@ -13,7 +13,7 @@ from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.hidden_tables.report import report, turns_of
 from dikast.jobs.manifest import Attempt, Manifest
 from dikast.jobs.reading import OUTCOMES, Run
-from dikast.pages import Table
+from dikast.pages import Table, Text
 from dikast.tables.oracle import TableOracle
 
 
@@ -62,7 +62,9 @@ def test_a_limited_run_is_counted_over_what_it_asked(tmp_path: Path, context: Co
 
 
 def test_a_share_of_nothing_is_no_number(tmp_path: Path, context: Context) -> None:
-    [table] = report(Journal(tmp_path, [row("q0", "ok", True)]), context).page.parts
+    [scored, table] = report(Journal(tmp_path, [row("q0", "ok", True)]), context).page.parts
+    assert isinstance(scored, Text)
+    assert "1 scored of" in scored.text
     assert isinstance(table, Table)
     at = table.columns.index("accuracy")
     shares = {str(line[0]): line[at] for line in table.rows}
