@@ -6,7 +6,7 @@ People expect what uvicorn does: a module beside them is found, although a conso
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -44,6 +44,9 @@ def import_here(module: str) -> ModuleType:
     """A module, the current folder being the first place that is looked into."""
     if HERE not in sys.path:
         sys.path.insert(0, HERE)
+    if module not in sys.modules:
+        # Python remembers what a folder held; a file that was written a moment ago may not be among it.
+        invalidate_caches()
     return import_module(module)
 
 
