@@ -36,7 +36,7 @@ demo: $(DEMO) ## Rewrite the sample collection's queries with a small real model
 
 test: $(READY) ## Run the test suite
 	$(BIN)/dikast models pull smollm2-135m
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-engines: $(READY) ## Run the heavy lanes: real Lucene, real vLLM, a real browser; a skip is a failure
 	$(BIN)/python tests/engines/lanes.py

@@ -19,7 +19,7 @@ from dikast.records import Outcome
 FIRST_ROWS = 16
 """Each has been through its client's own retries, so that this many are no accident."""
 FAILURES = frozenset({Outcome.ERROR, Outcome.TIMEOUT})
-OWN = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\S*\d\S*")
+OWN = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|(?<![^\s'\"`])[^\s\d'\"`]*+\d\S*")
 """What may differ from row to row in one and the same failure: quoted texts, and words with a digit."""
 
 

@@ -13,7 +13,6 @@ Not done: retrievers over different collections (documents come from the first o
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -58,9 +57,6 @@ class Hybrid:
             raise UsageError("hybrid: at least two retrievers", hint="hybrid:bm25:PATH+faiss:PATH")
         if fusion not in get_args(Fusion) or depth < 1:
             raise UsageError(f"hybrid: fusion={fusion}, depth={depth}", hint="rrf, combsum or combmnz; at least 1")
-        numbers = (rrf_k, *(weights or ()))
-        if not all(math.isfinite(number) and number >= 0 for number in numbers):
-            raise UsageError("hybrid: rrf_k and weights are finite numbers of at least 0", hint="weights=1,2+rrf_k=60")
         self.retrievers, self.fusion, self.rrf_k, self.depth = tuple(retrievers), fusion, rrf_k, depth
         self.normalize: Normalization = normalize
         self.weights = tuple(weights) if weights is not None else (1.0,) * len(retrievers)

@@ -30,9 +30,9 @@ def test_a_method_of_ones_own_goes_before_ours_of_the_same_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = "from dikast.graphs import load_method\nfrom dataclasses import replace\n"
-    (tmp_path / "own_method.py").write_text(f"{source}mine = replace(load_method('genqr'), private=True)\n")
+    (tmp_path / "own_private_method.py").write_text(f"{source}mine = replace(load_method('genqr'), private=True)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    found = find_method(run_of("genqr", "own_method:mine"))
+    found = find_method(run_of("genqr", "own_private_method:mine"))
     assert found is not None
     assert found.private
 

@@ -173,7 +173,7 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["index", "build", str(FILES.corpus), "-o", "bm25.run/x"], 1, "cannot write the index"),
         (["fuse", "absent", "absent.run", "-o", "bm25.run", "--weights", "nan,1"], 2, "each has to be a finite number"),
         (["fuse", "absent", "absent.run", "-o", "bm25.run", "--weights", "1,1e999"], 2, "has to be a finite number"),
-        (["fuse", "absent", "absent.run", "-o", "bm25.run", "--rrf-k", "nan"], 2, "rrf needs k above -1"),
+        (["fuse", "absent", "absent.run", "-o", "bm25.run", "--rrf-k", "nan"], 2, "--rrf-k nan: not a finite number"),
         (["fuse", "absent", "absent.run", "-o", "bm25.run", "--tag", "my tag"], 1, "tag 'my tag'"),
         (["fuse", "absent", "absent.run", "-o", "no/such/x.run"], 1, "there is no folder 'no/such'"),
         (["fuse", "bm25.run", "rm3.run", "-o", "x", "--normalize", "zscore"], 2, "--normalize would do nothing"),

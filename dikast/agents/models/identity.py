@@ -39,8 +39,8 @@ SECRET = re.compile(
     re.I,
 )
 WITHOUT_EFFECT = re.compile(r"timeout|(^|_)(max_)?retries$|prox(y|ies)$|keep_alive|max_concurrency", re.I)
-ADDRESS = re.compile(r"://[^/\s]*@|[?&][^=\s]*(key|token|sig|secret|password)[^=\s]*=", re.I)
-"""A URL with a password or a key inside."""
+ADDRESS = re.compile(r"://[^/\s]{0,256}@|[?&][^=&?\s]{0,64}?(?:key|token|sig|secret|password)[^=&?\s]{0,64}=", re.I)
+"""A URL with a password or a key inside; bounded, so that the search is linear."""
 STATE: Mapping[str, frozenset[str]] = {
     "FakeListChatModel": frozenset({"i"}),
     "FakeMessagesListChatModel": frozenset({"i"}),
