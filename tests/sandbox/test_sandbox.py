@@ -110,7 +110,9 @@ async def test_inputs_are_names_inside_and_stay_there(box: Sandbox) -> None:
     assert (await box.run("answer = prev")).error is ErrorClass.NAME
 
 
-@pytest.mark.parametrize("inputs", [{"a b": 1}, {"for": 1}, {"x": float("nan")}, {"x": object()}], ids=str)
+@pytest.mark.parametrize(
+    "inputs", [{"a b": 1}, {"for": 1}, {"x": float("nan")}, {"x": object()}], ids=["name", "keyword", "nan", "object"]
+)
 async def test_inputs_that_cannot_be_are_refused(box: Sandbox, inputs: Any) -> None:
     with pytest.raises(UsageError):
         await box.run("1", inputs=inputs)

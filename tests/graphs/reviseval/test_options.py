@@ -13,6 +13,7 @@ from dikast.graphs.reviseval.context import Context
 from dikast.graphs.reviseval.options import (
     Options,
     make_fields,
+    notes,
     read_input,
     refuse_without_reference,
     with_form,
@@ -99,3 +100,14 @@ def test_without_a_reference_the_first_such_row_is_told() -> None:
     with pytest.raises(DataError, match=r"p\.jsonl: field 'reference': row 2 \(b\) has no reference"):
         refuse_without_reference(rows, Path("p.jsonl"))
     refuse_without_reference(rows[:1], Path("p.jsonl"))
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("human", True), ("free", False)])
+def test_a_reference_is_asked_for_by_the_mode_that_needs_one(mode: str, refused: bool) -> None:
+    rows = [{"id": "1", "instruction": "a", "response": "b"}]
+    context = Context.model_construct(mode=mode)
+    if refused:
+        with pytest.raises(DataError, match="has no reference"):
+            notes(Options(), context, rows)
+    else:
+        assert list(notes(Options(), context, rows)) == []

@@ -72,3 +72,29 @@ def test_two_rows_of_one_name_are_refused_and_the_old_file_stays(tmp_path: Path)
     with pytest.raises(DataError, match="two rows are called 'same'"):
         report(Twins(tmp_path, 2), Context.model_construct())
     assert (tmp_path / "export" / "verdicts.jsonl").read_text() == "old"
+
+
+class Scored(Counted):
+    """Single responses, every other one without a score."""
+
+    def rows(self, outcomes: Collection[str] = OUTCOMES) -> Iterator[dict[str, Any]]:
+        for row in super().rows(outcomes):
+            number = row["row"]
+            score, outcome = (None, "unparsed") if number % 2 else (0.0, "ok")
+            given = {"id": str(number), "instruction": "?", "response": "a"}
+            yield {**row, "input": given, "output": {**row["output"], "score": score}, "outcome": outcome}
+
+
+def test_a_row_without_a_score_is_none_and_a_score_of_0_is_0(tmp_path: Path) -> None:
+    found = report(Scored(tmp_path, 3), Context.model_construct())
+    assert found.data["verdicts"] == {"none": 2, "0": 1}
+    assert (tmp_path / "export" / "scores.jsonl").read_text().splitlines()[0] == '{"id": "1", "score": null}'
+
+
+def test_what_was_asked_is_the_inputs_word_where_it_is_known(tmp_path: Path) -> None:
+    run = Scored(tmp_path, 3)
+    assert "3 scored of 3 asked" in str(report(run, Context.model_construct()).page)
+    run.manifest.attempts[-1].asked = 5
+    assert "3 scored of 5 asked" in str(report(run, Context.model_construct()).page)
+    run.manifest.attempts[-1].asked = None
+    assert "3 scored of 3 asked" in str(report(run, Context.model_construct()).page)
