@@ -27,7 +27,7 @@ from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
 from dikast.jobs.feed import Feed, journal_rows
-from dikast.jobs.files import LineFile
+from dikast.jobs.files import LineFile, explain_os_errors
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder, refuse_mismatch
 from dikast.jobs.heap import spare_collector
@@ -219,8 +219,9 @@ def refuse_other_settings(out: Path, parts: Parts, feed: Feed) -> None:
     Raises:
         ResumeMismatchError: The folder's run has another fingerprint.
     """
-    if not (out / NAME).exists():
-        return
+    with explain_os_errors(out, "read"):
+        if not (out / NAME).exists():
+            return
     before = read_manifest(out)
     try:
         refuse_mismatch(out, before, parts)

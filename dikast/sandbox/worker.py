@@ -148,7 +148,8 @@ class Worker:
             self._readable.set_exception(WorkerLost("the zygote was ended"))
         self._unwatch()
         self._control.close()
-        await asyncio.to_thread(self._bury)
+        # Shielded: a call cancelled while it waits for a thread would never be made, and the process not reaped.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._bury))
 
     def _kill(self) -> None:
         """Kill what the outermost process has started, so that it reaps that and ends; without that, itself.

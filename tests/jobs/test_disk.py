@@ -8,6 +8,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -63,24 +64,34 @@ def test_a_full_disk_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     assert "rows.jsonl: cannot be written: File too large (a file size limit" in ended.stderr
 
 
-async def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
-    await run_one_call(tmp_path / "run", 2, Heard())
-    before = (tmp_path / "run" / "rows.jsonl").read_bytes()
-    for folder in (tmp_path.parent.parent, tmp_path.parent, tmp_path, tmp_path / "run"):
-        folder.chmod(0o555)
-    (tmp_path / "run" / "lock").chmod(0o444)
+@pytest.fixture
+def own_folder() -> Generator[Path]:
+    """A folder that others may look into: pytest's are below one that is its user's alone."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+        Path(name).chmod(0o755)
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o000])
+async def test_a_folder_without_permission_is_told(own_folder: Path, mode: int) -> None:
+    run = own_folder / "run"
+    await run_one_call(run, 2, Heard())
+    before = (run / "rows.jsonl").read_bytes()
+    (run / "lock").chmod(0o444)
+    run.chmod(mode)
+    own_folder.chmod(0o555)
     try:
-        for out in (tmp_path / "run", tmp_path / "new"):
+        for out in (run, own_folder / "new"):
             with (
                 unprivileged(),
                 pytest.raises(DataError, match=r"Permission denied \(no permission"),
             ):
                 await run_one_call(out, 3, Heard())
     finally:
-        for folder in (tmp_path.parent.parent, tmp_path.parent, tmp_path, tmp_path / "run"):
-            folder.chmod(0o755)
-    assert (tmp_path / "run" / "rows.jsonl").read_bytes() == before
-    assert not (tmp_path / "new").exists()
+        run.chmod(0o755)
+    assert (run / "rows.jsonl").read_bytes() == before
+    assert not (own_folder / "new").exists()
 
 
 @pytest.mark.parametrize("moved", [False, True])

@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -416,6 +418,26 @@ async def test_a_message_that_came_while_the_loop_was_held_counts() -> None:
         await worker._expect(0.0)
     there.close()
     await worker.close()
+
+
+async def test_a_close_that_is_cancelled_before_it_has_a_thread_reaps_the_process_all_the_same() -> None:
+    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    worker = Worker(process, here, Policy())
+
+    async def close_and_cancel() -> None:
+        free = threading.Event()
+        executor = ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(executor)
+        executor.submit(free.wait)
+        closing = asyncio.create_task(worker.close())
+        await asyncio.sleep(0)
+        await _cancel(closing)
+        free.set()
+
+    with there:
+        await asyncio.to_thread(asyncio.run, close_and_cancel())  # a loop of its own, whose executor is full
+    assert process.returncode == -signal.SIGKILL
 
 
 async def test_when_the_host_is_killed_nothing_of_the_sandbox_lives_on(box: Sandbox) -> None:
