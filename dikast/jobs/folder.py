@@ -130,10 +130,12 @@ def open_folder(path: Path, parts: dict[str, Any] | None, *, force_new: bool = F
 
 def refuse_foreign(path: Path) -> None:
     """Raise `UsageError` for a folder that holds something, and not a run."""
-    if path.is_dir() and not (path / NAME).exists():
+    with explain_os_errors(path, "read"):
+        if not path.is_dir() or (path / NAME).exists():
+            return
         other = next((entry.name for entry in path.iterdir() if entry.name not in OURS), None)
-        if other is not None:
-            raise UsageError(f"{path} is not a run folder: it holds {other!r}", hint="name a new or an empty folder")
+    if other is not None:
+        raise UsageError(f"{path} is not a run folder: it holds {other!r}", hint="name a new or an empty folder")
 
 
 def refuse_mismatch(path: Path, manifest: Manifest, parts: dict[str, Any] | None) -> None:

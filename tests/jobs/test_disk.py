@@ -94,6 +94,13 @@ async def test_a_folder_without_permission_is_told(own_folder: Path, mode: int) 
     assert not (own_folder / "new").exists()
 
 
+def test_an_estimate_of_a_folder_without_permission_is_told(own_folder: Path) -> None:
+    run = own_folder / "run"
+    run.mkdir(mode=0o000)
+    with unprivileged(), pytest.raises(DataError, match=r"run: cannot be read: Permission denied \(no permission"):
+        jobs.estimate(graph_of(same), values(1), None, run)
+
+
 @pytest.mark.parametrize("moved", [False, True])
 async def test_a_folder_that_vanishes_is_told(tmp_path: Path, moved: bool) -> None:
     out = tmp_path / "x"
