@@ -18,7 +18,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from dikast.cli import COMMANDS, app, load
-from dikast.graphs import METHODS, command_of
+from dikast.graphs import METHODS, command_of, every_graph
 from dikast.graphs.drawing import mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -63,7 +63,7 @@ def reference() -> str:
 def drawings() -> dict[Path, str]:
     """Each method file with its drawing renewed."""
     renewed: dict[Path, str] = {}
-    for name in METHODS:
+    for name in every_graph():
         module = import_module(f"dikast.graphs.{name}.graph")
         path = Path(str(module.__file__))
         text = path.read_text(encoding="utf-8")
@@ -82,7 +82,8 @@ def about(name: str) -> tuple[str, str]:
 def served() -> str:
     """The whole of `langgraph.json`."""
     graphs = {
-        name: {"path": f"dikast.graphs.{name}.graph:graph", "description": about(name)[0]} for name in sorted(METHODS)
+        name.replace(".", "_"): {"path": f"dikast.graphs.{name}.graph:graph", "description": about(name)[0]}
+        for name in sorted(every_graph())
     }
     return json.dumps({"dependencies": ["."], "graphs": graphs, "python_version": "3.11"}, indent=2) + "\n"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
+from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_role_model
 from dikast.agents.models.request import Sampling, Structured
@@ -49,6 +50,14 @@ class ModelSolver:
             self.model, prompt, fields, role="solver", sampling=sampling, structured=structured, sample=sample
         )
         return Solution(answer.reply.text, answer.outcome, answer.reason, answer.usage, answer.provenance)
+
+    async def count_tokens(self, text: str) -> int | None:
+        """How many tokens a text has by the model's own tokenizer; `None` where it has none at hand.
+
+        Raises:
+            ModelError: The model cannot be reached.
+        """
+        return await self.model.count_tokens(text) if isinstance(self.model, EngineModel) else None
 
 
 def load_solver(source: object) -> ModelSolver:

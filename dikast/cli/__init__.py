@@ -123,7 +123,11 @@ def method_app(noun: str) -> typer.Typer:
     name = METHOD_OF[noun]
     app = typer.Typer(no_args_is_help=True, help=METHODS[name])
     app.callback()(lambda: None)  # a group, however few verbs it has
-    app.command("run")(make_run(load_method(name), place_of(name), noun))
+    method = load_method(name)
+    app.command("run")(make_run(method, place_of(name), noun))
+    for verb, folder in method.verbs.items():
+        inner = f"{name}.{folder}"
+        app.command(verb)(make_run(load_method(inner), place_of(inner), f"{noun}-{verb}"))
     if find_spec(f"dikast.cli.{noun.replace('-', '_')}") is not None:
         app.registered_commands += import_module(f"dikast.cli.{noun.replace('-', '_')}").app.registered_commands
     return app

@@ -11,7 +11,7 @@ from dikast.cli.options import Json
 from dikast.cli.output import emit, show, table
 from dikast.cli.parameters import default_of, limits_of, marks_of, plain
 from dikast.flags import Flag, NoFlag
-from dikast.graphs import METHODS, command_of, load_method
+from dikast.graphs import command_for, every_graph, load_method
 
 app = typer.Typer(no_args_is_help=True, help="List and draw the graphs.")
 
@@ -23,10 +23,10 @@ def list_graphs(json: Json = False) -> None:
         {
             "name": name,
             "graph": f"dikast.graphs.{name}:graph",
-            "command": f"dikast {command_of(name)}",
+            "command": f"dikast {command_for(name)}",
             "about": description_of(name).splitlines()[0],
         }
-        for name in METHODS
+        for name in every_graph()
     ]
     if json:
         emit(rows)

@@ -19,6 +19,7 @@ METHODS: Mapping[str, str] = {
     "hidden_tables": "HiddenTables: programs for tables that their writer never sees.",
     "reviseval": "Judge responses by RevisEval or its rivals; measure judges; report.",
     "astral": "Test the safety of a system that you own: plan, run, calibrate, report.",
+    "summhay": "Haystacks of documents with planted insights: make, summarise, judge, score.",
 }
 """Folder -> one line of help."""
 
@@ -31,12 +32,25 @@ def command_of(name: str) -> str:
     return COMMANDS.get(name, name.replace("_", "-"))
 
 
+def command_for(name: str) -> str:
+    """The words of the command that runs a graph: `genqr`, or `summhay make` for another job of a method."""
+    method, _, folder = name.partition(".")
+    verb = next((verb for verb, one in load_method(method).verbs.items() if one == folder), "") if folder else ""
+    return f"{command_of(method)} {verb}".strip()
+
+
 def load_method(name: str) -> Method:
-    """A method of `METHODS`, by its folder's name.
+    """A method of `METHODS` by its folder's name, or another of its jobs by `METHOD.FOLDER`.
 
     Raises:
         UsageError: There is none of that name.
     """
-    if name not in METHODS:
+    method, _, inner = name.partition(".")
+    if method not in METHODS or (inner and inner not in load_method(method).verbs.values()):
         raise UsageError(f"no method is called {name!r}", hint=f"there are: {', '.join(METHODS)}")
     return import_module(f"dikast.graphs.{name}.method").method
+
+
+def every_graph() -> list[str]:
+    """The folders of all graphs: each method's, and behind it those of its other jobs, as `summhay.make`."""
+    return [one for name in METHODS for one in (name, *(f"{name}.{it}" for it in load_method(name).verbs.values()))]

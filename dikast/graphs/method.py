@@ -157,6 +157,7 @@ class Method:
         after: (run folder, rows) -> what to do next, for a person; empty for nothing.
         person: (context, run folder, say) -> who takes part at the terminal, if the context asks for somebody.
         private: Whether a run's files are for their owner's eyes alone, its request cache among them.
+        verbs: Other jobs of the method, each a `Method` in a folder within this one's: verb of the command -> folder.
     """
 
     graph: Graph | str
@@ -176,6 +177,7 @@ class Method:
     after: Callable[[Path, Iterable[Row]], str] | None = None
     person: Callable[[Any, Path, Callable[[str], None]], Person | None] | None = None
     private: bool = False
+    verbs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def load_graph(self) -> Graph:
         """The compiled graph."""

@@ -45,11 +45,20 @@ def load_retriever(spec: str) -> Retriever:
         forms = ", ".join(f"{name}:PATH" for name in _PARAMETERS)
         hint = f"one of {forms}; PATH is an index or a corpus; or hybrid:SPEC+SPEC"
         raise UsageError(f"retriever {spec!r:.200} is unknown", hint=hint)
+    return _make(scheme, path, parameters_of(scheme, query, spec))
+
+
+def parameters_of(scheme: str, query: str, spec: str) -> dict[str, Any]:
+    """The parameters of a retriever: what stands behind the question mark of its spec.
+
+    Raises:
+        UsageError: One is unknown, comes twice, or is no number.
+    """
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
     values = {name: value for name, _, value in pairs}
     if len(values) < len(pairs):
         raise UsageError(f"retriever {spec!r:.200}: a parameter comes twice", hint="give each once")
-    return _make(scheme, path, {name: _value(spec, scheme, name, value) for name, value in values.items()})
+    return {name: _value(spec, scheme, name, value) for name, value in values.items()}
 
 
 def _path_and_query(scheme: str, rest: str) -> tuple[str, str]:

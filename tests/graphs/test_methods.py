@@ -15,23 +15,28 @@ from pydantic import BaseModel
 from dikast.cli.options import INPUT
 from dikast.cli.parameters import knobs_of, marks_of
 from dikast.flags import NoFlag, SamplingOf
-from dikast.graphs import METHODS, load_method
+from dikast.graphs import METHODS, every_graph, load_method
 from dikast.graphs.method import Calls, Method, load_object
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("__init__.py", "method.py", "context.py", "graph.py", "records.py", "story.py", "report.py", "options.py")
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_a_methods_folder_has_its_shape(name: str) -> None:
-    folder = ROOT / "dikast" / "graphs" / name
+@pytest.mark.parametrize("name", every_graph())
+def test_a_graphs_folder_has_its_shape(name: str) -> None:
+    folder = ROOT.joinpath("dikast", "graphs", *name.split("."))
     assert not [file for file in FILES if not (folder / file).is_file()]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_prompts_a_page_and_tests(name: str) -> None:
+    folder = ROOT / "dikast" / "graphs" / name
     assert list((folder / "prompts").glob("*.txt"))
     assert (ROOT / "docs" / "methods" / f"{name}.md").is_file()
     assert (ROOT / "tests" / "graphs" / name).is_dir()
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", every_graph())
 def test_each_knob_has_a_word_and_a_flag_or_a_reason(name: str) -> None:
     method = load_method(name)
     models: list[tuple[type[BaseModel], str]] = [(method.context, "Method"), (method.options, INPUT)]
@@ -44,7 +49,7 @@ def test_each_knob_has_a_word_and_a_flag_or_a_reason(name: str) -> None:
             assert field in flags or reason or field == "seed", f"{field} has neither a flag nor a reason"
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", every_graph())
 def test_decoding_parameters_are_those_of_a_role_that_has_a_flag(name: str) -> None:
     context = load_method(name).context
     roles = {knob.name for knob in knobs_of(context) if not knob.part}
@@ -53,11 +58,11 @@ def test_decoding_parameters_are_those_of_a_role_that_has_a_flag(name: str) -> N
             assert mark.role in roles, mark
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", every_graph())
 def test_what_a_method_names_is_there(name: str) -> None:
     method = load_method(name)
     assert isinstance(method, Method)
-    assert method.load_graph().name == name
+    assert method.load_graph().name == name.replace(".", "_")
     for part in (method.report, method.story):
         assert part is not None
         assert callable(load_object(part.__name__))
@@ -65,7 +70,7 @@ def test_what_a_method_names_is_there(name: str) -> None:
         assert export.about().title
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", every_graph())
 def test_calls_are_counted_as_calls(name: str) -> None:
     method = load_method(name)
     assert method.calls is not None
@@ -82,7 +87,7 @@ def test_a_method_imports_no_other(name: str) -> None:
             assert not [one for one in others for module in named if module.startswith(f"dikast.graphs.{one}")], file
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", every_graph())
 def test_looking_at_a_methods_knobs_loads_no_library(name: str) -> None:
     heavy = ("langgraph", "langchain_core", "langsmith", "numpy", "scipy", "pandas", "torch")
     code = f"import sys, dikast.graphs.{name}.method; print([m for m in {heavy!r} if m in sys.modules])"

@@ -57,6 +57,17 @@ class EngineModel(BaseChatModel):
         """What changes this model's replies beyond the request: engine, weights, default sampling. No paths or URLs."""
         return {"spec": self.spec, "sampling": self.sampling.model_dump(mode="json")}
 
+    async def count_tokens(self, text: str) -> int | None:
+        """How many tokens a text has by the model's own tokenizer; `None` from an engine that has none at hand.
+
+        Of a text that is longer than the model's context, at least as many as the context holds.
+
+        Raises:
+            ModelUnavailable: The engine cannot be opened.
+        """
+        del text
+        return None
+
     async def aclose(self) -> None:
         """Free what the engine holds. The next call opens it again."""
 

@@ -1,1 +1,52 @@
-"""SummHay: haystacks made, summarised and scored; see `dikast.graphs.summhay.graph`. Names are loaded at first use."""
+"""SummHay: what other code uses of it; see `dikast.graphs.summhay.graph`. Names are loaded at first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dikast.lazy import open_package
+
+if TYPE_CHECKING:
+    from dikast.graphs.summhay.context import Context, Input, Output, State, Update
+    from dikast.graphs.summhay.graph import build, graph
+    from dikast.graphs.summhay.haystack import Haystack, read_haystack, write_haystack
+    from dikast.graphs.summhay.scores import Covered, Scores, SummaryScore, pool, score_summary
+
+__all__ = [
+    "Context",
+    "Covered",
+    "Haystack",
+    "Input",
+    "Output",
+    "Scores",
+    "State",
+    "SummaryScore",
+    "Update",
+    "build",
+    "graph",
+    "pool",
+    "read_haystack",
+    "score_summary",
+    "write_haystack",
+]
+
+open_package(
+    __name__,
+    {
+        "Context": "context",
+        "Covered": "scores",
+        "Haystack": "haystack",
+        "Input": "context",
+        "Output": "context",
+        "Scores": "scores",
+        "State": "context",
+        "SummaryScore": "scores",
+        "Update": "context",
+        "build": "graph",
+        "graph": "graph",
+        "pool": "scores",
+        "read_haystack": "haystack",
+        "score_summary": "scores",
+        "write_haystack": "haystack",
+    },
+)

@@ -16,13 +16,14 @@ the released files have; they are left out by `Haystack.ranking`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -175,12 +176,61 @@ class Haystack(_Part):
         keys = (key for subtopic in self.subtopics for key in subtopic.summaries)
         return tuple(dict.fromkeys(key.removeprefix(SUMMARY_PREFIX) for key in keys))
 
+    def fingerprint(self) -> dict[str, object]:
+        """Topic and content hash: what changes what is retrieved, summarised and judged."""
+        return {"topic": self.topic_id, "content": self.content_hash}
+
+    async def open(self) -> Haystack:
+        """The haystack itself: see `HaystackSource`."""
+        return self
+
     @cached_property
     def content_hash(self) -> str:
         """Hash of topic, documents, subtopics and insights; not of summaries, labels or retrievers' scores."""
         kept = {"summaries", "eval_summaries", "retriever"}
         said = self.model_dump(mode="json", exclude={"subtopics": {"__all__": kept}})
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:HASH_CHARACTERS]
+
+
+@runtime_checkable
+class HaystackSource(Protocol):
+    """A haystack, or what knows where one is."""
+
+    def fingerprint(self) -> dict[str, object]:
+        """Topic and content hash."""
+        ...
+
+    async def open(self) -> Haystack:
+        """The haystack.
+
+        Raises:
+            DataError: The file is none.
+        """
+        ...
+
+
+class HaystackFile:
+    """A topic file, read when it is first asked for.
+
+    Args:
+        path: Where it is.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.spec = path
+
+    @cached_property
+    def haystack(self) -> Haystack:
+        """What the file holds."""
+        return read_haystack(self.spec)
+
+    def fingerprint(self) -> dict[str, object]:
+        """Topic and content hash, whatever the file is called."""
+        return self.haystack.fingerprint()
+
+    async def open(self) -> Haystack:
+        """The haystack, read in a thread."""
+        return await asyncio.to_thread(lambda: self.haystack)
 
 
 def read_haystack(path: str | Path) -> Haystack:

@@ -56,7 +56,10 @@ class Covered:
 
 @dataclass(frozen=True, slots=True)
 class InsightScore:
-    """One insight in one summary. Precision, recall and `f1` are `None` where it is not covered."""
+    """One insight in one summary. Precision, recall and `f1` are `None` where it is not covered.
+
+    `best_f1` is what an insight without a label could have: the F1 of the bullet whose citations fit it best.
+    """
 
     coverage: float
     precision: float | None
@@ -140,10 +143,10 @@ def score_summary(
     """
     places = [place for place, line in enumerate(bullets, start=1) if not is_heading(line)]
     matched = {label.bullet for label in labels.values() if label.coverage}
-    stems = [words_of(line) for line in bullets]
+    stems, numbers = [words_of(line) for line in bullets], [cited(line) for line in bullets]
     found = tuple(
-        _score_insight(bullets, stems, labels.get(insight), frozenset(numbers), (texts or {}).get(insight, ""))
-        for insight, numbers in gold.items()
+        _score_insight(numbers, stems, labels.get(insight), frozenset(holding), (texts or {}).get(insight, ""))
+        for insight, holding in gold.items()
     )
     return SummaryScore(
         found,
@@ -155,18 +158,24 @@ def score_summary(
 
 
 def _score_insight(
-    bullets: Sequence[str], stems: Sequence[frozenset[str]], label: Covered | None, gold: frozenset[int], text: str
+    cites: Sequence[frozenset[int]],
+    stems: Sequence[frozenset[str]],
+    label: Covered | None,
+    gold: frozenset[int],
+    text: str,
 ) -> InsightScore:
-    best = max((f1_of(cited(line), gold)[2] for line in bullets), default=0.0)
-    if label is None or not label.coverage:
-        labelled = label is not None and label.coverage is not None
-        return InsightScore(0.0, None, None, None, labelled, True, False, None, best)
-    linked = label.bullet is not None and 1 <= label.bullet <= len(bullets)
-    numbers = cited(bullets[label.bullet - 1]) if linked and label.bullet else frozenset[int]()
+    if label is None or label.coverage is None:
+        best = max((f1_of(numbers, gold)[2] for numbers in cites), default=0.0)
+        return InsightScore(0.0, None, None, None, False, True, False, None, best)
+    if not label.coverage:
+        return InsightScore(0.0, None, None, None, True, True, False, None, 0.0)
+    place = label.bullet - 1 if label.bullet is not None and 1 <= label.bullet <= len(cites) else None
+    numbers = frozenset[int]() if place is None else cites[place]
     precision, recall, f1 = f1_of(numbers, gold)
-    second = _second_bullet(stems, label.bullet - 1, words_of(text)) if linked and label.bullet and text else None
-    spread_f1 = f1 if second is None else f1_of(numbers | cited(bullets[second]), gold)[2]
-    return InsightScore(label.coverage, precision, recall, f1, True, linked, second is not None, spread_f1, best)
+    second = _second_bullet(stems, place, words_of(text)) if place is not None and text else None
+    spread_f1 = f1 if second is None else f1_of(numbers | cites[second], gold)[2]
+    linked = place is not None
+    return InsightScore(label.coverage, precision, recall, f1, True, linked, second is not None, spread_f1, f1)
 
 
 def f1_of(given: Collection[int], gold: Collection[int]) -> tuple[float, float, float]:

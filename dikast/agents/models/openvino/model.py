@@ -137,6 +137,11 @@ class OpenVinoModel(EngineModel):
             "sampling": self.sampling.model_dump(mode="json"),
         }
 
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens a text has, chat template not counted; see `EngineModel.count_tokens`."""
+        engine = await self._open()
+        return len(await asyncio.to_thread(engine.encode, text))
+
     def requests_held(self) -> int:
         """How many requests wait or run in the engine, this model's and those of others that share it."""
         return 0 if self._engine is None else self._engine.held

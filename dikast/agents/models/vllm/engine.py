@@ -114,6 +114,15 @@ class Engine:
             raise UsageError(told, hint="write enable_lora=true into every spec of this model")
         return await self._cross(self._bounded(asker, ask))
 
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens a text has, by the model's tokenizer.
+
+        Raises:
+            ModelError: The engine cannot be opened.
+        """
+        asker = await asyncio.wrap_future(self._asker)
+        return await self._cross(asker.count_tokens(text))
+
     async def aclose(self) -> None:
         """End the engine and its processes. Requests in flight end as `ModelUnavailable`."""
         await asyncio.to_thread(self.close)

@@ -106,6 +106,11 @@ class VllmModel(EngineModel):
         ask = Ask(request, self.template, self.lora, self.priority, self.timeout)
         return await engine.ask(ask)
 
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens a text has, chat template not counted; opens the engine."""
+        engine = self._engine = acquire(Key.of(self.model, self.arguments, lora=self.lora is not None), self._user)
+        return await engine.count_tokens(text)
+
     def fingerprint(self) -> dict[str, object]:
         """The model or its weights' digest, engine arguments that change replies, adapter, template and sampling."""
         told: dict[str, object] = {"engine": "vllm", "model": identity(self.model)}

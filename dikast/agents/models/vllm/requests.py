@@ -5,6 +5,7 @@ Written against vLLM 0.31 to 0.33; what a release lacks is found out by looking,
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 from collections.abc import Mapping
@@ -77,6 +78,11 @@ class Asker:
         # Otherwise it does so once more, at the interpreter's end, when its module is gone.
         del self._llm
         gc.collect()
+
+    async def count_tokens(self, text: str) -> int:
+        """How many tokens a text has, without the chat template's."""
+        tokens = await asyncio.to_thread(self._llm.get_tokenizer().encode, text, add_special_tokens=False)
+        return len(tokens)
 
     async def ask(self, ask: Ask) -> list[Reply]:
         """The replies to one request; cancelling it frees what it holds in the engine.
