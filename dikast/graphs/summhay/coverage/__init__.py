@@ -1,0 +1,1 @@
+"""Who says how far a summary covers an insight, and in which bullet: see `dikast.graphs.summhay.coverage.load`."""
