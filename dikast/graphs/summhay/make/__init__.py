@@ -1,0 +1,26 @@
+"""SummHay's synthesizer: what other code uses of it; see `dikast.graphs.summhay.make.graph`. Loaded at first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dikast.lazy import open_package
+
+if TYPE_CHECKING:
+    from dikast.graphs.summhay.make.context import Context, Input, Output, State, Update
+    from dikast.graphs.summhay.make.graph import build, graph
+
+__all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
+
+open_package(
+    __name__,
+    {
+        "Context": "context",
+        "Input": "context",
+        "Output": "context",
+        "State": "context",
+        "Update": "context",
+        "build": "graph",
+        "graph": "graph",
+    },
+)
