@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from machine import facts
@@ -25,7 +26,17 @@ from machine import facts
 from dikast.errors import MissingExtraError
 from dikast.files import write_jsonl
 from dikast.graphs.summhay.coverage.load import load_coverage_judge
-from dikast.graphs.summhay.haystack import SUMMARY_PREFIX, Haystack, as_json, read_haystack
+from dikast.graphs.summhay.haystack import (
+    SUMMARY_PREFIX,
+    Haystack,
+    as_json,
+    parse_haystack,
+    read_haystack,
+    write_haystack,
+)
+from dikast.graphs.summhay.make import context as make
+from dikast.graphs.summhay.make.content import parse_content
+from dikast.graphs.summhay.make.graph import graph as make_graph
 from dikast.graphs.summhay.meta import covered, measure, predict, read_annotations, share_asked
 from dikast.graphs.summhay.ranking import load_ranker
 from dikast.graphs.summhay.retrieval_scores import RetrievalScore, mean_scores, score_ranking
@@ -154,6 +165,90 @@ async def retrieval(haystacks: Sequence[Haystack]) -> dict[str, Any]:
         found[spec.partition(":")[0]] = {**mean_scores(scores), "seconds": seconds}
         tell(f"{spec}: {found[spec.partition(':')[0]]}")
     return found
+
+
+SUBTOPICS, INSIGHTS = 8, 8
+SYLLABLES = ("ba", "dor", "fel", "gri", "hun", "jas", "kel", "lor", "mun", "nev", "ost", "pra", "quin", "rul", "sten")
+DEEDS = (
+    ("bought", "barges"),
+    ("sold", "tractors"),
+    ("planted", "orchards"),
+    ("closed", "bakeries"),
+    ("painted", "bridges"),
+    ("hired", "welders"),
+    ("lost", "contracts"),
+    ("tested", "turbines"),
+    ("rented", "warehouses"),
+    ("repaired", "locomotives"),
+    ("insured", "vineyards"),
+    ("photographed", "glaciers"),
+    ("exported", "violins"),
+    ("recycled", "batteries"),
+    ("trained", "nurses"),
+    ("founded", "libraries"),
+)
+
+
+def synthesis(haystacks: int = HAYSTACKS) -> dict[str, Any]:
+    """Haystacks by the template writer: how long they take, whether the plan is kept, whether files come back equal."""
+    started = time.perf_counter()
+    made = asyncio.run(make_all(haystacks))
+    seconds = time.perf_counter() - started
+    bounds = (make.INSIGHTS_A_DOCUMENT, make.DOCUMENTS_AN_INSIGHT)
+    documents = [one for haystack in made for one in haystack.documents]
+    return {
+        "haystacks": len(made),
+        "documents": len(documents),
+        "seconds": round(seconds, 2),
+        "plan_exact": all(keeps_to(haystack, *bounds) for haystack in made),
+        "round_trip": all(comes_back(haystack) for haystack in made),
+    }
+
+
+async def make_all(haystacks: int) -> list[Haystack]:
+    context = make.Context.model_validate({"writer": "template"})
+    made: list[Haystack] = []
+    for seed in range(haystacks):
+        row = make.Input(topic="Firms", content=content_of(seed), seed=seed)
+        made.append(parse_haystack((await make_graph.ainvoke(row, context=context))["haystack"]))
+    return made
+
+
+def content_of(seed: int) -> Any:
+    """Subtopics and insights about firms that there are not."""
+    random = Random(seed)
+    names = iter(random.sample([a + b + c for a in SYLLABLES for b in SYLLABLES for c in SYLLABLES], 400))
+    subtopics: list[dict[str, Any]] = []
+    for number in range(SUBTOPICS):
+        town = next(names).title()
+        insights = [told_of([next(names).title() for _ in range(3)], town, random) for _ in range(INSIGHTS)]
+        subtopics.append({"name": f"{town} {number}", "insights": insights})
+    return parse_content({"topic": "Firms", "domain": "conversation" if seed % 2 else "news", "subtopics": subtopics})
+
+
+def told_of(names: Sequence[str], town: str, random: Random) -> str:
+    """An insight: who did what, how often, when, and for whom."""
+    firm, client, agent = names
+    (verb, _), (_, things) = random.choice(DEEDS), random.choice(DEEDS)
+    count, year = random.randrange(20, 9000), random.randrange(1950, 2020)
+    return f"{firm} of {town} {verb} {count} {things} for {client} in {year}, through {agent}."
+
+
+def keeps_to(haystack: Haystack, a_document: tuple[int, int], an_insight: tuple[int, int]) -> bool:
+    """Whether every document holds as many insights, and every insight stands in as many documents, as planned."""
+    held = [len(one.insights_included) for one in haystack.documents]
+    stands = [len(numbers) for numbers in haystack.gold.values()]
+    return all(
+        least <= one <= most for counts, (least, most) in ((held, a_document), (stands, an_insight)) for one in counts
+    )
+
+
+def comes_back(haystack: Haystack) -> bool:
+    """Whether a file of it, read and written again, is the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "topic.json")
+        write_haystack(path, haystack)
+        return as_json(read_haystack(path)) == as_json(haystack) == json.loads(path.read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

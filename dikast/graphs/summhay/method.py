@@ -46,5 +46,5 @@ method = Method(
     report=deferred("dikast.graphs.summhay.report:report"),
     story=deferred("dikast.graphs.summhay.story:story"),
     after=what_next,
-    verbs={"judge": "judging"},
+    verbs={"make": "make", "judge": "judging"},
 )

@@ -48,13 +48,26 @@ HAYSTACK: dict[str, Any] = {
         },
     ],
     "documents": [
-        {"document_id": "d1", "document_text": "The Aurora brought 40 tons of tea.", "insights_included": ["i1"], "idx": 0},
-        {"document_id": "d2", "document_text": "Tea: 40 tons by the Aurora. Borealis sank in March 1911.",
-         "insights_included": ["i1", "i2"], "idx": 1},
-        {"document_id": "d3", "document_text": "Otis built 3 cranes of steel on the quay.", "insights_included": ["i3"]},
+        {
+            "document_id": "d1",
+            "document_text": "The Aurora brought 40 tons of tea.",
+            "insights_included": ["i1"],
+            "idx": 0,
+        },
+        {
+            "document_id": "d2",
+            "document_text": "Tea: 40 tons by the Aurora. Borealis sank in March 1911.",
+            "insights_included": ["i1", "i2"],
+            "idx": 1,
+        },
+        {
+            "document_id": "d3",
+            "document_text": "Otis built 3 cranes of steel on the quay.",
+            "insights_included": ["i3"],
+        },
         {"document_id": "d4", "document_text": "It rained for a week.", "insights_included": []},
     ],
-}  # fmt: skip
+}
 
 
 def hay() -> dict[str, Any]:
