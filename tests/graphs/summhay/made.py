@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from dikast.agents.models.request import Reply, Request
-from dikast.agents.models.scripted import ScriptedModel
+from dikast.agents.models.scripted import ScriptedModel, scripted
 from dikast.agents.solver import ModelSolver
 from dikast.graphs.summhay.make.content import insights_of, parse_content
 from dikast.graphs.summhay.make.context import Context
@@ -124,3 +124,24 @@ def outline_reply(request: Request) -> str:
         return json.dumps({"subtopics": found})
     name = next(name for name in INSIGHTS if f"{name}: about {name}" in text)
     return json.dumps({"insights": [{"name": one[:12], "insight": one} for one in INSIGHTS[name]]})
+
+
+def leaky(request: Request) -> str:
+    """Leaves its first insight out and says one that nobody asked for; obeys when it is asked to mend that."""
+    if is_repair(request):
+        wanted, missing, leaked = parts_of(request)
+        assert set(missing) <= set(wanted)
+        assert not set(leaked) & set(wanted)
+        return said_with(wanted)
+    wanted = shown(request)
+    return said_with([*wanted[1:], next(one for one in EVERY if one not in wanted)])
+
+
+def leaky_writer() -> ModelWriter:
+    return Heard(leaky).writer
+
+
+@scripted
+def writes(request: Request) -> str:
+    """Says what it is shown."""
+    return said_with(shown(request))

@@ -1,0 +1,71 @@
+"""A real, small model writes a haystack: badly, and how badly is in the result."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from dikast.agents.ledger import recording
+from dikast.agents.models.catalog import find
+from dikast.agents.models.load import close_models
+from dikast.agents.models.request import Sampling
+from dikast.errors import MissingExtraError
+from dikast.graphs.summhay import make
+from dikast.graphs.summhay.haystack import parse_haystack
+from tests.graphs.summhay.made import content_of, context_of
+
+SECONDS = 300.0
+
+
+@pytest_asyncio.fixture
+async def spec() -> AsyncIterator[str]:
+    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
+    try:
+        find("smollm2-135m")
+    except MissingExtraError:
+        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
+    yield "openvino:smollm2-135m"
+    await close_models()
+
+
+async def test_four_documents(spec: str) -> None:
+    context = context_of(
+        writer=spec,
+        documents=4,
+        insights_a_document=(2, 3),
+        documents_an_insight=(1, 2),
+        document_tokens=160,
+        repairs=1,
+        writing=Sampling(max_tokens=96, seed=0),
+    )
+    row: Any = {"topic": "Harbour cranes", "content": content_of(), "seed": 0}
+    with recording() as ledger:
+        async with asyncio.timeout(SECONDS):
+            output = await make.graph.ainvoke(row, context=context)
+    print(json.dumps([output["rounds"], output["made"]], indent=1))
+    assert output["outcome"] == "ok"
+    haystack = parse_haystack(output["haystack"])
+    assert len(haystack.documents) == 4
+    assert all(document.document_text for document in haystack.documents)
+    first, *others = output["rounds"]
+    assert first["documents"] == 4
+    assert first["planned"] == sum(len(one["document_metadata"]["planned"]) for one in output["haystack"]["documents"])
+    for one in output["rounds"]:
+        assert 0 <= one["miss_rate"] == one["missing"] / one["planned"] <= 1
+        assert 0 <= one["leak_rate"] == one["leaked"] / one["unplanted"] <= 1
+    for one, two in zip(output["rounds"], others, strict=False):
+        assert two["missing"] + two["leaked"] <= one["missing"] + one["leaked"]
+    assert (
+        4
+        <= ledger.usage.calls
+        == sum(one["document_metadata"]["repairs"] for one in output["haystack"]["documents"]) + 4
+    )
+    assert (
+        output["made"]["found"]
+        == output["rounds"][-1]["planned"] - output["rounds"][-1]["missing"] + output["rounds"][-1]["leaked"]
+    )
