@@ -10,7 +10,6 @@ import typer
 from dikast.cli import options
 from dikast.cli.output import emit, print_page, say
 from dikast.errors import UsageError
-from dikast.pages import Figure, Page
 
 if TYPE_CHECKING:
     from dikast.graphs.summhay.systems import System
@@ -37,7 +36,7 @@ PARTIAL = 0.5
 
 def score(files: Files, systems: Systems = None, partial: Partial = PARTIAL, json: options.Json = False) -> None:
     """Score the summaries in topic files by the labels in them: coverage, citation, joint; no model is asked."""
-    from dikast.graphs.summhay.page import data_of, page_of
+    from dikast.graphs.summhay.page import data_of, page_of, without_figures
 
     found = chosen(read_files(files, partial), systems)
     if json:
@@ -59,7 +58,7 @@ def report(
     from dataclasses import asdict
 
     from dikast.files import write_text
-    from dikast.graphs.summhay.page import data_of, page_of
+    from dikast.graphs.summhay.page import data_of, page_of, without_figures
     from dikast.graphs.summhay.systems import compare, system_of_run
     from dikast.jobs.reading import Run
     from dikast.pages import files_of
@@ -115,8 +114,3 @@ def chosen(systems: list[System], names: str | None) -> list[System]:
     if unknown is not None:
         raise UsageError(f"no system {unknown!r}", hint=f"there are {', '.join(list(known)[:12])}")
     return [known[name] for name in wanted]
-
-
-def without_figures(page: Page) -> Page:
-    """What a terminal can show."""
-    return Page(page.title, tuple(part for part in page.parts if not isinstance(part, Figure)))

@@ -108,12 +108,18 @@ def figures(systems: Sequence[System]) -> Iterator[Figure]:
     """The joint scores, and each run's curve of positions."""
     dots = [dot_of(system) for system in systems if system.pooled().joint is not None]
     if dots:
-        yield Figure(dot_plot("Joint score", dots, low=0, high=1), "joint", "joint score of each system")
-    for number, system in enumerate(systems, start=1):
-        if any(held for held, _ in system.positions):
-            title = f"Cited, by where a document stood: {system.name}"
-            plot = dot_plot(title, [tenth(*one) for one in enumerate(system.positions)], low=0, high=1)
-            yield Figure(plot, f"positions-{number}", f"share of the documents that hold a covered insight, {title}")
+        yield Figure(dot_plot("Joint score", dots, low=0, high=1), "joint.svg", "joint score of each system")
+    placed = [system for system in systems if any(held for held, _ in system.positions)]
+    for number, system in enumerate(placed, start=1):
+        title = f"Cited, by where a document stood: {system.name}"
+        plot = dot_plot(title, [tenth(*one) for one in enumerate(system.positions)], low=0, high=1)
+        caption = f"{title}: the share of the documents there that hold a covered insight"
+        yield Figure(plot, f"positions-{number}.svg", caption)
+
+
+def without_figures(page: Page) -> Page:
+    """What a terminal can show."""
+    return Page(page.title, tuple(part for part in page.parts if not isinstance(part, Figure)))
 
 
 def dot_of(system: System) -> Dot:

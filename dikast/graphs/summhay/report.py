@@ -12,7 +12,7 @@ from dikast.files import write_json
 from dikast.graphs.method import Report
 from dikast.graphs.summhay.context import Context
 from dikast.graphs.summhay.haystack import FULL, NO, PARTIAL, SUMMARY_PREFIX, Haystack, as_json
-from dikast.graphs.summhay.page import data_of, page_of
+from dikast.graphs.summhay.page import data_of, page_of, without_figures
 from dikast.graphs.summhay.systems import system_of_run
 from dikast.jobs.reading import Run
 from dikast.records import Outcome
@@ -35,7 +35,7 @@ def report(run: Run, context: Context) -> Report:
         target.parent.mkdir(exist_ok=True)
         write_json(target, with_summaries(haystack, name, rows[haystack.topic_id]))
     system = system_of_run(run, name)
-    return Report(page_of([system], ""), data_of([system])[0], missing_notes(rows))
+    return Report(without_figures(page_of([system], "")), data_of([system])[0], missing_notes(rows))
 
 
 def missing_notes(rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def test_a_page_has_all_of_it_best_first() -> None:
     ]
     [table, *_] = [part for part in page.parts if isinstance(part, Table)]
     assert [row[0] for row in table.rows] == ["better", "worse"]
-    assert [part.name for part in page.parts if isinstance(part, Figure)] == ["joint"]
+    assert [part.name for part in page.parts if isinstance(part, Figure)] == ["joint.svg"]
     json.dumps(data_of(systems), allow_nan=False)
 
 
