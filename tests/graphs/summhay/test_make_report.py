@@ -213,7 +213,7 @@ def test_the_method_names_what_is_there() -> None:
     for part in (method.report, method.story):
         assert part is not None
         assert callable(load_object(part.__name__))
-    assert method.load_graph().name == "summhay.make"
+    assert method.load_graph().name == "summhay_make"
 
 
 @pytest.mark.parametrize("module", ["context", "options", "method"])

@@ -263,4 +263,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="summhay.make")
+graph = build().compile(checkpointer=False, name="summhay_make")
