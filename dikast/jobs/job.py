@@ -26,6 +26,7 @@ from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
+from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile, explain_os_errors
 from dikast.jobs.fingerprint import Parts, fingerprint
@@ -364,6 +365,7 @@ class _Job:
             signals(self.stop.interrupt),
             spare_collector(),
             row_threads(concurrency),
+            exits_end_rows(),
             time_limit(limits, name, self.stop),
         ):
             await self._run(work, owed, self.ledger)

@@ -14,6 +14,7 @@ from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.jobs.attempt import Work
+from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed
 from dikast.jobs.fingerprint import fingerprint
 from dikast.jobs.folder import ROWS, refuse_foreign, refuse_mismatch
@@ -50,7 +51,7 @@ async def preview(
     """
     schema = check_graph(graph, 1, 1)
     first = list(add_keys(read_inputs(islice(rows, n), schema), 1))
-    with recording(cache=cache):
+    with recording(cache=cache), exits_end_rows():
         ended = await asyncio.gather(*(Work(graph, context, row_limits).do(row) for row in first))
     for done in ended:
         if done.fatal is not None:
