@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from dikast.agents.foreign_calls import counting_foreign_calls
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
@@ -362,6 +363,7 @@ class _Job:
         limits, name = subtract_spent(self.limits, spent), "attempt" if spent.calls else "run"
         with (
             recording(cache=self.cache, limits=limits, name=name) as self.ledger,
+            counting_foreign_calls() as foreign,
             signals(self.stop.interrupt),
             spare_collector(),
             row_threads(concurrency),
@@ -369,6 +371,7 @@ class _Job:
             time_limit(limits, name, self.stop),
         ):
             await self._run(work, owed, self.ledger)
+        self.notes += foreign.notes
 
     @property
     def usage(self) -> dict[str, Usage]:
