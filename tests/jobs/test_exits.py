@@ -30,9 +30,9 @@ class Results(TypedDict):
     results: Annotated[list[Any], operator.add]
 
 
-def leave(value: int, code: object = 7) -> int:
+def leave(value: int, code: Any = 7) -> int:
     if value % 10 == 3:
-        sys.exit(code)  # type: ignore[arg-type]
+        sys.exit(code)
     return value
 
 
@@ -63,7 +63,10 @@ def a_fan() -> Any:
         await asyncio.sleep(0)
         return {"results": [leave(state["value"])]}
 
-    return compiled(act, at_start=lambda state: [Send("act", state), Send("act", {"value": 1})])  # type: ignore[misc]
+    def both(state: Value) -> list[Send]:
+        return [Send("act", state), Send("act", {"value": 1})]
+
+    return compiled(act, at_start=both)
 
 
 def an_edge() -> Any:
