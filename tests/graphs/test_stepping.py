@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,13 +19,14 @@ from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import UsageError
-from dikast.graphs import METHODS, astral, genqr, hidden_tables, load_method, reviseval
+from dikast.graphs import METHODS, astral, genqr, hidden_tables, load_method, reviseval, summhay
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.target import load_target
 from dikast.graphs.hidden_tables.code_critic import load_code_critic
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
+from tests.graphs.summhay.hay import hay
 
 CANARY = "CANARY-41d0"
 """In everything that a user, a model or a document says."""
@@ -37,7 +39,7 @@ def saying(text: str) -> ScriptedModel:
     return ScriptedModel(say)
 
 
-def a_genqr() -> tuple[Any, Any]:
+def a_genqr(folder: Path) -> tuple[Any, Any]:
     found = BM25(Index.build([Document("d1", f"flat battery {CANARY}"), Document("d2", "starter motor")]))
     solver = load_solver(saying(f"battery, {CANARY}"))
     return genqr.Context(solver=solver, retriever=found, feedback="pseudo", fluent=True), {"query": f"battery {CANARY}"}
@@ -70,7 +72,7 @@ class Oracle:
         return [SimpleNamespace(status="timeout", code="timeout", group=0, answer=None, correct=None) for _ in programs]
 
 
-def a_hidden_tables() -> tuple[Any, Any]:
+def a_hidden_tables(folder: Path) -> tuple[Any, Any]:
     solver = load_solver(saying(f"```python\nanswer = {CANARY!r}\n```"))
     critic = load_code_critic(saying(f"VERDICT: approve\n{CANARY}"))
     oracle: Any = Oracle()
@@ -78,8 +80,8 @@ def a_hidden_tables() -> tuple[Any, Any]:
     return context, {"table": CANARY, "question": f"which {CANARY}?"}
 
 
-def a_reviseval(mode: Any) -> Callable[[], tuple[Any, Any]]:
-    def make() -> tuple[Any, Any]:
+def a_reviseval(mode: Any) -> Callable[[Path], tuple[Any, Any]]:
+    def make(folder: Path) -> tuple[Any, Any]:
         solver, judge = load_solver(saying(f"better {CANARY}")), load_judge(saying("[[A]]"))
         context = reviseval.Context(solver=solver, judges=(judge,), mode=mode, on_conflict="synthesise")
         return context, {"instruction": CANARY, "response_1": CANARY, "response_2": "another"}
@@ -87,7 +89,7 @@ def a_reviseval(mode: Any) -> Callable[[], tuple[Any, Any]]:
     return make
 
 
-def an_astral() -> tuple[Any, Any]:
+def an_astral(folder: Path) -> tuple[Any, Any]:
     target = load_target(saying(f"I can help. {CANARY}"))
     oracle = load_safety_oracle(saying(json.dumps({"reason": CANARY, "verdict": "safe"})))
     context = astral.Context(
@@ -99,11 +101,20 @@ def an_astral() -> tuple[Any, Any]:
     return context, {"id": CANARY, "cell": {"category": "self_harm", "style": "slang", "technique": "logical_appeal"}}
 
 
-CASES: list[tuple[str, Callable[[], tuple[Any, Any]]]] = [
+def a_summhay(folder: Path) -> tuple[Any, Any]:
+    (folder / "t.json").write_text(json.dumps(hay()).replace("Aurora", CANARY), encoding="utf-8")
+    solver = load_solver(saying(f"- The {CANARY} came. [1]\n- Nothing sank. [2]"))
+    actors = {"haystacks": [str(folder / "t.json")], "solver": solver, "judge": "words", "retriever": "full"}
+    context = summhay.Context.model_validate(actors)
+    return context, {"topic_id": "t1", "subtopic_id": "s1"}
+
+
+CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
     *(("reviseval", a_reviseval(mode)) for mode in ("reviseval", "direct", "commit-first", "free")),
     ("astral", an_astral),
+    ("summhay", a_summhay),
 ]
 
 
@@ -113,9 +124,9 @@ def test_every_method_is_asked() -> None:
 
 @pytest.mark.parametrize(("name", "case"), CASES)
 async def test_each_node_tells_that_it_begins_and_nothing_of_what_is_said(
-    name: str, case: Callable[[], tuple[Any, Any]]
+    tmp_path: Path, name: str, case: Callable[[Path], tuple[Any, Any]]
 ) -> None:
-    graph, (context, given) = load_method(name).load_graph(), case()
+    graph, (context, given) = load_method(name).load_graph(), case(tmp_path)
     told: list[Any] = []
     ran: list[str] = []
     async for mode, part in graph.astream(given, context=context, stream_mode=["custom", "updates"]):
@@ -157,6 +168,6 @@ def test_so_does_one_from_a_users_own_graph_and_one_compiled_anew() -> None:
         again.invoke({"query": "x"}, {"configurable": {"thread_id": "1"}})
 
 
-def test_what_the_line_says_works() -> None:
-    context, given = a_genqr()
+def test_what_the_line_says_works(tmp_path: Path) -> None:
+    context, given = a_genqr(tmp_path)
     assert asyncio.run(genqr.graph.ainvoke(given, context=context))["outcome"] == "ok"
