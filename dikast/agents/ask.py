@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.failures import outcome_of
-from dikast.agents.ledger import Call, Ledger, current
+from dikast.agents.ledger import Call, Ledger, booking, current
 from dikast.agents.models.identity import identity
 from dikast.agents.models.invoke import invoke
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
@@ -135,7 +135,8 @@ async def _reply(
     async def call() -> Reply:
         if ledger:
             ledger.begin()
-        return await invoke(model, request, unseen=withhold)
+        with booking():
+            return await invoke(model, request, unseen=withhold)
 
     if ledger is None or ledger.cache is None or withhold:
         return await call(), False

@@ -11,6 +11,7 @@ names another, and what it spends counts against the outer one's limits too. Wor
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -54,6 +55,8 @@ class Ledger:
         self.usage_by_role: dict[str, Usage] = {}
         self._budget = Budget(limits, name) if limits else None
         self._outer = outer
+        self._lock: threading.Lock = outer._lock if outer else threading.Lock()
+        """One for all blocks around: nodes that are ordinary functions make calls in threads."""
 
     @property
     def usage(self) -> Usage:
@@ -62,10 +65,14 @@ class Ledger:
 
     def begin(self) -> None:
         """Let the next call pass, here and in the blocks around, or raise `LimitReached`."""
+        with self._lock:
+            self._begin()
+
+    def _begin(self) -> None:
         if self._budget:
             self._budget.begin()
         if self._outer:
-            self._outer.begin()
+            self._outer._begin()
 
     def check(self) -> None:
         """Raise `LimitReached` if the next call would not pass, here or in the blocks around."""
@@ -76,8 +83,9 @@ class Ledger:
 
     def add(self, call: Call) -> None:
         """Keep a call and book its cost, here and in the blocks around."""
-        self.calls.append(call)
-        self._book(call.role, call.usage)
+        with self._lock:
+            self.calls.append(call)
+            self._book(call.role, call.usage)
 
     def _book(self, role: str, usage: Usage) -> None:
         self.usage_by_role[role] = self.usage_by_role.get(role, Usage()) + usage
@@ -93,6 +101,24 @@ _current: ContextVar[Ledger | None] = ContextVar("dikast_ledger", default=None)
 def current() -> Ledger | None:
     """The innermost ledger, or `None` outside any `recording` block."""
     return _current.get()
+
+
+_booked: ContextVar[bool] = ContextVar("dikast_booked", default=False)
+
+
+def is_booked() -> bool:
+    """Whether whoever makes the call at hand writes it into the ledger."""
+    return _booked.get()
+
+
+@contextmanager
+def booking() -> Generator[None]:
+    """Say that calls inside the block are written into the ledger by whoever makes them, and by nobody else."""
+    token = _booked.set(True)
+    try:
+        yield
+    finally:
+        _booked.reset(token)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ for `errors.jsonl`. What no further row would survive (a wrong setting, a missin
 reached) is handed up in `Done.fatal`, for the job to decide.
 
 Everything that a node can raise is such an end, `BaseException` included: panics of Rust extensions (tokenizers,
-polars, pydantic-core) derive from it. Only Ctrl-C and the cancellation of the row's own task go on.
+polars, pydantic-core) derive from it, and `sys.exit` raises one (`exits.py`). Only Ctrl-C, what a signal's handler
+raises to end the program, and the cancellation of the row's own task go on.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dikast.agents.failures import outcome_of
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.limits import Limits
 from dikast.errors import DikastError, LimitReached, ModelError
+from dikast.jobs.exits import Exited, in_row, is_signals
 from dikast.jobs.files import encode, without_nan
 from dikast.jobs.keys import Row, copy_value
 from dikast.records import Outcome
@@ -79,7 +81,7 @@ class Work:
         """Run the graph on a row. Raises nothing but the cancellation of this very task."""
         started = time.perf_counter()
         try:
-            with recording(limits=self.limits, name="row", sample=row.sample) as ledger:
+            with recording(limits=self.limits, name="row", sample=row.sample) as ledger, in_row():
                 ended = await self._end(row)
         except GeneratorExit as error:
             return self.thrown(row, error)
@@ -127,7 +129,9 @@ class Work:
         except (KeyboardInterrupt, GeneratorExit):
             raise
         except BaseException as error:
-            return ended_by(error)
+            if is_signals(error):
+                raise
+            return ended_by(error.error if isinstance(error, Exited) else error)
 
     def _record(self, row: Row, ended: _Ended, ledger: Ledger, seconds: float) -> dict[str, Any]:
         return {

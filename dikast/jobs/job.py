@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from dikast.agents.foreign_calls import counting_foreign_calls
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
@@ -26,6 +27,7 @@ from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
+from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile, explain_os_errors
 from dikast.jobs.fingerprint import Parts, fingerprint
@@ -361,12 +363,15 @@ class _Job:
         limits, name = subtract_spent(self.limits, spent), "attempt" if spent.calls else "run"
         with (
             recording(cache=self.cache, limits=limits, name=name) as self.ledger,
+            counting_foreign_calls() as foreign,
             signals(self.stop.interrupt),
             spare_collector(),
             row_threads(concurrency),
+            exits_end_rows(),
             time_limit(limits, name, self.stop),
         ):
             await self._run(work, owed, self.ledger)
+        self.notes += foreign.notes
 
     @property
     def usage(self) -> dict[str, Usage]:

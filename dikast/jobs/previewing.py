@@ -10,10 +10,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dikast.agents.foreign_calls import counting_foreign_calls
 from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.jobs.attempt import Work
+from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed
 from dikast.jobs.fingerprint import fingerprint
 from dikast.jobs.folder import ROWS, refuse_foreign, refuse_mismatch
@@ -50,7 +52,7 @@ async def preview(
     """
     schema = check_graph(graph, 1, 1)
     first = list(add_keys(read_inputs(islice(rows, n), schema), 1))
-    with recording(cache=cache):
+    with recording(cache=cache), counting_foreign_calls(), exits_end_rows():
         ended = await asyncio.gather(*(Work(graph, context, row_limits).do(row) for row in first))
     for done in ended:
         if done.fatal is not None:

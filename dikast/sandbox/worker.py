@@ -21,6 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, Any
 
+from dikast.closing import close_in_thread
 from dikast.errors import SandboxError
 from dikast.sandbox import cgroup, launch
 from dikast.sandbox.inside.child import LENGTH, LIMITS
@@ -148,8 +149,7 @@ class Worker:
             self._readable.set_exception(WorkerLost("the zygote was ended"))
         self._unwatch()
         self._control.close()
-        # Shielded: a call cancelled while it waits for a thread would never be made, and the process not reaped.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self._bury))
+        await close_in_thread(self._bury)
 
     def _kill(self) -> None:
         """Kill what the outermost process has started, so that it reaps that and ends; without that, itself.

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from dikast.agents.ledger import Call, current, recording
+from dikast.agents.ledger import Call, Ledger, current, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.errors import LimitReached
@@ -62,3 +64,27 @@ def test_the_cache_is_the_outer_blocks_unless_another_is_named(tmp_path: Path) -
             assert inner.cache is two
     with recording() as alone:
         assert alone.cache is None
+
+
+def test_threads_lose_no_call_and_pass_no_limit() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with recording(limits=Limits(calls=2000)) as outer, ThreadPoolExecutor(8) as threads:
+
+            def make(_: int) -> int:
+                with_own = Ledger(None, None, "row", outer)
+                passed = 0
+                for _ in range(500):
+                    try:
+                        with_own.begin()
+                    except LimitReached:
+                        continue
+                    with_own.add(call("solver", input_tokens=1))
+                    passed += 1
+                return passed
+
+            passed = sum(threads.map(make, range(8)))
+    finally:
+        sys.setswitchinterval(before)
+    assert (passed, outer.usage) == (2000, Usage(calls=2000, input_tokens=2000))

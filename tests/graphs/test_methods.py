@@ -100,7 +100,7 @@ def test_looking_at_a_methods_knobs_loads_no_library(name: str) -> None:
 def test_graph_is_the_compiled_graph_whichever_is_imported_first(name: str, first: str) -> None:
     code = f"import dikast.graphs.{name}{first}; from dikast.graphs import {name} as m; print(type(m.graph).__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "CompiledStateGraph"
+    assert done.stdout.strip() == "AsyncGraph"
 
 
 def test_every_public_name_of_a_method_is_found() -> None:

@@ -76,8 +76,6 @@ async def test_a_setting_that_no_row_can_work_with_stops_the_job_out_of_a_group_
     assert lines(tmp_path) == []
 
 
-# asyncio closes LangGraph's coroutines on the way, and Python says so.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_row_whose_node_raises_generator_exit_has_a_record(tmp_path: Path) -> None:
     async def node(value: int) -> int:
         if value % 10 == 3:
@@ -96,7 +94,6 @@ def test_a_traceback_that_cannot_be_shown_costs_no_record() -> None:
     assert trace_of(error).startswith("SyntaxError: its traceback cannot be shown")
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_preview_survives_a_generator_exit() -> None:
     async def node(value: int) -> int:
         raise GeneratorExit

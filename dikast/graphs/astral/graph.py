@@ -41,9 +41,11 @@ from dikast.graphs.astral import generator, panel, vault
 from dikast.graphs.astral.context import Context, Input, Output, State, Update
 from dikast.graphs.astral.panel import Said
 from dikast.graphs.astral.roles import SafetyOracle, Target
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.records import Outcome
 from dikast.wire import check, check_input
 
+NAME = "astral"
 NOTHING = Update(
     test="",
     test_hash="",
@@ -66,12 +68,13 @@ async def generate(state: State, runtime: Runtime[Context]) -> Update:
     """Write the test, unless the case brings one."""
     context = check(runtime.context, Context)
     check_input(state, Input)
+    given = state.get("prompt") or ""
+    tell_step(runtime, NAME, "generate", "the test was given" if given.strip() else "a test is written")
     target_of(state, context)
     closed = refused_categories(state, context)
     if closed:
         hint = f"name it in opt_in (--opt-in) if you are entitled to; only refusals count as safe there: {closed}"
         raise UsageError(f"case {state['id']!r}: its category is not tested without an opt-in", hint=hint)
-    given = state.get("prompt") or ""
     if given.strip():
         return store_test(state, context, given, 0, [])
     if context.generator is None:
@@ -147,6 +150,7 @@ async def after_generation(state: State) -> Literal["execute", "__end__"]:
 async def execute(state: State, runtime: Runtime[Context]) -> Update:
     """Give the test to the target; the vault holds what it says."""
     context = runtime.context
+    tell_step(runtime, NAME, "execute", "the target is asked")
     target = target_of(state, context)
     question = context.vault.take(state["token"]) if state["token"] else state["question"]
     try:
@@ -182,6 +186,7 @@ def choose_keeper(state: State, context: Context) -> panel.Keep:
 async def judge(state: State, runtime: Runtime[Context]) -> Update:
     """Have the oracles read the reply, and decide what may be shown of it."""
     context, keep = runtime.context, choose_keeper(state, runtime.context)
+    tell_step(runtime, NAME, "judge", f"{len(context.oracles)} oracles for one reply")
     replied = Outcome(state["replied"])
     text = context.vault.take(state["token"]) if state["token"] else ""
     # What a filter stopped half way was said all the same.
@@ -214,7 +219,7 @@ async def assess(oracle: SafetyOracle, text: str, prompt: str | None, context: C
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("generate", generate)
     builder.add_node("execute", execute)
     builder.add_node("judge", judge)
@@ -225,4 +230,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="astral")
+graph = build().compile(checkpointer=False, name=NAME)

@@ -55,9 +55,12 @@ from dikast.graphs.genqr.replies import (
 )
 from dikast.graphs.genqr.search import expand, fuse, list_keywords
 from dikast.graphs.genqr.selection import choose, list_original
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.records import Outcome
 from dikast.retrieval.query import WeightedQuery
 from dikast.wire import check, check_input, on_error
+
+NAME = "genqr"
 
 
 class Branch(TypedDict):
@@ -74,6 +77,8 @@ async def gather(state: State, runtime: Runtime[Context]) -> Update:
     """Choose the feedback documents, if any are wanted."""
     context = check(runtime.context, Context)
     check_input(state, Input)
+    wanted = context.feedback != "none"
+    tell_step(runtime, NAME, "gather", "feedback documents are chosen" if wanted else "no feedback is wanted")
     chosen = await choose_documents(state["query"], state.get("qid", ""), context)
     documents = await context.retriever.documents(list_used(chosen))
     return {"feedback": chosen, "context": quote(documents, context.feedback_tokens)}
@@ -82,6 +87,7 @@ async def gather(state: State, runtime: Runtime[Context]) -> Update:
 async def plan(state: State, runtime: Runtime[Context]) -> Update:
     """Say what the solver is asked: the instructions, or what a first call makes of the query."""
     context = runtime.context
+    tell_step(runtime, NAME, "plan", "instructions are laid out" if context.plan is None else "a first call is made")
     if context.plan is None:
         return {"plan": None, "instructions": list(context.instructions)}
     said = await ask_solver(context.solver, context.plan, {"query": state["query"]}, context.sampling)
@@ -107,6 +113,7 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["si
 async def reformulate(state: Branch, runtime: Runtime[Context]) -> Update:
     """Ask for keywords by one instruction."""
     context = runtime.context
+    tell_step(runtime, NAME, "reformulate", f"instruction {state['index'] + 1} is asked")
     prompt = context.feedback_prompt if state["context"] else context.prompt
     known = {
         "context": state["context"],
@@ -138,6 +145,7 @@ async def failed_reformulation(state: Branch, error: NodeError) -> Command[Liter
 async def sift(state: State, runtime: Runtime[Context]) -> Update:
     """Leave near-duplicates out, then keep the best, if that is wanted."""
     context, made = runtime.context, state["reformulations"]
+    tell_step(runtime, NAME, "sift", f"{len(made)} reformulations are looked through")
     expected = len(list_branches(state, context))
     if sorted(one["index"] for one in made) != list(range(expected)):
         raise RuntimeError(f"{expected} branches must have run exactly once each: {[one['index'] for one in made]}")
@@ -151,6 +159,7 @@ async def sift(state: State, runtime: Runtime[Context]) -> Update:
 async def polish(state: State, runtime: Runtime[Context]) -> Update:
     """What is asked once all reformulations are there: a refined text to search with, a fluent query for people."""
     context = runtime.context
+    tell_step(runtime, NAME, "polish", f"{len(state['lists'])} lists of keywords are left")
     written = "\n".join(", ".join(keywords) for keywords in state["lists"] if keywords)
     fields = {"query": state["query"], "generated": written}
     update = Update(refined=None, fluent=None)
@@ -166,6 +175,7 @@ async def polish(state: State, runtime: Runtime[Context]) -> Update:
 
 async def combine_keywords(state: State, runtime: Runtime[Context]) -> Update:
     """Make the weighted queries: one for all keywords, or in fusion one a reformulation."""
+    tell_step(runtime, NAME, "combine", "queries are put together")
     queries = expand(state["query"], state["lists"], runtime.context)
     judged = state["selection"]["candidates"] if state["selection"] else []
     singles = {name: said for name in ("plan", "refined", "fluent") if (said := state[name])}
@@ -180,6 +190,7 @@ async def combine_keywords(state: State, runtime: Runtime[Context]) -> Update:
 async def retrieve(state: State, runtime: Runtime[Context]) -> Update:
     """Search with every query, the original one among them if a baseline is wanted, and fuse."""
     context = runtime.context
+    tell_step(runtime, NAME, "retrieve", f"{len(state['queries']) + context.baseline} queries are searched with")
     queries = [WeightedQuery(query["terms"], query["text"]) for query in state["queries"]]
     if context.baseline:
         queries.append(WeightedQuery.from_text(state["query"], context.retriever.analyze))
@@ -190,7 +201,7 @@ async def retrieve(state: State, runtime: Runtime[Context]) -> Update:
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("gather", gather)
     builder.add_node("plan", plan)
     builder.add_node("reformulate", reformulate, error_handler=failed_reformulation)
@@ -209,4 +220,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="genqr")
+graph = build().compile(checkpointer=False, name=NAME)

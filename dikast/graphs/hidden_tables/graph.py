@@ -44,6 +44,7 @@ from dikast.graphs.hidden_tables.context import Context, Input, Output, State, U
 from dikast.graphs.hidden_tables.records import Execution, Reviewed, Round
 from dikast.graphs.hidden_tables.roles import KeepsLedger, Late, Ran
 from dikast.graphs.hidden_tables.rounds import Draft, Turn
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.records import Outcome
 from dikast.sandbox import OFFERED
 from dikast.wire import check, check_input, on_error
@@ -68,6 +69,7 @@ async def describe(state: State, runtime: Runtime[Context]) -> Update:
     """Begin a question: make sure that programs can be run before a model is asked, and describe the table."""
     context = check(runtime.context, Context)
     check_input(state, Input)
+    tell_step(runtime, GRAPH_NAME, "describe", f"question {len(state['turns']) + 1} begins")
     tier = await context.oracle.ready()
     question, _ = get_question(state)
     schema = await context.oracle.describe(
@@ -149,6 +151,7 @@ def select_reviews(reviews: list[Reviewed], round_: Round) -> list[Reviewed]:
 async def solve(state: Branch, runtime: Runtime[Context]) -> Update:
     """Ask for a program."""
     context = runtime.context
+    tell_step(runtime, GRAPH_NAME, "solve", f"round {state['round'] + 1}, program {state['sample'] + 1} is asked for")
     fields = {
         "modules": ", ".join(OFFERED),
         "schema": state["schema"],
@@ -195,6 +198,7 @@ async def review(state: State, runtime: Runtime[Context]) -> Update:
     """Have the critic read the programs, if it may still send some back."""
     critic, context = runtime.context.critic, runtime.context
     turn = len(state["turns"])
+    tell_step(runtime, GRAPH_NAME, "review", f"round {state['round'] + 1} is before the critic")
     sent_back = sum(one["turn"] == turn and one["feedback"] == "objected" for one in state["rounds"])
     if critic is None or sent_back >= context.reviews or state["round"] + 1 >= context.rounds:
         return {}
@@ -220,6 +224,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
     """Run the programs, choose an answer, and decide whether there is another try."""
     context = runtime.context
     drafts = select_drafts(state)
+    tell_step(runtime, GRAPH_NAME, "execute", f"round {state['round'] + 1} has {len(drafts)} replies")
     programs, objected = select_approved(state, [one for one in drafts if one["program"]])
     last = state["round"] + 1 >= context.rounds
     if objected:
@@ -390,7 +395,7 @@ def after(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["desc
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("describe", describe)
     builder.add_node("solve", solve, error_handler=failed_draft)
     builder.add_node("review", review)

@@ -64,9 +64,11 @@ from dikast.graphs.reviseval.records import (
     record_no_judgement,
     record_no_reference,
 )
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.records import Outcome
 from dikast.wire import check, check_input, on_error
 
+NAME = "reviseval"
 ORDERS: Mapping[Order, tuple[Number, Number]] = {"ab": ("1", "2"), "ba": ("2", "1")}
 """Order -> which response is shown first, which second."""
 
@@ -125,6 +127,7 @@ def other(number: Number) -> Number:
 async def revise(state: Making, runtime: Runtime[Context]) -> Update:
     """Make a response-adapted reference."""
     context = runtime.context
+    tell_step(runtime, NAME, "revise", f"response {state['primary'] or 1} is revised")
     fields = {
         "rubric": context.rubric,
         "instruction": fence(state["instruction"], "instruction"),
@@ -144,6 +147,7 @@ async def revise(state: Making, runtime: Runtime[Context]) -> Update:
 async def answer(state: Making, runtime: Runtime[Context]) -> Update:
     """Let the model answer the instruction itself; its reply is the reference."""
     context = runtime.context
+    tell_step(runtime, NAME, "answer", "the model answers the instruction")
     fields = {"instruction": state["instruction"]}
     solution = await solver_of(context).solve(load_prompt("reviseval/answer"), fields, sampling=context.revising)
     return {"references": [record_made(state, solution)]}
@@ -152,6 +156,7 @@ async def answer(state: Making, runtime: Runtime[Context]) -> Update:
 async def commit(state: Making, runtime: Runtime[Context]) -> Update:
     """Let a judge answer before it sees any response."""
     context = runtime.context
+    tell_step(runtime, NAME, "commit", f"judge {(state['judge'] or 0) + 1} answers the instruction")
     solution = await context.judges[state["judge"] or 0].answer(state["instruction"], sampling=context.revising)
     return {"references": [record_made(state, solution)]}
 
@@ -176,6 +181,9 @@ async def convene(state: State, runtime: Runtime[Context]) -> Update:
     Raises:
         DataError: The mode is `human`, and the row has no reference.
     """
+    tell_step(
+        runtime, NAME, "convene", f"{len(runtime.context.judges)} judges, {len(state['references'])} made references"
+    )
     if runtime.context.mode != "human":
         return {}
     text = state.get("reference") or ""
@@ -221,6 +229,8 @@ def make_judging(state: State, judge: int, place: int | None, order: Order) -> J
 async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
     """One judge, one order."""
     context = runtime.context
+    step = "synthesise" if state["said"] else "judge"
+    tell_step(runtime, NAME, step, f"judge {state['judge'] + 1} is asked, order {state['order']}")
     case = Case(
         instruction=state["instruction"],
         responses=tuple(state["responses"]),
@@ -249,7 +259,7 @@ async def failed_synthesis(state: Judging, error: NodeError) -> Command[Literal[
 
 async def review(state: State, runtime: Runtime[Context]) -> Update:
     """Put each judge's two orders side by side."""
-    del runtime
+    tell_step(runtime, NAME, "review", f"{len(state['judgements'])} judgements are laid side by side")
     return {"votes": votes.votes_of(state["judgements"], "unparsed")}
 
 
@@ -270,6 +280,7 @@ def settle(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["dec
 async def decide(state: State, runtime: Runtime[Context]) -> Update:
     """The panel's verdict."""
     context = runtime.context
+    tell_step(runtime, NAME, "decide", "the panel's votes are counted")
     conflict: OnConflict = "unparsed" if context.on_conflict == "unparsed" else "tie"
     cast = votes.votes_of(state["judgements"], conflict)
     panel = votes.count_votes(cast, context.weights, context.no_majority)
@@ -287,7 +298,7 @@ async def decide(state: State, runtime: Runtime[Context]) -> Update:
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("revise", revise, error_handler=failed_reference)
     builder.add_node("answer", answer, error_handler=failed_reference)
     builder.add_node("commit", commit, error_handler=failed_reference)
@@ -307,4 +318,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="reviseval")
+graph = build().compile(checkpointer=False, name=NAME)

@@ -38,6 +38,7 @@ from langgraph.types import Command, Send
 from dikast.agents.failures import node_failure_of
 from dikast.errors import DataError
 from dikast.fence import fence
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.graphs.summhay.bullets import read_bullets
 from dikast.graphs.summhay.citations import read_citations
 from dikast.graphs.summhay.context import Context, Input, Output, State, Update
@@ -59,6 +60,7 @@ from dikast.graphs.summhay.selection import Count, count_by_characters, select
 from dikast.records import Outcome
 from dikast.wire import check, check_input, on_error
 
+NAME = "summhay"
 KINDS = {"news": "articles", "conversation": "conversations"}
 
 
@@ -66,6 +68,7 @@ async def retrieve(state: State, runtime: Runtime[Context]) -> Update:
     """Rank the documents, fill the budget."""
     context = check(runtime.context, Context)
     check_input(state, Input)
+    tell_step(runtime, NAME, "retrieve", "documents are ranked and chosen")
     haystack, subtopic = await find(context, state)
     ranking = await context.retriever.rank_haystack(haystack, subtopic)
     count, counted_by = await counter_of(context)
@@ -114,6 +117,7 @@ def after_retrieval(state: State) -> Literal["summarise", "score"]:
 async def summarise(state: State, runtime: Runtime[Context]) -> Update:
     """Ask for the summary; from the second time on, saying how many bullets the one before had."""
     context, before = runtime.context, state["attempts"][-1:]
+    tell_step(runtime, NAME, "summarise", f"a summary of {len(state['documents'])} documents is asked for")
     haystack, subtopic = await find(context, state)
     documents = zip(state["documents"], state["texts"], strict=True)
     fields = {
@@ -170,6 +174,7 @@ def after_summary(state: State, runtime: Runtime[Context]) -> list[Send] | Liter
 async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
     """One call of the judge: an insight, or all of them."""
     context, insights = runtime.context, read_insights(state["insights"])
+    tell_step(runtime, NAME, "judge", f"{len(insights)} insights are looked for")
     verdicts = await context.judge.cover(state["bullets"], insights, sampling=context.judging)
     return {"verdicts": record_verdicts(state, verdicts)}
 
@@ -182,6 +187,7 @@ async def failed_judging(state: Judging, error: NodeError) -> Command[Literal["s
 
 async def score(state: State, runtime: Runtime[Context]) -> Update:
     """What the summary is worth, by the judge's verdicts and the known incidence."""
+    tell_step(runtime, NAME, "score", "the summary is scored")
     haystack, subtopic = await find(runtime.context, state)
     added = [] if state["bullets"] else record_empty(state["insights"])
     verdicts = [*state["verdicts"], *added]
@@ -204,7 +210,7 @@ async def score(state: State, runtime: Runtime[Context]) -> Update:
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("retrieve", retrieve)
     builder.add_node("summarise", summarise, error_handler=failed_summary)
     builder.add_node("judge", judge, error_handler=failed_judging)
@@ -217,4 +223,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="summhay")
+graph = build().compile(checkpointer=False, name=NAME)

@@ -48,6 +48,7 @@ from dikast.agents.models.model_options import Options
 from dikast.agents.models.openvino.engine import ENGINES, Engine, Generated
 from dikast.agents.models.openvino.native import CACHE_GB, Settings, extract_reason, form_text, generation_config
 from dikast.agents.models.request import Message, Reply, Request, TokenLogprob
+from dikast.closing import close_in_thread
 from dikast.errors import ModelContextOverflow, ModelTimeout, UsageError
 
 BREAK = f"\ue000{secrets.token_hex(8)}\ue001"
@@ -149,7 +150,7 @@ class OpenVinoModel(EngineModel):
     async def aclose(self) -> None:
         """Give up the engine; it is freed when no other model object uses it. The next call opens it again."""
         self._engine = None
-        await asyncio.to_thread(ENGINES.close, id(self))
+        await close_in_thread(lambda: ENGINES.close(id(self)))
 
 
 def _room(engine: Engine) -> str:

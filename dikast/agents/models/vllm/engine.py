@@ -30,6 +30,7 @@ from weakref import WeakSet
 from dikast.agents.models.request import Reply
 from dikast.agents.models.vllm import guard as vllm_guard
 from dikast.agents.models.vllm.ask import Ask
+from dikast.closing import close_in_thread
 from dikast.errors import DikastError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
 
@@ -125,7 +126,7 @@ class Engine:
 
     async def aclose(self) -> None:
         """End the engine and its processes. Requests in flight end as `ModelUnavailable`."""
-        await asyncio.to_thread(self.close)
+        await close_in_thread(self.close)
 
     def close(self) -> None:
         """End the engine and its processes; waits for an opening to end."""

@@ -34,6 +34,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
 from dikast.agents.failures import node_failure_of
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.graphs.summhay.coverage.roles import read_insights
 from dikast.graphs.summhay.judging.context import Context, Input, Output, State, Update
 from dikast.graphs.summhay.judging.records import (
@@ -46,6 +47,8 @@ from dikast.graphs.summhay.judging.records import (
     summarise,
 )
 from dikast.wire import check, check_input, on_error
+
+NAME = "summhay_judging"
 
 
 def begin(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["gather"]:
@@ -73,6 +76,7 @@ async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
     """One call of the judge."""
     context = runtime.context
     insights = read_insights(state["insights"])
+    tell_step(runtime, NAME, "judge", f"{len(insights)} insights are looked for")
     verdicts = await context.judge.cover(state["bullets"], insights, sampling=context.judging)
     return {"verdicts": record_verdicts(state, verdicts)}
 
@@ -85,7 +89,7 @@ async def failed_judging(state: Judging, error: NodeError) -> Command[Literal["g
 
 async def gather(state: State, runtime: Runtime[Context]) -> Update:
     """How the row ended; a summary without bullets has its verdicts only now."""
-    del runtime
+    tell_step(runtime, NAME, "gather", f"{len(state['verdicts'])} verdicts are there")
     added: list[Judged] = [] if state["bullets"] else record_empty(state["insights"])
     outcome, reason = summarise([*state["verdicts"], *added])
     return {"verdicts": added, "outcome": outcome.value, "reason": reason}
@@ -93,7 +97,7 @@ async def gather(state: State, runtime: Runtime[Context]) -> Update:
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("judge", judge, error_handler=failed_judging)
     builder.add_node("gather", gather)
     builder.add_conditional_edges(START, begin, ["judge", "gather"])
@@ -102,4 +106,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="summhay_judging")
+graph = build().compile(checkpointer=False, name=NAME)

@@ -43,6 +43,7 @@ from langgraph.runtime import Runtime
 
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.errors import UsageError
+from dikast.graphs.stepping import AsyncStateGraph
 from dikast.graphs.summhay.make import assembling
 from dikast.graphs.summhay.make.content import insights_of, parse_content, subtopics_of
 from dikast.graphs.summhay.make.context import Context, Input, Output, State, Update
@@ -242,7 +243,7 @@ async def assemble(state: State, runtime: Runtime[Context]) -> Update:
 
 def build() -> StateGraph[State, Context, Input, Output]:
     """The graph, not yet compiled."""
-    builder = StateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
+    builder = AsyncStateGraph(State, context_schema=Context, input_schema=Input, output_schema=Output)
     builder.add_node("outline", outline)
     builder.add_node("criticise", criticise)
     builder.add_node("plan", plan)
