@@ -35,7 +35,9 @@ Coverage = Literal["NO_COVERAGE", "PARTIAL_COVERAGE", "FULL_COVERAGE"]
 Domain = Literal["news", "conversation"]
 Id = Annotated[str, Field(min_length=1)]
 
-NO, PARTIAL, FULL = "NO_COVERAGE", "PARTIAL_COVERAGE", "FULL_COVERAGE"
+NO: Coverage = "NO_COVERAGE"
+PARTIAL: Coverage = "PARTIAL_COVERAGE"
+FULL: Coverage = "FULL_COVERAGE"
 SUMMARY_PREFIX = "summary_subtopic_"
 """What stands before a system's name in the keys of summaries."""
 HASH_CHARACTERS = 16

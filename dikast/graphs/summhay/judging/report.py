@@ -17,6 +17,7 @@ from dikast.graphs.summhay.haystack import (
     NO,
     PARTIAL,
     SUMMARY_PREFIX,
+    Coverage,
     Haystack,
     Label,
     Subtopic,
@@ -32,7 +33,7 @@ from dikast.jobs.reading import Run
 from dikast.pages import Cell, Page, Table, Text
 from dikast.records import Outcome
 
-NAMES = {0.0: NO, 0.5: PARTIAL, 1.0: FULL}
+NAMES: Mapping[float, Coverage] = {0.0: NO, 0.5: PARTIAL, 1.0: FULL}
 NOTHING = "NA"
 COLUMNS = ("system", "insights", "unparsed", "coverage", "citation", "joint", "joint, at least", "at most")
 Labels = dict[str, Covered]
@@ -172,7 +173,7 @@ def labels_of(subtopic: Subtopic, summaries: Mapping[tuple[str, str], Labels]) -
 def label_of(insight_id: str, one: Covered) -> Label:
     """A label as the authors write it."""
     bullet = NOTHING if one.bullet is None else one.bullet
-    return Label(insight_id=insight_id, coverage=NAMES[one.coverage or 0.0], bullet_id=bullet)  # type: ignore[arg-type]
+    return Label(insight_id=insight_id, coverage=NAMES[one.coverage or 0.0], bullet_id=bullet)
 
 
 def describe(scores: Sequence[SummaryScore]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ from langgraph.runtime import Runtime
 
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.errors import UsageError
-from dikast.graphs.stepping import AsyncStateGraph
+from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.graphs.summhay.make import assembling
 from dikast.graphs.summhay.make.content import insights_of, parse_content, subtopics_of
 from dikast.graphs.summhay.make.context import Context, Input, Output, State, Update
@@ -71,11 +71,14 @@ from dikast.graphs.summhay.make.writers import TemplateWriter
 from dikast.records import Outcome
 from dikast.wire import check, check_input
 
+NAME = "summhay_make"
+
 
 async def outline(state: State, runtime: Runtime[Context]) -> Update:
     """Ask the solver for what is lacking, unless the row brings its content."""
     context = check(runtime.context, Context)
     check_input(state, Input)
+    tell_step(runtime, NAME, "outline", "subtopics and insights are thought up")
     failures, asked = state.get("failures") or [], state.get("asked") or 0
     if given := state.get("content"):
         return {"candidates": parse_content(given), "failures": failures, "asked": asked}
@@ -90,6 +93,7 @@ async def outline(state: State, runtime: Runtime[Context]) -> Update:
 
 async def criticise(state: State, runtime: Runtime[Context]) -> Update:
     """Reject what is vague or overlaps; a given content is taken whole or refused."""
+    tell_step(runtime, NAME, "criticise", "insights are checked")
     context, accepted = runtime.context, state.get("outline")
     if accepted is None or state.get("content"):
         refuse_content(state["candidates"], context.specific)
@@ -117,6 +121,7 @@ async def plan(state: State, runtime: Runtime[Context]) -> Update:
     Raises:
         UsageError: No plan keeps to the bounds, with the content that the row brought.
     """
+    tell_step(runtime, NAME, "plan", "it is planned which document says what")
     context, content, seed = runtime.context, content_of(state), seed_of(state, runtime.context)
     if content["domain"] == "conversation" and not content["participants"]:
         texts = [content["topic"], *(one["insight"] for one in insights_of(content))]
@@ -137,6 +142,7 @@ def after_planning(state: State) -> Literal["write", "assemble"]:
 
 async def write(state: State, runtime: Runtime[Context]) -> Update:
     """Ask for every document, in a call of its own; a call that fails leaves its document out."""
+    tell_step(runtime, NAME, "write", "documents are written")
     context, content, seed = runtime.context, content_of(state), seed_of(state, runtime.context)
 
     async def one(draft: Draft) -> Draft:
@@ -157,6 +163,7 @@ async def write(state: State, runtime: Runtime[Context]) -> Update:
 
 async def verify(state: State, runtime: Runtime[Context]) -> Update:
     """Look for every insight in every document that is new or was changed."""
+    tell_step(runtime, NAME, "verify", "insights are looked for in the documents")
     context, content = runtime.context, content_of(state)
     drafts, failed = await check_drafts(context, content, state["drafts"])
     rounds = state.get("rounds") or []
@@ -178,6 +185,7 @@ def after_verification(state: State, runtime: Runtime[Context]) -> Literal["repa
 
 async def repair(state: State, runtime: Runtime[Context]) -> Update:
     """Ask the writer to mend each document that is not as planned; a call that fails leaves it as it is."""
+    tell_step(runtime, NAME, "repair", "documents are asked for again")
     context, content, seed = runtime.context, content_of(state), seed_of(state, runtime.context)
     insights, again = [one["insight"] for one in insights_of(content)], state["repaired"] + 1
 
@@ -206,6 +214,7 @@ async def repair(state: State, runtime: Runtime[Context]) -> Update:
 
 async def replace(state: State, runtime: Runtime[Context]) -> Update:
     """Put set phrases in the place of documents that no repair has mended."""
+    tell_step(runtime, NAME, "replace", "documents are written out of set phrases")
     context, content, seed = runtime.context, content_of(state), seed_of(state, runtime.context)
     drafts = list(state["drafts"])
     for place, draft in enumerate(drafts):
@@ -218,6 +227,7 @@ async def replace(state: State, runtime: Runtime[Context]) -> Update:
 
 async def assemble(state: State, runtime: Runtime[Context]) -> Update:
     """Make the haystack of the documents that there are, or say why there is none."""
+    tell_step(runtime, NAME, "assemble", "the haystack is put together")
     context, seed = runtime.context, seed_of(state, runtime.context)
     nothing = Update(haystack=None, made=None, rounds=state.get("rounds") or [])
     if not state["enough"]:
@@ -264,4 +274,4 @@ def build() -> StateGraph[State, Context, Input, Output]:
     return builder
 
 
-graph = build().compile(checkpointer=False, name="summhay_make")
+graph = build().compile(checkpointer=False, name=NAME)
