@@ -52,6 +52,7 @@ SUITES = (
     "vllm_lane/contract_in_process.py",
     "vllm_lane/in_process.py",
     "vllm_lane/judges.py",
+    "vllm_lane/haystacks.py",
     "vllm_lane/astral.py",
     "vllm_lane/orphans.py",
     "vllm_lane/contract_served.py",
