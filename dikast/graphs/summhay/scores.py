@@ -203,7 +203,7 @@ def _count_redundant(stems: Sequence[frozenset[str]]) -> int:
     )
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4_096)
 def words_of(text: str) -> frozenset[str]:
     """The distinct stems of a text's words, stop words and citations left out."""
     return frozenset(analyze(without_citations(text)))

@@ -7,7 +7,7 @@
 | `words` | shared words, no model |
 | `encoder`, `encoder:SPEC` | words and a sentence encoder, no language model |
 | `ladder+SPEC` | words and encoder, then the judge SPEC for what these are not certain of |
-| `recorded:FILE`, `recorded:FILE?column=NAME` | labels in a topic file, or a column of an annotated file |
+| `recorded:FILE,...`, `recorded:FILE?column=NAME` | labels in topic files, or a column of an annotated file |
 
 Options of the ladder stand before its plus: `ladder?encoder=ENCODER&share=0.1+SPEC`. `encoder` is an encoder's spec, or
 `words` for none; `share` is at most what share of the pairs may go to SPEC, one of 0.1, 0.25 (the default) and 0.5.
@@ -102,15 +102,16 @@ def named_encoder(spec: str) -> Encoder:
 
 
 def load_recorded(source: str) -> RecordedJudge:
-    """The judge of `recorded:FILE` or `recorded:FILE?column=NAME`.
+    """The judge of `recorded:FILE,...` or `recorded:FILE?column=NAME`.
 
     Raises:
         UsageError: There is no file named, or an option is wrong.
     """
-    path, _, query = source.removeprefix(RECORDED).partition("?")
+    files, _, query = source.removeprefix(RECORDED).partition("?")
     options = Options("recorded", dict(parse_qsl(query, keep_blank_values=True)))
     column = options.text("column")
     options.done()
-    if not path:
+    paths = tuple(Path(file) for file in files.split(",") if file)
+    if not paths:
         raise UsageError(f"{source!r}: no file is named", hint="recorded:topic.json")
-    return RecordedJudge(Path(path), column)
+    return RecordedJudge(paths, column)

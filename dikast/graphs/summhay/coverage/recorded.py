@@ -35,11 +35,11 @@ class RecordedJudge:
     """A `CoverageJudge` over labels in a file, which is read at first use.
 
     Args:
-        path: A topic file, or an annotated file (`.jsonl`).
-        column: Of an annotated file: whose predictions.
+        paths: Topic files, or annotated files (JSON lines).
+        column: Of annotated files: whose predictions.
     """
 
-    path: Path
+    paths: tuple[Path, ...]
     column: str = ""
 
     asks = False
@@ -47,8 +47,8 @@ class RecordedJudge:
 
     @property
     def spec(self) -> str:
-        """`recorded:` and the file."""
-        return f"recorded:{self.path}" + (f"?column={self.column}" if self.column else "")
+        """`recorded:` and the files."""
+        return f"recorded:{','.join(map(str, self.paths))}" + (f"?column={self.column}" if self.column else "")
 
     def fingerprint(self) -> Mapping[str, object]:
         """The labels, by their hash."""
@@ -57,29 +57,30 @@ class RecordedJudge:
 
     @cached_property
     def labels(self) -> Mapping[Key, Covered]:
-        """All labels of the file.
+        """All labels of the files.
 
         Raises:
-            DataError: It is no such file, or one summary has two labels of an insight.
+            DataError: One is no such file, or one summary has two labels of an insight.
         """
         found: dict[Key, Covered] = {}
-        for key, label in self._read_annotated() if self.column else self._read_topic():
-            if found.setdefault(key, label) != label:
-                told = f"insight {key[1]!r} has two labels for summaries of the same lines"
-                raise DataError(told, path=self.path, hint="leave one of the systems out of the file")
+        for path in self.paths:
+            for key, label in self._read_annotated(path) if self.column else self._read_topic(path):
+                if found.setdefault(key, label) != label:
+                    told = f"insight {key[1]!r} has two labels for summaries of the same lines"
+                    raise DataError(told, path=path, hint="leave one of the systems out of the file")
         return found
 
-    def _read_topic(self) -> Iterable[tuple[Key, Covered]]:
-        for subtopic in read_haystack(self.path).subtopics:
+    def _read_topic(self, path: Path) -> Iterable[tuple[Key, Covered]]:
+        for subtopic in read_haystack(path).subtopics:
             for key, labels in subtopic.eval_summaries.items():
                 lines = digest_of(subtopic.summaries[key])
                 for label in labels:
                     yield (lines, label.insight_id), covered_by(label)
 
-    def _read_annotated(self) -> Iterable[tuple[Key, Covered]]:
-        for one in read_annotations(self.path):
+    def _read_annotated(self, path: Path) -> Iterable[tuple[Key, Covered]]:
+        for one in read_annotations(path):
             lines = digest_of(one.summary)
-            for insight, label in one.predicted(self.column, self.path).items():
+            for insight, label in one.predicted(self.column, path).items():
                 yield (lines, insight), label
 
     async def cover(self, bullets: Sequence[str], insights: Sequence[Insight], *, sampling: Sampling) -> list[Verdict]:
@@ -90,7 +91,9 @@ class RecordedJudge:
 
     def _verdict(self, insight: Insight, label: Covered | None) -> Verdict:
         if label is None:
-            return no_verdict(insight, RECORDED, Outcome.UNPARSED, f"no label of it in {self.path.name}")
+            return no_verdict(
+                insight, RECORDED, Outcome.UNPARSED, f"no label of it in {', '.join(path.name for path in self.paths)}"
+            )
         return Verdict(
             insight.insight_id,
             label.coverage,

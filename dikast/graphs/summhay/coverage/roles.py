@@ -112,5 +112,5 @@ def no_verdict(insight: Insight, by: str, outcome: Outcome, reason: str) -> Verd
 
 
 def read_insights(given: Iterable[Mapping[str, Any]]) -> list[Insight]:
-    """Insights out of JSON: those of a graph's input."""
-    return [Insight(insight_id=str(one["insight_id"]), insight=str(one["insight"])) for one in given]
+    """Insights out of JSON: those of a graph's input, which its schema has read."""
+    return [Insight.model_construct(insight_id=one["insight_id"], insight=one["insight"]) for one in given]

@@ -136,8 +136,9 @@ class SimilarityJudge:
         self, encoder: Encoder, bullets: Sequence[str], insights: Sequence[Insight]
     ) -> npt.NDArray[np.float64]:
         """`[insights, bullets]`."""
-        lines = [without_citations(line) for line in bullets]
-        texts = [insight.insight for insight in insights]
+        # Half a surrogate pair, which a model's reply may hold, is no text to a tokenizer.
+        lines = [whole(without_citations(line)) for line in bullets]
+        texts = [whole(insight.insight) for insight in insights]
         vectors = await self._kept.vectors_of(encoder, [*lines, *texts])
         return (vectors[len(lines) :] @ vectors[: len(lines)].T).astype(np.float64)
 
@@ -149,6 +150,11 @@ class SimilarityJudge:
         return Verdict(
             insight.insight_id, coverage, bullet, self.by, expected, Outcome.OK, "", Usage(), nobodys(self.spec)
         )
+
+
+def whole(text: str) -> str:
+    """The text with a question mark for half a surrogate pair."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class Kept:
