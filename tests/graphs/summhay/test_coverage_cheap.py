@@ -261,7 +261,7 @@ def label(id_: str, coverage: str, bullet: Any) -> dict[str, Any]:
 
 
 async def test_recorded_labels_are_found_by_lines_and_insight(tmp_path: Path) -> None:
-    path = topic(tmp_path / "t.json", a=[label("i", "PARTIAL_COVERAGE", 1), label("j", "NO_COVERAGE", "NA")])
+    path = topic(tmp_path / "t.json", a=[label("i", "PARTIAL_COVERAGE", 1), label("j", "NO_COVERAGE", 1)])
     judge = RecordedJudge((path,))
     sought = [insight("x", "j"), insight("x", "i"), insight("x", "k")]
     found = await judge.cover(["one [1]"], sought, sampling=GREEDY)
