@@ -41,6 +41,7 @@ FILES = {
     "pairs.csv": "instruction,response_1,response_2,gold\nAdd 2 and 2.,4,5,1\nName a colour.,seven,red,2\n",
     "sales.csv": "region,year,units\nnorth,2023,3\nsouth,2023,7\n",
     "questions.csv": "question\nHow many legs has a spider?\n",
+    "examples/plan.toml": (ROOT / "examples" / "plan.toml").read_text(encoding="utf-8"),
     "own_method.py": (ROOT / "examples" / "own_method.py").read_text(encoding="utf-8"),
 }
 
@@ -64,10 +65,12 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
     """With a scripted model in place of a server; in order, since later ones read what earlier ones wrote."""
     (tmp_path / "modules" / "somebody.py").write_text(EVERYONE, encoding="utf-8")
     for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     told: dict[str, str] = {}
     for first, *words in commands(ROOT / "README.md"):
         given = [re.sub(r"server:http\S+", "scripted:somebody:everyone", word) for word in words]
+        given = [match for word in given for match in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
         if first == "export":
             monkeypatch.setenv(*given[0].split("=", 1))
             continue
@@ -76,6 +79,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         told[" ".join(given[:2])] = ran.out
     assert set(told) == {
         *("genqr run", "runs show", "judge run", "judge report", "tables play"),
+        *("summhay make", "summhay run", "summhay report", "summhay score"),
         *("astral plan", "astral run", "astral report", "run own_method:graph"),
     }
     assert told["tables play"] == "south\n"

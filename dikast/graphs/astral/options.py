@@ -155,7 +155,7 @@ def read_cases(options: Options, context: Context) -> list[Row]:
     return [dict(row) for row in rows_for(options.plan, [target.spec for target in context.targets])]
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """What of the files is no case, and which prompts nearly repeat another.
 
     Raises:
