@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dikast.errors import DikastError, UsageError
+from dikast.errors import DataError, DikastError, UsageError
 from dikast.graphs import METHODS, command_of
 
 INTERRUPTED = 130
@@ -170,6 +171,23 @@ def root(
     """Everything is done by a command; see below."""
 
 
+@contextmanager
+def _files_explained() -> Generator[None]:
+    """What the system refuses about a file is told in a line, wherever it was touched.
+
+    Raises:
+        DataError: It refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or not isinstance(error.filename, str):  # no file's: a fault of ours, with its traceback
+            raise
+        from dikast.disk import cause_of, remedy_of
+
+        raise DataError(cause_of(error), path=error.filename, hint=remedy_of(error, error.filename)) from error
+
+
 PARSER_ERROR: Any = typer.BadParameter.__bases__[0]
 """What the parser refuses a command line with, whichever way; Typer exports only this heir of it."""
 
@@ -206,7 +224,8 @@ def main() -> None:
     """Run the command line; dikast's own errors are one line and a hint, never a traceback."""
     as_json = _asks_for_json(sys.argv[1:])
     try:
-        _run_for_program() if as_json else app(prog_name="dikast")
+        with _files_explained():
+            _run_for_program() if as_json else app(prog_name="dikast")
     except DikastError as error:
         if as_json:
             _print_error(error)
