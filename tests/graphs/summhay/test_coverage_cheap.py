@@ -66,7 +66,8 @@ class Axes:
 
 
 def encoder_of(axes: Axes) -> ScriptedEncoder:
-    axes.__module__, axes.__name__ = __name__, "axes"  # type: ignore[attr-defined]
+    named: Any = axes
+    named.__module__, named.__name__ = __name__, "axes"
     return ScriptedEncoder(axes)
 
 
