@@ -32,7 +32,7 @@ def test_columns_of_a_users_csv(cli: Cli, files: dict[str, Path], tmp_path: Path
         ("corpus.jsonl", b'{"id": "a", "contents": "\xff\xfe"}\n', ["corpus.jsonl:1", "UTF-8"]),
         ("corpus.jsonl", b'{"id": "a"}\n', ["corpus.jsonl:1", "contents"]),
         ("corpus.jsonl", b'{"id": "a", "contents": "x"}\n{"id": "b", "cont', ["corpus.jsonl:2"]),
-        ("corpus.jsonl", gzip.compress(b'{"id": "a"}')[:-4], ["corpus.jsonl"]),
+        ("corpus.jsonl", gzip.compress(b'{"id": "a"}', mtime=0)[:-4], ["corpus.jsonl"]),
         ("topics.tsv", b"", ["topics.tsv"]),
         ("topics.tsv", b"q1 no tab here\n", ["topics.tsv:1"]),
         ("topics.tsv", b"q1\ta\nq1\tb\n", ["topics.tsv:2", "q1"]),
