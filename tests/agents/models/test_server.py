@@ -240,7 +240,7 @@ COMPLETION = json.dumps({"choices": [{"message": {"content": "x"}}]}).encode()
 
 @pytest.mark.parametrize(
     ("body", "encoding"),
-    [(gzip.compress(COMPLETION), "gzip"), (zlib.compress(COMPLETION), "deflate")],
+    [(gzip.compress(COMPLETION, mtime=0), "gzip"), (zlib.compress(COMPLETION), "deflate")],
     ids=["gzip", "deflate"],
 )
 async def test_packed_reply_is_unpacked(server: Loopback, body: bytes, encoding: str) -> None:
