@@ -14,7 +14,7 @@ class Task:
     """A task in upstream's format.
 
     Args:
-        task_id: Unique name, `core/c/cwe_022_0` say.
+        task_id: Unique name, `core.c.cwe_022_0_c` say: suite, language, name of the file.
         language: What the candidate is written in.
         suite: `core` or `lang`.
         cwe: The weakness's number as the file has it, `022` say.
