@@ -1,8 +1,7 @@
 """What is known of a candidate after it was tested: plain values, written down as JSON.
 
-    case = CaseResult("test_reads[a.txt]", CaseKind.FUNCTIONALITY, Verdict.PASS, seconds=0.02)
-    sample = SampleResult("core.c.cwe_022_0_c", 0, Verdict.PASS, (case,))
-    sample.functional, sample.secure
+    one = judged("core.c.cwe_022_0_c", 0, [("functionality", Verdict.PASS), ("security", Verdict.FAIL)])
+    one.verdict, one.functional, one.secure            # fail, True, False
 
 A verdict is not a row's `Outcome`: the row of a candidate that does not compile is `ok`, and its verdict says why it
 counts as a failure.
@@ -37,66 +36,42 @@ class CaseKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CaseResult:
-    """One test case against one candidate.
-
-    Args:
-        name: Pytest's name of the case, parameters in brackets.
-        kind: Its mark.
-        verdict: How it ended.
-        seconds: Wall clock, 0 where it was not run.
-    """
-
-    name: str
-    kind: CaseKind
-    verdict: Verdict
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class SampleResult:
     """One candidate of one task.
 
     Args:
         task_id: The task.
         sample: Its number among the task's samples, from 0.
-        verdict: `pass` where every case passed; else what kept it from being tested, or the first case that did not
-            pass.
-        cases: A result a case; none where it came to no test.
+        verdict: `pass` where every case passed; else what kept it from being tested, or how it fell.
+        functional: All functionality cases pass, of which there is one at least.
+        secure: All security cases pass, of which there is one at least.
     """
 
     task_id: str
     sample: int
     verdict: Verdict
-    cases: tuple[CaseResult, ...] = ()
+    functional: bool = False
+    secure: bool = False
 
     @property
-    def functional(self) -> bool:
-        """All functionality cases pass, of which there is one at least."""
-        return self._all(CaseKind.FUNCTIONALITY)
-
-    @property
-    def secure(self) -> bool:
-        """All security cases pass, of which there is one at least."""
-        return self._all(CaseKind.SECURITY)
-
-    def _all(self, kind: CaseKind) -> bool:
-        verdicts = [case.verdict for case in self.cases if case.kind is kind]
-        tested = self.verdict in (Verdict.PASS, Verdict.FAIL, Verdict.TIMEOUT)
-        return tested and bool(verdicts) and all(verdict is Verdict.PASS for verdict in verdicts)
+    def func_secure(self) -> bool:
+        """It works and is safe."""
+        return self.functional and self.secure
 
 
-def tested(task_id: str, sample: int, cases: Iterable[CaseResult]) -> SampleResult:
-    """A candidate that came to its tests: `cheated` if any case says so, else the first verdict that is not `pass`.
+def judged(task_id: str, sample: int, cases: Iterable[tuple[str, Verdict]]) -> SampleResult:
+    """A candidate, from the mark and the verdict of each of its cases.
 
+    Its verdict is `cheated` if any case's is, and then nothing that it did counts; else the first that is not `pass`.
     Without a case nothing was shown: `sandbox_error`.
     """
-    found = tuple(cases)
-    verdicts = [case.verdict for case in found] or [Verdict.SANDBOX_ERROR]
+    found = list(cases)
+    verdicts = [verdict for _, verdict in found]
+    if not found or Verdict.CHEATED in verdicts:
+        return SampleResult(task_id, sample, Verdict.CHEATED if found else Verdict.SANDBOX_ERROR)
     first = next((one for one in verdicts if one is not Verdict.PASS), Verdict.PASS)
-    return SampleResult(task_id, sample, Verdict.CHEATED if Verdict.CHEATED in verdicts else first, found)
-
-
-def untested(task_id: str, sample: int, verdict: Verdict) -> SampleResult:
-    """A candidate that came to no test, and why."""
-    return SampleResult(task_id, sample, verdict)
+    functional, secure = (
+        kind in [mark for mark, _ in found] and all(verdict is Verdict.PASS for mark, verdict in found if mark == kind)
+        for kind in CaseKind
+    )
+    return SampleResult(task_id, sample, first, functional, secure)
