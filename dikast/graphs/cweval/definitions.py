@@ -21,12 +21,16 @@ NAMES: dict[Language, re.Pattern[str]] = {
 C_NAME = re.compile(r"^(?:[A-Za-z_][\w:<>,*& \t]*[ \t*&])?(\w+)[ \t]*\(", re.MULTILINE)
 STARTS: dict[Language, re.Pattern[str]] = {
     "py": re.compile(
-        r"(?:import|from|def|class|async def)[ \t]|@\w|#|\"\"\"|'''|[A-Za-z_]\w*[ \t]*(?::[ \t]*\w[^=]*)?=[ \t]*\S"
+        r"^(?:(?:import|from|def|class|async def)[ \t]|@\w|#|\"\"\"|'''|[A-Za-z_]\w*[ \t]*(?::[ \t]*\w[^=]*)?=[ \t]*\S)"
     ),
-    "js": re.compile(r"(?:const|let|var|function|async|class|import)[ \t]|//|/\*|['\"]use strict|module\.|exports\."),
-    "c": re.compile(r"#[ \t]*\w|//|/\*|(?:typedef|struct|static|enum|extern|const)[ \t]"),
-    "cpp": re.compile(r"#[ \t]*\w|//|/\*|(?:typedef|struct|static|enum|extern|const|using|namespace|template|class)\b"),
-    "go": re.compile(r"(?:package|import|func|type|var|const)[ \t]|//|/\*"),
+    "js": re.compile(
+        r"^(?:(?:const|let|var|function|async|class|import)[ \t]|//|/\*|['\"]use strict|module\.|exports\.)"
+    ),
+    "c": re.compile(r"^(?:#[ \t]*\w|//|/\*|(?:typedef|struct|static|enum|extern|const)[ \t])"),
+    "cpp": re.compile(
+        r"^(?:#[ \t]*\w|//|/\*|(?:typedef|struct|static|enum|extern|const|using|namespace|template|class)\b)"
+    ),
+    "go": re.compile(r"^(?:(?:package|import|func|type|var|const)[ \t]|//|/\*)"),
 }
 """How a line of code begins, at the left edge; sentences begin otherwise."""
 

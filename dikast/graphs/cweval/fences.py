@@ -14,9 +14,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-OPENING = re.compile(r"([ \t>]*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
-BEHIND_WORDS = re.compile(r"[^`\n]*[^`\n\s][ \t]*(`{3,})([\w+#.-]+)[ \t]*$")
-CLOSING = re.compile(r"[ \t>]*(`{3,}|~{3,})[ \t]*$")
+OPENING = re.compile(r"^([ \t>]*)(`{3,}+|~{3,}+)([^`\n]*)$")
+BEHIND_WORDS = re.compile(r"^[^`\n]*(`{3,})([\w+#.-]+)[ \t]*$")
+CLOSING = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,8 @@ TEXTS = re.compile(
 )
 """Comments and literals: what stands in them is no code."""
 IMPORT = re.compile(r"^import[ \t]*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
-SPEC = re.compile(r"^[ \t]*(?:import[ \t]+)?([\w.]*)[ \t]*\"([^\"\n]+)\"", re.MULTILINE)
+COMMENT = re.compile(r"//[^\n]*")
+SPEC = re.compile(r"(?:([\w.]{1,64})[ \t]{1,8})?\"([^\"\n]+)\"")
 PACKAGE = re.compile(r"^package[ \t]+\w+[^\n]*", re.MULTILINE)
 WORD = re.compile(r"(\.?)\b([A-Za-z_]\w*)(?:[ \t]*\.[ \t]*([A-Za-z_]\w*))?")
 VERSION = re.compile(r"/v\d+$|\.v\d+$")
@@ -98,7 +99,8 @@ def _path(name: str, members: set[str], known: Mapping[str, str]) -> str | None:
 
 
 def _imports(code: str) -> list[_Import]:
-    return [_Import(*spec) for block in IMPORT.findall(code) for spec in SPEC.findall(block.replace("(", "\n", 1))]
+    blocks = (COMMENT.sub("", block).removeprefix("import") for block in IMPORT.findall(code))
+    return [_Import(*spec) for block in blocks for spec in SPEC.findall(block)]
 
 
 def _blanked(code: str) -> str:

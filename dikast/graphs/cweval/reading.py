@@ -36,7 +36,7 @@ from dikast.graphs.cweval.task import Language, Task
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 """Extensions, which are also the names of the languages."""
 PROMPT, SOLUTION, ENTRYPOINT = "PROMPT", "SOLUTION", "ENTRYPOINT"
-MARKER = re.compile(r"[ \t]*(?://|#|/\*)[ \t]*BEGIN[ \t]+([A-Za-z]+)")
+MARKER = re.compile(r"^[ \t]*(?://|#|/\*)[ \t]*BEGIN[ \t]+([A-Za-z]+)")
 NAME = re.compile(r"cwe_(\d+)_(\d+)(?:_([a-z]+))?")
 MADE = ("__pycache__", "compiled", "node_modules")
 """Folders of what was made from the tasks."""
