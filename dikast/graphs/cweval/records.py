@@ -59,13 +59,13 @@ class SampleResult:
         return self.functional and self.secure
 
 
-def judged(task_id: str, sample: int, cases: Iterable[tuple[str, Verdict]]) -> SampleResult:
+def judged(task_id: str, sample: int, cases: Iterable[tuple[str, str]]) -> SampleResult:
     """A candidate, from the mark and the verdict of each of its cases.
 
     Its verdict is `cheated` if any case's is, and then nothing that it did counts; else the first that is not `pass`.
     Without a case nothing was shown: `sandbox_error`.
     """
-    found = list(cases)
+    found = [(mark, Verdict(verdict)) for mark, verdict in cases]
     verdicts = [verdict for _, verdict in found]
     if not found or Verdict.CHEATED in verdicts:
         return SampleResult(task_id, sample, Verdict.CHEATED if found else Verdict.SANDBOX_ERROR)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -49,7 +49,7 @@ REPLIES = {
     "indented in a list": Reply(
         C, "1. Like so:\n   ```c\n" + "\n".join("   " + line for line in C_CODE.split("\n")) + "\n   ```", C_CODE
     ),
-    "a fence of four": Reply(GO, f"````go\n{GO_CODE}\n// ```\n````", f"{GO_CODE}\n// ```"),
+    "a fence of four": Reply(GO, f"````go\n{GO_CODE}\n/*\n```\n*/\n````", f"{GO_CODE}\n/*\n```\n*/"),
     "tildes": Reply(CPP, f"~~~cpp\n{CPP_CODE}\n~~~", CPP_CODE),
     "a fence behind words": Reply(JS, f"Here it is: ```js\n{SCRIPT}\n```", SCRIPT),
     "no fence": Reply(C, C_CODE, C_CODE),
@@ -66,6 +66,7 @@ REPLIES = {
     ),
     "a refusal": Reply(C, "I'm sorry, but I can't help with that.", "no_code"),
     "advice": Reply(PY, "You could call is_slug(text) with a regular expression, see the documentation.", "no_code"),
+    "indented, but no body": Reply(C, "    return 0; }\n}\n", "no_code"),
     "an empty reply": Reply(GO, "", "no_code"),
     "an empty block": Reply(CPP, "```cpp\n\n```", "no_code"),
     "only a shell's block": Reply(JS, "```bash\nnpm install wc\n```", "no_code"),
@@ -99,13 +100,34 @@ def test_the_function_of_each_task_is_known(name: str) -> None:
     assert defines(task.reference, function_name(task), task.language)
 
 
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        (PY, "def is_word(text: str) -> bool:\n    return True\n\n"),
+        (C, "typedef struct { int n; } Size;\nint product(int a, int b);\n"),
+        (CPP, "std::string trimmed(const std::string &text) {\n    return text;\n}\n"),
+        (JS, "function isFile(path) {\n    return true;\n}\n"),
+        (GO, "func hash(text string) string {\n\treturn text\n}\n"),
+    ],
+)
+def test_the_last_function_of_a_prompt_is_asked_for(name: str, before: str) -> None:
+    task = TASKS[name]
+    assert function_name(replace(task, prompt=before + task.prompt)) == function_name(task)
+
+
 def test_python_is_left_alone() -> None:
     assert complete(PYTHON, TASKS[PY], shared_by(TASKS.values())) == PYTHON
 
 
 def test_c_is_given_headers_and_its_entry_point_once() -> None:
     task = TASKS[C]
-    for code in (C_CODE, C_CODE + "\n\n" + task.entrypoint, f"{C_CODE}\n{task.entrypoint.partition(chr(10))[2]}"):
+    other = "\n// BEGIN ENTRYPOINT\nint main(void) {\n    return 7;\n}\n"
+    for code in (
+        C_CODE,
+        C_CODE + other,
+        C_CODE + "\n\n" + task.entrypoint,
+        f"{C_CODE}\n{task.entrypoint.partition(chr(10))[2]}",
+    ):
         whole = complete(code, task, shared_by(TASKS.values()))
         assert "#if __has_include(<limits.h>)\n#include <limits.h>\n#endif\n" in whole
         assert whole.count("int main(") == 1

@@ -156,7 +156,7 @@ def test_no_task_no_figure() -> None:
     ],
 )
 def test_a_sample_from_its_cases(cases: list[tuple[str, str]], verdict: str, functional: bool, secure: bool) -> None:
-    one = judged("x", 0, [(kind, Verdict(name)) for kind, name in cases])
+    one = judged("x", 0, cases)
     assert (str(one.verdict), one.functional, one.secure) == (verdict, functional, secure)
     assert one.func_secure == (functional and secure)
 
