@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 OPENING = re.compile(r"^([ \t>]*)(`{3,}+|~{3,}+)([^`\n]*)$")
 BEHIND_WORDS = re.compile(r"^[^`\n]*(`{3,})([\w+#.-]+)[ \t]*$")
+TICKS = re.compile(r"`+")
 CLOSING = re.compile(r"^[ \t>]*(`{3,}|~{3,})[ \t]*$")
 
 
@@ -79,3 +80,13 @@ def _dedented(line: str, indent: str) -> str:
     while at < min(len(indent), len(line)) and line[at] == indent[at]:
         at += 1
     return line[at:]
+
+
+def in_block(code: str) -> str:
+    """Code as a fenced block that it cannot close: its fence is longer than any that the code has.
+
+    Unlike `dikast.fence.fence` it changes nothing: `#include <vector>` has to stay what it is.
+    """
+    longest = max((len(run) for run in TICKS.findall(code)), default=0)
+    ticks = "`" * max(3, longest + 1)
+    return f"{ticks}\n{code.rstrip()}\n{ticks}"
