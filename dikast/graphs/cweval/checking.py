@@ -28,7 +28,7 @@ from typing import Literal
 
 from dikast.errors import DataError, MissingExtraError
 from dikast.graphs.cweval.reading import Broken, unsafe_paths
-from dikast.graphs.cweval.task import Task
+from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.task_oracle import TaskOracle, needed
 from dikast.graphs.cweval.toolchains import Toolchain, toolchain
 from dikast.graphs.cweval.verdict import KINDS, Execution, Verdict
@@ -113,8 +113,11 @@ async def check(
         on_done(found)
         return found
 
-    async with asyncio.TaskGroup() as group:
-        running = [group.create_task(one(task)) for task in tasks]
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(one(task)) for task in tasks]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
     return [task.result() for task in running]
 
 
@@ -182,7 +185,8 @@ def _lacking(task: Task) -> str:
     """What to install, where the task or its tests use a library that is not here; else empty."""
     text = task.reference + task.test_path.read_text(encoding="utf-8")
     found: dict[str, Toolchain] = {}
-    for tools in dict.fromkeys((toolchain(task.language), toolchain("py"))):
+    languages: tuple[Language, ...] = (task.language, "py")
+    for tools in map(toolchain, languages):
         found |= {name: tools for name in tools.missing if _uses(text, name, tools.language)}
     return "; ".join(f"{name} is missing ({tools.remedy})" for name, tools in found.items())
 

@@ -29,7 +29,7 @@ from dikast.graphs.cweval.executor import Executor
 from dikast.graphs.cweval.extract import Shared, shared_by
 from dikast.graphs.cweval.reading import Broken, only_tasks, read_tasks
 from dikast.graphs.cweval.store import Store
-from dikast.graphs.cweval.task import Task
+from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.toolchains import toolchain
 from dikast.graphs.cweval.verdict import KINDS, Execution, Kind, Verdict
 
@@ -88,8 +88,8 @@ class TaskOracle:
         for task_id, task in self.tasks.items():
             parts = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (task.task_path, task.test_path)]
             whole.update(f"{task_id} {' '.join(parts)}\n".encode())
-        languages = sorted({task.language for task in self.tasks.values()} | {"py"})
-        return {"tasks": whole.hexdigest(), "toolchains": {one: toolchain(one).version for one in languages}}  # pyright: ignore[reportArgumentType] # names of languages
+        used: set[Language] = {"py", *(task.language for task in self.tasks.values())}
+        return {"tasks": whole.hexdigest(), "toolchains": {one: toolchain(one).version for one in sorted(used)}}
 
     def task(self, task_id: str) -> Task:
         """A task; see `CodeExecutor.task`."""
@@ -173,8 +173,9 @@ def needed(task: Task) -> None:
     Raises:
         MissingExtraError: They are not; says what to install.
     """
-    for language in dict.fromkeys((task.language, "py")):
-        tools = toolchain(language)  # pyright: ignore[reportArgumentType] # names of languages
+    languages: tuple[Language, ...] = (task.language, "py")
+    for language in languages:
+        tools = toolchain(language)
         if not tools.ok:
             what = "pytest" if language == "py" else f"what compiles and runs {language}"
             raise MissingExtraError(what, hint=tools.remedy)
