@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .venv/.demo
-EXTRAS := astral,cpu,data,evaluation,faiss,human,sandbox
+EXTRAS := astral,cpu,data,evaluation,faiss,human,sandbox,static
 
 .PHONY: help demo test test-engines check docs bench clean
 .DEFAULT_GOAL := help
