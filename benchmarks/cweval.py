@@ -5,8 +5,8 @@
 
 Every task's tests are given its reference twice, each insecure variant, an empty file and a refusal. Then reference,
 junk and a refusal are scored as three samples of each task: func@1 has to be 33.3 in every language. Last, all
-references are compiled and tested once more: `compile_s` and `tests_s` are the sums of that pass, `wall_s` its wall clock; the compile
-cache is warm then, unless `--cold` gives it an empty folder and leaves out all else.
+references are compiled and tested once more: `compile_s` and `tests_s` are the sums of that pass, `wall_s` its wall
+clock; the compile cache is warm then, unless `--cold` gives it an empty folder and leaves out all else.
 """
 
 from __future__ import annotations

@@ -42,10 +42,7 @@ from dikast.graphs.cweval.context import Context, Input, Output, State, Update
 from dikast.graphs.cweval.extract import complete, extract
 from dikast.graphs.cweval.feedback import failures_of
 from dikast.graphs.cweval.fences import in_block
-from dikast.graphs.cweval.records import (
-    Draft,
-    Ended,
-    Tested,
+from dikast.graphs.cweval.recording import (
     both,
     box_trouble,
     judged_round,
@@ -55,6 +52,11 @@ from dikast.graphs.cweval.records import (
     record_reply,
     record_tested,
     untested,
+)
+from dikast.graphs.cweval.records import (
+    Draft,
+    Ended,
+    Tested,
 )
 from dikast.graphs.cweval.roles import CodeExecutor
 from dikast.graphs.cweval.task_oracle import is_rows_failure

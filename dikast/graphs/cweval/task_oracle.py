@@ -77,9 +77,13 @@ class TaskOracle:
         """What cannot be read."""
         return [one for one in self.read if isinstance(one, Broken)]
 
-    @cached_property
+    @property
     def shared(self) -> Shared:
         """What the folder's tasks include and import; see `CodeExecutor.shared`."""
+        return self._shared
+
+    @cached_property
+    def _shared(self) -> Shared:
         return shared_by(self.tasks.values())
 
     def fingerprint(self) -> Mapping[str, object]:

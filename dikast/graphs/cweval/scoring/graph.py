@@ -26,7 +26,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from dikast.graphs.cweval.records import Draft, Ended, judged_round, outcome_of, record_tested, untested
+from dikast.graphs.cweval.recording import judged_round, outcome_of, record_tested, untested
+from dikast.graphs.cweval.records import Draft, Ended
 from dikast.graphs.cweval.samples import Sample, program_of
 from dikast.graphs.cweval.scoring.context import Context, Input, Output, State, Update
 from dikast.graphs.cweval.task_oracle import is_rows_failure
