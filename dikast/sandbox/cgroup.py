@@ -96,8 +96,9 @@ def _make(wanted: list[tuple[Path, dict[str, int]]], process: int | None) -> tup
             made.append(folder)
             for file, value in limits.items():
                 _write(folder / file, value)
-        for folder in made if process is not None else ():
-            _write(folder / "cgroup.procs", process)
+        if process is not None:
+            for folder in made:
+                _write(folder / "cgroup.procs", process)
     except OSError:
         Group(tuple(made), "none").remove()
         return ()

@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import tempfile
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +40,7 @@ _UNSANITIZED = frozenset({"476"})
 """Upstream builds its memory-error tasks with AddressSanitizer but for this one, where a null pointer is to be seen."""
 
 _BUILD = '"$@" 1>&2 && cat /tmp/program'
-_GO = 'goimports /code/main.go > /tmp/main.go 2> /dev/null || cp /code/main.go /tmp/main.go; "$@" 1>&2 && cat /tmp/program'
+_GO = f"goimports /code/main.go > /tmp/main.go 2> /dev/null || cp /code/main.go /tmp/main.go; {_BUILD}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +90,8 @@ class Compiler:
         async with self._flight(key):
             if (kept := await asyncio.to_thread(_read, self._folder / key)) is not None:
                 return kept
-            begun = time.monotonic()
             ran = await self._run(tools, command, source)
-            made = _judge(ran, time.monotonic() - begun)
+            made = _judge(ran, ran.wall_s)
             if ran.status is Status.OK:  # else it may be the machine's fault
                 await asyncio.to_thread(_write, self._folder / key, made)
             return made

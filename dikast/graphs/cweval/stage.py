@@ -2,8 +2,8 @@
 
     stage = python(task, code), script(task, code), compiled(task, code, binary)
 
-Where the test expects the candidate's program there is a line for the shell that makes a box and runs the program in it,
-so that a candidate's process never sees the test, the runner, or a descriptor that it was not handed.
+Where the test expects the candidate's program there is a line for the shell that makes a box and runs the program in
+it, so that a candidate's process never sees the test, the runner, or a descriptor that it was not handed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 from dikast.graphs.cweval.task import Task
 from dikast.graphs.cweval.verdict import Case
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Store:

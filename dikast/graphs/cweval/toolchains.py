@@ -123,7 +123,17 @@ def toolchain(language: Language) -> Toolchain:
 
 @functools.cache
 def _find(language: Language, root: Path) -> Toolchain:
-    return _FINDERS[language](root)
+    match language:
+        case "py":
+            return _python(root)
+        case "js":
+            return _node(root)
+        case "go":
+            return _go(root)
+        case "c":
+            return _compiler("c", "gcc", "gcc libc6-dev")
+        case "cpp":
+            return _compiler("cpp", "g++", "g++")
 
 
 def _python(root: Path) -> Toolchain:
@@ -165,8 +175,18 @@ def _node(root: Path) -> Toolchain:
         tuple(missing),
         install if missing else "",
         (*_outside(Path(command).resolve().parents[1]), *([Mount.same(modules)] if modules.is_dir() else [])),
-        {"NODE_PATH": str(modules)},
+        {"NODE_PATH": str(modules), **_legacy(command)},
     )
+
+
+def _legacy(command: str) -> dict[str, str]:
+    """What lets node encrypt with DES, which OpenSSL 3 hides: a task is there to see who does."""
+    option = "--openssl-legacy-provider"
+    try:
+        ran = subprocess.run([command, option, "-e", "0"], capture_output=True, timeout=_VERSION_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return {"NODE_OPTIONS": option} if ran.returncode == 0 else {}
 
 
 def _compiler(language: Language, name: str, package: str) -> Toolchain:
@@ -196,15 +216,6 @@ def _go(root: Path) -> Toolchain:
     environment |= {"GOTOOLCHAIN": "local", "GOPROXY": "off", "GOMAXPROCS": "2"}
     mounts = (*_outside(home), *(Mount.same(path) for path in paths if not path.is_relative_to("/usr")))
     return Toolchain("go", Path(command).resolve(), version, tuple(missing), remedy, mounts, environment)
-
-
-_FINDERS = {
-    "py": _python,
-    "js": _node,
-    "c": lambda _root: _compiler("c", "gcc", "gcc libc6-dev"),
-    "cpp": lambda _root: _compiler("cpp", "g++", "g++"),
-    "go": _go,
-}
 
 
 def _outside(path: Path) -> tuple[Mount, ...]:

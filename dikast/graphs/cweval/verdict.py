@@ -30,7 +30,7 @@ class Case:
     """One case of a task's tests.
 
     Args:
-        name: Test function and parameters.
+        name: Test function, and the number of its parameters where it has any: `test_it[2]`.
         kind: What it tests.
     """
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 
 
 class Gate:
-    """Lets `slots` in at once; who asks to be alone keeps newcomers out, waits for the others to leave, and is alone."""
+    """Lets `slots` in at once; who asks to be alone keeps newcomers out and waits for the others to leave."""
 
     def __init__(self, slots: int) -> None:
         self._slots, self._inside = slots, 0

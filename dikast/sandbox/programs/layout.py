@@ -27,8 +27,9 @@ _SETTINGS = ("ld.so.cache", "alternatives", "localtime", "nsswitch.conf", "proto
 ACCOUNTS = "root:x:0:0::/:/usr/sbin/nologin\nnobody:x:65534:65534::/tmp:/usr/sbin/nologin\n"
 HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
 
-# With `--disable-userns` nothing within can make a further namespace; a box that makes boxes cannot have it, nor can the
-# inner one, since /proc/sys is read-only there: the seccomp filter refuses namespaces in both that run foreign code.
+# With `--disable-userns` nothing within can make a further namespace; a box that makes boxes cannot have it, nor
+# can the inner one, since /proc/sys is read-only there: the seccomp filter refuses namespaces
+# in both that run foreign code.
 _ISOLATED = (
     *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
     *("--uid", str(NOBODY), "--gid", str(NOBODY), "--cap-drop", "ALL"),
@@ -81,8 +82,9 @@ class Layout:
     def inner(self, limits: Limits, filter_fd: int) -> list[str]:
         """The words for a box within a box: the outer's `/tmp` and loopback, its own everything else.
 
-        `/proc` is the outer's, read-only, since root's is partly covered and the kernel then grants no fresh one. Other
-        processes' memory, descriptors and environment are out of reach all the same: they are in another user namespace.
+        `/proc` is the outer's, read-only, since root's is partly covered and the kernel then grants no fresh one.
+        Other processes' memory, descriptors and environment are out of reach all the same: their user namespace is
+        another.
         """
         return [
             *(str(launch.bwrap()[0]), *_ISOLATED, *_system(), "--ro-bind", "/proc", "/proc", "--dev", "/dev"),

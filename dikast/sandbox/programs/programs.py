@@ -111,9 +111,9 @@ class Programs:
         Raises:
             SandboxError: No box can be made.
         """
-        async with self._gate.enter(alone=alone):
-            async with self.open(command, files=files, layout=layout, limits=limits, stdin=True) as running:
-                return await running.wait(stdin)
+        opened = self.open(command, files=files, layout=layout, limits=limits, stdin=True)
+        async with self._gate.enter(alone=alone), opened as running:
+            return await running.wait(stdin)
 
     def turn(self, *, alone: bool = False) -> contextlib.AbstractAsyncContextManager[None]:
         """A place among the commands that run at once, for who uses `open`."""
@@ -208,7 +208,7 @@ class Programs:
         bound.remove()
         if os.getuid() == 0 and not self.cgroup:
             raise SandboxError(
-                "no sandbox for programs: root's processes are counted by no limit but a cgroup's, and none can be made",
+                "no sandbox for programs: only a cgroup counts root's processes, and none can be made",
                 hint="run as another user, or where cgroups can be written",
             )
 

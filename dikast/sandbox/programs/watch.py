@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 from dikast.sandbox.watch import read_proc
 
@@ -27,9 +28,9 @@ def children(process: int) -> list[int]:
     """The processes that one has started, by any of its threads; none where it is gone."""
     found = list[int]()
     with contextlib.suppress(OSError):
-        for thread in os.listdir(f"/proc/{process}/task"):
+        for thread in Path(f"/proc/{process}/task").iterdir():
             with contextlib.suppress(OSError):
-                found += [int(child) for child in read_proc(f"/proc/{process}/task/{thread}/children").split()]
+                found += [int(child) for child in read_proc(f"{thread}/children").split()]
     return found
 
 

@@ -16,7 +16,7 @@ import math
 import pathlib
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 LENGTH = struct.Struct("<I")
 MAX_FRAME = 64 << 20
@@ -83,9 +83,9 @@ def encode(value: Any, strange: Strange, depth: int = 0) -> Wire:
     if isinstance(value, tuple):
         return {"t": inner(tuple.__iter__(value))}
     if isinstance(value, dict):
-        return {"d": [inner(pair) for pair in dict.items(value)]}
+        return {"d": [inner([key, item]) for key, item in dict.items(cast(dict[Any, Any], value))]}
     if isinstance(value, (set, frozenset)):
-        return {"s" if isinstance(value, set) else "fs": inner(list(value))}
+        return {"s" if isinstance(value, set) else "fs": inner(list(cast(set[Any], value)))}
     if isinstance(value, pathlib.PurePath):
         return {"p": str(value)}
     return strange(value)
@@ -102,10 +102,10 @@ def decode(wire: Wire, known: Known, depth: int = 0) -> Any:
     if wire is None or isinstance(wire, (bool, str)):
         return wire
     if isinstance(wire, list):
-        return [decode(item, known, depth + 1) for item in wire]
-    if not isinstance(wire, dict) or len(wire) != 1:
+        return [decode(item, known, depth + 1) for item in cast(list[Wire], wire)]
+    if not isinstance(wire, dict) or len(cast(dict[str, Wire], wire)) != 1:
         raise Tampered("no such value")
-    ((tag, content),) = wire.items()
+    ((tag, content),) = cast(dict[str, Wire], wire).items()
     try:
         return _tagged(tag, content, known, depth)
     except (TypeError, ValueError) as error:

@@ -16,7 +16,7 @@ import importlib.machinery
 import sys
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import codec  # pyright: ignore[reportMissingImports] -- lies beside this file in the box
 
@@ -50,6 +50,9 @@ _ATTRIBUTES = {
 _SQLITE_ATTACH, _SQLITE_OK, _SQLITE_DENY = 24, 0, 1
 
 
+Start = Callable[[], tuple[Any, Callable[[], object]]]
+
+
 class CandidateError(Exception):
     """The candidate raised an exception that is no built-in one, or ended its process."""
 
@@ -62,12 +65,14 @@ class Candidate:
     """The candidate's process, from here.
 
     Args:
-        connection: A socket to it.
+        start: Starts one, and gives a socket to it and how to kill it.
         tampered: Told once, when it sent what no honest process sends.
     """
 
-    def __init__(self, connection: Any, tampered: Callable[[str], None]) -> None:
-        self._connection, self._tampered = connection, tampered
+    def __init__(self, start: Start, tampered: Callable[[str], None]) -> None:
+        self._start, self._tampered = start, tampered
+        self._connection, self._kill = start()
+        self._interrupted = False
         self._objects: list[Any] = []
         self._before = _functions()
         self._sent: dict[str, Any] = {}
@@ -96,6 +101,8 @@ class Candidate:
         Raises:
             Exception: What it raised, if that is a built-in exception; else `CandidateError`.
         """
+        if self._interrupted:
+            self._again()
         self._calls += 1
         message = {"seq": self._calls, "call": name, "patches": self._patches()}
         message |= {"args": self._encode(args), "kwargs": self._encode(kwargs)}
@@ -119,16 +126,35 @@ class Candidate:
         self._tampered(f"it sent what is no answer: {error}")
         return "it sent what is no answer"
 
+    def _again(self) -> None:
+        """A fresh process, since the other may be busy with a call that the test has given up."""
+        self._connection, self._kill = self._start()
+        self._sent, self._interrupted = {}, False
+        self.names()
+
     def _converse(self, message: Any) -> dict[str, Any]:
+        """Converse; a test that is interrupted meanwhile, by its own alarm say, leaves a dead process behind."""
+        self._interrupted = True
+        try:
+            reply = self._exchange(message)
+            self._interrupted = False
+            return reply
+        finally:
+            if self._interrupted:
+                self._connection.close()
+                self._kill()
+
+    def _exchange(self, message: Any) -> dict[str, Any]:
         """Send, and serve what it asks for until it answers."""
         codec.write(self._connection, message)
         while True:
             reply = codec.read(self._connection)
             if not isinstance(reply, dict):
                 raise codec.Tampered("no message")
-            if "ask" not in reply and "get" not in reply:
-                return reply
-            codec.write(self._connection, self._serve(reply))
+            message = cast(dict[str, Any], reply)
+            if "ask" not in message and "get" not in message:
+                return message
+            codec.write(self._connection, self._serve(message))
 
     def _serve(self, asked: dict[str, Any]) -> dict[str, Any]:
         number = asked["get"] if "get" in asked else asked["ask"]
@@ -166,8 +192,9 @@ class Candidate:
         if kind not in _METHODS and not callable(value):
             raise TypeError(f"a test cannot hand a {kind} to a candidate in another process")
         if kind.startswith("sqlite3."):
-            connection = value if kind == "sqlite3.Connection" else value.connection
-            connection.set_authorizer(lambda action, *_: _SQLITE_DENY if action == _SQLITE_ATTACH else _SQLITE_OK)
+            held: Any = value
+            connection = held if kind == "sqlite3.Connection" else held.connection
+            connection.set_authorizer(_authorize)
         number = next((index for index, held in enumerate(self._objects) if held is value), len(self._objects))
         if number == len(self._objects):
             self._objects.append(value)
@@ -217,7 +244,16 @@ class Anything(Finder):
 def _nothing(name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    return lambda *_args, **_kwargs: None
+    return _no_candidate
+
+
+def _no_candidate(*_args: Any, **_kwargs: Any) -> None:
+    return None
+
+
+def _authorize(action: int, *_: Any) -> int:
+    """SQL that a candidate sends may not reach files: that would be the test's own."""
+    return _SQLITE_DENY if action == _SQLITE_ATTACH else _SQLITE_OK
 
 
 def _forwarder(candidate: Candidate, name: str) -> Callable[..., Any]:
@@ -239,9 +275,9 @@ def _functions() -> dict[str, Any]:
 
 def _give_back(args: tuple[Any, ...], given: Any) -> None:
     """Do to the lists and dicts that were passed what the candidate has done to its copies."""
-    if not isinstance(given, list) or len(given) != len(args):
+    if not isinstance(given, list) or len(cast(list[Any], given)) != len(args):
         raise codec.Tampered("no arguments")
-    for mine, theirs in zip(args, given, strict=True):
+    for mine, theirs in zip(args, cast(list[Any], given), strict=True):
         if type(mine) is not type(theirs) or mine == theirs:
             continue
         if isinstance(mine, (list, bytearray)):

@@ -10,7 +10,6 @@ only. Nothing that is printed, no exit status and no file is read as a verdict.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import json
 import os
 import resource
@@ -27,7 +26,6 @@ import pytest
 _PR_SET_DUMPABLE = 4
 _ROOM = 200_000  # bytes of the orders; a message of this kind of socket is whole or not at all
 _REASON = 1000
-_NAME = 160
 
 
 class Report:
@@ -52,15 +50,17 @@ class Plugin:
     def __init__(self, report: Report, orders: dict[str, Any]) -> None:
         self._report, self._orders = report, orders
         self._outcomes: dict[str, list[tuple[str, str]]] = {}
+        self._names: dict[str, str] = {}
         self._begun = 0.0
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep what was asked for, or tell what there is."""
+        self._names = _names([item.nodeid for item in items])
         for item in items if self._orders["collect"] else ():
             marks = [name for name in ("functionality", "security") if item.get_closest_marker(name)]
-            self._report.send("case", case=_name(item.nodeid), marks=marks)
+            self._report.send("case", case=self._names[item.nodeid], marks=marks)
         wanted = set(self._orders["cases"])
-        items[:] = [item for item in items if _name(item.nodeid) in wanted]
+        items[:] = [item for item in items if self._names[item.nodeid] in wanted]
         self._report.send("collected", number=len(items))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -72,7 +72,7 @@ class Plugin:
         """A case begins."""
         self._begun = time.monotonic()
         self._outcomes[nodeid] = []
-        self._report.send("start", case=_name(nodeid))
+        self._report.send("start", case=self._names[nodeid])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A part of a case has ended."""
@@ -85,7 +85,7 @@ class Plugin:
         passed = len(parts) == 3 and all(outcome == "passed" for outcome, _ in parts)
         reason = "" if passed else next((f"{o}: {r}" for o, r in parts if o != "passed"), "did not run")
         took = time.monotonic() - self._begun
-        self._report.send("end", case=_name(nodeid), passed=passed, seconds=took, reason=reason)
+        self._report.send("end", case=self._names[nodeid], passed=passed, seconds=took, reason=reason)
 
 
 def main() -> None:
@@ -96,7 +96,7 @@ def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
     orders = json.loads(connection.recv(_ROOM))
     report = Report(connection, orders["token"])
-    sys.stdin = open(os.devnull)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.argv = ["pytest"]
     if orders["module"] and orders["collect"]:
         proxy.install(proxy.Anything(orders["module"]))
@@ -113,13 +113,17 @@ def main() -> None:
 
 
 def _start(orders: dict[str, Any], report: Report) -> Any:
-    """The candidate's process, in its own box."""
+    """The candidate, in its own box."""
+    return proxy.Candidate(lambda: _open(orders), lambda why: report.send("tampered", reason=why))
+
+
+def _open(orders: dict[str, Any]) -> Any:
     mine, theirs = socket.socketpair()
     with theirs:
         command = [orders["candidate"], str(theirs.fileno()), orders["module"]]
-        subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-    return proxy.Candidate(mine, lambda why: report.send("tampered", reason=why))
+    return mine, process.kill
 
 
 def _popen(cmd: str, mode: str = "r", buffering: int = -1) -> Any:
@@ -129,10 +133,18 @@ def _popen(cmd: str, mode: str = "r", buffering: int = -1) -> Any:
     return process.stdout
 
 
-def _name(nodeid: str) -> str:
-    """A case's name; a parameter of a page's length is cut, with a hash of all of it."""
-    name = nodeid.partition("::")[2]
-    return name if len(name) <= _NAME else f"{name[:_NAME]}~{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+def _names(nodeids: list[str]) -> dict[str, str]:
+    """A name for each case: its function, and which set of parameters, by number.
+
+    Pytest's own names have the parameters in them, which may be a page long, or the time of day.
+    """
+    names: dict[str, str] = {}
+    counts: dict[str, int] = {}
+    for nodeid in nodeids:
+        function, bracket, _ = nodeid.partition("::")[2].partition("[")
+        number = counts[function] = counts.get(function, -1) + 1
+        names[nodeid] = f"{function}[{number}]" if bracket else function
+    return names
 
 
 def _short(text: str) -> str:

@@ -7,6 +7,7 @@ Whatever this process is made to do, it can only send frames, which the runner r
 
 from __future__ import annotations
 
+import functools
 import importlib
 import socket
 import sys
@@ -29,7 +30,7 @@ class Remote:
             return self._link.ask({"get": self._number, "name": name})
         if name.startswith("__"):
             raise AttributeError(name)
-        return lambda *args, **kwargs: self._link.ask_method(self._number, name, args, kwargs)
+        return functools.partial(self._link.ask_named, self._number, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._link.ask_method(self._number, "__call__", args, kwargs)
@@ -46,15 +47,23 @@ class Link:
         self.remotes: dict[int, Remote] = {}
 
     def encode(self, value: Any) -> Any:
+        """A value as it crosses."""
         return codec.encode(value, self._strange)
 
     def decode(self, wire: Any) -> Any:
+        """A value that crossed."""
         return codec.decode(wire, self._known)
 
+    def ask_named(self, number: int, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method over there."""
+        return self.ask_method(number, name, args, kwargs)
+
     def ask_method(self, number: int, name: str, args: Any, kwargs: Any) -> Any:
+        """Call a method over there with these arguments."""
         return self.ask({"ask": number, "name": name, "args": self.encode(args), "kwargs": self.encode(kwargs)})
 
     def ask(self, message: Any) -> Any:
+        """Ask, and return or raise what comes back."""
         codec.write(self.connection, message)
         reply = codec.read(self.connection)
         if "raised" in reply:
@@ -107,12 +116,13 @@ def patch(link: Link, patches: Any) -> None:
 
 
 def _mutable(value: Any) -> Any:
-    return value if isinstance(value, (list, dict, set, bytearray)) else None
+    return value if type(value) in (list, dict, set, bytearray) else None
 
 
 def _names(link: Link, module: Any) -> list[list[Any]]:
     found: list[list[Any]] = []
-    for name, value in vars(module).items():
+    content: dict[str, Any] = vars(module)
+    for name, value in content.items():
         if name.startswith("__") or isinstance(value, types.ModuleType):
             continue
         if isinstance(value, _CALLABLE) or callable(value):
