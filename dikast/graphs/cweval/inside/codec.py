@@ -83,7 +83,7 @@ def encode(value: Any, strange: Strange, depth: int = 0) -> Wire:
     if isinstance(value, tuple):
         return {"t": inner(tuple.__iter__(value))}
     if isinstance(value, dict):
-        return {"d": [inner([key, item]) for key, item in dict.items(cast(dict[Any, Any], value))]}
+        return {"d": [inner(pair) for pair in _pairs(cast(dict[Any, Any], value))]}
     if isinstance(value, (set, frozenset)):
         return {"s" if isinstance(value, set) else "fs": inner(list(cast(set[Any], value)))}
     if isinstance(value, pathlib.PurePath):
@@ -128,6 +128,10 @@ def _tagged(tag: str, content: Any, known: Known, depth: int) -> Any:
     if tag == "d":
         return {decode(key, known, depth + 1): decode(item, known, depth + 1) for key, item in content}
     return known(tag, content)
+
+
+def _pairs(value: dict[Any, Any]) -> list[tuple[Any, Any]]:
+    return list(dict.items(value))
 
 
 def _float(value: float) -> Wire:

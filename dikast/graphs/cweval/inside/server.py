@@ -33,6 +33,7 @@ class Remote:
         return functools.partial(self._link.ask_named, self._number, name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call a function of the test."""
         return self._link.ask_method(self._number, "__call__", args, kwargs)
 
     def __iter__(self) -> Any:
@@ -119,7 +120,7 @@ def _mutable(value: Any) -> Any:
     return value if type(value) in (list, dict, set, bytearray) else None
 
 
-def _names(link: Link, module: Any) -> list[list[Any]]:
+def _names(link: Link, module: types.ModuleType) -> list[list[Any]]:
     found: list[list[Any]] = []
     content: dict[str, Any] = vars(module)
     for name, value in content.items():
