@@ -34,6 +34,7 @@ _C = r"""
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,10 @@ ATTACKS: dict[str, Attack] = {
         "return 'SECRET' in open('{secret}').read()",
         'char text[64] = ""; int fd = open("{secret}", O_RDONLY); if (fd < 0) return 0; read(fd, text, 60); '
         'return strstr(text, "SECRET") != NULL;',
+    ),
+    "a namespace of its own": _attack(
+        "import ctypes\nreturn ctypes.CDLL(None).unshare(0x10000000) == 0",
+        "return unshare(0x10000000) == 0;",
     ),
     "a connection out": _attack(
         "socket.create_connection(('127.0.0.1', {port}), 2)\nreturn True",

@@ -97,8 +97,13 @@ async def test_processes_are_counted(box: Programs) -> None:
 
 async def test_vsock_and_other_families_are_refused(box: Programs) -> None:
     script = "import socket\nfor family in (40, 17, 29, 38):\n    try:\n        socket.socket(family, 2)\n" \
-        "        print(family)\n    except OSError:\n        pass\nprint(socket.socket(2, 1).family)"  # fmt: skip
-    assert (await box.run(["/usr/bin/python3", "-c", script])).stdout == b"2\n"
+        "    except OSError as error:\n        print(error.errno)\nprint(int(socket.socket(2, 1).family))"  # fmt: skip
+    assert (await box.run(["/usr/bin/python3", "-c", script])).stdout == b"1\n" * 4 + b"2\n"
+
+
+async def test_memory_is_watched_where_there_is_no_cgroup(box: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box, "cgroup", False)
+    assert (await shell(box, "head -c 600000000 /dev/zero | tail; sleep 5")).status is Status.MEMORY
 
 
 async def test_the_loopback_is_its_own(box: Programs) -> None:
