@@ -91,7 +91,7 @@ ATTACKS: dict[str, Attack] = {
         f"        made += 1\n"
         f"    except OSError:\n        pass\nreturn made >= {PROCESSES}",
         f"int made = 0; for (int i = 0; i < {PROCESSES}; i++) {{ int pid = fork(); "
-        f'if (pid == 0) {{ for (int n = 0; n < 3; n++) close(n); execlp("sleep", "sleep", "{MARK}", NULL); }} '
+        f'if (pid == 0) {{ for (int n = 0; n < 3; n++) close(n); execlp("sleep", "sleep", "{MARK}", NULL); _exit(1); }}'
         f"made += pid > 0; }} return made >= {PROCESSES};",
     ),
     "a disk filled": _attack(
@@ -109,7 +109,7 @@ ATTACKS: dict[str, Attack] = {
     "a connection out": _attack(
         "socket.create_connection(('127.0.0.1', {port}), 2)\nreturn True",
         'struct sockaddr_in to = {AF_INET, htons({port})}; inet_aton("127.0.0.1", &to.sin_addr); '
-        "return connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof to) == 0;",
+        "return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof to) == 0;",
     ),
 }
 ENDLESS: dict[str, Attack] = {

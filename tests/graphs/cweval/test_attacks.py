@@ -29,7 +29,7 @@ LANGUAGES = ("py", "c")
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def executor(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Executor]:
-    limits = replace(LIMITS, processes=60, memory_bytes=512 << 20)
+    limits = replace(LIMITS, processes=44, memory_bytes=512 << 20)
     async with Executor(2, limits=limits, folder=tmp_path_factory.mktemp("kept")) as one:
         yield one
 
