@@ -160,6 +160,16 @@ async def test_a_box_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPa
             pass
 
 
+async def test_root_without_a_cgroup_runs_nothing(box: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(wanted: object, process: object) -> tuple[Path, ...]:
+        return ()
+
+    monkeypatch.setattr("dikast.sandbox.cgroup._make", none)
+    monkeypatch.setattr("os.getuid", lambda: 0)
+    with pytest.raises(SandboxError, match="cgroup"):
+        await box.run(["/bin/true"])
+
+
 async def test_who_is_not_open_runs_nothing() -> None:
     with pytest.raises(DikastError, match="not open"):
         await Programs(LIMITS).run(["/bin/true"])
