@@ -38,7 +38,6 @@ async def test_a_command_gets_files_and_input_and_gives_what_it_printed(box: Pro
     assert (ran.status, ran.code, ran.stdout, ran.stderr) == (Status.OK, 3, b"read word\n", b"no\n")
     assert not ran.ok
     assert ran.wall_s > 0
-    assert ran.peak_bytes > 0
 
 
 async def test_the_end_of_long_output_is_kept_and_the_rest_counted(box: Programs) -> None:
@@ -166,6 +165,7 @@ async def test_root_without_a_cgroup_runs_nothing(box: Programs, monkeypatch: py
 
     monkeypatch.setattr("dikast.sandbox.cgroup._make", none)
     monkeypatch.setattr("os.getuid", lambda: 0)
+    monkeypatch.setattr(box, "cgroup", True)
     with pytest.raises(SandboxError, match="cgroup"):
         await box.run(["/bin/true"])
 
