@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
+from dikast.disk import cause_of, refused, remedy_of
 from dikast.errors import DataError
 from dikast.optional import needs
 
@@ -50,7 +51,7 @@ def open_bytes(path: Path) -> Generator[BinaryIO]:
         with cast(BinaryIO, opener(path)) as file:
             yield file
     except BROKEN as error:
-        raise DataError(_reason(error), path=path) from error
+        raise DataError(_reason(error), path=path, hint=remedy_of(error, path)) from error
 
 
 @contextmanager
@@ -75,7 +76,7 @@ def open_text(path: Path, newline: str = "") -> Generator[TextIO]:
 def _reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    return f"cannot be read: {os.strerror(error.errno) if isinstance(error, OSError) and error.errno else error}"
+    return f"cannot be read: {cause_of(error)}"
 
 
 def _open_plain(path: Path) -> BinaryIO:
@@ -113,7 +114,7 @@ def write_text(path: str | Path, text: str) -> None:
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:
-        raise DataError(error.strerror or "cannot be written", path=path) from error
+        raise refused(error, path, "written") from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)

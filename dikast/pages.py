@@ -150,12 +150,13 @@ def _drawn_float(value: float) -> str:
 def columns_of_figures(table: Table) -> list[bool]:
     """Of each column, whether it holds figures alone, and is to be aligned to the right."""
     return [
-        bool(table.rows) and all(_is_figure(drawn(row[column])) for row in table.rows)
+        bool(table.rows) and all(is_figure(drawn(row[column])) for row in table.rows)
         for column in range(len(table.columns))
     ]
 
 
-def _is_figure(text: str) -> bool:
+def is_figure(text: str) -> bool:
+    """Whether a drawn cell is a figure, with its interval or share, and no word."""
     return bool(FIGURES.fullmatch(text.replace(" of ", "/")))
 
 
@@ -204,7 +205,7 @@ def _markdown_table(table: Table) -> str:
 
 def _marked_cell(text: str) -> str:
     # No figure has a sign that begins markup; `0.832 [0.750, 0.891]` is to be read in the source, too.
-    return text if _is_figure(text) else _marked_line(text)
+    return text if is_figure(text) else _marked_line(text)
 
 
 def _marked_line(text: str) -> str:
@@ -302,7 +303,7 @@ def csv(table: Table) -> str:
 def _csv_cell(cell: Cell) -> str:
     if isinstance(cell, str):
         text = visible(cell)
-        is_formula = text.startswith(SPREADSHEET_FORMULA) and not _is_figure(text)
+        is_formula = text.startswith(SPREADSHEET_FORMULA) and not is_figure(text)
         return f"'{text}" if is_formula else text
     if _is_undefined(cell):
         return ""

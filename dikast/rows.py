@@ -37,6 +37,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO, cast
 
+from dikast.disk import refused, remedy_of
 from dikast.errors import DataError, UsageError
 from dikast.files import COMPRESSIONS, open_bytes, open_text, suffix_of
 from dikast.json_text import array_items, parse_json
@@ -102,9 +103,9 @@ def _refuse_empty(path: Path) -> None:
     try:
         size = path.stat().st_size
     except FileNotFoundError as error:
-        raise DataError("no such file", path=path) from error
+        raise DataError("no such file", path=path, hint=remedy_of(error, path)) from error
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+        raise refused(error, path) from error
     if not size:
         raise _empty(path)
 
@@ -253,6 +254,8 @@ def _open_parquet(path: Path) -> Generator[Any]:
             with parquet.ParquetFile(file) as opened:
                 yield opened
         except (arrow.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno:  # Arrow's own have none
+                raise refused(error, path) from error
             reason = str(error).partition("\n")[0]
             raise DataError(f"not a readable Parquet file: {reason}", path=path) from error
 

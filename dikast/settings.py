@@ -18,6 +18,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, cast
 
+from dikast.disk import refused
 from dikast.errors import DataError
 
 PROJECT_FILE = "dikast.toml"
@@ -32,7 +33,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return _underscored(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise DataError(f"cannot read: {error.strerror or error}", path=path) from error
+        raise refused(error, path) from error
     except UnicodeDecodeError as error:
         raise DataError(f"not UTF-8 at byte {error.start}", path=path, hint="save the file as UTF-8") from error
     except tomllib.TOMLDecodeError as error:

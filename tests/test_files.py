@@ -19,7 +19,7 @@ def test_the_suffix_is_that_of_what_is_inside() -> None:
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_what_cannot_be_read_is_told(tmp_path: Path, suffix: str) -> None:
     with (
-        pytest.raises(DataError, match=rf"none\.txt{suffix}: no such file$"),
+        pytest.raises(DataError, match=rf"none\.txt{suffix}: no such file \(check the path\)$"),
         open_bytes(tmp_path / f"none.txt{suffix}"),
     ):
         pass

@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from dikast.graphs import METHODS, PUBLIC
+
 INIT = """
 from dikast.lazy import open_package
 open_package(__name__, {"Context": "context", "graph": "graph"})
@@ -65,3 +67,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error(package: ModuleType, nam
 def test_all_names_are_listed_loaded_or_not(package: ModuleType) -> None:
     assert {"Context", "graph", "__name__"} <= set(dir(package))
     assert "lazy_package.graph" not in sys.modules
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_gives_what_it_lists_and_lists_what_every_method_gives(name: str) -> None:
+    package = importlib.import_module(f"dikast.graphs.{name}")
+    assert set(package.__all__) == set(package.homes) >= set(PUBLIC)
+    for public in package.__all__:
+        home = importlib.import_module(f"{package.__name__}.{package.homes[public]}")
+        assert getattr(package, public) is getattr(home, public)

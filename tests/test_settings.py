@@ -61,5 +61,5 @@ def test_a_file_that_cannot_be_read_says_where(path: Path, content: bytes, told:
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot read: No such file"):
+    with pytest.raises(DataError, match="cannot be read: No such file"):
         read_toml(tmp_path / "none.toml")

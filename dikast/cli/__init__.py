@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from dikast.errors import DikastError
+from dikast.errors import DataError, DikastError, UsageError
 from dikast.graphs import METHODS, command_of
 
 INTERRUPTED = 130
@@ -74,11 +75,11 @@ class LazyGroup(TyperGroup):
             ctx.fail(f"No such command {name!r}. Did you mean {', '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
 
-    def invoke(self, ctx: Any) -> Any:
+    def invoke(self, ctx: Any) -> None:
         """Run the command. Where the reader of our output went away (`dikast ... | head`), nothing is left to say."""
         try:
             try:
-                return super().invoke(ctx)
+                super().invoke(ctx)
             finally:
                 sys.stdout.flush()
         except BrokenPipeError as error:
@@ -170,6 +171,49 @@ def root(
     """Everything is done by a command; see below."""
 
 
+@contextmanager
+def _files_explained() -> Generator[None]:
+    """What the system refuses about a file is told in a line, wherever it was touched.
+
+    Raises:
+        DataError: It refused.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or not isinstance(error.filename, str):  # no file's: a fault of ours, with its traceback
+            raise
+        from dikast.disk import cause_of, remedy_of
+
+        raise DataError(cause_of(error), path=error.filename, hint=remedy_of(error, error.filename)) from error
+
+
+PARSER_ERROR: Any = typer.BadParameter.__bases__[0]
+"""What the parser refuses a command line with, whichever way; Typer exports only this heir of it."""
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether `--json` is among the flags; behind `--` there are none."""
+    return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
+
+
+def _run_for_program() -> None:
+    """Run the command line; what the parser refuses is an error like any other, not a text for people.
+
+    Raises:
+        UsageError: The parser refused the command line.
+        DikastError: Nobody answered a question.
+    """
+    try:
+        code = app(prog_name="dikast", standalone_mode=False)
+    except PARSER_ERROR as error:
+        hint = f"{error.ctx.command_path} --help" if error.ctx else ""
+        raise UsageError(" ".join(error.format_message().split()), hint=hint) from error
+    except typer.Abort as error:
+        raise DikastError("nobody answered, so nothing was done") from error
+    sys.exit(code)
+
+
 def _print_error(error: DikastError) -> None:
     """One line of JSON on stderr; what is not ASCII is escaped, control characters with it."""
     told = {"error": type(error).__name__, "message": error.message, "hint": error.hint, "exit_code": error.exit_code}
@@ -178,10 +222,12 @@ def _print_error(error: DikastError) -> None:
 
 def main() -> None:
     """Run the command line; dikast's own errors are one line and a hint, never a traceback."""
+    as_json = _asks_for_json(sys.argv[1:])
     try:
-        app(prog_name="dikast")
+        with _files_explained():
+            _run_for_program() if as_json else app(prog_name="dikast")
     except DikastError as error:
-        if "--json" in sys.argv[1:]:
+        if as_json:
             _print_error(error)
             sys.exit(error.exit_code)
         from dikast.cli.output import printable

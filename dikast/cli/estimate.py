@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from dikast.cli.running import Running
@@ -10,7 +11,7 @@ from dikast.graphs.method import Method, Row
 from dikast.records import Usage
 
 
-def estimate_run(method: Method, rows: list[Row], context: Any, running: Running) -> dict[str, object]:
+def estimate_run(method: Method, rows: Iterable[Row], context: Any, running: Running) -> dict[str, object]:
     """Rows asked and owed, calls by role, tokens, and the cost at the prices of `--price`."""
     from dikast.jobs import estimate
 

@@ -8,9 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -21,6 +19,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 stdout = Console(highlight=False, soft_wrap=True)
 stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def on_terminal() -> bool:
+    """Whether somebody looks at the data."""
+    return stdout.is_terminal
 
 
 def say(message: str) -> None:
@@ -40,20 +43,20 @@ def emit(value: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
-    """A table as data: aligned on a terminal, tab-separated into a pipe."""
-    if not stdout.is_terminal:
+    """A table as data: aligned on a terminal, within its width; tab-separated into a pipe."""
+    if not on_terminal():
         for row in (columns, *rows):
             sys.stdout.write(
                 "\t".join(printable(str(cell)).replace("\t", " ").replace("\n", " ") for cell in row) + "\n"
             )
         return
-    drawn = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left")
-    for index, column in enumerate(columns):
-        numeric = all(isinstance(row[index], int | float) or _is_number(str(row[index])) for row in rows)
-        drawn.add_column(column, justify="right" if rows and numeric else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text(printable(str(cell))) for cell in row))
-    stdout.print(drawn)
+    from dikast.cli.layout import draw
+
+    if title:
+        show(title)
+    for line in draw(columns, [[printable(str(cell)) for cell in row] for row in rows], stdout.width):
+        stdout.print(Text.assemble((line.label, "bold"), line.text))
+    stdout.print()
 
 
 def print_page(page: pages.Page) -> None:
@@ -119,11 +122,3 @@ def _print_text(part: pages.Text) -> None:
 def printable(text: str) -> str:
     """The text without control characters: what a model wrote must not drive somebody's terminal."""
     return "".join(letter if letter.isprintable() or letter in "\n\t" else "�" for letter in text)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.strip("+%[], "))
-    except ValueError:
-        return text in ("", "-")
-    return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import Parameter
@@ -166,15 +166,19 @@ class RunCommand:
         fields = {one.field: one.read(given[name]) for name, one in self.options.items()}
         return validated(self.method.options, fields, self.options)
 
-    def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> list[Row]:
+    def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> Iterable[Row]:
         """The rows of the first entries of the user's files; the rest of a file is not read where it need not be.
 
         Raises:
             DataError: There is none.
         """
         each = self.method.rows_of_one(context) if self.method.rows_of_one else 1
-        found = list(islice(self.method.rows(chosen, context), limit and limit * each))
-        if not found:
+        most = limit and limit * each
+        rows = self.method.rows(chosen, context)
+        # What can be gone through once is opened again each time; it may be long.
+        again = isinstance(rows, Iterator)
+        found = reread(lambda: islice(self.method.rows(chosen, context), most)) if again else list(islice(rows, most))
+        if next(iter(found), None) is None:
             raise DataError("the input has no rows", hint="is there only a header, or an empty list?")
         return found
 
@@ -227,14 +231,14 @@ class RunCommand:
             fields[field] = checked(type(base), {**base.model_dump(), **parts}, flags)
         return fields
 
-    def tell_estimate(self, rows: list[Row], context: Any, running: Running, as_json: bool) -> None:
+    def tell_estimate(self, rows: Iterable[Row], context: Any, running: Running, as_json: bool) -> None:
         """Print what the run would ask and cost; ask nothing."""
         from dikast.cli.estimate import estimate_run
 
         told = estimate_run(self.method, rows, context, running)
         emit(told) if as_json else table(("what", "value"), list(told.items()))
 
-    def tell_preview(self, rows: list[Row], context: Any, running: Running, given: Mapping[str, Any]) -> None:
+    def tell_preview(self, rows: Iterable[Row], context: Any, running: Running, given: Mapping[str, Any]) -> None:
         """Run a few rows and print them whole."""
         from dikast.jobs import preview
 
@@ -246,7 +250,7 @@ class RunCommand:
 
     def run_job(
         self,
-        rows: list[Row],
+        rows: Iterable[Row],
         chosen: BaseModel,
         context: Any,
         running: Running,
@@ -287,6 +291,13 @@ class RunCommand:
     def person_of(self, context: Any, out: Path) -> Any:
         """Who takes part at the terminal; `None` for nobody."""
         return None if self.method.person is None else self.method.person(context, out, say)
+
+
+def reread(open_rows: Callable[[], Iterable[Row]]) -> Iterable[Row]:
+    """Rows that are read from the files anew each time they are gone through."""
+    from dikast.jobs import Reread
+
+    return cast(Iterable[Row], Reread(open_rows))
 
 
 class DefaultModel:

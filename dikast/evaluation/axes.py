@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 
 Cell = Mapping[str, str]
@@ -119,7 +120,7 @@ def _loaded(path: Path) -> Mapping[str, object]:
         text = path.read_bytes().decode("utf-8-sig")
         value: object = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
     except OSError as error:
-        raise DataError(f"cannot read: {error.strerror or error}", path=path) from error
+        raise refused(error, path) from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, JSONDecodeError and UnicodeDecodeError are these
         raise DataError(f"cannot be read: {error}", path=path, hint="save it as UTF-8 TOML or JSON") from error
     return _object(path, "the file", value)

@@ -27,6 +27,12 @@ METHODS: Mapping[str, str] = {
 COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge"}
 """Folder -> the command's noun, where it is another word than the folder's."""
 
+PUBLIC: Mapping[str, str] = {
+    **dict.fromkeys(("Context", "Input", "Output", "State", "Update"), "context"),
+    **dict.fromkeys(("build", "graph"), "graph"),
+}
+"""What every method's package gives, and in which of its files it stands; for `dikast.lazy.open_package`."""
+
 
 def command_of(name: str) -> str:
     """The noun of a method's command: `dikast NOUN run`."""

@@ -17,7 +17,7 @@ Importing a `method.py` costs nothing: the graph and what needs libraries are na
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -142,7 +142,8 @@ class Method:
     Args:
         graph: The compiled graph, or where it stands: `module:name`.
         context: The graph's context, a Pydantic model; each field is a flag unless it says why not (`NoFlag`).
-        rows: (options, context) -> the inputs of the graph, read from the user's files.
+        rows: (options, context) -> the inputs of the graph, read from the user's files. An iterator is called for anew
+            each time the rows are gone through, so that they are never all in memory; a list is kept.
         options: Flags that are no field of the context.
         fields: (options, given) -> fields of the context that options make.
         presets: Name -> fields of the context that `--method NAME` gives; what is given by name wins.
@@ -166,7 +167,7 @@ class Method:
     options: type[BaseModel] = NoOptions
     fields: Callable[[Any, Given], Mapping[str, Any]] = no_fields
     presets: Mapping[str, Callable[[], Mapping[str, Any]]] = field(default_factory=dict[str, Any])
-    notes: Callable[[Any, Any, Sequence[Row]], Iterable[str]] | None = None
+    notes: Callable[[Any, Any, Iterable[Row]], Iterable[str]] | None = None
     calls: Callable[[Any, Row], Mapping[str, Calls]] | None = None
     uncounted: str = ""
     rows_of_one: Callable[[Any], int] | None = None

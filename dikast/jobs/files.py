@@ -19,6 +19,7 @@ from typing import Any, cast
 
 from pydantic_core import from_json, to_jsonable_python
 
+from dikast.disk import Done, cause_of, remedy_of
 from dikast.errors import DataError
 from dikast.records import Outcome, Usage
 
@@ -28,27 +29,17 @@ COUNTS = ("row", "ordinal", "sample")
 SPENT = frozenset(field.name for field in fields(Usage))
 CHUNK_BYTES = 1 << 16
 CLOSED = -1
-REMEDIES = {
-    errno.ENOSPC: "the disk is full: free some space and give the same command again",
-    errno.EDQUOT: "the disk quota is used up: free some space and give the same command again",
-    errno.EFBIG: "a file size limit (ulimit -f) is reached: raise it and give the same command again",
-    errno.EROFS: "the file system is read-only: choose another folder",
-    errno.EACCES: "no permission: choose another folder",
-    errno.EPERM: "no permission: choose another folder",
-    errno.ENOENT: "there is no such place; if it was moved or deleted, put it back and give the same command again, "
-    "else choose another folder",
-    errno.ENOTDIR: "a part of the path is a file: choose another folder",
-}
 
 
 @contextmanager
-def explain_os_errors(path: Path, done: str = "written") -> Generator[None]:
+def explain_os_errors(path: Path, done: Done = "written") -> Generator[None]:
     """Turn an `OSError` about a run's files into one line with its remedy."""
     try:
         yield
     except OSError as error:
-        hint = REMEDIES.get(error.errno or 0, "what was finished before is kept; give the same command again")
-        raise DataError(f"cannot be {done}: {error.strerror or error}", path=path, hint=hint) from error
+        kept = "what was finished before is kept; give the same command again"
+        hint = remedy_of(error, path, done, "folder") or kept
+        raise DataError(f"cannot be {done}: {cause_of(error)}", path=path, hint=hint) from error
 
 
 def encode(record: object) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import UsageError
 from dikast.retrieval.vectors import Vectors
 
@@ -137,7 +138,9 @@ def read_weights(path: Path) -> Weights:
             data = file.read()
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         return {name: _array(data, entry) for name, entry in entries.items() if entry["dtype"] in KINDS}
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {cause_of(error)}", hint=remedy_of(error, path)) from error
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: not a whole safetensors file: {error}") from error
 
 

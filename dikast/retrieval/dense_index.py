@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError, RetrievalError, UsageError
 from dikast.records import Document
 from dikast.retrieval import store, vectors
@@ -138,7 +139,8 @@ async def build_dense_index(
         with store.whole_file(path) as out:
             await _write(documents, out, encoder, factory, metric, threads, progress or (lambda _: None))
     except OSError as error:
-        raise RetrievalError(f"{path}: cannot write the index: {error.strerror}") from error
+        hint = remedy_of(error, path, "written")
+        raise RetrievalError(f"{path}: cannot write the index: {cause_of(error)}", hint=hint) from error
     return DenseIndex.open(path)
 
 

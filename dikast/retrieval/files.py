@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from dikast.disk import cause_of, remedy_of, told_if_refused
 from dikast.errors import DataError
 from dikast.retrieval.store import whole_file
 
@@ -33,8 +34,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(file, 1):
                 yield number, _decode(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, path, number)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(f"cannot read: {reason}", path=path, line=number + 1 if number else None) from error
+        line, hint = number + 1 if number else None, remedy_of(error, path)
+        raise DataError(f"cannot be read: {cause_of(error)}", path=path, line=line, hint=hint) from error
 
 
 def _open(path: Path) -> BinaryIO:
@@ -57,12 +58,13 @@ def check_output(path: Path) -> None:
     Raises:
         DataError: Its folder is missing or closed to writing, or a folder is in its place.
     """
-    if path.is_dir():
-        raise DataError("is a folder", path=path, hint="give the name of a file")
-    if not path.parent.is_dir():
-        raise DataError(f"there is no folder {str(path.parent)!r}", path=path, hint="make it, or name another file")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise DataError("cannot be written: permission denied", path=path, hint="name another file")
+    with told_if_refused(path, "written"):
+        if path.is_dir():
+            raise DataError("is a folder", path=path, hint="give the name of a file")
+        if not path.parent.is_dir():
+            raise DataError(f"there is no folder {str(path.parent)!r}", path=path, hint="make it, or name another file")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise DataError("cannot be written: permission denied", path=path, hint="name another file")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import RetrievalError
 from dikast.records import Document
 from dikast.retrieval import analysis, store
@@ -146,5 +147,6 @@ def build_index(documents: Iterable[Document], path: str | Path, progress: Progr
         with store.whole_file(path) as out:
             write_index(documents, out, progress)
     except OSError as error:
-        raise RetrievalError(f"{path}: cannot write the index: {error.strerror}") from error
+        hint = remedy_of(error, path, "written")
+        raise RetrievalError(f"{path}: cannot write the index: {cause_of(error)}", hint=hint) from error
     return Index.open(path)

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError, RetrievalError
 from dikast.records import Document
 from dikast.retrieval.build import REPORT_EVERY, Progress
@@ -41,7 +42,8 @@ def build_lucene_index(documents: Iterable[Document], folder: Path, progress: Pr
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RetrievalError(f"{folder}: cannot be made: {error.strerror}", hint="name another folder") from error
+        hint = remedy_of(error, folder, "written", "folder")
+        raise RetrievalError(f"{folder}: cannot be made: {cause_of(error)}", hint=hint) from error
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as work:
         corpus, index = Path(work) / "corpus", Path(work) / "index"
         corpus.mkdir()

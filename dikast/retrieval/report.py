@@ -54,12 +54,12 @@ def render(rows: Sequence[Row], form: str) -> str:
 
 
 def _markdown(rows: Sequence[Row]) -> str:
-    lines = [HEADER, ("---", "---", *("---:",) * (len(HEADER) - 2)), *map(_cells, rows)]
+    lines = [HEADER, ("---", "---", *("---:",) * (len(HEADER) - 2)), *map(cells, rows)]
     return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
 
 
 def _latex(rows: Sequence[Row]) -> str:
-    lines = [" & ".join(map(_escape, line)) + r" \\" for line in (HEADER, *map(_cells, rows))]
+    lines = [" & ".join(map(_escape, line)) + r" \\" for line in (HEADER, *map(cells, rows))]
     head = rf"\begin{{tabular}}{{ll{'r' * (len(HEADER) - 2)}}}"
     return "\n".join([head, r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}", ""])
 
@@ -85,7 +85,8 @@ def _figures(row: Row) -> tuple[object, ...]:
     return (*start, *tests, pair.wins, pair.ties, pair.losses)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
+    """A row as people read it, below `HEADER`."""
     start = (row.measure, row.system, str(row.asked), str(row.scored), f"{row.mean:.4f}")
     pair = row.paired
     if pair is None:

@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import RetrievalError
 
 MAGIC = b"DIKASTIX"
@@ -130,7 +131,8 @@ def open_file(path: Path, unchecked: Collection[str] = ()) -> Stored:
                 raise RetrievalError(f"{path}: the file is empty", hint=_REBUILD)
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise RetrievalError(f"{path}: cannot read the index: {error.strerror}", hint=_REBUILD) from error
+        hint = _REBUILD if isinstance(error, FileNotFoundError) else remedy_of(error, path)
+        raise RetrievalError(f"{path}: cannot read the index: {cause_of(error)}", hint=hint) from error
     return read(data, str(path), unchecked)
 
 

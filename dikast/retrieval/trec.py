@@ -30,6 +30,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from dikast.disk import refused
 from dikast.errors import DataError
 from dikast.files import suffix_of
 from dikast.retrieval import irds
@@ -279,7 +280,7 @@ def write_run(path: Path, run: Run, tag: str) -> None:
         with replacing(path) as file:
             file.writelines(f"{line}\n".encode() for line in run_lines(run, tag))
     except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror or error}", path=path) from error
+        raise refused(error, path, "written") from error
 
 
 def check_word(what: str, name: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dikast.disk import refused
 from dikast.errors import DataError
 from dikast.optional import needs
 from dikast.sandbox.inside.zones import zone_of
@@ -70,6 +71,8 @@ def open_arrow(path: Path, format: Format) -> ArrowTable:
 
 def unreadable(path: Path, format: str, error: Exception, *, cells: bool = False) -> DataError:
     """The error for a file whose bytes are not what its format says; about `cells` without words, which may quote."""
+    if isinstance(error, OSError) and error.errno:  # Arrow's own have none
+        return refused(error, path)
     reason = str(error).splitlines()[0] if str(error) and not cells else type(error).__name__
     return DataError(f"cannot be read as {format}: {reason}", path=path, hint="is it whole, and of this format?")
 

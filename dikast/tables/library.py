@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from dikast import sandbox
+from dikast.disk import refused
 from dikast.errors import DataError
 from dikast.sandbox.inside.written import Spelling
 from dikast.tables.duck import NoTableError
@@ -73,7 +74,7 @@ def stamp(path: Path) -> Stamp:
             for state in [file.stat()]
         )
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+        raise refused(error, path) from error
 
 
 @dataclass

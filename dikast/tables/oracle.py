@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any, Protocol, Self, cast, get_args
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
 from dikast.sandbox.inside.written import Spelling
@@ -350,7 +351,7 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+        raise refused(error, path) from error
 
 
 def load_table_oracle(spec: str) -> TableOracle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import subprocess
 import sys
@@ -62,3 +64,36 @@ def test_a_reader_that_goes_away_is_no_failure(command: list[str]) -> None:
 
 def test_help_says_what_exit_codes_mean(cli: Cli) -> None:
     assert "130 interrupted" in " ".join(cli("--help").out.split())
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_the_system_refuses_is_a_line_wherever_it_was_touched(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, as_json: bool
+) -> None:
+    """As a cache folder that is a broken link, a report's folder below a file, a disk that fails."""
+
+    def fail(_value: object, *_: object) -> None:
+        raise OSError(errno.EIO, "words of some library", "somewhere/x")
+
+    monkeypatch.setattr("dikast.cli.models.table", fail)
+    monkeypatch.setattr("dikast.cli.models.emit", fail)
+    ran = cli("models", "list", *(["--json"] if as_json else []))
+    assert (ran.code, ran.out) == (1, "")
+    if as_json:
+        told = json.loads(ran.err)
+        assert told["message"] == "somewhere/x: Input/output error"
+        assert "disk or its connection fails" in told["hint"]
+    else:
+        assert ran.err.startswith("dikast: somewhere/x: Input/output error\n  hint: the disk or its connection fails")
+
+
+@pytest.mark.parametrize("error", [OSError("no number"), OSError(errno.EIO, "of no file"), ValueError("a bug")])
+def test_what_is_no_files_fault_keeps_its_traceback(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("dikast.cli.models.table", fail)
+    with pytest.raises(type(error)):
+        cli("models", "list")

@@ -49,6 +49,7 @@ FILES = {
     "CWEval/core/py/cwe_190_9_test.py": TEST,
     "CWEval/core/py/cwe_190_9_unsafe.py": INSECURE,
     "samples.jsonl": json.dumps({"task_id": TASK_ID, "solution": REFERENCE}),
+    "examples/plan.toml": (ROOT / "examples" / "plan.toml").read_text(encoding="utf-8"),
     "own_method.py": (ROOT / "examples" / "own_method.py").read_text(encoding="utf-8"),
 }
 
@@ -77,6 +78,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
     told: dict[str, str] = {}
     for first, *words in commands(ROOT / "README.md"):
         given = [re.sub(r"server:http\S+", "scripted:somebody:everyone", word) for word in words]
+        given = [match for word in given for match in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
         if first == "export":
             monkeypatch.setenv(*given[0].split("=", 1))
             continue
@@ -85,6 +87,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         told[" ".join(given[:2])] = ran.out
     assert set(told) == {
         *("genqr run", "runs show", "judge run", "judge report", "tables play"),
+        *("summhay make", "summhay run", "summhay report", "summhay score"),
         *("astral plan", "astral run", "astral report", "run own_method:graph"),
         *("cweval check", "cweval run", "cweval report", "cweval score"),
     }

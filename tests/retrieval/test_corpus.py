@@ -93,15 +93,15 @@ def test_a_gzip_file_cut_short(tmp_path: Path) -> None:
     lines = "".join(json.dumps({"id": str(number), "contents": f"text {number}"}) + "\n" for number in range(5000))
     path = write(tmp_path / "a.jsonl.gz", lines)
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"a\.jsonl\.gz:\d+: cannot read: Compressed file ended"):
+    with pytest.raises(DataError, match=r"a\.jsonl\.gz:\d+: cannot be read: Compressed file ended"):
         list(read_corpus(path))
     path.write_bytes(b"not gzip")
-    with pytest.raises(DataError, match="cannot read: Not a gzipped file"):
+    with pytest.raises(DataError, match="cannot be read: Not a gzipped file"):
         list(read_corpus(path))
 
 
 def test_missing_file_and_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.jsonl: cannot read: No such file"):
+    with pytest.raises(DataError, match=r"absent\.jsonl: cannot be read: No such file"):
         list(read_corpus(tmp_path / "absent.jsonl"))
     (tmp_path / "image.png").write_bytes(b"x")
     with pytest.raises(DataError, match="the folder holds no collection"):

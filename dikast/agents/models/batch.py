@@ -33,6 +33,7 @@ from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.request_key import request_key
 from dikast.agents.models.server import ServerModel
+from dikast.disk import refused
 from dikast.errors import DataError, ModelError, UsageError
 from dikast.http.server_errors import explain
 
@@ -206,8 +207,10 @@ def lines_of(path: Path, *, needed: bool = False) -> Iterator[tuple[int, str]]:
     """
     try:
         text = path.read_text(encoding="utf-8") if needed or path.exists() else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
+    except OSError as error:
+        raise refused(error, path) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot be read: {error}", path=path, hint="save the file as UTF-8") from error
     yield from ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
@@ -222,7 +225,7 @@ def append(path: Path, line: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
     except OSError as error:
-        raise DataError(f"cannot be written: {error.strerror}", path=path) from error
+        raise refused(error, path, "written") from error
 
 
 def replace(path: Path, lines: Iterable[str]) -> None:

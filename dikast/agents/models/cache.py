@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dikast.agents.models.request import Reply, TokenLogprob
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError
 
 SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
@@ -104,7 +105,8 @@ class RequestCache:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise explain_unusable(self.path, error.strerror or str(error)) from error
+                hint = remedy_of(error, self.path, "written")
+                raise explain_unusable(self.path, cause_of(error), hint) from error
             self._connection = connect(self.path)
         return self._connection
 
@@ -134,9 +136,10 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def explain_unusable(path: Path, why: str) -> DataError:
+def explain_unusable(path: Path, why: str, hint: str = "") -> DataError:
     """The error for a place where no cache can be."""
-    return DataError(f"not usable as a request cache: {why}", path=path, hint="name another file with --cache")
+    other = "name another file with --cache"
+    return DataError(f"not usable as a request cache: {why}", path=path, hint=f"{hint}; or {other}" if hint else other)
 
 
 def from_json(fields: dict[str, Any]) -> Reply:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from dikast.disk import refused
 from dikast.errors import DataError
 
 MAGIC = b"GGUF"
@@ -71,7 +72,7 @@ def read_header(path: Path) -> Header:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 return _Reader(path, data).header()
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+        raise refused(error, path) from error
 
 
 class _Reader:

@@ -34,6 +34,7 @@ from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.server import CONNECTIONS, RETRIES, TIMEOUT_SECONDS
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError, ModelError, ModelRefused, ModelTimeout, ModelUnavailable, UsageError
 from dikast.http.access import parse_address
 from dikast.http.transport import Answer, Transport
@@ -202,8 +203,12 @@ def read_body(text: str) -> Any:
         path = Path(text)
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"the body of an HTTP target cannot be read: {error}", path=path) from error
+        except OSError as error:
+            told = f"the body of an HTTP target cannot be read: {cause_of(error)}"
+            raise DataError(told, path=path, hint=remedy_of(error, path)) from error
+        except UnicodeDecodeError as error:
+            told = f"the body of an HTTP target cannot be read: {error}"
+            raise DataError(told, path=path, hint="save the file as UTF-8") from error
     try:
         body: Any = json.loads(text)
     except (ValueError, RecursionError) as error:

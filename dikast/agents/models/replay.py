@@ -33,6 +33,7 @@ from dikast.agents.models.load import load_model
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request
 from dikast.agents.models.request_key import as_json, request_key
+from dikast.disk import cause_of, refused, remedy_of
 from dikast.errors import DataError, ModelUnavailable, UsageError
 
 SHOWN_CHARACTERS = 80
@@ -122,7 +123,7 @@ class ReplayModel(EngineModel):
             with self.path.open("ab+") as file:
                 file.write(b"\n" * lacks_newline(file) + line)
         except OSError as error:
-            raise DataError(f"cannot record: {error.strerror}", path=self.path) from error
+            raise refused(error, self.path, "written") from error
         recordings[made.key] = made
 
 
@@ -146,8 +147,8 @@ def read(path: Path) -> Iterator[Recording]:
                 if line.strip():
                     yield parse_line(line, path, number)
     except OSError as error:
-        hint = "record one with ?record=MODEL-SPEC"
-        raise DataError(f"cannot be read: {error.strerror}", path=path, hint=hint) from error
+        hint = "record one with ?record=MODEL-SPEC" if isinstance(error, FileNotFoundError) else remedy_of(error, path)
+        raise DataError(f"cannot be read: {cause_of(error)}", path=path, hint=hint) from error
 
 
 def parse_line(line: bytes, path: Path, number: int) -> Recording:

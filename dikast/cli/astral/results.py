@@ -13,6 +13,7 @@ from dikast.cli import options
 from dikast.cli.options import INPUT, METHOD, MODEL
 from dikast.cli.output import emit, print_table, say, show, table
 from dikast.cli.running import finish
+from dikast.disk import make_folder, refused
 from dikast.errors import DataError, MissingExtraError, UsageError
 
 if TYPE_CHECKING:
@@ -302,7 +303,7 @@ def write_pages(
         corrected=corrected,
         diversity=diversity,
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_text(folder / "report.html", written.html)
     write_text(folder / "report.md", written.markdown)
     write_text(folder / "report.csv", written.csv)
@@ -350,7 +351,9 @@ def read_corrections(path: Path) -> dict[str, Prevalence]:
         [first, *_] = json.loads(path.read_text(encoding="utf-8"))
         lines = [line for line in first["corrected"] if "error" not in line]
         return {line["target"]: Prevalence(**{name: line[name] for name in names}) for line in lines}
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except OSError as error:
+        raise refused(error, path) from error
+    except (ValueError, LookupError, TypeError) as error:
         hint = "dikast astral calibrate FILE --oracle SPEC --run RUN --json > FILE"
         raise DataError(f"not what 'astral calibrate' prints: {error}", path=path, hint=hint) from error
 

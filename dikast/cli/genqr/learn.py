@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dikast.cli.output import say
+from dikast.files import write_text
 from dikast.graphs.genqr.weights import Learnt
 
 
@@ -24,7 +25,7 @@ def learn_weights(run: Path, qrels: str | None, out: Path) -> dict[str, Any]:
     rows, context, grades = read_run(run, qrels)
     weights, queries = asyncio.run(learn_selection(rows, context, grades))
     learnt = Learnt(weights={name: round(weight, 6) for name, weight in weights.items()}, queries=queries)
-    out.write_text(json.dumps(learnt.model_dump(), indent=1) + "\n", encoding="utf-8")
+    write_text(out, json.dumps(learnt.model_dump(), indent=1) + "\n")
     say(
         f"learnt from {len(queries)} judged queries: {out}; use it for others: --select evidence --select-weights {out}"
     )

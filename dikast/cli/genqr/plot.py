@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dikast.cli.output import say
+from dikast.disk import make_folder, told_if_refused
 from dikast.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def plot_run(run: Path, qrels: str | None, measure: str, forms: Sequence[str]) -
         "fusion": (plots.ablation(fused, measure, before, title), [("system", *MEAN), *map(numbers, fused)]),
     }
     folder = run / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     return {name: write(folder, name, figure, table, forms) for name, (figure, table) in figures.items()}
 
 
@@ -92,9 +93,10 @@ def write(folder: Path, name: str, figure: Any, table: Sequence[Sequence[object]
     from dikast.retrieval.plots import save
 
     paths = [folder / f"{name}.csv", *(folder / f"{name}.{form}" for form in forms)]
-    with paths[0].open("w", encoding="utf-8", newline="") as file:
+    with told_if_refused(paths[0], "written"), paths[0].open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(table)
     for path in paths[1:]:
-        save(figure, path)
+        with told_if_refused(path, "written"):
+            save(figure, path)
     say(", ".join(map(str, paths)))
     return [str(path) for path in paths]

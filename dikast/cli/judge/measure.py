@@ -129,6 +129,7 @@ def report(
 
     With --fail-on a CI job fails on a condition.
     """
+    from dikast.disk import make_folder
     from dikast.evaluation.gate import parse_gate
     from dikast.evaluation.judge_gate import KNOWN
     from dikast.files import write_text
@@ -139,7 +140,7 @@ def report(
     opened = open_runs(runs, labels)
     gates = check_gates(fail_on or [], opened, gold, ties)
     written = files_of(page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     for name, text in written.items():
         write_text(out / name, text)
     if json:

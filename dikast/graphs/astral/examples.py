@@ -17,6 +17,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.evaluation.axes import Cell
 from dikast.records import Document
@@ -47,7 +48,7 @@ class FileExamples:
         try:
             return {"examples": hashlib.sha256(self.path.read_bytes()).hexdigest()}
         except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", path=self.path) from error
+            raise refused(error, self.path) from error
 
     async def similar(self, cell: Cell, k: int) -> list[Document]:
         """See `Examples.similar`."""

@@ -25,6 +25,7 @@ from typing import Any, cast
 
 from yarl import URL
 
+from dikast.disk import refused
 from dikast.errors import DataError, MissingExtraError, ModelError, UsageError
 from dikast.graphs.astral.headlines import LONGEST_HEADLINE, SEARCH, tidy_lines
 from dikast.graphs.astral.roles import NewsSource
@@ -96,7 +97,7 @@ class FeedNews:
             try:
                 return Path(self.source).read_bytes()
             except OSError as error:
-                raise DataError(f"cannot be read: {error.strerror}", path=self.source) from error
+                raise refused(error, self.source) from error
         address = URL(self.source)
         transport = Transport([str(address.origin())], timeout=FETCH_SECONDS, retries=0, connections=1)
         try:
@@ -118,7 +119,9 @@ def lines_of(path: Path) -> list[str]:
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise refused(error, path) from error
+    except UnicodeDecodeError as error:
         raise DataError(f"cannot be read: {error}", path=path, hint="save the file as UTF-8") from error
     if path.suffix == ".jsonl":
         return [title_in(line, path, number) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel
 
+from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.flags import Flag
 from dikast.graphs.astral.context import Context
@@ -141,8 +142,10 @@ def read_policy(path: Path) -> str:
     """
     try:
         text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read: {getattr(error, 'strerror', None) or error}", path=path) from error
+    except OSError as error:
+        raise refused(error, path) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot be read: {error}", path=path, hint="save the file as UTF-8") from error
     if not text:
         raise DataError("no policy", path=path, hint="say in a few sentences what is unsafe")
     return text
@@ -155,7 +158,7 @@ def read_cases(options: Options, context: Context) -> list[Row]:
     return [dict(row) for row in rows_for(options.plan, [target.spec for target in context.targets])]
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """What of the files is no case, and which prompts nearly repeat another.
 
     Raises:

@@ -26,6 +26,7 @@ from langchain_core.runnables.config import var_child_runnable_config
 
 from dikast.agents.ledger import current, recording
 from dikast.agents.models.cache import RequestCache
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError, UsageError
 from dikast.graphs.astral.roles import NOWHERE, REFUSAL_ONLY, Vault
 
@@ -89,8 +90,9 @@ class FileVault(MemoryVault):
             while line:
                 line = line[os.write(self._handle, line) :]
         except OSError as error:
-            hint = "the case is not finished: it is done again by the same command"
-            raise DataError(f"cannot be written: {error.strerror}", path=self.path, hint=hint) from None
+            remedy = remedy_of(error, self.path, "written", "folder") or "give the same command again"
+            hint = f"{remedy}; the case is not finished, and done again then"
+            raise DataError(f"cannot be written: {cause_of(error)}", path=self.path, hint=hint) from None
 
     def _open(self) -> int:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW

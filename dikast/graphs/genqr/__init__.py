@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dikast.graphs import PUBLIC
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
@@ -14,18 +15,4 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMS", "PAPER_SAMPLING", "Context", "Input", "Output", "State", "Update", "build", "graph", "preset"]
 
-open_package(
-    __name__,
-    {
-        "Context": "context",
-        "FORMS": "records",
-        "Input": "context",
-        "Output": "context",
-        "PAPER_SAMPLING": "presets",
-        "State": "context",
-        "Update": "context",
-        "build": "graph",
-        "graph": "graph",
-        "preset": "presets",
-    },
-)
+open_package(__name__, {**PUBLIC, "FORMS": "records", "PAPER_SAMPLING": "presets", "preset": "presets"})

@@ -170,7 +170,7 @@ def read_judgments(qrels: str | None, qids: Sequence[str]) -> Qrels:
     return {qid: grades for qid, grades in judged.items() if qid in known}
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """What cannot be scored, and what the weights of a selection have seen already; bad measures are refused here.
 
     Raises:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from dikast.disk import refused
 from dikast.errors import DataError
 
 
@@ -32,7 +33,7 @@ def read_weights(path: str) -> Learnt:
     try:
         return Learnt.model_validate_json(Path(path).read_bytes())
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+        raise refused(error, path) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or None

@@ -155,7 +155,7 @@ def game_of(sequence: Sequence[Question]) -> Row:
     return row
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """Warn where no question has a gold answer, so that nothing can be judged."""
     from dikast.tables.report import has_gold
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from dikast.disk import make_folder
 from dikast.errors import UsageError
 from dikast.evaluation.interchange import alpaca_eval, mt_bench
 from dikast.evaluation.items import Pair
@@ -43,7 +44,7 @@ def export(run: JudgedRun, tool: Tool, folder: Path, *, judge: str, models: Sequ
         UsageError: Nobody says who wrote the responses, or the tool has no place for scores of single responses.
         DataError: A file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if tool == "mt-bench":
         return [_mt_bench(run, folder, judge, models)]
     if run.single:

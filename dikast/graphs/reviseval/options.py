@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -77,7 +77,7 @@ def read_input(options: Options, context: Context) -> list[Row]:
     return rows
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """Nothing to note; rows that lack the reference that the mode needs are refused here.
 
     Raises:
@@ -121,7 +121,7 @@ def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:
     return rows
 
 
-def refuse_without_reference(rows: Sequence[Row], path: Path | None) -> None:
+def refuse_without_reference(rows: Iterable[Row], path: Path | None) -> None:
     """Tell at once that mode `human` lacks references, rather than at the first such row."""
     for number, row in enumerate(rows, start=1):
         if not str(row.get("reference", "")).strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dikast.graphs import PUBLIC
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
@@ -30,23 +31,7 @@ __all__ = [
     "write_haystack",
 ]
 
-open_package(
-    __name__,
-    {
-        "Context": "context",
-        "Covered": "scores",
-        "Haystack": "haystack",
-        "Input": "context",
-        "Output": "context",
-        "Scores": "scores",
-        "State": "context",
-        "SummaryScore": "scores",
-        "Update": "context",
-        "build": "graph",
-        "graph": "graph",
-        "pool": "scores",
-        "read_haystack": "haystack",
-        "score_summary": "scores",
-        "write_haystack": "haystack",
-    },
-)
+SCORING = dict.fromkeys(("Covered", "Scores", "SummaryScore", "pool", "score_summary"), "scores")
+FILES = dict.fromkeys(("Haystack", "read_haystack", "write_haystack"), "haystack")
+
+open_package(__name__, {**PUBLIC, **SCORING, **FILES})

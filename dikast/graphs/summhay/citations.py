@@ -70,7 +70,7 @@ def plain(text: str) -> str:
 
 def without_citations(text: str) -> str:
     """The text without what it cites."""
-    return re.sub(r"\s+([.,;:!?])", r"\1", BRACKETED.sub("", text)).strip()
+    return re.sub(r"(?<!\s)\s++(?=[.,;:!?])", "", BRACKETED.sub("", text)).strip()
 
 
 def _numbers(inside: str) -> list[int | None]:

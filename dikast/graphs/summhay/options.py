@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,7 +66,7 @@ def read_rows(options: Options, context: Context) -> list[Row]:
     return [row for row in found if row["subtopic_id"] in wanted]
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """Insights that no document holds."""
     from dikast.graphs.summhay.haystack import read_haystack
 

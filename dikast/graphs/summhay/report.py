@@ -52,7 +52,8 @@ def system_name(context: Context) -> str:
 
 def short(spec: str) -> str:
     """A spec without what the authors' program takes for a separator, nor places: `server:http://..#M` is `M`."""
-    name = re.split(r"[#/]", spec)[-1].partition("?")[0]
+    last = re.split(r"[#/]", spec)[-1]
+    name = last.partition("?")[0]
     return name.removeprefix("openvino:").removeprefix("scripted:").replace("_", "-") or "system"
 
 

@@ -32,6 +32,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from dikast.disk import cause_of, remedy_of
 from dikast.errors import MissingExtraError, UsageError
 from dikast.retrieval.bert import Bert, read_weights
 from dikast.retrieval.encoders.encoder import Encoder, Role
@@ -130,8 +131,17 @@ class LocalEncoder:
                 with (self.folder / name).open("rb") as file:
                     content.update(hashlib.file_digest(file, "sha256").digest())
             except OSError as error:
-                raise UsageError(f"{self.folder / name}: cannot read: {error.strerror}") from error
+                raise unreadable(error, self.folder / name) from error
         return content.hexdigest()[:32]
+
+
+WANTED = "local:FOLDER wants what sentence-transformers saves"
+
+
+def unreadable(error: OSError, path: Path) -> UsageError:
+    """The error for a file of the folder that is not there or cannot be read."""
+    hint = WANTED if isinstance(error, FileNotFoundError) else remedy_of(error, path)
+    return UsageError(f"{path}: cannot be read: {cause_of(error)}", hint=hint)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -142,9 +152,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        hint = "local:FOLDER wants what sentence-transformers saves"
-        raise UsageError(f"{path}: cannot read: {error}", hint=hint) from error
+    except OSError as error:
+        raise unreadable(error, path) from error
+    except ValueError as error:
+        raise UsageError(f"{path}: cannot be read: {error}", hint=WANTED) from error
     if not isinstance(found, dict):
         raise UsageError(f"{path}: not a JSON object")
     return cast("dict[str, Any]", found)

@@ -1,4 +1,4 @@
-"""The seccomp filter of a program: an allow-list of what computing needs, about twenty calls, none on a descriptor.
+"""The seccomp filter of a program: an allow-list of what computing needs, seventeen calls, none on a descriptor.
 
     install(build())
 

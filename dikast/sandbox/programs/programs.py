@@ -189,7 +189,10 @@ class Programs:
         """A cgroup for one command; the box's own processes and its `/tmp` come on top of what the limits say."""
         if not self.cgroup:
             return cgroup.Group((), "none")
-        return cgroup.make(None, limits.memory_bytes + limits.disk_bytes, limits.processes + 8)
+        made = cgroup.make(None, limits.memory_bytes + limits.disk_bytes, limits.processes + 8)
+        if made.version == "none" and os.getuid() == 0:
+            raise SandboxError("cannot make a cgroup, and nothing else counts root's processes")
+        return made
 
     async def _probe(self) -> None:
         script = "; ".join(f"({test}) || echo {name.replace(' ', '-')}" for name, test in _PROBES.items())

@@ -57,6 +57,17 @@ def test_a_mutated_reply_is_read_right_or_not_at_all(seed: int) -> None:
     assert sum(one[1] == one[2] for one in stated) >= 0.8 * len(stated)
 
 
+def test_the_page_tells_how_mutated_replies_are_read(shapes: list[tuple[str, str]]) -> None:
+    read = [(right, said(text)) for text, right in mutated(shapes, 10_000, 0)]
+    well, not_at_all = (
+        sum(one == other for one, other in read),
+        sum(one != other == "unparsed" for one, other in read),
+    )
+    assert well + not_at_all == 10_000
+    page = (Path(__file__).resolve().parents[3] / "docs" / "methods" / "astral.md").read_text(encoding="utf-8")
+    assert f"{well:,} right, {not_at_all} unparsed" in page
+
+
 def test_mutated_published_replies(shapes: list[tuple[str, str]]) -> None:
     read = [(text, right, said(text)) for text, right in mutated(shapes, 200, 0)]
     assert [one for one in read if one[2] not in (one[1], "unparsed")] == []

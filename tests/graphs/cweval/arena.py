@@ -15,9 +15,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from dikast.graphs.cweval.task import Language, Task
 
@@ -140,7 +141,7 @@ def plainly(one: Task, code: str, *, runs: int = 1, wait_s: float = 0.0) -> Beli
 def _once(one: Task, wait_s: float) -> Believed:
     reading, writing = os.pipe()
     python = f"{sys.base_prefix}/bin/python3"
-    paths = os.pathsep.join((str(one.folder), sysconfig.get_path("purelib")))
+    paths = os.pathsep.join((str(one.folder), str(Path(pytest.__file__).parents[1])))
     env = {"PATH": "/usr/bin:/bin", "HOME": str(one.folder), "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     (one.folder / "res.json").unlink(missing_ok=True)

@@ -34,6 +34,7 @@ _C = r"""
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +91,7 @@ ATTACKS: dict[str, Attack] = {
         f"        made += 1\n"
         f"    except OSError:\n        pass\nreturn made >= {PROCESSES}",
         f"int made = 0; for (int i = 0; i < {PROCESSES}; i++) {{ int pid = fork(); "
-        f'if (pid == 0) {{ for (int n = 0; n < 3; n++) close(n); execlp("sleep", "sleep", "{MARK}", NULL); }} '
+        f'if (pid == 0) {{ for (int n = 0; n < 3; n++) close(n); execlp("sleep", "sleep", "{MARK}", NULL); _exit(1); }}'
         f"made += pid > 0; }} return made >= {PROCESSES};",
     ),
     "a disk filled": _attack(
@@ -101,10 +102,14 @@ ATTACKS: dict[str, Attack] = {
         'char text[64] = ""; int fd = open("{secret}", O_RDONLY); if (fd < 0) return 0; read(fd, text, 60); '
         'return strstr(text, "SECRET") != NULL;',
     ),
+    "a namespace of its own": _attack(
+        "import ctypes\nreturn ctypes.CDLL(None).unshare(0x10000000) == 0",
+        "return unshare(0x10000000) == 0;",
+    ),
     "a connection out": _attack(
         "socket.create_connection(('127.0.0.1', {port}), 2)\nreturn True",
         'struct sockaddr_in to = {AF_INET, htons({port})}; inet_aton("127.0.0.1", &to.sin_addr); '
-        "return connect(socket(AF_INET, SOCK_STREAM, 0), (void *)&to, sizeof to) == 0;",
+        "return connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&to, sizeof to) == 0;",
     ),
 }
 ENDLESS: dict[str, Attack] = {

@@ -61,12 +61,38 @@ async def _try(executor: Executor, folder: Path, language: arena.Language, cheat
 async def test_what_is_no_answer_is_cheated(executor: Executor, tmp_path: Path) -> None:
     forged = """
 import os
+FRAME = b'{"seq": 0, "value": "Hello, ann", "given": [null]}'
 def greet(name):
     for number in range(3, 256):
         try:
-            os.write(number, (9).to_bytes(4, "little") + b'{"seq":0}')
+            os.write(number, len(FRAME).to_bytes(4, "little") + FRAME)
         except OSError:
             pass
 """
     execution = await executor.run(arena.task(tmp_path, "py"), forged)
     assert {one.verdict for one in execution.cases} == {Verdict.CHEATED}
+
+
+async def test_only_a_pass_is_a_pass(executor: Executor, tmp_path: Path) -> None:
+    task = arena.task(tmp_path, "py")
+    skipping = task.test_path.read_text().replace("    _test(greet, name, expected)", "    pytest.skip('not now')")
+    task.test_path.write_text(skipping)
+    execution = await executor.run(task, task.reference)
+    assert {one.verdict for one in execution.cases} == {Verdict.FAIL}
+
+
+MASSACRE = {
+    "py": "import os\ndef greet(name):\n    os.kill(-1, 9)\n    return 'wrong'\n",
+    "c": '#include <signal.h>\n#include <stdio.h>\nint main(void) { kill(-1, SIGKILL); puts("wrong"); return 0; }\n',
+}
+"""No control: it would end all that this user runs."""
+
+
+@pytest.mark.parametrize("language", ["py", "c"])
+async def test_the_runner_is_out_of_reach_of_signals(
+    executor: Executor, tmp_path: Path, language: arena.Language
+) -> None:
+    if language == "c" and not arena.HAS_COMPILER:
+        pytest.skip("needs gcc: apt install gcc libc6-dev")
+    execution = await executor.run(arena.task(tmp_path, language), MASSACRE[language])
+    assert {one.verdict for one in execution.cases} == {Verdict.FAIL}

@@ -132,6 +132,7 @@ def leaky(request: Request) -> str:
         wanted, missing, leaked = parts_of(request)
         assert set(missing) <= set(wanted)
         assert not set(leaked) & set(wanted)
+        assert (len(missing), len(leaked)) == (1, 1)
         return said_with(wanted)
     wanted = shown(request)
     return said_with([*wanted[1:], next(one for one in EVERY if one not in wanted)])

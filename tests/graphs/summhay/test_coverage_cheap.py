@@ -66,7 +66,8 @@ class Axes:
 
 
 def encoder_of(axes: Axes) -> ScriptedEncoder:
-    axes.__module__, axes.__name__ = __name__, "axes"  # type: ignore[attr-defined]
+    named: Any = axes
+    named.__module__, named.__name__ = __name__, "axes"
     return ScriptedEncoder(axes)
 
 
@@ -261,7 +262,7 @@ def label(id_: str, coverage: str, bullet: Any) -> dict[str, Any]:
 
 
 async def test_recorded_labels_are_found_by_lines_and_insight(tmp_path: Path) -> None:
-    path = topic(tmp_path / "t.json", a=[label("i", "PARTIAL_COVERAGE", 1), label("j", "NO_COVERAGE", "NA")])
+    path = topic(tmp_path / "t.json", a=[label("i", "PARTIAL_COVERAGE", 1), label("j", "NO_COVERAGE", 1)])
     judge = RecordedJudge((path,))
     sought = [insight("x", "j"), insight("x", "i"), insight("x", "k")]
     found = await judge.cover(["one [1]"], sought, sampling=GREEDY)

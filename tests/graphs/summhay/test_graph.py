@@ -114,7 +114,8 @@ def context(writer: Writer | str, judge: Any = None, haystack: Haystack | None =
 
 
 async def run(row: Mapping[str, str], given: Any) -> Any:
-    return await summhay.graph.ainvoke(row, context=given)  # pyright: ignore[reportArgumentType]  # a row of JSON
+    graph: Any = summhay.graph
+    return await graph.ainvoke(row, context=given)
 
 
 async def test_a_subtopic_is_summarised_judged_and_scored() -> None:

@@ -230,7 +230,8 @@ def test_a_file_is_read_when_its_rows_are_needed(tmp_path: Path) -> None:
 def test_a_judges_note_is_told() -> None:
     script = Script(lambda one: None)
     assert list(notes(Options(), Context(judge=script), [])) == []
-    script.note = "words alone"  # type: ignore[attr-defined]
+    noted: Any = script
+    noted.note = "words alone"
     assert list(notes(Options(), Context(judge=script), [])) == ["words alone"]
 
 
@@ -380,7 +381,8 @@ def test_every_knob_of_it_is_a_flag() -> None:
 
     assert method.load_graph().name == "summhay_judging"
     command = make_run(method, PLACE, "judging")
-    assert {"file", "systems", "judge", "judge_max_tokens"} <= command.__signature__.parameters.keys()  # type: ignore[attr-defined]
+    seen: Any = command
+    assert {"file", "systems", "judge", "judge_max_tokens"} <= seen.__signature__.parameters.keys()
 
 
 class Together(RecordedJudge):

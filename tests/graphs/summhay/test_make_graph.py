@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from dikast.errors import DataError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.graphs.summhay import make
 from dikast.graphs.summhay.haystack import parse_haystack
 from dikast.graphs.summhay.make.records import Domain
+from dikast.graphs.summhay.make.together import AT_ONCE, together
 from tests.graphs.summhay.made import (
     EVERY,
     INSIGHTS,
@@ -408,3 +410,42 @@ def test_a_context_is_the_same_from_json() -> None:
     context = context_of(writer="scripted:tests.graphs.summhay.made:writes", critic=None)
     assert make.Context.model_validate_json(context.model_dump_json()).writer.spec == context.writer.spec
     assert context_of().writer.spec == "template"
+
+
+async def test_documents_of_the_same_insights_are_other_requests_and_other_texts() -> None:
+    same: dict[str, Any] = {"documents": 3, "insights_a_document": (6, 6), "documents_an_insight": (3, 3)}
+    same["document_tokens"] = 500
+    heard = Heard(lambda request: said_with(EVERY[:5]))
+    await run_on(context_of(writer=heard.writer, repairs=2, **same), seed=1)
+    assert len(heard.requests) == 9
+    assert len({request.sampling.seed for request in heard.requests}) == 9
+    texts = [document["document_text"] for document in (await run_on(context_of(**same)))["haystack"]["documents"]]
+    assert len(set(texts)) == 3
+    replaced = await run_on(context_of(writer=heard.writer, repairs=0, on_failure="template", **same))
+    assert replaced["made"]["documents"] == {"template": 3}
+    assert len({document["document_text"] for document in replaced["haystack"]["documents"]}) == 3
+
+
+async def test_so_many_calls_are_under_way_at_once_and_an_error_ends_them() -> None:
+    now, most, ended = 0, 0, 0
+
+    async def work(number: int) -> int:
+        nonlocal now, most, ended
+        now += 1
+        most = max(most, now)
+        try:
+            await asyncio.sleep(0.01 if number != 70 else 0)
+            if number == 70:
+                raise ValueError("stop")
+            return number
+        finally:
+            now -= 1
+            ended += 1
+
+    assert await together(work, range(70)) == list(range(70))
+    assert (most, now) == (AT_ONCE, 0)
+    ended = 0
+    with pytest.raises(ValueError, match="stop"):
+        await together(work, range(1000))
+    assert now == 0
+    assert ended < 200

@@ -81,3 +81,12 @@ def test_participants_are_drawn_and_occur_in_no_insight() -> None:
     assert choose_participants(1, texts) == choose_participants(1, texts)
     assert len({choose_participants(seed, []) for seed in range(10)}) > 1
     assert len(choose_participants(0, [" ".join(NAMES)])) == 4
+
+
+@pytest.mark.parametrize("domain", ["news", "conversation"])
+def test_sentences_begin_with_a_capital_and_i_is_one(domain: Domain) -> None:
+    for seed in range(20):
+        text = compose(task_of(domain, seed=seed))
+        said = [one.partition(": ")[2] if one.startswith(PEOPLE) else one for one in sentences_of(text)]
+        assert all(one[0].isupper() for one in said), said
+        assert not re.search(r"\bi\b", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -23,7 +23,7 @@ from dikast.graphs.summhay.make.incidence import (
     realisable,
     shuffle,
 )
-from dikast.graphs.summhay.make.planting import Bounds, draw_sums, plant
+from dikast.graphs.summhay.make.planting import Bounds, by_length, draw_sums, plant
 
 WIDE = 100_000
 PAPER = Bounds(100, (6, 7), (5, 25), 1000)
@@ -163,6 +163,29 @@ def test_a_token_budget_is_kept_to_or_refused() -> None:
     # Above each lower bound, and still without a plan.
     with pytest.raises(UsageError, match=r"no plan found .* 20 tokens: 24 is the best"):
         plant([0] * 4, [12, 12, 12, 4], Bounds(3, (2, 2), (1, 2), 40), 0)
+
+
+@given(st.lists(st.integers(1, 60), min_size=4, max_size=8), st.integers(0, 1000))
+def test_swaps_never_raise_what_is_over_the_budget(tokens: list[int], seed: int) -> None:
+    draws, subtopics, budget = Draws(seed), [number % 2 for number in range(len(tokens))], 60
+    rows, columns = draw_sums(len(tokens), Bounds(8, (1, 3), (1, 8), WIDE), draws)
+    chosen = choose_subtopics(subtopics, rows, columns, draws)
+    held = find_flow(subtopics, rows, columns, chosen, draws)
+
+    def over(documents: Iterable[Iterable[int]]) -> int:
+        return sum(max(0, sum(tokens[one] for one in document) - budget) for document in documents)
+
+    plan, longest = shuffle(held, subtopics, chosen, tokens, budget, draws)
+    assert over(plan) <= over(held)
+    assert longest == max(sum(tokens[one] for one in document) for document in plan)
+
+
+def test_the_longest_insights_get_the_smallest_sums_where_they_would_crowd_each_other() -> None:
+    assert by_length([3, 9, 5], [5, 40, 10]) == [9, 3, 5]
+    # No document has room for two of the three long ones, and there are 24: as they are drawn, they mostly need 30.
+    tokens, tight = [100, 100, 100, 1, 1, 1], Bounds(24, (2, 3), (3, 20), 2 * 103)
+    for seed in range(10):
+        check_plan(plant([0, 0, 0, 1, 1, 1], tokens, tight, seed), 6, tokens, tight)
 
 
 def test_gale_and_ryser() -> None:

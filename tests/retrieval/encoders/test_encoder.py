@@ -282,7 +282,7 @@ def test_files_that_are_no_bert_are_told(tmp_path: Path) -> None:
         Bert(CONFIG, {}, "toy")
     (tmp_path / "config.json").write_text("[]")
     for name in ("tokenizer.json", "model.safetensors"):
-        with pytest.raises(UsageError, match=f"{name}: cannot read: No such file"):
+        with pytest.raises(UsageError, match=f"{name}: cannot be read: No such file"):
             load_encoder(f"local:{tmp_path}").fingerprint()
         (tmp_path / name).write_text("{}")
     with pytest.raises(UsageError, match="not a JSON object"):

@@ -131,7 +131,7 @@ def _tagged(tag: str, content: Any, known: Known, depth: int) -> Any:
 
 
 def _pairs(value: dict[Any, Any]) -> list[tuple[Any, Any]]:
-    return list(dict.items(value))
+    return list(value.items())
 
 
 def _float(value: float) -> Wire:

@@ -25,7 +25,6 @@ from dikast.agents.models.request import Sampling
 from dikast.graphs.summhay.coverage.roles import CoverageJudge, Verdict
 from dikast.graphs.summhay.coverage.similarity import SimilarityJudge
 from dikast.graphs.summhay.haystack import Insight
-from dikast.records import Outcome
 
 SHARES = (0.1, 0.25, 0.5)
 SHARE = 0.25
@@ -91,7 +90,7 @@ class LadderJudge:
 
 def between(guess: float | None, verdict: Verdict) -> float | None:
     """About what people would say, where both judges have spoken: the mean; the guess, where the second has not."""
-    if guess is None or verdict.coverage is None or verdict.outcome is not Outcome.OK:
+    if guess is None or verdict.coverage is None:
         return guess
     return round((guess + verdict.coverage) / 2, 4)
 

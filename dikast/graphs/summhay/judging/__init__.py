@@ -1,1 +1,16 @@
-"""Judging as a method of its own: summaries that are there, in the authors' files, and a judge of coverage."""
+"""SummHay's judging: what other code uses of it; see `dikast.graphs.summhay.judging.graph`. Loaded at first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dikast.graphs import PUBLIC
+from dikast.lazy import open_package
+
+if TYPE_CHECKING:
+    from dikast.graphs.summhay.judging.context import Context, Input, Output, State, Update
+    from dikast.graphs.summhay.judging.graph import build, graph
+
+__all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
+
+open_package(__name__, PUBLIC)

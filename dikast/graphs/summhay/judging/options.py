@@ -74,7 +74,7 @@ def rows_of(haystack: Haystack, subtopic: Subtopic, systems: Sequence[str] | Non
             }
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """What the judge has to say of itself."""
     del options, rows
     note = getattr(context.judge, "note", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,11 +84,11 @@ def refuse_bounds(context: Context, content: Content | None) -> None:
     refuse_impossible(tokens, bounds_of(context))
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """What a plan makes superfluous, which of its insights come near to another, and what dropping means."""
     from dikast.graphs.summhay.make.criticising import close_calls
 
-    if options.plan is not None and (near := close_calls(rows[0]["content"])):
+    if options.plan is not None and (near := close_calls(next(iter(rows))["content"])):
         field, reason = near[0]
         yield f"note: {len(near)} insights come near to another, and may be taken for it: {field}: {reason}"
     if options.plan is not None and {"subtopics", "insights", "domain", "participants"} & context.model_fields_set:
