@@ -24,6 +24,7 @@ class Flag:
         panel: The heading under which `--help` lists it.
         nothing: The word that stands for `None` where the default is something.
         environment: The environment variable that gives the value where the flag does not.
+        argument: Whether the value is given by its place, without a name: `dikast cweval score FILE`.
     """
 
     names: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Flag:
     panel: str = ""
     nothing: str = ""
     environment: str = ""
+    argument: bool = False
 
 
 @dataclass(frozen=True, slots=True)

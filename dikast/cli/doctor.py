@@ -94,6 +94,7 @@ PACKAGES = (
     ("Lucene's jar (lucene: retriever)", "pyserini", "lucene"),
     ("Java bridge (lucene: retriever)", "pyjnius", "lucene"),
     ("tokenizers (local: encoder)", "tokenizers", "encoder"),
+    ("static scanner (cweval report --static)", "bandit", "static"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")
@@ -160,6 +161,17 @@ def _sandbox() -> Iterator[Finding]:
     yield Finding(what, True, f"{tried['tier']}: none of {tried['probes']} probes got out; cgroup {tried['cgroup']}")
 
 
+def _toolchains() -> Iterator[Finding]:
+    from dikast.graphs.cweval.toolchains import toolchains
+
+    for one in toolchains():
+        found = f"{one.command} {one.version}".strip() if one.ok else "-"
+        lacking = f"; tasks may need {', '.join(one.missing)}" if one.missing else ""
+        yield Finding(
+            f"code in {one.language} (cweval)", True if one.ok and not lacking else None, found + lacking, one.remedy
+        )
+
+
 EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (
     _base,
     _disk,
@@ -169,4 +181,5 @@ EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (
     _gpu,
     _java,
     _sandbox,
+    _toolchains,
 )

@@ -11,6 +11,7 @@ field's. What a field can be:
 | a set or list of text | `--field A`, several times |
 | an actor (`Annotated[Role, Spec(load)]`) | `--role SPEC` |
 | a tuple of actors | `--role SPEC`, several times; `judges` becomes `--judge` |
+| `Annotated[..., Flag(argument=True)]` | `VALUE`, by its place |
 | `Annotated[Sampling, SamplingOf("solver")]` | `--solver-temperature`, `--solver-max-tokens`, ... |
 
 Anything else says why it has no flag (`NoFlag`), or is refused.
@@ -91,6 +92,10 @@ def knobs_of_field(model: type[BaseModel], name: str, info: FieldInfo, panel: st
         kind, read, shown = kind_of(model, name, base, flag)
         kind = kind | None if optional or info.is_required() or kind == list[str] else kind
         panel = flag.panel or panel
+    if flag.argument:
+        argument = typer.Argument(help=help_of(info, spec), metavar=shown or None)
+        yield knob(name, name, "", read, Annotated[kind, argument], default_of(info, flag))
+        return
     parameter = names[0].lstrip("-").replace("-", "_") if names and names[0].startswith("--") else name
     option = typer.Option(
         *(names or ((f"--{dashed(name)}/--no-{dashed(name)}",) if base is bool else (f"--{dashed(name)}",))),

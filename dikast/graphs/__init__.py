@@ -20,6 +20,7 @@ METHODS: Mapping[str, str] = {
     "reviseval": "Judge responses by RevisEval or its rivals; measure judges; report.",
     "astral": "Test the safety of a system that you own: plan, run, calibrate, report.",
     "summhay": "Haystacks of documents with planted insights: make, summarise, judge, score.",
+    "cweval": "CWEval: code that works and is safe: generate, test in boxes, check tasks, score, report.",
 }
 """Folder -> one line of help."""
 

