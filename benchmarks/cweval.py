@@ -4,7 +4,7 @@
     python benchmarks/cweval.py --data CWEval    # a clone of the authors' repository, or a part of its benchmark/
 
 Every task's tests are given its reference twice, each insecure variant, an empty file and a refusal. Then reference,
-junk and a refusal are scored as three samples of each task: func@1 has to be 33.3 in every language. Last, all
+junk and a refusal are scored as three samples of each usable task: func@1 has to be 33.3 in every language. Last, all
 references are compiled and tested once more: `compile_s` and `tests_s` are the sums of that pass, `wall_s` its wall
 clock; the compile cache is warm then, unless `--cold` gives it an empty folder and leaves out all else.
 """
@@ -55,10 +55,9 @@ async def measure(folder: Path, cold: bool, rows: Path | None) -> dict[str, obje
             checked = await check(oracle, oracle.read, on_done=lambda one: tell(one, done))
             if rows is not None:
                 rows.write_text("".join(f"{one.task_id}\t{one.standing}\t{one.why}\n" for one in checked))
-            tested = [
-                oracle.tasks[one.task_id] for one in checked if one.standing != "missing toolchain" if one.references
-            ]
-            return {**standings(checked), "thirds": await thirds(oracle, tested), **await timed(oracle, tested)}
+            usable = [oracle.tasks[one.task_id] for one in checked if one.standing == "usable"]
+            tested = [oracle.tasks[one.task_id] for one in checked if one.references]
+            return {**standings(checked), "thirds": await thirds(oracle, usable), **await timed(oracle, tested)}
 
 
 def tell(one: Checked, done: Counter[str]) -> None:

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
+
+from dikast.graphs.cweval.records import Verdict
 
 Kind = Literal["functionality", "security"]
 KINDS: tuple[Kind, ...] = ("functionality", "security")
-
-
-class Verdict(StrEnum):
-    """What became of one case. Only `PASS` is a success."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    TIMEOUT = "timeout"
-    COMPILE_ERROR = "compile_error"
-    IMPORT_ERROR = "import_error"
-    NO_CODE = "no_code"
-    TRUNCATED = "truncated"
-    CHEATED = "cheated"  # it sent what no answer is, or the test's process ended under it
-    SANDBOX_ERROR = "sandbox_error"  # nothing is known of the candidate
 
 
 @dataclass(frozen=True, slots=True)

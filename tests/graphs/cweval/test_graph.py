@@ -118,6 +118,14 @@ async def test_what_the_second_round_is_told(tmp_path: Path) -> None:
     assert "Reviewer:\nnothing" in writer.asked[1]
 
 
+async def test_a_security_case_that_failed_is_not_told(tmp_path: Path) -> None:
+    critic = Reader()
+    output, writer = await play(no_box(tmp_path), [fenced("def double(n): ...  # no\n"), GOOD], rounds=2, critic=critic)
+    assert output["first"]["secure"] is False
+    assert "test_a" in critic.shown[0]
+    assert "test_s" not in critic.shown[0] + writer.asked[1]
+
+
 async def test_a_reply_without_code_is_asked_for_again(tmp_path: Path) -> None:
     output, writer = await play(no_box(tmp_path), ["No.", GOOD], rounds=2, critic=Reader())
     assert "the reply has no code" in writer.asked[1]

@@ -145,6 +145,16 @@ async def test_before_and_after(tmp_path: Path) -> None:
     assert any(isinstance(one, Table) and "revision" in one.title for one in page_of([found]).parts)
 
 
+async def test_a_row_that_failed_after_its_first_round_has_no_result(tmp_path: Path) -> None:
+    box = no_box(tmp_path / "tasks")
+    writer = Writer([fenced("def double(n): ...  # safe\n"), ModelTimeout("no reply")])
+    context = cweval.Context(solver=writer, executor=box, rounds=2)
+    await run(cweval.graph, [{"task_id": TASK_ID, "sample": 0}], context, tmp_path / "run")
+    found = measured_of_run(Run.open(tmp_path / "run"))
+    assert found.report.outcomes == {"missing": 1}
+    assert data_of(found)["sec@1"] == 0
+
+
 async def test_the_story_of_a_sample(tmp_path: Path) -> None:
     box, critic = no_box(tmp_path / "tasks"), Reader("Mind the sign.")
     replies = [fenced("def double(n): ...  # safe\n"), fenced("def double(n): ...  # works\n")]

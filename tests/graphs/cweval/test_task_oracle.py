@@ -61,14 +61,14 @@ async def test_a_candidate_that_ends_the_process_passes_nothing(oracle: TaskOrac
 
 async def test_security_tests_are_in_no_prompt(oracle: TaskOracle) -> None:
     critic = Reader()
-    replies = [fenced(BROKEN), fenced("def double(n):\n    return n\n"), fenced(INSECURE)]
+    replies = [fenced("def double(n):\n    return n + 0.5\n"), fenced(BROKEN), fenced(INSECURE)]
     output, writer = await play(oracle, TASK_ID, replies, rounds=3, critic=critic)
     said = "\n".join([*writer.asked, *critic.shown])
     assert len(writer.asked) == 3
     assert CANARY not in said
     assert "1000" not in said
     assert "test_inline[0]" in said  # functional failures are shown
-    assert "None" in critic.shown[0]
+    assert "1.5" in critic.shown[0]
     # Without the filter they would be: names and accounts of security cases are in the result, and pytest's account of
     # a functional case quotes the parameters of security ones.
     assert CANARY in json.dumps(output["rounds"][-1])

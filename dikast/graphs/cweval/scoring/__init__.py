@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dikast.graphs import PUBLIC
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
@@ -12,15 +13,4 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
 
-open_package(
-    __name__,
-    {
-        "Context": "context",
-        "Input": "context",
-        "Output": "context",
-        "State": "context",
-        "Update": "context",
-        "build": "graph",
-        "graph": "graph",
-    },
-)
+open_package(__name__, PUBLIC)
