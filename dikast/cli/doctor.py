@@ -94,6 +94,7 @@ PACKAGES = (
     ("Lucene's jar (lucene: retriever)", "pyserini", "lucene"),
     ("Java bridge (lucene: retriever)", "pyjnius", "lucene"),
     ("tokenizers (local: encoder)", "tokenizers", "encoder"),
+    ("pytest (cweval)", "pytest", "cweval"),
     ("static scanner (cweval report --static)", "bandit", "static"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""

@@ -142,7 +142,7 @@ def _python(root: Path) -> Toolchain:
     sites += dict.fromkeys(Path(spec.origin).parents[1] for spec in specs if spec and spec.origin)
     missing = [name for name in PYPI if not any(map(Path.exists, _places(sites, name)))]
     if not any((site / "pytest").exists() for site in sites):
-        return Toolchain("py", None, missing=("pytest",), remedy="pip install pytest")
+        return Toolchain("py", None, missing=("pytest",), remedy="pip install 'dikast[cweval]'")
     prefix = Path(sys.base_prefix).resolve()
     mounts = [Mount.same(prefix)] if not prefix.is_relative_to("/usr") else []
     return Toolchain(
