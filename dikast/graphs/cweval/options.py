@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,7 +96,7 @@ def read_rows(options: Options, context: Context) -> list[Row]:
     return [{"task_id": task.task_id, "sample": number} for task in tasks for number in range(context.samples)]
 
 
-def notes(options: TaskOptions, context: Any, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: TaskOptions, context: Any, rows: Iterable[Row]) -> Iterable[str]:
     """Tasks that cannot be used: those whose files are broken, those whose language lacks its tools."""
     from dikast.errors import MissingExtraError
     from dikast.graphs.cweval.task_oracle import needed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +69,7 @@ def read_rows(options: Options, context: Context) -> list[Row]:
     return [{"task_id": one.task_id, "sample": one.sample, "text": one.text, "form": one.form} for one in found]
 
 
-def notes(options: Options, context: Context, rows: Sequence[Row]) -> Iterable[str]:
+def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
     """Tasks that cannot be used, and those without a sample."""
     yield from task_notes(options, context, rows)
     unknown = options.read(context).unknown
