@@ -27,7 +27,7 @@ from dikast.graphs.cweval.compiling import COMPILED, Compiled, Compiler, sanitiz
 from dikast.graphs.cweval.session import Session
 from dikast.graphs.cweval.stage import Stage
 from dikast.graphs.cweval.store import Store
-from dikast.graphs.cweval.task import Task
+from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.toolchains import toolchain
 from dikast.graphs.cweval.verdict import KINDS, Case, CaseResult, Execution, Kind, Verdict, same
 from dikast.sandbox.programs import Limits, Programs, Status
@@ -148,7 +148,7 @@ class Executor:
         Raises:
             DikastError: As `run` does.
         """
-        execution = await self.run(task, task.reference, reference_s={})
+        execution = await self.run(task, task.reference + task.entrypoint, reference_s={})
         self._store.keep_times(task, {one.case.name: one.seconds for one in execution.cases})
         return execution
 
@@ -166,9 +166,11 @@ class _Candidate:
 
     async def run(self, names: Sequence[str]) -> None:
         """Run until each case has its verdict; one that ran out of time runs once more, alone on this machine."""
-        left, alone, attempts = list(names), False, 0
+        left: list[str] = list(names)
+        alone, attempts = False, 0
         while left:
-            heard = await self._session(left[:1] if alone else left, alone=alone)
+            asked: list[str] = left[:1] if alone else list(left)
+            heard = await self._session(asked, alone=alone)
             self._note(heard)
             if heard.broken is not None or (not heard.loaded and self._stuck(heard, alone=alone, attempts=attempts)):
                 self._all(left, heard)
@@ -176,9 +178,9 @@ class _Candidate:
             left = [name for name in left if name not in self._verdicts]
             attempts = 0 if heard.loaded else attempts + 1
             if heard.current is None or heard.current in self._verdicts:
-                if heard.done and left:
-                    self._give(left, Verdict.SANDBOX_ERROR, "the runner left it out")
-                    return
+                if heard.done:  # a session alone is done with the one case that it was asked about
+                    self._give(asked, Verdict.SANDBOX_ERROR, "the runner left it out")
+                    left = [name for name in left if name not in self._verdicts]
                 alone = not heard.loaded and heard.timed_out
                 continue
             if heard.timed_out and not alone:
@@ -263,7 +265,8 @@ def _checked(language: str, ok: bool, remedy: str) -> None:
         raise MissingExtraError(f"what runs {language}", hint=remedy)
 
 
-def _needed(language: str) -> None:
-    for one in dict.fromkeys(("py", language)):
-        tools = toolchain(one)  # pyright: ignore[reportArgumentType] -- a language's name
+def _needed(language: Language) -> None:
+    both: tuple[Language, ...] = ("py", language)
+    for one in dict.fromkeys(both):
+        tools = toolchain(one)
         _checked(one, tools.ok, tools.remedy)

@@ -16,9 +16,9 @@ import importlib.machinery
 import sys
 import types
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
-import codec  # pyright: ignore[reportMissingImports] -- lies beside this file in the box
+codec: Any = importlib.import_module("codec")  # lies beside this file in the box, where there is no package
 
 _WATCHED = (
     "tempfile",
@@ -234,11 +234,15 @@ class Anything(Finder):
     """A module that has every name, for collecting the cases before there is a candidate."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, lambda: None)  # pyright: ignore[reportArgumentType] -- never called
+        super().__init__(name, _nobody)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Answer every name with a function."""
-        module.__getattr__ = _nothing  # pyright: ignore[reportAttributeAccessIssue] -- PEP 562
+        vars(module)["__getattr__"] = _nothing
+
+
+def _nobody() -> NoReturn:
+    raise RuntimeError("there is no candidate while cases are collected")
 
 
 def _nothing(name: str) -> Any:

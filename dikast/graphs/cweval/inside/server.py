@@ -14,7 +14,7 @@ import sys
 import types
 from typing import Any
 
-import codec  # pyright: ignore[reportMissingImports] -- lies beside this file in the box
+codec: Any = importlib.import_module("codec")  # lies beside this file in the box, where there is no package
 
 _CALLABLE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type)
 
