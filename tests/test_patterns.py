@@ -11,6 +11,7 @@ import ast
 import importlib
 import pkgutil
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import product
@@ -27,6 +28,8 @@ parser: Any = importlib.import_module("re._parser")
 ROOT = Path(dikast.__file__).parent
 DATA = ROOT / "graphs" / "cweval" / "tasks"
 """Candidates of a benchmark, some of them slow on purpose; nobody imports them."""
+FLAT = ROOT / "graphs" / "cweval" / "inside"
+"""Files that import one another by their bare names: in the box there is no package."""
 NOT_HERE = ("vllm",)
 """Engines whose modules cannot be imported without them; their patterns are read from their text alone."""
 
@@ -82,6 +85,8 @@ def all_patterns() -> dict[tuple[str, int], tuple[Any, str]]:
 
 
 def _compiled() -> Iterator[tuple[str, Any]]:
+    if str(FLAT) not in sys.path:
+        sys.path.append(str(FLAT))
     for module in pkgutil.walk_packages(dikast.__path__, "dikast."):
         if not module.name.endswith("__main__") and not any(name in module.name for name in NOT_HERE):
             for name, value in list(vars(importlib.import_module(module.name)).items()):

@@ -31,7 +31,7 @@ NARROWEST = 20
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)")
 BREAK = re.compile(r"( +|(?<=,)(?=[^\s\d,]))")
 """Between words, and in a list without spaces behind its comma."""
-BREAK_IN_FIGURE = re.compile(r"( +(?=\[))")
+BREAK_IN_FIGURE = re.compile(r"((?<! ) ++(?=\[))")
 """`8.3 % [1.5, 35.4]` may have its interval below it; nothing else of a figure leaves its number."""
 BREAK_IN_NAME = re.compile(r"( +|(?<=,)(?=[^\s\d,])|(?<=[^\s\d][/:_#-])(?=[^\W\d]))")
 """`runs/genqr-again`, `evidence-based_persuasion`; never beside a digit."""

@@ -228,5 +228,5 @@ def _version(command: str, flag: str) -> str:
         said = subprocess.run([command, flag], capture_output=True, text=True, timeout=_VERSION_S, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = re.search(r"\d+(?:\.\d+)+", said)
+    found = re.search(r"(?<!\d)\d++(?:\.\d++)++", said)
     return found[0] if found else ""
