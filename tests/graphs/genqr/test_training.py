@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.graphs.genqr.context import Context
@@ -44,8 +45,13 @@ BETTER, SAME, WORSE = ["accumulator", "amperage"], ["car"], ["gardens", "garden"
 ALL: tuple[Kind, ...] = ("sft", "preference", "unpaired", "value")
 
 
+def say(request: Request) -> str:
+    del request
+    return "x"
+
+
 def context(**more: Any) -> Context:
-    solver = load_solver(ScriptedModel(lambda request: "x"))
+    solver = load_solver(ScriptedModel(say))
     return Context(solver=solver, retriever=BM25(Index.build(DOCUMENTS)), combination="mix", **more)
 
 
