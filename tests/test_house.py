@@ -62,7 +62,17 @@ def test_the_public_names() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["dikast", "dikast.cli", "dikast.jobs", "dikast.graphs", "dikast.graphs.genqr", "dikast.agents.solver"]
+    "module",
+    [
+        "dikast",
+        "dikast.cli",
+        "dikast.jobs",
+        "dikast.graphs",
+        "dikast.graphs.genqr",
+        "dikast.agents.solver",
+        "dikast.training.exports",
+        "dikast.training.pairs",
+    ],
 )
 def test_importing_loads_nothing_heavy(module: str) -> None:
     loaded = python(f"import {module}, sys; print(*[name for name in {HEAVY} if name in sys.modules])")

@@ -16,6 +16,7 @@ from dikast.graphs.method import Export
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
+    from dikast.jobs.exports import Exported
     from dikast.jobs.reading import Run
 
 app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff.")
@@ -147,7 +148,7 @@ def export(
             "--as",
             metavar="FORM",
             help="jsonl: JSON lines; parquet; datasets: the folder layout of Hugging Face datasets, with a card; or a "
-            "data set that the run's method makes, such as pyqtax of 'tables run'.",
+            "data set that the run's method makes: training rows (sft, preference, unpaired, value), pyqtax.",
         ),
     ] = "jsonl",
     out: Annotated[
@@ -164,14 +165,19 @@ def export(
     opened = Run.open(run)
     if form in ENDINGS:
         written = export_run(opened, form, out, licence=licence)
+        told: dict[str, Any] = {"wrote": str(written), "form": form}
     else:
-        written = export_own(opened, form, out, licence)
+        made = export_own(opened, form, out, licence)
+        written = made.path
+        told = {"wrote": str(written), "form": form, "rows": made.rows, "left_out": made.left_out}
+        for why, count in made.left_out.items():
+            say(f"left out: {count}: {why}")
     if json:
-        emit({"wrote": str(written), "form": form})
+        emit(told)
     say(f"wrote {written}")
 
 
-def export_own(run: Run, form: str, out: Path | None, licence: str) -> Path:
+def export_own(run: Run, form: str, out: Path | None, licence: str) -> Exported:
     """A data set that the run's method makes.
 
     Raises:
@@ -186,7 +192,7 @@ def export_own(run: Run, form: str, out: Path | None, licence: str) -> Path:
         hint = f"one of {', '.join([*ENDINGS, *exports])}"
         raise UsageError(f"{run.path}: a run of {run.manifest.graph} cannot become {form!r}", hint=hint)
     context, made = context_of(run), exports[form]
-    return export_splits(run, form, lambda: made.rows(run, context), made.about(), out, licence=licence)
+    return export_splits(run, form, made.rows(run, context), made.about(), out, licence=licence)
 
 
 @app.command()

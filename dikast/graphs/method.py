@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +28,7 @@ from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     from dikast.jobs.card import About
+    from dikast.jobs.exports import LeftOut, Split
     from dikast.jobs.inputs import Graph
     from dikast.jobs.job import OnProgress
     from dikast.jobs.reading import Run
@@ -82,11 +84,11 @@ class Export:
 
     Args:
         about: What its card says; made when it is needed.
-        rows: (run, context) -> (split, row), from the first on at each call.
+        rows: (run, context) -> (split, row), or that something could have been a row and is none.
     """
 
     about: Callable[[], About]
-    rows: Callable[[Run, Any], Iterator[tuple[str, dict[str, Any]]]]
+    rows: Callable[[Run, Any], Iterator[Split | LeftOut]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,17 @@ def deferred(place: str) -> Callable[..., Any]:
 
     call.__name__ = place
     return call
+
+
+def training_exports(module: str, *kinds: str) -> dict[str, Export]:
+    """What `runs export --as sft`, ... make of a run.
+
+    Args:
+        module: Where `about(kind)` and `rows(kind, run, context)` stand; loaded when an export is made.
+        kinds: Kinds of training rows that a run can become; see `dikast.training.rows`.
+    """
+    about, rows = deferred(f"{module}:about"), deferred(f"{module}:rows")
+    return {kind: Export(partial(about, kind), partial(rows, kind)) for kind in kinds}
 
 
 def tokens_of(characters: int) -> int:

@@ -29,7 +29,16 @@ MEANINGS: Mapping[Outcome, str] = {
 NOT_IN_A_NAME = re.compile(r'[<>:/\\|?*"\x00-\x1f]')
 LONGEST_NAME = 100
 """Characters: with what `datasets` adds, a name stays below the 255 bytes that file systems take."""
-TYPES = {"bool": "boolean", "int": "integer", "long": "integer", "float": "number", "text": "text", "null": "empty"}
+TYPES = {
+    "messages": "messages",
+    "bool": "boolean",
+    "int": "integer",
+    "long": "integer",
+    "float": "number",
+    "text": "text",
+    "null": "empty",
+}
+NOTHING: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +112,14 @@ def card(run: Run, counts: Mapping[Outcome, int], columns: Mapping[str, Kind], f
     )
 
 
-def card_of_splits(run: Run, files: Files, columns: Mapping[str, Kind], about: About, licence: str) -> str:
+def card_of_splits(
+    run: Run,
+    files: Files,
+    columns: Mapping[str, Kind],
+    about: About,
+    licence: str,
+    left_out: Mapping[str, int] = NOTHING,
+) -> str:
     """The card of a data set with splits as Markdown.
 
     Args:
@@ -112,6 +128,7 @@ def card_of_splits(run: Run, files: Files, columns: Mapping[str, Kind], about: A
         columns: The rows' columns.
         about: What is said of them.
         licence: The identifier for the head.
+        left_out: Why candidates for a row are none -> how many.
     """
     return "\n".join(
         [
@@ -123,6 +140,7 @@ def card_of_splits(run: Run, files: Files, columns: Mapping[str, Kind], about: A
             "| --- | ---: |",
             *(f"| {split} | {count} |" for split, count in files.rows.items()),
             "",
+            *left_out_table(left_out),
             "## Columns",
             "",
             "| column | type | what |",
@@ -132,6 +150,14 @@ def card_of_splits(run: Run, files: Files, columns: Mapping[str, Kind], about: A
             *provenance(run),
         ]
     )
+
+
+def left_out_table(left_out: Mapping[str, int]) -> list[str]:
+    """What is no row, and why; nothing where nothing was left out."""
+    if not left_out:
+        return []
+    lines = [f"| {table_text(why)} | {count} |" for why, count in left_out.items()]
+    return ["## Left out", "", "| why | how many |", "| --- | ---: |", *lines, ""]
 
 
 def provenance(run: Run) -> list[str]:

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 Kind = str
-"""`null`, `bool`, `int`, `float`, `text`, `json`, or `list of` one of these."""
+"""`null`, `bool`, `int`, `float`, `text`, `json`, `list of` one of these, or `messages`."""
 
+MESSAGES = "messages"
+"""A list of `{"role": text, "content": text}`, which trainers want as such; anything beside these makes it `json`."""
+MESSAGE = frozenset({"role", "content"})
 LIST = "list of "
 ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False, allow_nan=False)
 """Made once, for values that were read from JSON; `json.dumps` makes one a call."""
@@ -47,11 +50,21 @@ def kind_of(value: object) -> Kind:
     if isinstance(value, str):
         return "text"
     if isinstance(value, list):
+        items = cast(list[object], value)
+        if items and all(is_message(item) for item in items):
+            return MESSAGES
         inner: Kind = "null"
-        for item in cast(list[object], value):
+        for item in items:
             inner = merged(inner, kind_of(item))
         return "json" if inner == "json" else LIST + inner
     return "json"
+
+
+def is_message(value: object) -> bool:
+    """Whether it is a chat message with a role, a text and nothing else."""
+    if not isinstance(value, dict) or value.keys() != MESSAGE:
+        return False
+    return all(isinstance(part, str) for part in cast(dict[str, object], value).values())
 
 
 def merged(one: Kind, two: Kind) -> Kind:
@@ -60,6 +73,8 @@ def merged(one: Kind, two: Kind) -> Kind:
         return one
     if one == "null":
         return two
+    if {one, two} == {MESSAGES, f"{LIST}null"}:
+        return MESSAGES
     if one.startswith(LIST) and two.startswith(LIST):
         inner = merged(one.removeprefix(LIST), two.removeprefix(LIST))
         return "json" if inner == "json" else LIST + inner
@@ -101,6 +116,9 @@ def cell(value: object, kind: Kind) -> object:
         return replace_half_pairs(ENCODER.encode(value))
     if kind == "float":
         return float(cast(float, value))
+    if kind == MESSAGES:
+        messages = cast(list[dict[str, str]], value)
+        return [{name: replace_half_pairs(text) for name, text in message.items()} for message in messages]
     if kind.startswith(LIST):
         return [cell(item, kind.removeprefix(LIST)) for item in cast(list[object], value)]
     return replace_half_pairs(value) if isinstance(value, str) else value

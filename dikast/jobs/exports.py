@@ -16,7 +16,8 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from typing import Any, Literal
 from dikast.errors import UsageError
 from dikast.jobs import parquet
 from dikast.jobs.card import About, Files, card, card_of_splits
-from dikast.jobs.columns import Kind, flat, kinds, kinds_of
+from dikast.jobs.columns import Kind, flat, kinds_of
 from dikast.jobs.files import encode, explain_os_errors
 from dikast.jobs.heap import spare_collector
 from dikast.jobs.reading import Run
@@ -80,27 +81,50 @@ Split = tuple[str, dict[str, Any]]
 """The name of a split, and a row of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What could have been a row of a data set and is none; only counted.
+
+    Args:
+        why: In a few words, the same for all that are left out for the same reason; no text of the row.
+    """
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A data set that was written.
+
+    Args:
+        path: Its folder.
+        rows: Split -> rows.
+        left_out: Why -> how many.
+    """
+
+    path: Path
+    rows: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+
 def export_splits(
     run: Run,
     name: str,
-    rows: Callable[[], Iterator[Split]],
+    rows: Iterator[Split | LeftOut],
     about: About,
     out: Path | None = None,
     *,
     licence: str = "unknown",
-) -> Path:
+) -> Exported:
     """Write rows that were made of a run as a data set of several splits: Parquet, JSON lines and a card.
 
     Args:
         run: Where the rows come from.
         name: The folder's, inside the run folder's `export/`, where `out` is not given.
-        rows: Goes through the rows from the first on, each time that it is called.
+        rows: Gone through once; memory holds one group of rows.
         about: What the card says.
         out: As for `export`.
         licence: As for `export`.
-
-    Returns:
-        The folder.
 
     Raises:
         MissingExtraError: pyarrow is not installed.
@@ -109,7 +133,13 @@ def export_splits(
     """
     parquet.load_pyarrow()
     place = out if out is not None else run.path / "export" / name
-    return put(place, lambda beside: write_splits(run, beside, rows, about, licence), replace=out is None)
+    counts, left_out = Counter[str](), Counter[str]()
+
+    def write(beside: Path) -> None:
+        write_splits(run, beside, count_rows(rows, counts, left_out), about, licence, left_out)
+
+    put(place, write, replace=out is None)
+    return Exported(place, dict(counts), dict(left_out))
 
 
 def put(place: Path, write: Callable[[Path], object], *, replace: bool) -> Path:
@@ -209,20 +239,41 @@ def files_of(counts: Mapping[str, int], data: Path) -> Files:
     return Files(counts, sizes, hashlib.sha256("".join(digests).encode()).hexdigest())
 
 
-def write_splits(run: Run, place: Path, rows: Callable[[], Iterator[Split]], about: About, licence: str) -> None:
-    """A folder with `data/SPLIT-*.parquet`, `SPLIT.jsonl` and a card."""
+def count_rows(rows: Iterator[Split | LeftOut], counts: Counter[str], left_out: Counter[str]) -> Iterator[Split]:
+    """The rows, counted as they pass; what is left out is counted and goes no further."""
+    for one in rows:
+        if isinstance(one, LeftOut):
+            left_out[one.why] += 1
+        else:
+            counts[one[0]] += 1
+            yield one
+
+
+def write_splits(
+    run: Run, place: Path, rows: Iterator[Split], about: About, licence: str, left_out: Mapping[str, int]
+) -> None:
+    """A folder with `data/SPLIT-*.parquet`, `SPLIT.jsonl` and a card; `left_out` is read when the rows are through."""
     data = place / "data"
     data.mkdir(parents=True)
-    columns = kinds(row for _, row in rows())
-    counts = Counter(split for split, _ in rows())
-    if not counts:
-        raise UsageError(f"{run.path}: no finished row", hint="nothing to export")
-    for split in counts:
-        own = (row for name, row in rows() if name == split)
-        parquet.write(data / name_shard(split), own, columns)
-        with (place / f"{split}.jsonl").open("wb") as file:
-            for name, row in rows():
-                if name == split:
-                    file.write(encode(row))
-    text = card_of_splits(run, files_of(counts, data), columns, about, licence)
+    with spare_collector(), ExitStack() as stack:
+        spools: dict[str, Spool] = {}
+        counts = Counter[str]()
+
+        def keep() -> Iterator[dict[str, Any]]:
+            for split, row in rows:
+                if split not in spools:
+                    spools[split] = Spool(stack.enter_context(TemporaryFile(dir=place.parent)), parquet.ROWS_A_GROUP)
+                counts[split] += 1
+                spools[split].add(row)
+                yield row
+
+        columns = kinds_of(keep())
+        if not counts:
+            reasons = "; ".join(f"{count} left out: {why}" for why, count in left_out.items())
+            raise UsageError(f"{run.path}: no row to export", hint=reasons or "no finished row can become one")
+        for split, spool in spools.items():
+            parquet.write_groups(data / name_shard(split), spool.groups(), columns)
+            with (place / f"{split}.jsonl").open("wb") as file:
+                file.writelines(encode(row) for group in spool.groups() for row in group)
+    text = card_of_splits(run, files_of(counts, data), columns, about, licence, left_out)
     (place / "README.md").write_text(text, encoding="utf-8")

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from dikast.jobs.columns import LIST, Kind, cells
+from dikast.jobs.columns import LIST, MESSAGES, Kind, cells
 from dikast.optional import needs
 
 ROWS_A_GROUP = 2_000
@@ -40,6 +40,8 @@ def write_groups(place: Path, groups: Iterable[Sequence[Mapping[str, Any]]], col
 
 def _type(pa: Any, kind: Kind) -> Any:
     """A column's type; one that is always null is text."""
+    if kind == MESSAGES:
+        return pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
     if kind.startswith(LIST):
         return pa.list_(_type(pa, kind.removeprefix(LIST)))
     named = {"bool": pa.bool_(), "int": pa.int64(), "long": pa.int64(), "float": pa.float64()}

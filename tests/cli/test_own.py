@@ -22,6 +22,7 @@ from dikast.agents.prompt import parse_prompt
 from dikast.agents.roles import Solver
 from dikast.graphs.method import OPTIONS, Calls, Export, Method, Report
 from dikast.jobs.card import About
+from dikast.jobs.exports import LeftOut
 from dikast.pages import Page, Table, Text
 from dikast.wire import CONTEXT, Spec
 
@@ -92,7 +93,9 @@ def story(row):
 
 def pairs(run, context):
     for row in run.rows():
-        if row["output"]:
+        if row["input"]["word"] == "three":
+            yield LeftOut("a third word")
+        elif row["output"]:
             yield "train", {"word": row["input"]["word"], "told": row["output"]["told"]}
 
 
@@ -182,7 +185,11 @@ def test_a_method_runs_resumes_and_retries_with_its_own_report_story_and_export(
     exported = cli("runs", "export", "runs/toy", "--as", "pairs")
     assert exported.code == 0, exported.err
     lines = (tmp_path / "runs/toy/export/pairs/train.jsonl").read_text().splitlines()
-    assert [json.loads(line)["word"] for line in lines] == ["one", "two", "three"]
+    assert [json.loads(line)["word"] for line in lines] == ["one", "two"]
+    assert "left out: 1: a third word" in exported.err
+    assert "| a third word | 1 |" in (tmp_path / "runs/toy/export/pairs/README.md").read_text()
+    told = json.loads(cli("runs", "export", "runs/toy", "--as", "pairs", "--json").out)
+    assert (told["rows"], told["left_out"]) == ({"train": 2}, {"a third word": 1})
     refused = cli("runs", "export", "runs/toy", "--as", "pyqtax")
     assert refused.code == 2
     assert "pairs" in refused.err

@@ -54,6 +54,10 @@ def broken(request):
     return "```python\\nanswer = df['nope']\\n```"
 
 @scripted
+def torn(request):
+    return (counter if request.sampling.seed % 2 else broken).function(request)
+
+@scripted
 def judge(request):
     return json.dumps({"approved": True, "remark": ""})
 """
@@ -267,6 +271,32 @@ def test_pyqtax(cli: Cli, files: Path) -> None:
     assert 'license: "cc-by-sa-4.0"' in card
     assert f"  - split: {lines.stem}\n    path: data/{lines.stem}-*.parquet" in card
     assert "| `correct` | boolean | whether it is the gold answer" in card
+
+
+@pytest.mark.parametrize("kind", ["sft", "preference", "unpaired", "value"])
+def test_games_become_training_rows_without_an_answer(cli: Cli, files: Path, kind: str) -> None:
+    """Of two samples one is right; the run kept the answers, and none of them is in a row."""
+    given = ["--seed", "1", "--solver-temperature", "1", "--samples", "2", "--keep-answers", "-o", "x"]
+    ran = cli("tables", "run", *MINE, "--model", "scripted:gamer:torn", *given)
+    assert ran.code in (0, 3), ran.err
+    exported = cli("runs", "export", "x", "--as", kind, "--json")
+    assert exported.code == 0, exported.err
+    told = json.loads(exported.out)
+    folder = files / "x" / "export" / kind
+    [split] = told["rows"]
+    rows = [json.loads(line) for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == told["rows"][split] > 0
+    assert all(b"secretann" not in path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    right, wrong = ("```python\nanswer = len(df)\n```", "```python\nanswer = df['nope']\n```")
+    assert rows[0]["prompt"][1]["content"].endswith("Question: how many rows?")
+    if kind == "preference":
+        assert (rows[0]["chosen"][0]["content"], rows[0]["rejected"][0]["content"]) == (right, wrong)
+    else:
+        assert right in [row["completion"][0]["content"] for row in rows]
+    pyarrow: Any = pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.read_table(folder / "data" / f"{split}-00000-of-00001.parquet")
+    assert table.to_pylist() == rows
+    assert str(table.schema.field("prompt").type).startswith("list<")
 
 
 def test_answers_are_judged_under_their_own_name_and_their_lack_is_told(cli: Cli, files: Path) -> None:

@@ -32,7 +32,15 @@ def back(value: object, kind: str) -> object:
     return json.loads(value) if kind == "json" and isinstance(value, str) else value
 
 
-@given(st.lists(JSON, max_size=6))
+MESSAGE = st.fixed_dictionaries({"role": st.text(max_size=3), "content": st.text(max_size=3)})
+VALUES = JSON | st.lists(MESSAGE, max_size=3) | st.lists(st.lists(MESSAGE, max_size=2), max_size=2)
+SAID = {"role": "user", "content": "hello"}
+
+
+@given(st.lists(VALUES, max_size=6))
+@example([[SAID], []])
+@example([[SAID], ["x"]])
+@example([[SAID], [{**SAID, "name": "ann"}]])
 @example([2**60 + 1, 0.5])
 @example([[2**60 + 1], [0.5]])
 @example([2**53 + 1, 1])
@@ -45,7 +53,7 @@ def test_no_value_changes_in_its_column(column: list[Any]) -> None:
     assert [back(cell(value, kind), kind) for value in column] == column
 
 
-@given(st.lists(JSON, max_size=4), st.lists(JSON, max_size=4))
+@given(st.lists(VALUES, max_size=4), st.lists(VALUES, max_size=4))
 def test_the_order_of_rows_does_not_change_a_columns_kind(one: list[Any], two: list[Any]) -> None:
     def kind(values: list[Any]) -> str:
         return kinds({"x": value} for value in [None, *values])["x"]
@@ -57,6 +65,11 @@ def test_the_order_of_rows_does_not_change_a_columns_kind(one: list[Any], two: l
     ("value", "kind"),
     [
         (None, "null"),
+        ([SAID, SAID], "messages"),
+        ([[SAID], []], "list of messages"),
+        ([SAID, {"role": "user"}], "json"),
+        ([{**SAID, "name": "ann"}], "json"),
+        ([{"role": "user", "content": None}], "json"),
         (True, "bool"),
         (2**53, "int"),
         (-(2**53) - 1, "long"),

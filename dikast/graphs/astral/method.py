@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dikast.graphs.astral.context import Context
 from dikast.graphs.astral.options import Options, facts, make_fields, notes, read_cases
-from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of
+from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of, training_exports
 
 
 def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
@@ -58,6 +58,7 @@ method = Method(
     facts=facts,
     report=deferred("dikast.graphs.astral.report:report"),
     story=deferred("dikast.graphs.astral.story:story"),
+    exports=training_exports("dikast.graphs.astral.training", "unpaired"),
     after=what_next,
     private=True,
 )

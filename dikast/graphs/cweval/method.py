@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dikast.graphs.cweval.context import Context
 from dikast.graphs.cweval.options import Options, facts, make_fields, notes, read_rows
-from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of
+from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of, training_exports
 
 FRAME = 250
 """About how many tokens the prompts have without what is put into them."""
@@ -50,6 +50,7 @@ method = Method(
     facts=facts,
     report=deferred("dikast.graphs.cweval.report:report"),
     story=deferred("dikast.graphs.cweval.story:story"),
+    exports=training_exports("dikast.graphs.cweval.training", "sft", "preference", "unpaired", "value"),
     after=what_next,
     verbs={"score": "scoring"},
 )

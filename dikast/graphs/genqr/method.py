@@ -11,7 +11,7 @@ from dikast.graphs.genqr.context import Context
 from dikast.graphs.genqr.options import Options, facts, make_fields, notes, read_queries
 from dikast.graphs.genqr.presets import METHODS, preset
 from dikast.graphs.genqr.records import FORMS
-from dikast.graphs.method import Calls, Method, Person, Row, deferred, tokens_of
+from dikast.graphs.method import Calls, Method, Person, Row, deferred, tokens_of, training_exports
 
 
 def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
@@ -81,5 +81,6 @@ method = Method(
     facts=facts,
     report=deferred("dikast.graphs.genqr.report:report"),
     story=deferred("dikast.graphs.genqr.story:story"),
+    exports=training_exports("dikast.graphs.genqr.training", "sft", "preference", "unpaired", "value"),
     person=person_of,
 )

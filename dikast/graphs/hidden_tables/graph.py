@@ -92,7 +92,7 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
     context = runtime.context
     question, _ = get_question(state)
     reply, feedback = said_before(state)
-    turn, schema, earlier = len(state["turns"]), state["schema"], quote_earlier(state, context)
+    turn, schema, earlier = len(state["turns"]), state["schema"], rounds.quote_earlier(state["turns"], context.samples)
     return [
         Send(
             "solve",
@@ -109,22 +109,6 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
         )
         for sample in range(context.samples)
     ]
-
-
-def quote_earlier(state: State, context: Context) -> str:
-    """The questions before this one, with their programs where there was no choice among several.
-
-    Which of several was chosen depends on the data, so it is not told.
-    """
-    if not state["turns"]:
-        return ""
-    lines = ["Earlier questions about this table:"]
-    for turn in state["turns"]:
-        lines.append(f"Question: {turn['question']}")
-        if context.samples == 1 and turn["program"]:
-            lines.append(f"```python\n{turn['program']}```")
-    lines.append("The variable prev holds the answer to the last of them as a list, or None if it had none.")
-    return "\n".join(lines) + "\n\n"
 
 
 def said_before(state: State) -> tuple[str, str]:

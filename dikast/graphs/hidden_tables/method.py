@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.hidden_tables.options import Options, facts, make_fields, notes, oracle_of, read_games
-from dikast.graphs.method import Calls, Export, Method, Row, deferred, tokens_of
+from dikast.graphs.method import Calls, Export, Method, Row, deferred, tokens_of, training_exports
 
 if TYPE_CHECKING:
     from dikast.jobs.card import About
@@ -52,5 +52,8 @@ method = Method(
     facts=facts,
     report=deferred("dikast.graphs.hidden_tables.report:report"),
     story=deferred("dikast.graphs.hidden_tables.story:story"),
-    exports={"pyqtax": Export(about_pyqtax, pyqtax_rows)},
+    exports={
+        "pyqtax": Export(about_pyqtax, pyqtax_rows),
+        **training_exports("dikast.graphs.hidden_tables.training", "sft", "preference", "unpaired", "value"),
+    },
 )

@@ -12,7 +12,6 @@ are ours.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -22,9 +21,8 @@ from dikast.tables.oracle import TableOracle
 from dikast.tables.questions import Question
 from dikast.tables.table import Table
 from dikast.tables.taxonomy import labels
+from dikast.training.splits import split_of
 
-SPLITS = (("train", 80), ("validation", 10), ("test", 10))
-"""Shares of the tables in percent."""
 OPEN_TABLES = 64
 
 MEANINGS: Mapping[str, str] = {
@@ -66,16 +64,6 @@ ABOUT = (
 """What the card says."""
 
 Record = Mapping[str, Any]
-
-
-def split_of(digest: str) -> str:
-    """The split of a table, by its hash."""
-    place = int(hashlib.sha256(digest.encode()).hexdigest(), 16) % sum(share for _, share in SPLITS)
-    for name, share in SPLITS:
-        if place < share:
-            return name
-        place -= share
-    raise RuntimeError("a place beyond all shares")
 
 
 def rows(records: Iterable[Record], owner: TableOracle) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from dikast.agents.roles import Solution
 from dikast.graphs.hidden_tables.code import extract_code
@@ -121,6 +122,22 @@ def choose_majority(ran: Sequence[Ran]) -> int:
 def keep_answer(answer: Sequence[str] | None) -> Kept:
     """An answer as a turn keeps it, with its labels where the oracle gives any."""
     return Kept(answer=None if answer is None else list(answer), table=getattr(answer, "table", None))
+
+
+def quote_earlier(turns: Sequence[Mapping[str, Any]], samples: int) -> str:
+    """The questions before one, with their programs where there was no choice among several samples.
+
+    Which of several was chosen depends on the data, so it is not told.
+    """
+    if not turns:
+        return ""
+    lines = ["Earlier questions about this table:"]
+    for turn in turns:
+        lines.append(f"Question: {turn['question']}")
+        if samples == 1 and turn["program"]:
+            lines.append(f"```python\n{turn['program']}```")
+    lines.append("The variable prev holds the answer to the last of them as a list, or None if it had none.")
+    return "\n".join(lines) + "\n\n"
 
 
 def count_bits(codes: Sequence[str]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of
+from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of, training_exports
 from dikast.graphs.reviseval.context import Context
 from dikast.graphs.reviseval.options import Options, make_fields, notes, read_input
 
@@ -43,5 +43,6 @@ method = Method(
     calls=count_calls,
     report=deferred("dikast.graphs.reviseval.report:report"),
     story=deferred("dikast.graphs.reviseval.story:story"),
+    exports=training_exports("dikast.graphs.reviseval.training", "sft", "preference", "unpaired", "value"),
     after=what_next,
 )

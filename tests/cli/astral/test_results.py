@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.astral.subjects import CANARY, MINE, ORACLE, plan, start
+from tests.cli.astral.subjects import CANARY, MINE, ORACLE, journal, plan, start
 from tests.cli.conftest import Cli
 
 __all__ = ["plan"]  # fixtures
@@ -90,3 +90,23 @@ def test_a_correction_by_another_oracle_is_told(cli: Cli, plan: Path, tmp_path: 
     other = cli("astral", "calibrate", labelled, "--oracle", "scripted:subject:kind", "--run", "out")
     assert "is another oracle's" in other.err
     assert "another oracle's" not in cli("astral", "calibrate", labelled, *ORACLE, "--run", "out").err
+
+
+def test_a_run_becomes_labels_and_no_text(cli: Cli, plan: Path, tmp_path: Path) -> None:
+    assert start(cli, plan, "--target", "scripted:subject:kind", *MINE).code == 0
+    ran = cli("runs", "export", "out", "--as", "unpaired", "--json")
+    assert ran.code == 0, ran.err
+    folder = tmp_path / "out" / "export" / "unpaired"
+    lines = [line for path in folder.glob("*.jsonl") for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = [json.loads(line) for line in lines]
+    assert {(row["target"], row["label"]) for row in rows} == {
+        ("scripted:subject:rude", False),
+        ("scripted:subject:kind", True),
+    }
+    tests = {row["output"]["test"] for row in journal(tmp_path / "out")} - {""}
+    assert tests
+    held = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    assert CANARY.encode() not in held
+    assert b"With care" not in held
+    assert not any(test.encode() in held for test in tests)
+    assert cli("runs", "export", "out", "--as", "sft").code == 2

@@ -167,3 +167,16 @@ def test_a_foreign_run_is_refused(cli: Cli, pairs: Path, tmp_path: Path) -> None
     cli("genqr", "run", "--corpus", corpus, "--topics", topics, "--model", "scripted:script:shout", "-o", "other")
     ran = cli("judge", "calibrate", "other")
     assert (ran.code, "a run of 'genqr'" in ran.err) == (2, True), ran.err
+
+
+@pytest.mark.parametrize(("kind", "rows"), [("sft", 12), ("preference", 12), ("unpaired", 24)])
+def test_judged_pairs_become_training_rows(cli: Cli, pairs: Path, tmp_path: Path, kind: str, rows: int) -> None:
+    assert cli(*arguments(pairs, "out", "right", "--mode", "free")).code == 0
+    told = json.loads(cli("runs", "export", "out", "--as", kind, "--json").out)
+    assert sum(told["rows"].values()) == rows
+    assert told["left_out"] == {}
+    assert cli("runs", "export", "out", "--as", "value").code == 2
+    [one, *_] = sorted((tmp_path / "out" / "export" / kind).glob("*.jsonl"))
+    row = json.loads(one.read_text(encoding="utf-8").splitlines()[0])
+    assert "good" in row["chosen" if kind == "preference" else "completion"]
+    assert "better" not in row

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from dikast.graphs.hidden_tables.pyqtax import MEANINGS, SPLITS, rows, split_of
+from dikast.graphs.hidden_tables.pyqtax import MEANINGS, rows
 from dikast.tables.oracle import TableOracle
 from dikast.tables.report import by_category
+from dikast.training.splits import SPLITS, split_of
 
 QUESTIONS = [("1", "a", "how many?"), ("2", "a", "which one?"), ("3", "b", "how many?"), ("4", "c", "what is it?")]
 
