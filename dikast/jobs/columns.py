@@ -117,8 +117,11 @@ def cell(value: object, kind: Kind) -> object:
     if kind == "float":
         return float(cast(float, value))
     if kind == MESSAGES:
-        messages = cast(list[dict[str, str]], value)
-        return [{name: replace_half_pairs(text) for name, text in message.items()} for message in messages]
+        messages = cast(list[dict[str, str] | None], value)  # a list of nulls elsewhere in the column is told as such
+        return [
+            None if message is None else {name: replace_half_pairs(text) for name, text in message.items()}
+            for message in messages
+        ]
     if kind.startswith(LIST):
         return [cell(item, kind.removeprefix(LIST)) for item in cast(list[object], value)]
     return replace_half_pairs(value) if isinstance(value, str) else value

@@ -39,6 +39,8 @@ SAID = {"role": "user", "content": "hello"}
 
 @given(st.lists(VALUES, max_size=6))
 @example([[SAID], []])
+@example([[SAID], [None]])
+@example([[[SAID]], [[None], None]])
 @example([[SAID], ["x"]])
 @example([[SAID], [{**SAID, "name": "ann"}]])
 @example([2**60 + 1, 0.5])
