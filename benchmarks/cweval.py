@@ -28,7 +28,7 @@ from dikast.graphs.cweval.records import CaseKind, SampleResult, judged
 from dikast.graphs.cweval.samples import Sample, program_of
 from dikast.graphs.cweval.scores import score
 from dikast.graphs.cweval.task import Task
-from dikast.graphs.cweval.task_oracle import TaskOracle, reference_of
+from dikast.graphs.cweval.task_oracle import TaskOracle
 from dikast.graphs.cweval.tasks import OWN_TASKS
 from dikast.graphs.cweval.verdict import KINDS, Execution
 
@@ -87,7 +87,7 @@ async def thirds(oracle: TaskOracle, tasks: Sequence[Task]) -> dict[str, float]:
         one
         for task in tasks
         for one in (
-            Sample(task.task_id, 0, reference_of(task), "program"),
+            Sample(task.task_id, 0, task.program, "program"),
             Sample(task.task_id, 1, JUNK, "program"),
             Sample(task.task_id, 2, REFUSAL, "reply"),
         )
@@ -110,9 +110,7 @@ async def result(oracle: TaskOracle, sample: Sample) -> SampleResult:
 async def timed(oracle: TaskOracle, tasks: Sequence[Task]) -> dict[str, object]:
     """Compile and test all references once."""
     started = time.perf_counter()
-    found: list[Execution] = await asyncio.gather(
-        *(oracle.test(task.task_id, reference_of(task), KINDS) for task in tasks)
-    )
+    found: list[Execution] = await asyncio.gather(*(oracle.test(task.task_id, task.program, KINDS) for task in tasks))
     return {
         "compile_s": round(sum(one.compile_s for one in found), 2),
         "tests_s": round(sum(one.tests_s for one in found), 2),

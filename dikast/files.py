@@ -105,12 +105,21 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         DataError: The folder does not exist or cannot be written.
     """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """The same of bytes.
+
+    Raises:
+        DataError: The folder does not exist or cannot be written.
+    """
     path = Path(path)
     part: Path | None = None
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
             part = Path(file.name)
-            file.write(text)
+            file.write(content)
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except OSError as error:

@@ -115,6 +115,11 @@ class Page:
     parts: tuple[Text | Table | Figure, ...]
 
 
+def without_figures(page: Page) -> Page:
+    """What a terminal can show of a page."""
+    return Page(page.title, tuple(part for part in page.parts if not isinstance(part, Figure)))
+
+
 def visible(text: str) -> str:
     """The text with each control, direction and other invisible character as its number: `⟨U+202E⟩`."""
     unified = text.replace("\r\n", "\n")

@@ -6,10 +6,12 @@ reply is a result with a count, never an exception and never a zero score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
+
+R = TypeVar("R", bound=Mapping[str, object])
 
 Qrels = Mapping[str, Mapping[str, int]]
 """Relevance judgments: query id -> document id -> grade (0 = judged not relevant)."""
@@ -34,7 +36,20 @@ class Outcome(StrEnum):
     @property
     def failed(self) -> bool:
         """Whether another attempt may mend it."""
-        return self in (Outcome.TIMEOUT, Outcome.LIMIT, Outcome.ERROR)
+        return self in FAILURES
+
+
+FAILURES = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT)
+"""The outcomes that another attempt may mend, the gravest first."""
+
+
+def gravest_failure(ended: Sequence[R]) -> R | None:
+    """The record of the gravest failure, the first of its kind; `None` where nothing failed.
+
+    Args:
+        ended: Records of calls, steps or drafts, each with an `outcome`.
+    """
+    return next((one for kind in FAILURES for one in ended if one["outcome"] == kind), None)
 
 
 @dataclass(frozen=True, slots=True)

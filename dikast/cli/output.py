@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dikast import pages
     from dikast.graphs.story import Row
 
@@ -65,6 +67,28 @@ def print_page(page: pages.Page) -> None:
         show(page.title)
     for part in page.parts:
         _print_part(part)
+
+
+def write_page(out: Path, page: pages.Page) -> list[str]:
+    """Write a page and its parts into a folder, which is made where it is not there; what was written.
+
+    Raises:
+        DataError: The folder or a file cannot be written.
+    """
+    from dikast.disk import make_folder
+    from dikast.files import write_text
+    from dikast.pages import files_of
+
+    make_folder(out)
+    written = files_of(page)
+    for name, text in written.items():
+        write_text(out / name, text)
+    return [str(out / name) for name in written]
+
+
+def say_written(out: Path, written: Sequence[str]) -> None:
+    """Where a page is that was written."""
+    say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")
 
 
 def print_report(page: pages.Page) -> None:

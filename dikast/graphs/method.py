@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 """An input of a graph, or a line of a journal."""
 CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for English, good enough for an estimate."""
+"""A rule of thumb for English: for estimates, and for budgets where no tokenizer is at hand."""
 OPTIONS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True)
 """The settings of a method's `Options`: its fields' docstrings are their flags' help."""
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from dikast.cli import options
-from dikast.cli.output import emit, print_page, say
+from dikast.cli.output import emit, print_page, say_written, write_page
 
 
 def report(
@@ -25,23 +25,18 @@ def report(
     json: options.Json = False,
 ) -> None:
     """Write a page about runs side by side: func@k, sec@k, func-sec@k with intervals, by language, by weakness."""
-    from dikast.files import write_text
     from dikast.graphs.cweval.measured import measured_of_run
-    from dikast.graphs.cweval.page import data_of, page_of, without_figures
+    from dikast.graphs.cweval.page import data_of, page_of
     from dikast.graphs.cweval.report import scanned_of
     from dikast.jobs.reading import Run
-    from dikast.pages import files_of
+    from dikast.pages import without_figures
 
     found = [measured_of_run(Run.open(path)) for path in runs]
     scanned = {one.name: scanned_of(one) for one in found} if static else {}
     page = page_of(found, title, scanned)
-    out.mkdir(parents=True, exist_ok=True)
-    written = files_of(page)
-    for name, text in written.items():
-        write_text(out / name, text)
+    written = write_page(out, page)
     if json:
-        told = [data_of(one, scanned.get(one.name)) for one in found]
-        emit({"runs": told, "wrote": [str(out / name) for name in written]})
+        emit({"runs": [data_of(one, scanned.get(one.name)) for one in found], "wrote": written})
     else:
         print_page(without_figures(page))
-    say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")
+    say_written(out, written)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from dikast.cli import options
-from dikast.cli.output import emit, print_page, say
+from dikast.cli.output import emit, print_page, say, say_written, write_page
 from dikast.errors import UsageError
-from dikast.pages import Figure, Page, files_of
+from dikast.pages import without_figures
 
 if TYPE_CHECKING:
     from dikast.evaluation.comparison import AnnotatorAgreement
@@ -80,7 +80,7 @@ def calibrate(
         emit(measures_of(opened, gold, ties))
         return
     told = page(opened, gold=gold, ties=ties, people=people_of(opened))
-    print_page(Page(told.title, tuple(part for part in told.parts if not isinstance(part, Figure))))
+    print_page(without_figures(told))
 
 
 def measures_of(runs: list[JudgedRun], gold: str, ties: Ties) -> dict[str, Any]:
@@ -129,23 +129,18 @@ def report(
 
     With --fail-on a CI job fails on a condition.
     """
-    from dikast.disk import make_folder
     from dikast.evaluation.gate import parse_gate
     from dikast.evaluation.judge_gate import KNOWN
-    from dikast.files import write_text
     from dikast.graphs.reviseval.results import page
 
     for condition in fail_on or ():
         parse_gate(condition, KNOWN)
     opened = open_runs(runs, labels)
     gates = check_gates(fail_on or [], opened, gold, ties)
-    written = files_of(page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
-    make_folder(out)
-    for name, text in written.items():
-        write_text(out / name, text)
+    written = write_page(out, page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
     if json:
-        emit({"wrote": [str(out / name) for name in written], "gates": [gate.as_json() for gate in gates]})
-    say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")
+        emit({"wrote": written, "gates": [gate.as_json() for gate in gates]})
+    say_written(out, written)
     failed = [gate for gate in gates if gate.failed]
     for gate in failed:
         say(f"failed: {gate.message()}")

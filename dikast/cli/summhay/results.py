@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dikast.cli import options
-from dikast.cli.output import emit, print_page, say
+from dikast.cli.output import emit, print_page, say_written, write_page
 from dikast.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ PARTIAL = 0.5
 
 def score(files: Files, systems: Systems = None, partial: Partial = PARTIAL, json: options.Json = False) -> None:
     """Score the summaries in topic files by the labels in them: coverage, citation, joint; no model is asked."""
-    from dikast.graphs.summhay.page import data_of, page_of, without_figures
+    from dikast.graphs.summhay.page import data_of, page_of
+    from dikast.pages import without_figures
 
     found = chosen(read_files(files, partial), systems)
     if json:
@@ -57,26 +58,22 @@ def report(
     """Write a page about runs side by side: scores with intervals, paired tests, where cited documents stood."""
     from dataclasses import asdict
 
-    from dikast.files import write_text
-    from dikast.graphs.summhay.page import data_of, page_of, without_figures
+    from dikast.graphs.summhay.page import data_of, page_of
     from dikast.graphs.summhay.systems import compare, system_of_run
     from dikast.jobs.reading import Run
-    from dikast.pages import files_of
+    from dikast.pages import without_figures
 
     folders = [path for path in runs if not path.is_file()]
     found = [system_of_run(Run.open(path)) for path in folders]
     found += chosen(read_files([path for path in runs if path.is_file()], PARTIAL), systems)
     page = page_of(found, title)
-    out.mkdir(parents=True, exist_ok=True)
-    written = files_of(page)
-    for name, text in written.items():
-        write_text(out / name, text)
+    written = write_page(out, page)
     if json:
         told = {"systems": data_of(found), "differences": [asdict(one) for one in compare(found)]}
-        emit({**told, "wrote": [str(out / name) for name in written]})
+        emit({**told, "wrote": written})
     else:
         print_page(without_figures(page))
-    say(f"wrote {out / 'report.html'} and {len(written) - 1} files beside it")
+    say_written(out, written)
 
 
 def read_files(files: list[Path], partial: float) -> list[System]:

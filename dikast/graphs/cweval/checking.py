@@ -135,7 +135,7 @@ async def _check(oracle: TaskOracle, task: Task) -> Checked:
 
 async def _judge(oracle: TaskOracle, task: Task) -> Checked:
     first = await oracle.time(task.task_id)
-    second = await oracle.test(task.task_id, task.reference + task.entrypoint, KINDS)
+    second = await oracle.test(task.task_id, task.program, KINDS)
     passed = tuple(one.functional_and_secure for one in (first, second))
     known = Checked(
         task.task_id,

@@ -15,13 +15,13 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dikast.disk import make_folder
 from dikast.errors import MissingExtraError
+from dikast.files import write_bytes
 from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.toolchains import HEADERS, Toolchain, toolchain
 from dikast.graphs.cweval.warm import warm
@@ -151,8 +151,5 @@ def _read(path: Path) -> Compiled | None:
 
 def _write(path: Path, made: Compiled) -> None:
     content = b"-" + made.error.encode() if made.binary is None else b"+" + made.binary
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(hashlib.sha256(content).digest() + content)
-    Path(name).replace(path)
+    make_folder(path.parent)
+    write_bytes(path, hashlib.sha256(content).digest() + content)

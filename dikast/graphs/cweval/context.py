@@ -15,7 +15,7 @@ from dikast.agents.models.request import MethodSampling, Sampling
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import Solver
 from dikast.flags import Flag, NoFlag, SamplingOf
-from dikast.graphs.cweval.records import Draft, Ended, Judged, Remark, Reply, Round
+from dikast.graphs.cweval.records import Draft, Ended, Judged, Remark, Reply, Round, Worth
 from dikast.graphs.cweval.roles import CodeExecutor, FailureCritic
 from dikast.wire import CONTEXT, Spec
 
@@ -91,7 +91,7 @@ class Input(TypedDict):
     sample: int
 
 
-class Output(TypedDict):
+class Output(Worth):
     """The code, and what its tests said.
 
     `code` is the last round's, as the model wrote it. `first` and `last` are the verdicts of the first and the last
@@ -104,16 +104,9 @@ class Output(TypedDict):
     code: str
     rounds: list[Round]
     remarks: list[Remark]
-    first: Judged | None
-    last: Judged | None
-    functional: bool
-    secure: bool
-    func_secure: bool
-    outcome: str
-    reason: str
 
 
-class State(Input):
+class State(Input, Worth):
     """What the nodes share. `reply` and `draft` are of the round at hand; `ended` has each call that failed."""
 
     reply: Reply
@@ -122,13 +115,6 @@ class State(Input):
     ended: Annotated[list[Ended], operator.add]
     rounds: Annotated[list[Round], operator.add]
     remarks: Annotated[list[Remark], operator.add]
-    first: Judged | None
-    last: Judged | None
-    functional: bool
-    secure: bool
-    func_secure: bool
-    outcome: str
-    reason: str
 
 
 class Update(TypedDict, total=False):

@@ -143,14 +143,19 @@ class Executor:
         return Execution(task.task_id, results, made.seconds, candidate.tests_s, candidate.peak_bytes)
 
     async def calibrate(self, task: Task) -> Execution:
-        """Test the reference with ample time, and keep what each case took, for `run`.
+        """Test the reference with ample time; where it passes, keep what each case took, for `run`.
 
         Raises:
             DikastError: As `run` does.
         """
-        execution = await self.run(task, task.reference + task.entrypoint, reference_s={})
-        self._store.keep_times(task, {one.case.name: one.seconds for one in execution.cases})
+        execution = await self.run(task, task.program, reference_s={})
+        if all(one.verdict is Verdict.PASS for one in execution.cases):
+            self._store.keep_times(task, {one.case.name: one.seconds for one in execution.cases})
         return execution
+
+    def is_calibrated(self, task: Task) -> bool:
+        """Whether this machine knows how long the reference takes."""
+        return self._store.times(task) is not None
 
 
 class _Candidate:

@@ -45,13 +45,12 @@ from dikast.graphs.cweval.fences import in_block
 from dikast.graphs.cweval.recording import (
     both,
     box_trouble,
-    judged_round,
-    outcome_of,
     record_draft,
     record_remark,
     record_reply,
     record_tested,
     untested,
+    worth_of,
 )
 from dikast.graphs.cweval.records import (
     Draft,
@@ -59,11 +58,10 @@ from dikast.graphs.cweval.records import (
     Tested,
 )
 from dikast.graphs.cweval.roles import CodeExecutor
-from dikast.graphs.cweval.task_oracle import is_rows_failure
+from dikast.graphs.cweval.task_oracle import task_failure_of
 from dikast.graphs.cweval.verdict import KINDS, Kind
 from dikast.graphs.stepping import AsyncStateGraph, tell_step
-from dikast.records import Outcome
-from dikast.wire import check, check_input, on_error, raise_again
+from dikast.wire import check, check_input, on_error
 
 NAME = "cweval"
 LANGUAGES = {"py": "Python", "js": "JavaScript", "c": "C", "cpp": "C++", "go": "Go"}
@@ -81,10 +79,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> Update:
 @on_error
 async def failed_task(state: State, error: NodeError) -> Command[Literal["judge"]]:
     """A task that cannot be tested on this machine is its rows' failure; where nothing can be, the job ends."""
-    cause = error.error
-    if not is_rows_failure(cause):
-        raise_again(error)
-    return Command(update=Update(ended=[Ended(outcome=str(Outcome.ERROR), reason=str(cause))]), goto="judge")
+    return Command(update=Update(ended=[task_failure_of(error)]), goto="judge")
 
 
 @on_error
@@ -190,19 +185,7 @@ async def judge(state: State, runtime: Runtime[Context]) -> Update:
     """What the first and the last code are worth."""
     tell_step(runtime, NAME, "judge", f"{len(state['rounds'])} rounds are judged")
     rounds = state["rounds"]
-    judged = [judged_round(one["draft"]["round"], one["tested"]) for one in (rounds[0], rounds[-1])] if rounds else []
-    last = judged[-1] if judged else None
-    outcome, reason = outcome_of(state["ended"], rounds[-1] if rounds else None)
-    return {
-        "code": rounds[-1]["draft"]["code"] if rounds else "",
-        "first": judged[0] if judged else None,
-        "last": last,
-        "functional": bool(last and last["functional"]),
-        "secure": bool(last and last["secure"]),
-        "func_secure": bool(last and last["func_secure"]),
-        "outcome": str(outcome),
-        "reason": reason,
-    }
+    return {**worth_of(state["ended"], rounds), "code": rounds[-1]["draft"]["code"] if rounds else ""}
 
 
 def build() -> StateGraph[State, Context, Input, Output]:

@@ -35,11 +35,6 @@ def page_of(
     return Page(title, (*parts, *figures(runs)))
 
 
-def without_figures(page: Page) -> Page:
-    """What a terminal can show."""
-    return Page(page.title, tuple(part for part in page.parts if not isinstance(part, Drawing)))
-
-
 def told_of(one: Measured) -> Text:
     """How many samples were asked for, and how many were tested."""
     whole = one.report.whole

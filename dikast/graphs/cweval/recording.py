@@ -20,11 +20,12 @@ from dikast.graphs.cweval.records import (
     Round,
     Tested,
     Verdict,
+    Worth,
     judged,
 )
 from dikast.graphs.cweval.roles import Criticism
 from dikast.graphs.cweval.verdict import Execution
-from dikast.records import Outcome
+from dikast.records import Outcome, gravest_failure
 
 
 def record_tested(execution: Execution) -> Tested:
@@ -125,10 +126,8 @@ def judged_round(number: int, result: Tested) -> Judged:
 
 def outcome_of(ended: Sequence[Ended], last: Round | None) -> tuple[Outcome, str]:
     """How a row ended: as what failed in it; else by the box's trouble; else as its last reply did."""
-    for failure in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT):
-        failed = next((one for one in ended if one["outcome"] == failure), None)
-        if failed is not None:
-            return failure, failed["reason"]
+    if (failed := gravest_failure(ended)) is not None:
+        return Outcome(failed["outcome"]), failed["reason"]
     if last is None:
         return Outcome.ERROR, "nothing was tested"
     if (trouble := box_trouble(last["tested"])) is not None:
@@ -138,6 +137,22 @@ def outcome_of(ended: Sequence[Ended], last: Round | None) -> tuple[Outcome, str
     if last["draft"]["missing"]:
         return Outcome.UNPARSED, NO_CODE_TOLD[last["draft"]["missing"]]
     return Outcome.OK, ""
+
+
+def worth_of(ended: Sequence[Ended], rounds: Sequence[Round]) -> Worth:
+    """What the first and the last code are worth, and how the row ended."""
+    judged = [judged_round(one["draft"]["round"], one["tested"]) for one in (*rounds[:1], *rounds[-1:])]
+    last = judged[-1] if judged else None
+    outcome, reason = outcome_of(ended, rounds[-1] if rounds else None)
+    return Worth(
+        first=judged[0] if judged else None,
+        last=last,
+        functional=bool(last and last["functional"]),
+        secure=bool(last and last["secure"]),
+        func_secure=bool(last and last["func_secure"]),
+        outcome=str(outcome),
+        reason=reason,
+    )
 
 
 def box_trouble(result: Tested) -> str | None:

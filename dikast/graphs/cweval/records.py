@@ -175,3 +175,15 @@ class Judged(TypedDict):
     functional: bool
     secure: bool
     func_secure: bool
+
+
+class Worth(TypedDict):
+    """What a row's rounds are worth: part of the output of whatever graph tested them."""
+
+    first: Judged | None
+    last: Judged | None
+    functional: bool
+    secure: bool
+    func_secure: bool
+    outcome: str
+    reason: str

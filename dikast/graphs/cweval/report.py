@@ -15,12 +15,13 @@ from typing import Any
 
 from dikast.files import write_json
 from dikast.graphs.cweval.measured import Measured, measured_of_run
-from dikast.graphs.cweval.page import data_of, page_of, without_figures
+from dikast.graphs.cweval.page import data_of, page_of
 from dikast.graphs.cweval.records import SampleResult
 from dikast.graphs.cweval.static import Compared, compare, scan
 from dikast.graphs.method import Report
 from dikast.jobs.exports import replacing
 from dikast.jobs.reading import Run
+from dikast.pages import without_figures
 
 SAMPLES, RESULTS = "samples.jsonl", "res_all.json"
 

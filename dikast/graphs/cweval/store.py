@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dikast.disk import make_folder
+from dikast.files import write_json
 from dikast.graphs.cweval.task import Task
 from dikast.graphs.cweval.verdict import Case
 
@@ -54,11 +54,8 @@ class Store:
 
     def _write(self, kind: str, content: bytes, value: Any) -> None:
         path = self._path(kind, content)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(value, file)
-        Path(name).replace(path)
+        make_folder(path.parent)
+        write_json(path, value)
 
 
 def _task_bytes(task: Task) -> bytes:

@@ -42,3 +42,8 @@ class Task:
     reference: str
     entrypoint: str
     header: str
+
+    @property
+    def program(self) -> str:
+        """The reference as a whole program, entry point included."""
+        return self.reference + self.entrypoint

@@ -20,7 +20,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote
 
 from dikast.agents.models.catalog import cache_folder
@@ -28,17 +28,17 @@ from dikast.errors import DataError, MissingExtraError, UsageError
 from dikast.graphs.cweval.executor import Executor
 from dikast.graphs.cweval.extract import Shared, shared_by
 from dikast.graphs.cweval.reading import Broken, only_tasks, read_tasks
-from dikast.graphs.cweval.store import Store
+from dikast.graphs.cweval.records import Ended
 from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.toolchains import toolchain
-from dikast.graphs.cweval.verdict import KINDS, Execution, Kind, Verdict
+from dikast.graphs.cweval.verdict import KINDS, Execution, Kind
+from dikast.records import Outcome
+from dikast.wire import raise_again
+
+if TYPE_CHECKING:
+    from langgraph.errors import NodeError
 
 SCHEME = "tasks:"
-
-
-def reference_of(task: Task) -> str:
-    """The reference as a whole program, entry point included."""
-    return task.reference + task.entrypoint
 
 
 class TaskOracle:
@@ -58,7 +58,6 @@ class TaskOracle:
         self.read = read_tasks(folder)
         self.workers = workers
         self.kept = kept or cache_folder() / "cweval"
-        self._store = Store(self.kept)
         self._boxes: dict[asyncio.AbstractEventLoop, _Boxes] = {}
         self._timed: set[str] = set()
 
@@ -125,9 +124,7 @@ class TaskOracle:
             DikastError: As `ready`.
         """
         task, executor = self.task(task_id), await self._executor()
-        execution = await executor.run(task, reference_of(task), reference_s={})
-        if all(one.verdict is Verdict.PASS for one in execution.cases):
-            self._store.keep_times(task, {one.case.name: one.seconds for one in execution.cases})
+        execution = await executor.calibrate(task)
         self._timed.add(task_id)
         return execution
 
@@ -135,7 +132,7 @@ class TaskOracle:
         """Time the reference, once, unless this machine has done so before."""
         own = self._boxes[asyncio.get_running_loop()]
         async with own.timing.setdefault(task.task_id, asyncio.Lock()):
-            if task.task_id not in self._timed and self._store.times(task) is None:
+            if task.task_id not in self._timed and not executor.is_calibrated(task):
                 await self.time(task.task_id)
 
     async def __aenter__(self) -> Self:
@@ -185,9 +182,14 @@ def needed(task: Task) -> None:
             raise MissingExtraError(what, hint=tools.remedy)
 
 
-def is_rows_failure(error: BaseException) -> bool:
-    """Whether the error befalls one task alone, so that the other rows go on: not where no box can be made at all."""
-    return isinstance(error, DataError | MissingExtraError)
+def task_failure_of(error: NodeError) -> Ended:
+    """How a row ended whose task cannot be tested on this machine; the other rows go on.
+
+    What befalls all of them, such as that no box can be made, is raised again.
+    """
+    if not isinstance(error.error, DataError | MissingExtraError):
+        raise_again(error)
+    return Ended(outcome=str(Outcome.ERROR), reason=str(error.error))
 
 
 def load_task_oracle(spec: str) -> TaskOracle:

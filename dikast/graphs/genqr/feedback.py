@@ -24,6 +24,7 @@ from dikast.agents.roles import Critic, RelevanceOracle
 from dikast.errors import RetrievalError
 from dikast.fence import fence
 from dikast.graphs.genqr.records import Feedback
+from dikast.graphs.method import CHARACTERS_PER_TOKEN
 from dikast.records import Document, Outcome
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Retriever
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from dikast.graphs.genqr.context import Context
 
 
-CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for English: the context's budget needs no tokenizer."""
 CUT = " ..."
 
 

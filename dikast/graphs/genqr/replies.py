@@ -12,7 +12,7 @@ from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Solution, Solver
 from dikast.graphs.genqr.keywords import MARKER, parse_keywords, parse_keywords_json
 from dikast.graphs.genqr.records import Form, Reformulation, Said
-from dikast.records import Outcome
+from dikast.records import FAILURES, Outcome
 
 QUOTES = " \n\t\"'`“”"
 LINE_LABEL = re.compile(r"^\s*+(?:question|q)\s*+(?:\d++\s*+)?[:.)]\s*+", re.IGNORECASE)
@@ -102,7 +102,7 @@ def summarise(reformulations: Sequence[Reformulation], others: Sequence[tuple[st
         others: (what, outcome, reason) of the calls beside them.
     """
     counts = Counter(Outcome(one["outcome"]) for one in reformulations)
-    for failure in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT):
+    for failure in FAILURES:
         if counts[failure]:
             first = next(one["reason"] for one in reformulations if one["outcome"] == failure)
             return failure.value, f"{counts[failure]} of {counts.total()} instructions; the first: {first}"

@@ -15,7 +15,7 @@ from dikast.agents.roles import Solution
 from dikast.graphs.hidden_tables.code import extract_code
 from dikast.graphs.hidden_tables.records import Draft, Kept, Turn
 from dikast.graphs.hidden_tables.roles import Ran
-from dikast.records import Outcome
+from dikast.records import Outcome, gravest_failure
 
 SHOWN_REPLY = 4_000
 """Characters of a reply without a program that its writer is shown again."""
@@ -152,8 +152,7 @@ def turn_outcome(status: str) -> Outcome:
 
 def choose_failed_draft(drafts: Sequence[Draft]) -> Draft:
     """The draft that stands for a round in which there was no program: the gravest failure, else the first."""
-    order = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT)
-    return min(drafts, key=lambda draft: order.index(o) if (o := Outcome(draft["outcome"])) in order else len(order))
+    return gravest_failure(drafts) or drafts[0]
 
 
 def summarise(turns: Sequence[Turn]) -> tuple[Outcome, str, bool | None]:

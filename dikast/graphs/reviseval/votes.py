@@ -16,7 +16,7 @@ from typing import Any, cast
 from dikast.evaluation.orders import OnConflict, majority, synthesise, unbiased_preference
 from dikast.evaluation.revision import Diagnosis, diagnose
 from dikast.graphs.reviseval.records import Judged, Order, Reference, Vote
-from dikast.records import Outcome
+from dikast.records import FAILURES, Outcome
 from dikast.verdicts import PairVerdict, Winner
 
 
@@ -130,7 +130,7 @@ def summarise(references: Sequence[Reference], judgements: Sequence[Judged], pan
     """The row's outcome out of its calls': see `dikast.graphs.reviseval.Output`."""
     calls = [(Outcome(one["outcome"]), one["reason"]) for one in (*references, *judgements)]
     counts = Counter(outcome for outcome, _ in calls)
-    for failure in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT):
+    for failure in FAILURES:
         if counts[failure]:
             first = next(reason for outcome, reason in calls if outcome is failure)
             return failure, f"{counts[failure]} of {counts.total()} calls; the first: {first}"

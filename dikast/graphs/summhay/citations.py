@@ -9,7 +9,6 @@ by what its writer meant.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 OFFICIAL = re.compile(r"\[([\d, ]+)\]")
@@ -86,8 +85,3 @@ def _numbers(inside: str) -> list[int | None]:
             found.append(number)
         begun = bool(match[2])
     return found
-
-
-def numbers_in(texts: Iterable[str]) -> frozenset[int]:
-    """All numbers that some texts cite, as scores count them."""
-    return frozenset(number for text in texts for number in cited(text))

@@ -117,11 +117,6 @@ def figures(systems: Sequence[System]) -> Iterator[Figure]:
         yield Figure(plot, f"positions-{number}.svg", caption)
 
 
-def without_figures(page: Page) -> Page:
-    """What a terminal can show."""
-    return Page(page.title, tuple(part for part in page.parts if not isinstance(part, Figure)))
-
-
 def dot_of(system: System) -> Dot:
     """A system's joint score as a row of the plot."""
     interval = interval_of(system, "joint")

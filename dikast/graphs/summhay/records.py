@@ -13,7 +13,7 @@ from dikast.graphs.summhay.citations import cited as numbers_of
 from dikast.graphs.summhay.judging.records import Judged, summarise
 from dikast.graphs.summhay.scores import InsightScore, SummaryScore, pool
 from dikast.graphs.summhay.selection import Shown
-from dikast.records import Outcome
+from dikast.records import Outcome, gravest_failure
 
 
 class Given(TypedDict):
@@ -139,10 +139,8 @@ def record_scores(scored: SummaryScore) -> RowScores:
 
 def outcome_of_row(attempts: Sequence[Attempt], verdicts: Sequence[Judged]) -> tuple[Outcome, str]:
     """How a row ended: the worst failure, else what became of the summary, else what became of the verdicts."""
-    for failure in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT):
-        failed = next((one for one in attempts if one["outcome"] == failure), None)
-        if failed is not None:
-            return failure, failed["reason"]
+    if (failed := gravest_failure(attempts)) is not None:
+        return Outcome(failed["outcome"]), failed["reason"]
     if not any(one["outcome"] == Outcome.OK for one in attempts):
         return Outcome(attempts[-1]["outcome"]), attempts[-1]["reason"]
     return summarise(verdicts)

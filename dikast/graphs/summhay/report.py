@@ -12,9 +12,10 @@ from dikast.files import write_json
 from dikast.graphs.method import Report
 from dikast.graphs.summhay.context import Context
 from dikast.graphs.summhay.haystack import FULL, NO, PARTIAL, SUMMARY_PREFIX, Haystack, as_json
-from dikast.graphs.summhay.page import data_of, page_of, without_figures
+from dikast.graphs.summhay.page import data_of, page_of
 from dikast.graphs.summhay.systems import system_of_run
 from dikast.jobs.reading import Run
+from dikast.pages import without_figures
 from dikast.records import Outcome
 
 LABELS = {0.0: NO, 0.5: PARTIAL, 1.0: FULL}

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dikast.graphs.method import CHARACTERS_PER_TOKEN
+
 if TYPE_CHECKING:
     from dikast.graphs.summhay.haystack import Haystack
     from dikast.graphs.summhay.ranking import Ranked
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 Order = Literal["best-first", "best-last", "best-middle", "given"]
 Count = Callable[[str], Awaitable[int]]
 """Text to tokens."""
-CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for English, where no tokenizer is at hand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,5 +85,5 @@ async def test_a_reference_is_timed_as_a_whole_program(tmp_path: Path) -> None:
     async with Executor(folder=tmp_path) as executor:
         timed = await executor.calibrate(task)
         assert timed.functional_and_secure, [(one.case.name, one.verdict, one.reason) for one in timed.cases]
-        again = await executor.run(task, task.reference + task.entrypoint)
+        again = await executor.run(task, task.program)
     assert again.functional_and_secure

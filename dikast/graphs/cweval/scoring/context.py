@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from dikast.flags import NoFlag
-from dikast.graphs.cweval.records import Draft, Ended, Judged, Round
+from dikast.graphs.cweval.records import Draft, Ended, Judged, Round, Worth
 from dikast.graphs.cweval.roles import CodeExecutor
 from dikast.wire import CONTEXT, Spec
 
@@ -36,34 +36,20 @@ class Input(TypedDict):
     form: Literal["reply", "completion", "program"]
 
 
-class Output(TypedDict):
+class Output(Worth):
     """What the sample's tests said, in the form of `dikast cweval run`; `code` is what was tested."""
 
     code: str
     rounds: list[Round]
-    first: Judged | None
-    last: Judged | None
-    functional: bool
-    secure: bool
-    func_secure: bool
-    outcome: str
-    reason: str
 
 
-class State(Input):
+class State(Input, Worth):
     """What the nodes share."""
 
     code: str
     draft: Draft
     ended: Annotated[list[Ended], operator.add]
     rounds: Annotated[list[Round], operator.add]
-    first: Judged | None
-    last: Judged | None
-    functional: bool
-    secure: bool
-    func_secure: bool
-    outcome: str
-    reason: str
 
 
 class Update(TypedDict, total=False):

@@ -26,15 +26,15 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 
-from dikast.graphs.cweval.recording import judged_round, outcome_of, record_tested, untested
-from dikast.graphs.cweval.records import Draft, Ended
+from dikast.graphs.cweval.recording import record_tested, untested, worth_of
+from dikast.graphs.cweval.records import Draft
 from dikast.graphs.cweval.samples import Sample, program_of
 from dikast.graphs.cweval.scoring.context import Context, Input, Output, State, Update
-from dikast.graphs.cweval.task_oracle import is_rows_failure
+from dikast.graphs.cweval.task_oracle import task_failure_of
 from dikast.graphs.cweval.verdict import KINDS
 from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.records import Outcome
-from dikast.wire import check, check_input, on_error, raise_again
+from dikast.wire import check, check_input, on_error
 
 NAME = "cweval_scoring"
 
@@ -58,10 +58,7 @@ async def prepare(state: State, runtime: Runtime[Context]) -> Update:
 @on_error
 async def failed_task(state: State, error: NodeError) -> Command[Literal["judge"]]:
     """A task that cannot be tested on this machine is its rows' failure; where nothing can be, the job ends."""
-    cause = error.error
-    if not is_rows_failure(cause):
-        raise_again(error)
-    return Command(update=Update(ended=[Ended(outcome=str(Outcome.ERROR), reason=str(cause))], code=""), goto="judge")
+    return Command(update=Update(ended=[task_failure_of(error)], code=""), goto="judge")
 
 
 async def execute(state: State, runtime: Runtime[Context]) -> Update:
@@ -77,19 +74,7 @@ async def execute(state: State, runtime: Runtime[Context]) -> Update:
 async def judge(state: State, runtime: Runtime[Context]) -> Update:
     """What the sample is worth."""
     tell_step(runtime, NAME, "judge", "the sample is judged")
-    one = state["rounds"][0] if state["rounds"] else None
-    judged = judged_round(0, one["tested"]) if one else None
-    outcome, reason = outcome_of(state["ended"], one)
-    return {
-        "code": state["code"],
-        "first": judged,
-        "last": judged,
-        "functional": bool(judged and judged["functional"]),
-        "secure": bool(judged and judged["secure"]),
-        "func_secure": bool(judged and judged["func_secure"]),
-        "outcome": str(outcome),
-        "reason": reason,
-    }
+    return {**worth_of(state["ended"], state["rounds"]), "code": state["code"]}
 
 
 def build() -> StateGraph[State, Context, Input, Output]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from typing_extensions import TypedDict
 
 from dikast.graphs.summhay.coverage.roles import GRADES, Verdict, no_verdict, not_covered, read_insights
-from dikast.records import Outcome
+from dikast.records import FAILURES, Outcome
 
 JUDGE = "judge"
 """What a verdict is `by` that came to nothing before anybody could say who gave it."""
@@ -87,7 +87,7 @@ def summarise(verdicts: Sequence[Judged]) -> tuple[Outcome, str]:
     if not missing:
         return Outcome.OK, ""
     counts = Counter(outcome for outcome, _ in missing)
-    worst = next((one for one in (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT) if counts[one]), None)
+    worst = next((one for one in FAILURES if counts[one]), None)
     worst = worst or counts.most_common(1)[0][0]
     first = next(reason for outcome, reason in missing if outcome is worst)
     return worst, first if len(verdicts) == 1 else f"{counts[worst]} of {len(verdicts)} insights; the first: {first}"

@@ -20,11 +20,10 @@ from dikast.graphs.summhay.make.context import Context
 from dikast.graphs.summhay.make.planting import Bounds
 from dikast.graphs.summhay.make.records import Content, Draft, Failure, Made
 from dikast.graphs.summhay.make.verifying import is_faulty
-from dikast.records import Outcome
+from dikast.records import Outcome, gravest_failure
 
 ID_CHARACTERS = 24
 """As many as those of the released files."""
-WORST = (Outcome.ERROR, Outcome.TIMEOUT, Outcome.LIMIT)
 
 
 class Ids:
@@ -163,8 +162,5 @@ def ending_of(drafts: Sequence[Draft], failures: Sequence[Failure], context: Con
 
 def worst_of(failures: Sequence[Failure]) -> tuple[str, str] | None:
     """The worst failure that befell a call, with its reason; `None` where none did that another attempt may mend."""
-    for outcome in WORST:
-        found = [one for one in failures if one["outcome"] == outcome]
-        if found:
-            return outcome, f"{found[0]['step']}, {found[0]['about']}: {found[0]['reason']}"
-    return None
+    one = gravest_failure(failures)
+    return None if one is None else (one["outcome"], f"{one['step']}, {one['about']}: {one['reason']}")
