@@ -101,7 +101,9 @@ def unpacked(gguf: Path) -> Path:
     """
     stat = gguf.stat()
     content = weights_hash(gguf.resolve(), stat.st_size, stat.st_mtime_ns).removeprefix("sha256:")
-    folder = cache_folder() / "models" / f"{gguf.stem}-{content[:HASH_DIGITS]}-float32"
+    # An embedded model's file has the hash in its name already.
+    name = gguf.stem.removesuffix(f"-{content[:HASH_DIGITS]}")
+    folder = cache_folder() / "models" / f"{name}-{content[:HASH_DIGITS]}-float32"
     if (folder / "config.json").is_file():
         return folder
     for name in ("gguf", "accelerate"):
