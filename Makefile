@@ -41,7 +41,7 @@ test: $(READY) ## Run the test suite
 	$(BIN)/dikast models pull smollm2-135m
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-engines: $(READY) ## Run the heavy lanes: real Lucene, real vLLM, a real browser; a skip is a failure
+test-engines: $(READY) ## Run the heavy lanes: real Lucene, vLLM, torch, a real browser; a skip is a failure
 	$(BIN)/python tests/engines/lanes.py
 
 check: $(READY) ## Lint, format, types, import direction

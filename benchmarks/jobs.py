@@ -38,6 +38,7 @@ from typing_extensions import TypedDict
 from benchmarks.machine import facts
 from benchmarks.one_call import PROMPT, Context, echoing, graph, queries
 from dikast import jobs
+from dikast.agents.models.catalog import cache_folder
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.openvino.model import OpenVinoModel, render
 from dikast.agents.models.openvino.native import generation_config, load_pipeline
@@ -62,10 +63,7 @@ MOST_QUERIES = 24
 ECHO = "org/echo"
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = ROOT / "tests" / "loopback.py"
-LANE = ROOT / ".engines" / "vllm"
-"""Where `make test-engines` puts vLLM's CPU build and a model for it."""
 LANE_OPTIONS = "dtype=float32&max_model_len=2048&enforce_eager=true&kv_cache_memory_bytes=1073741824"
-LANE_SPEC = f"vllm:{LANE / 'smollm2-135m'}?{LANE_OPTIONS}"
 
 Side = Callable[[], Awaitable[float]]
 """Does its work once; returns units of it a second."""
@@ -266,15 +264,22 @@ async def measure_http(count: int) -> dict[str, Any]:
 
 async def measure_vllm(spec: str | None) -> dict[str, Any]:
     """A GenQR job over `vllm:` against `LLM.chat`, in a process of its own: two engines take much memory."""
-    python = Path(sys.executable) if spec else LANE / "venv" / "bin" / "python"
-    if not python.exists():
+    python, given = (Path(sys.executable), spec) if spec else lane()
+    if python is None or given is None:
         return {"ratio": None, "reason": "no vLLM: make test-engines installs its CPU build; or --vllm SPEC"}
-    command = [str(python), "-m", "benchmarks.vllm_ratio", "--json", "--model", spec or LANE_SPEC]
+    command = [str(python), "-m", "benchmarks.vllm_ratio", "--json", "--model", given]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
     said, _ = await process.communicate()
     if process.returncode != 0:
         raise DikastError(f"benchmarks/vllm_ratio.py ended with {process.returncode}")
     return json.loads(said.splitlines()[-1])["details"]
+
+
+def lane() -> tuple[Path | None, str | None]:
+    """The Python of the engine lane, the newest there is, and its model as a spec."""
+    pythons = sorted(cache_folder().glob("engines/vllm-*/venv/bin/python"), key=lambda path: path.lstat().st_mtime)
+    folders = sorted(cache_folder().glob("models/smollm2-135m-*-float32"))
+    return (pythons[-1], f"vllm:{folders[-1]}?{LANE_OPTIONS}") if pythons and folders else (None, None)
 
 
 async def attempt(name: str, skipped: set[str], measure: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:

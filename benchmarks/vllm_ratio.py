@@ -1,8 +1,9 @@
 """Tokens/s of a GenQR job over `vllm:` beside vLLM's own `LLM.chat` on the same prompts, alternating.
 
-    .engines/vllm/venv/bin/python -m benchmarks.vllm_ratio --json --model 'vllm:FOLDER?dtype=float32&max_model_len=2048'
+    LANE/venv/bin/python -m benchmarks.vllm_ratio --json --model 'vllm:FOLDER?dtype=float32&max_model_len=2048'
 
-Runs where vLLM is installed: on a GPU machine, or in the environment that `make test-engines` makes. Both engines are
+Runs where vLLM is installed: on a GPU machine, or in the environment that `make test-engines` makes in the cache folder
+(`engines/vllm-...`). Both engines are
 in memory at once. Greedy, so that both sides make about the same tokens; their counts are given.
 """
 

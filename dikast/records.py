@@ -90,10 +90,10 @@ FINISH_REASONS = frozenset(
     {
         *("stop", "eos_token", "stop_sequence", "end_turn", "tool_calls", "function_call", "unknown"),
         *("length", "max_tokens", "abort", "error", "cancelled", "timeout", "repetition"),
-        *("content_filter", "refusal", "recitation", "safety"),
+        *("content_filter", "refusal", "recitation", "safety", "scored"),
     }
 )
-"""What the APIs and engines say of a reply's end: OpenAI, vLLM, Anthropic, Google, TGI."""
+"""What the APIs and engines say of a reply's end: OpenAI, vLLM, Anthropic, Google, TGI; `scored` is our own."""
 CUT_REASONS = frozenset(("length", "max_tokens", "abort", "error", "cancelled", "timeout", "repetition"))
 """Of these, those of a reply that is not whole."""
 OTHER_REASON = "other"

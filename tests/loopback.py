@@ -29,6 +29,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests import token_world
+
 ECHO, THINKER = "org/echo", "org/thinker"
 """The models served; the second one gives its reasoning apart."""
 CONTEXT_WORDS = 2048
@@ -102,6 +104,8 @@ class Loopback:
         app = web.Application(client_max_size=2**26)
         app.router.add_post("/v1/chat/completions", self._chat)
         app.router.add_post("/v1/embeddings", self._chat)
+        app.router.add_post("/v1/completions", self._chat)
+        app.router.add_post("/tokenize", self._tokenize)
         app.router.add_get("/v1/models", self._models)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.0)
         await runner.setup()
@@ -112,6 +116,10 @@ class Loopback:
             started.set_result(None)
         await self._ended.wait()
         await runner.cleanup()
+
+    async def _tokenize(self, request: web.Request) -> web.StreamResponse:
+        body: dict[str, Any] = json.loads(await request.read())
+        return self._unauthorized(request) or web.json_response({"tokens": token_world.prompt_ids(body)})
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         return self._unauthorized(request) or web.json_response({"data": [{"id": ECHO}, {"id": THINKER}]})
@@ -144,9 +152,13 @@ class Loopback:
             return await self.faults.popleft()(request)
         if request.path.endswith("/embeddings"):
             return self._unauthorized(request) or embeddings(body)
+        if request.path == "/v1/completions":
+            body = token_world.as_chat(body)
         wrong = self._unauthorized(request) or refused(body)
         if wrong is not None:
             return wrong
+        if request.path == "/v1/completions":
+            return web.json_response(completion(body, token_world.completions(body)))
         choices = [choice(body, index) for index in range(body.get("n", 1))]
         if self.seconds_per_word:
             await asyncio.sleep(
@@ -195,7 +207,7 @@ def embedding(text: str, dimension: int, packed: bool) -> str | list[float]:
 
 
 def completion(body: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
-    words, spoken = prompt_words(body), sum(count(said) for said in choices)
+    words, spoken = len(body.get("prompt", ())) or prompt_words(body), sum(count(said) for said in choices)
     usage = {
         "prompt_tokens": words,
         "completion_tokens": spoken,
@@ -213,7 +225,8 @@ def choice(body: dict[str, Any], index: int) -> dict[str, Any]:
     if body["model"] == THINKER and body.get("chat_template_kwargs", {}).get("enable_thinking", True):
         message["reasoning"] = REASONING
     logprobs = {"content": tokens(text, body["top_logprobs"])} if body.get("logprobs") else None
-    return {"index": index, "message": message, "finish_reason": finish_reason, "logprobs": logprobs}
+    ids = {"token_ids": token_world.ids_of(text)} if body.get("return_token_ids") else {}
+    return {"index": index, "message": message, "finish_reason": finish_reason, "logprobs": logprobs, **ids}
 
 
 def text_for(body: dict[str, Any], index: int) -> str:
@@ -268,11 +281,11 @@ def prompt_words(body: dict[str, Any]) -> int:
 
 
 def thought(said: dict[str, Any]) -> int:
-    return len(said["message"].get("reasoning", "").split())
+    return len(said.get("message", {}).get("reasoning", "").split())
 
 
 def count(said: dict[str, Any]) -> int:
-    return len(said["message"]["content"].split()) + thought(said)
+    return len(said["message"]["content"].split() if "message" in said else said["text"].split()) + thought(said)
 
 
 def error(status_code: int, message: str, code: int | str) -> web.Response:

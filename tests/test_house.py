@@ -23,7 +23,18 @@ from dikast.graphs import every_graph
 from dikast.graphs.drawing import HANDLER, mermaid
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "vllm", "openvino", "openvino_genai", "pandas", "pyserini", "faiss", "ray", "langchain_openai")
+HEAVY = (
+    "torch",
+    "transformers",
+    "vllm",
+    "openvino",
+    "openvino_genai",
+    "pandas",
+    "pyserini",
+    "faiss",
+    "ray",
+    "langchain_openai",
+)
 BARE = "import typer, rich.console, rich.table, rich.text"
 HELP_RATIO = 1.7
 """CPU seconds of `dikast --help` over those of its bare libraries; 0.8 was measured."""

@@ -1,4 +1,4 @@
-"""`ask`: the one place where roles talk to models.
+"""`ask`: the one place where roles talk to models; `score`, its sister, has them judge given words by their likelihood.
 
 It takes any LangChain chat model, dikast's own or the user's, and around the call does what every role needs: look
 into the request cache, check the limits, turn the library's exception into a `ModelError`, take the thoughts out of the
@@ -20,7 +20,7 @@ from dikast.agents.failures import outcome_of
 from dikast.agents.ledger import Call, Ledger, booking, current
 from dikast.agents.models.identity import identity
 from dikast.agents.models.invoke import invoke
-from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
+from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Sampling, Structured, Tokens
 from dikast.agents.models.request_key import request_key
 from dikast.agents.prompt import Prompt
 from dikast.errors import DikastError, LimitReached, UsageError
@@ -28,6 +28,8 @@ from dikast.records import Outcome, Provenance, Usage, known_reason
 from dikast.spoken import divide
 from dikast.wire import spec_of
 
+SCORED = Sampling(max_tokens=1)
+"""Of a request that scores, so that equal ones have equal keys."""
 DIGEST_CHARACTERS = 16
 """64 bits of a hash that stands for a withheld text."""
 
@@ -84,6 +86,8 @@ async def ask(
     sample: int = 0,
     withhold: bool = False,
     keep_thoughts: bool = False,
+    prefix: Tokens = (),
+    tokens: bool = False,
 ) -> Answer:
     """Render a prompt, ask a model, record the call.
 
@@ -100,19 +104,75 @@ async def ask(
             hashes stand for the texts. For replies that may be harmful; the answer itself and exceptions are whole, and
             the caller's to guard.
         keep_thoughts: Leave thoughts in the text. For a system under test, whose every word counts.
+        prefix: What the reply begins with already, as in `Request`; the answer holds what comes after it.
+        tokens: Whether the reply says its token ids.
 
     Raises:
         ModelError: The call gave no reply; its subclass says how.
         LimitReached: A limit of the ledger was used up before the call.
         UsageError: The model lacks something that the request needs.
     """
+    request = Request(prompt.render(fields), sampling, structured, 1, logprobs, prefix, tokens)
+    return await _send(model, request, prompt, role, sample, withhold=withhold, keep_thoughts=keep_thoughts)
+
+
+async def score(
+    model: BaseChatModel,
+    prompt: Prompt,
+    fields: Mapping[str, str],
+    completion: Tokens,
+    *,
+    role: str,
+    alternatives: int = 0,
+    prefix: Tokens = (),
+    tokens: bool = False,
+    withhold: bool = False,
+) -> Answer:
+    """Render a prompt and have a model say how likely a given completion is, token by token; record the call.
+
+    Args:
+        model: As for `ask`; one that scores.
+        prompt: The prompt file.
+        fields: Its declared fields.
+        completion: Token ids, or a text; as in `Request`.
+        role: Who asks, for the ledger.
+        alternatives: How many of the likeliest tokens are told at each place.
+        prefix: What stands between prompt and completion, and is not scored.
+        tokens: Whether the ids of the completion's tokens are told.
+        withhold: As for `ask`.
+
+    Returns:
+        An answer whose `reply.logprobs` has an entry for each token of the completion, and whose input tokens are those
+        of prompt, prefix and completion together.
+
+    Raises:
+        ModelError: The call gave no reply; its subclass says how.
+        LimitReached: A limit of the ledger was used up before the call.
+        UsageError: The model cannot score, or the completion is empty.
+    """
+    request = Request(prompt.render(fields), SCORED, None, 1, alternatives, prefix, tokens, completion)
+    return await _send(model, request, prompt, role, 0, withhold=withhold, keep_thoughts=True)
+
+
+async def _send(
+    model: BaseChatModel,
+    request: Request,
+    prompt: Prompt,
+    role: str,
+    sample: int,
+    *,
+    withhold: bool,
+    keep_thoughts: bool,
+) -> Answer:
     ledger = current()
     sample += ledger.sample if ledger else 0
-    if sampling.seed is not None and sample:
-        sampling = sampling.model_copy(update={"seed": sampling.seed + sample})
-    messages = prompt.render(fields)
-    request = Request(messages, sampling, structured, 1, logprobs)
-    asked = _Asked(role, messages, spec_of(model), prompt.id, sampling.seed, sample, time.perf_counter(), withhold)
+    if request.completion is not None:
+        sample = 0  # nothing is drawn
+    seed = request.sampling.seed
+    if seed is not None and sample:
+        seed += sample
+        request = replace(request, sampling=request.sampling.model_copy(update={"seed": seed}))
+    asked = _Asked(role, request.messages, spec_of(model), prompt.id, seed, sample, time.perf_counter(), withhold)
     try:
         reply, cached = await _reply(model, request, prompt, sample, ledger, withhold)
     except (DikastError, TimeoutError) as error:
@@ -193,6 +253,6 @@ def judge_reply(reply: Reply) -> tuple[Outcome, str]:
         return Outcome.FILTERED, "the API's content filter stopped the reply"
     if reply.refusal:
         return Outcome.REFUSED, "the API gave a refusal"
-    if not reply.text.strip():
+    if not reply.text.strip() and reply.finish_reason != SCORED_REASON:
         return Outcome.EMPTY, f"no text (finish reason {known_reason(reply.finish_reason)!r})"
     return Outcome.OK, ""

@@ -81,6 +81,10 @@ def _models() -> Iterator[Finding]:
 PACKAGES = (
     ("models on the CPU", "openvino-genai", "cpu"),
     ("models on a GPU", "vllm", "vllm"),
+    ("models that are trained (transformers:)", "torch", "train"),
+    ("models that are trained (transformers:)", "transformers", "train"),
+    ("LoRA adapters (transformers:)", "peft", "train"),
+    ("structured replies (transformers:)", "llguidance", "train"),
     ("Parquet", "pyarrow", "data"),
     ("Excel", "openpyxl", "data"),
     ("DuckDB", "duckdb", "data"),

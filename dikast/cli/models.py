@@ -24,6 +24,8 @@ FORMS: Mapping[str, str] = {
     "server:http://host:8000/v1#MODEL": "any OpenAI-compatible server, `vllm serve` above all",
     "openvino:NAME": "an embedded model from the list, on the CPU",
     "openvino:FILE.gguf": "a GGUF of your own, on the CPU",
+    "transformers:NAME": "the same, unpacked for torch: log-probabilities of given words, LoRA adapters; slower",
+    "transformers:FOLDER": "a Hugging Face model on disk, on the CPU or a GPU; ?lora=FOLDER for an adapter",
     "batch:FOLDER?model=SPEC": "requests written down for a batch service, answered from what comes back",
     "replay:FILE.jsonl": "recorded replies",
     "scripted:module:name": "a Python function marked with @scripted",

@@ -21,7 +21,19 @@ from dikast.errors import DataError
 NAME = "manifest.json"
 FORMAT = 1
 ABSENT = "(absent)"
-PACKAGES = ("dikast", "langgraph", "langchain-core", "pydantic", "aiohttp", "openai", "openvino-genai", "vllm")
+PACKAGES = (
+    "dikast",
+    "langgraph",
+    "langchain-core",
+    "pydantic",
+    "aiohttp",
+    "openai",
+    "openvino-genai",
+    "vllm",
+    "torch",
+    "transformers",
+    "peft",
+)
 """Whose versions are recorded, where they are installed."""
 
 

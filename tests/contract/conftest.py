@@ -18,15 +18,22 @@ from tests.contract.engines import Engine
 from tests.contract.requests import (
     FORMS,
     GREEDY,
+    LETTERS,
     LOGPROBS,
     LONG,
     LONG_PROMPT_WORDS,
     MANY,
     NAMED,
     SAMPLES,
+    SCORED_TEXT,
     SHORT,
+    TEXT_PREFIX,
+    TOLD,
+    continued,
     emptied,
     of_length,
+    scored,
+    spelled,
     stopped,
 )
 from tests.loopback import CONTEXT_WORDS, THINKER, Loopback
@@ -48,7 +55,8 @@ def loopback() -> Iterator[Loopback]:
 
 @pytest.fixture
 def scripted_engine() -> Engine:
-    return Engine(load("scripted:tests.contract.script:speaker"), held=lambda: len(script.held))
+    model = load("scripted:tests.contract.script:speaker")
+    return Engine(model, held=lambda: len(script.held), continues=False, tells_tokens=False, scores=False)
 
 
 @pytest.fixture
@@ -72,8 +80,11 @@ def recording(loopback: Loopback, tmp_path_factory: pytest.TempPathFactory) -> P
 
 async def record(model: EngineModel) -> None:
     [first] = await model.complete(GREEDY)
+    [told] = await model.complete(TOLD)
+    letters = [(await model.complete(letter))[0] for letter in LETTERS]
     requests = [SHORT, SAMPLES, LONG, *FORMS.values(), *LOGPROBS.values(), *MANY, *NAMED]
     requests += [stopped(first), emptied(first), of_length(LONG_PROMPT_WORDS)]
+    requests += [TEXT_PREFIX, SCORED_TEXT, *continued(told), scored(told), spelled(letters)]
     await asyncio.gather(*(model.complete(request) for request in requests))
 
 
@@ -97,7 +108,8 @@ def openvino_engine(openvino_model: EngineModel) -> Engine:
     from dikast.agents.models.openvino.model import OpenVinoModel
 
     assert isinstance(openvino_model, OpenVinoModel)
-    return Engine(openvino_model, alternatives=0, context_words=20_000, held=openvino_model.requests_held)
+    held = openvino_model.requests_held
+    return Engine(openvino_model, alternatives=0, context_words=20_000, held=held, scores=False)
 
 
 def load(spec: str) -> EngineModel:

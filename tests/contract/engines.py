@@ -22,6 +22,10 @@ class Engine:
         context_words: A prompt of so many words cannot fit; `None` for no bound.
         takes_time: Whether a long reply is still being made when the caller turns to something else.
         held: How many requests the engine is working on now.
+        continues: Whether it goes on from the beginning of a reply.
+        tells_tokens: Whether it tells the token ids of its replies.
+        scores: Whether it scores a completion that it did not draw.
+        close: How near the same log-probability comes when it is asked for another way.
     """
 
     model: EngineModel
@@ -31,3 +35,7 @@ class Engine:
     context_words: int | None = None
     takes_time: bool = True
     held: Callable[[], int] = lambda: 0
+    continues: bool = True
+    tells_tokens: bool = True
+    scores: bool = True
+    close: float = 1e-3

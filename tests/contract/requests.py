@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from tests.loopback import GRAMMAR, REGEX
 
@@ -50,6 +53,33 @@ IMPOSSIBLE = ask("Describe the sky.", structured=Structured(json_schema={"type":
 LOGPROBS = {alternatives: ask(COLOURS, logprobs=alternatives) for alternatives in (0, 2)}
 MANY = [of_length(words) for words in range(1, IN_FLIGHT + 1)]
 NAMED = [ask(f"Say item {i}.", structured=Structured(choice=(f"item {i}",))) for i in range(IN_FLIGHT // 4)]
+
+
+TOLD = replace(GREEDY, tokens=True, logprobs=0)
+TEXT_PREFIX = replace(SHORT, prefix="One two")
+SCORED_TEXT = replace(GREEDY, completion="a red stone", tokens=True, logprobs=0)
+FOREIGN_PREFIX = replace(SHORT, prefix=(10**6,))
+LETTERS = [replace(GREEDY, completion=letter, tokens=True) for letter in "red"]
+
+
+def continued(told: Reply) -> list[Request]:
+    """`GREEDY`'s rest, from each of several places in its reply, by token ids."""
+    tokens = told.tokens or ()
+    places = sorted({1, len(tokens) // 2, len(tokens) - 1})
+    most = GREEDY.sampling.max_tokens
+    return [
+        replace(TOLD, prefix=tokens[:place], sampling=Sampling(max_tokens=max(1, most - place))) for place in places
+    ]
+
+
+def scored(told: Reply) -> Request:
+    """`GREEDY`'s reply, scored."""
+    return replace(GREEDY, completion=told.tokens or (), tokens=True, logprobs=2)
+
+
+def spelled(letters: Sequence[Reply]) -> Request:
+    """A prefix spelled in letters, a token each: a tokenizer would join them."""
+    return replace(SHORT, prefix=tuple(one for letter in letters for one in letter.tokens or ()))
 
 
 def stopped(first: Reply) -> Request:

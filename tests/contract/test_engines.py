@@ -20,9 +20,11 @@ from tests.contract.engines import ALL_FORMS, Engine
 from tests.contract.requests import (
     CHOICE,
     COLOURS,
+    FOREIGN_PREFIX,
     FORMS,
     GREEDY,
     IMPOSSIBLE,
+    LETTERS,
     LOGPROBS,
     LONG,
     LONG_PROMPT_WORDS,
@@ -30,9 +32,15 @@ from tests.contract.requests import (
     NAMED,
     PROPERTIES,
     SAMPLES,
+    SCORED_TEXT,
     SHORT,
+    TEXT_PREFIX,
+    TOLD,
+    continued,
     emptied,
     of_length,
+    scored,
+    spelled,
     stopped,
 )
 from tests.loopback import REGEX
@@ -133,6 +141,80 @@ async def test_logprobs_come_for_each_token_or_are_refused(engine: Engine, alter
     assert all(token.logprob <= 0 and token.token.strip() in reply.text for token in reply.logprobs[:-1])
     assert all(len(token.top) >= alternatives for token in reply.logprobs)
     assert all(value <= 0 for token in reply.logprobs for _, value in token.top)
+
+
+async def test_reply_tells_its_tokens_or_refuses(engine: Engine) -> None:
+    if not engine.tells_tokens:
+        with pytest.raises(UsageError):
+            await one(engine, TOLD)
+        return
+    reply = await one(engine, TOLD)
+    assert reply.tokens is not None
+    assert reply.output_tokens - reply.reasoning_tokens <= len(reply.tokens) <= reply.output_tokens
+    assert (await one(engine, GREEDY)).text == reply.text
+
+
+async def test_prefix_of_tokens_goes_on_where_the_reply_was_cut_or_is_refused(engine: Engine) -> None:
+    if not engine.continues:
+        with pytest.raises(UsageError):
+            await one(engine, TEXT_PREFIX)
+        return
+    told = await one(engine, TOLD)
+    assert told.tokens is not None
+    for request in continued(told):
+        rest = await one(engine, request)
+        place = len(request.prefix)
+        assert rest.tokens == told.tokens[place:]
+        assert told.text.endswith(rest.text.strip())
+        assert rest.input_tokens == told.input_tokens + place
+        assert rest.finish_reason == told.finish_reason
+
+
+async def test_prefix_of_text_is_put_before_the_reply(engine: Engine) -> None:
+    if engine.continues:
+        reply, plain = await one(engine, TEXT_PREFIX), await one(engine, SHORT)
+        assert reply.input_tokens > plain.input_tokens
+        assert reply.text.strip()
+        assert not reply.text.startswith("One two")
+
+
+async def test_prefix_of_tokens_that_the_model_lacks_is_refused(engine: Engine) -> None:
+    if engine.continues and engine.context_words is not None and not engine.reasoning:
+        with pytest.raises((ModelError, UsageError)):
+            await one(engine, FOREIGN_PREFIX)
+        assert (await one(engine, GREEDY)).text.strip()
+
+
+async def test_completion_is_scored_as_it_was_drawn_or_refused(engine: Engine) -> None:
+    if not engine.scores:
+        with pytest.raises(UsageError):
+            await one(engine, SCORED_TEXT)
+        return
+    told = await one(engine, TOLD)
+    assert told.tokens is not None
+    assert told.logprobs is not None
+    reply = await one(engine, scored(told))
+    assert reply.finish_reason == "scored"
+    assert reply.tokens == told.tokens
+    assert reply.logprobs is not None
+    assert [token.logprob for token in reply.logprobs] == pytest.approx(
+        [token.logprob for token in told.logprobs], abs=engine.close
+    )
+    assert all(len(token.top) == 2 for token in reply.logprobs)
+    assert (reply.input_tokens, reply.output_tokens) == (told.input_tokens + len(told.tokens), 0)
+    # Greedy: no other first token is as likely.
+    other = await one(engine, SCORED_TEXT)
+    assert other.logprobs is not None
+    assert other.logprobs[0].logprob < reply.logprobs[0].logprob
+    assert (other.text, len(other.logprobs)) == ("a red stone", len(other.tokens or ()))
+
+
+async def test_tokens_are_not_joined_on_their_way(engine: Engine) -> None:
+    if engine.scores:
+        letters = [await one(engine, letter) for letter in LETTERS]
+        assert [len(letter.tokens or ()) for letter in letters] == [1, 1, 1]
+        reply, plain = await one(engine, spelled(letters)), await one(engine, SHORT)
+        assert reply.input_tokens == plain.input_tokens + 3
 
 
 async def test_reasoning_is_kept_apart(engine: Engine) -> None:

@@ -1,4 +1,4 @@
-"""The lane of CWEval's other languages: JavaScript and C++ of the system, Go from PyPI, below `.engines/cweval/`."""
+"""The lane of CWEval's other languages: JavaScript and C++ of the system, Go from PyPI, below the lane's folder."""
 
 from __future__ import annotations
 

@@ -1,9 +1,16 @@
-"""A lane's own virtual environment under `.engines/NAME/`, made once and made anew when its requirements change."""
+"""A lane's own virtual environment, in the cache folder and so outside the checkout: a fresh clone uses it again.
+
+Its folder's name holds a hash of what it is made from, so that checkouts that want different ones do not undo each
+other's. `dikast` itself is installed from the checkout that made it; the suites of another find their own by
+`PYTHONPATH` (see `lanes.py`), which comes first. To free the space, remove `engines/` in the cache folder.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,11 +20,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dikast.agents.models.catalog import cache_folder
+
 ROOT = Path(__file__).resolve().parents[2]
-ENGINES = ROOT / ".engines"
+ENGINES = cache_folder() / "engines"
 TESTS = ("pytest>=9", "pytest-asyncio>=1.2", "hypothesis>=6.140")
 """What the lanes' suites need beside dikast itself."""
-INSTALL_SECONDS = 1200
+INSTALL_SECONDS = 2400
+"""vLLM's CPU build took 26 minutes on two busy cores."""
+HASH_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -36,7 +47,7 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        return ENGINES / self.name
+        return ENGINES / f"{self.name}-{hashlib.sha256(self.wanted.encode()).hexdigest()[:HASH_DIGITS]}"
 
     @property
     def python(self) -> Path:
@@ -50,7 +61,13 @@ class Environment:
         return json.dumps([self.requirements, TESTS, project, sys.version, code])
 
     def make(self) -> Path:
-        """The environment's Python; installed first unless that has been done."""
+        """The environment's Python; installed first unless that has been done. Of several at once, one installs."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._make()
+
+    def _make(self) -> Path:
         stamp = self.folder / "stamp.json"
         if self.python.exists() and stamp.exists() and stamp.read_text() == self.wanted:
             return self.python
@@ -58,7 +75,6 @@ class Environment:
         say(f"{self.name}: installing {' '.join(self.requirements)}")
         stamp.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "venv", ignore_errors=True)
-        self.folder.mkdir(parents=True, exist_ok=True)
         check([sys.executable, "-m", "venv", str(self.folder / "venv")])
         pip = [str(self.python), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
         check([*pip, "--upgrade", "pip>=25.1"])
@@ -72,7 +88,8 @@ class Environment:
 
 def check(command: list[str], seconds: float = INSTALL_SECONDS) -> str:
     """Run a command; its output, or an error that shows its last lines."""
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    given = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False, env=given)
     if ran.returncode != 0:
         raise SystemExit(f"{' '.join(command[:6])} ...: exit {ran.returncode}\n{(ran.stdout + ran.stderr)[-2000:]}")
     return ran.stdout

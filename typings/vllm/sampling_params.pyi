@@ -27,6 +27,7 @@ class SamplingParams:
         seed: int | None = ...,
         stop: list[str] | None = ...,
         logprobs: int | None = ...,
+        prompt_logprobs: int | None = ...,
         structured_outputs: StructuredOutputsParams | None = ...,
         output_kind: RequestOutputKind = ...,
     ) -> None: ...

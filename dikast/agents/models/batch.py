@@ -27,7 +27,7 @@ from typing import Any, cast
 from pydantic import BaseModel, PrivateAttr, ValidationError
 
 from dikast.agents.models.chat_wire import from_body, to_body
-from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.engine import NEEDS, EngineModel
 from dikast.agents.models.load import load_model
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
@@ -85,9 +85,10 @@ class BatchModel(EngineModel):
         Raises:
             ModelError: None have, and the request is now in `owed.jsonl`; or the server refused it, or its answer is no
                 chat completion.
-            UsageError: The request is a random draw without a seed.
+            UsageError: The request is a random draw without a seed, or about tokens, which the format has no place for.
             DataError: A file in the folder is foreign.
         """
+        self.refuse(request, *NEEDS)
         if request.sampling.temperature and request.sampling.seed is None:
             raise UsageError("batch: a random draw without a seed cannot be told from another", hint="set a seed")
         key = request_key(request)

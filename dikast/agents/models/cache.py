@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dikast.agents.models.request import Reply, TokenLogprob
+from dikast.agents.models.request import SCORED_REASON, Reply, TokenLogprob
 from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError
 
@@ -87,7 +87,8 @@ class RequestCache:
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply, unless it is one that another attempt may better."""
-        if reply.finish_reason in KEPT_FINISH_REASONS and reply.text.strip() and not reply.refusal:
+        said = reply.finish_reason in KEPT_FINISH_REASONS and reply.text.strip() and not reply.refusal
+        if said or reply.finish_reason == SCORED_REASON:
             with self._open() as connection:
                 connection.execute("INSERT OR REPLACE INTO replies VALUES (?, ?)", (key, json.dumps(asdict(reply))))
 
@@ -144,11 +145,11 @@ def explain_unusable(path: Path, why: str, hint: str = "") -> DataError:
 
 def from_json(fields: dict[str, Any]) -> Reply:
     """A reply from its JSON form."""
-    logprobs = fields.pop("logprobs")
+    logprobs, ids = fields.pop("logprobs"), fields.pop("tokens", None)
     tokens = None
     if logprobs is not None:
         tokens = tuple(
             TokenLogprob(token["token"], token["logprob"], tuple((text, value) for text, value in token["top"]))
             for token in logprobs
         )
-    return Reply(**fields, logprobs=tokens)
+    return Reply(**fields, logprobs=tokens, tokens=None if ids is None else tuple(ids))

@@ -114,3 +114,20 @@ def logprob_of(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value) or value == math.inf:
         return None
     return max(float(value), LEAST_LOGPROB)
+
+
+def is_ids(value: object) -> bool:
+    """Whether this is a list of token ids."""
+    return isinstance(value, list) and all(type(one) is int for one in cast(list[object], value))
+
+
+def ids_in(choice: Mapping[str, Any], where: str) -> tuple[int, ...]:
+    """The ids of a choice's tokens.
+
+    Raises:
+        ModelError: The server tells none.
+    """
+    ids = choice.get("token_ids")
+    if not is_ids(ids):
+        raise ModelError(f"{where}: the server told no token ids", hint="vLLM from 0.10.2 on does")
+    return tuple(cast(list[int], ids))

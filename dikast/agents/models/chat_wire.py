@@ -20,7 +20,16 @@ from typing import Any, Literal, cast
 
 from yarl import URL
 
-from dikast.agents.models.chat_reply import BrokenReply, count_of, mapping, mend_text, said_in, text_or_none, token_of
+from dikast.agents.models.chat_reply import (
+    BrokenReply,
+    count_of,
+    ids_in,
+    mapping,
+    mend_text,
+    said_in,
+    text_or_none,
+    token_of,
+)
 from dikast.agents.models.finish_reasons import finish_reason
 from dikast.agents.models.request import Reply, Request, Sampling, Structured, TokenLogprob
 from dikast.errors import ModelError, UsageError
@@ -59,6 +68,10 @@ def to_body(
     Raises:
         UsageError: The dialect cannot say what the request asks for.
     """
+    if request.prefix or request.completion is not None:
+        raise UsageError("a chat completion has no place for token ids", hint="see token_wire.py")
+    if request.tokens and dialect == "openai":
+        raise UsageError("token ids are not part of OpenAI's own API", hint="leave out ?dialect=openai")
     body: dict[str, Any] = {"model": model, "messages": request.messages}
     decoding = decoding_fields(request.sampling, every=dialect == "vllm")
     decoding = {name: value for name, value in decoding.items() if name not in omitted}
@@ -67,6 +80,7 @@ def to_body(
     body |= {"stop": request.sampling.stop} if request.sampling.stop else {}
     body |= {"n": request.n} if request.n != 1 else {}
     body |= {"logprobs": True, "top_logprobs": request.logprobs} if request.logprobs is not None else {}
+    body |= {"return_token_ids": True} if request.tokens else {}
     body |= {"chat_template_kwargs": dict(template)} if template else {}
     body |= form(request.structured, dialect) if request.structured else {}
     return json.dumps(body, separators=(",", ":")).encode()
@@ -189,6 +203,7 @@ def _reply(choice: Mapping[str, Any], usage: Mapping[str, Any], place: int, requ
         logprobs=_logprobs(choice, text, request, where),
         reasoning_tokens=split_evenly(count_of(outputs.get("reasoning_tokens")), request.n, place),
         prefix_cached_tokens=count_of(inputs.get("cached_tokens")),
+        tokens=ids_in(choice, where) if request.tokens else None,
     )
 
 

@@ -1,10 +1,11 @@
 """The base of dikast's own chat models: LangChain on the outside, one `complete(request)` on the inside.
 
-Each engine (`openvino`, `server`, `vllm`, `replay`, `scripted`) subclasses `EngineModel` and implements `complete`;
+Each engine (`openvino`, `server`, `vllm`, `transformers`, ...) subclasses `EngineModel` and implements `complete`;
 everything else (LangChain's message types, keyword arguments, the synchronous call) is here once.
 
 Keyword arguments of `ainvoke`: the fields of `Sampling` (`max_tokens`, `temperature`, ...), `structured`
-(a `Structured` or its dict), `n`, `logprobs`, `stop`. An unknown one is a `UsageError`, not a silent no-op.
+(a `Structured` or its dict), `n`, `logprobs`, `prefix`, `tokens`, `completion`, `stop`. An unknown one is a
+`UsageError`, not a silent no-op.
 
 Not here: retries (the `server` engine's client owns them), caching and limits (`dikast.agents.ask`).
 """
@@ -23,10 +24,19 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict, ValidationError
 
-from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
+from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured, Tokens
 from dikast.errors import UsageError
 
 ROLES: Mapping[str, str] = {"human": "user", "ai": "assistant", "system": "system"}
+
+
+NEEDS: Mapping[str, str] = {
+    "continue": "go on from the beginning of a reply",
+    "score": "score a completion that it did not draw",
+    "tokens": "tell the token ids of a reply",
+}
+"""What a request may need beyond sampling, in words."""
+NEEDS_HINT = "transformers:, vllm: and a 'vllm serve' behind server: can"
 
 
 class EngineModel(BaseChatModel):
@@ -112,6 +122,8 @@ class EngineModel(BaseChatModel):
         """
         structured = kwargs.pop("structured", None)
         n, logprobs = kwargs.pop("n", 1), kwargs.pop("logprobs", None)
+        prefix, completion = (self._tokens(name, kwargs.pop(name, None)) for name in ("prefix", "completion"))
+        tokens = bool(kwargs.pop("tokens", False))
         if stop is not None:
             kwargs["stop"] = tuple(stop)
         try:
@@ -121,7 +133,26 @@ class EngineModel(BaseChatModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise UsageError(f"{self.spec}: argument {where!r}: {first['msg']}") from error
-        return Request(tuple(to_wire(message) for message in messages), sampling, form, int(n), logprobs)
+        wire = tuple(to_wire(message) for message in messages)
+        return Request(wire, sampling, form, int(n), logprobs, prefix or (), tokens, completion)
+
+    def _tokens(self, name: str, value: object) -> Tokens | None:
+        if value is None or isinstance(value, str):
+            return value
+        ids = cast(Sequence[object], value) if isinstance(value, Sequence) else (None,)
+        if not all(type(one) is int and one >= 0 for one in ids):
+            raise UsageError(f"{self.spec}: argument {name!r} must be a text, or token ids of this model")
+        return tuple(cast(Sequence[int], ids))
+
+    def refuse(self, request: Request, *unable: str) -> None:
+        """Refuse a request that needs what this engine cannot do: some of `continue`, `score`, `tokens`.
+
+        Raises:
+            UsageError: It does.
+        """
+        for need in request.needs:
+            if need in unable:
+                raise UsageError(f"{self.spec} cannot {NEEDS[need]}", hint=NEEDS_HINT)
 
 
 def to_wire(message: BaseMessage) -> Message:
@@ -159,7 +190,8 @@ def to_message(reply: Reply, spec: str) -> AIMessage:
     return AIMessage(
         content=reply.text,
         additional_kwargs={name: text for name, text in kept.items() if text},
-        response_metadata={"finish_reason": reply.finish_reason, "model_name": spec, "logprobs": logprobs},
+        response_metadata={"finish_reason": reply.finish_reason, "model_name": spec, "logprobs": logprobs}
+        | ({} if reply.tokens is None else {"token_ids": list(reply.tokens)}),
         usage_metadata=UsageMetadata(
             input_tokens=reply.input_tokens,
             output_tokens=reply.output_tokens,

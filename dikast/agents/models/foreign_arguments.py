@@ -20,6 +20,7 @@ from typing import Any, cast
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.models.chat_wire import decoding_fields
+from dikast.agents.models.engine import NEEDS, NEEDS_HINT
 from dikast.agents.models.request import MethodSampling, Request, Structured
 from dikast.errors import UsageError
 from dikast.wire import spec_of
@@ -74,8 +75,10 @@ def foreign_call(model: BaseChatModel, request: Request) -> ForeignCall:
     """Put a request into a chat model's own terms.
 
     Raises:
-        UsageError: It cannot be held to the form, or given a parameter, that is asked for.
+        UsageError: It cannot be held to the form, or given a parameter or tokens, that is asked for.
     """
+    if request.needs:
+        raise UsageError(f"{spec_of(model)} cannot {NEEDS[request.needs[0]]}", hint=NEEDS_HINT)
     wanted = decoding_fields(request.sampling, every=False)
     declared = names_of(model)
     names = {name: own_name(name, declared) for name in wanted}

@@ -50,6 +50,7 @@ class Header:
         key_value_numbers: Numbers that one token of context takes in the key-value cache.
         control_tokens: The texts of the control tokens, such as `<|im_end|>`.
         longest_token: Bytes of the vocabulary's longest token.
+        vocabulary: How many tokens there are.
     """
 
     architecture: str
@@ -57,6 +58,7 @@ class Header:
     key_value_numbers: int
     control_tokens: tuple[str, ...]
     longest_token: int
+    vocabulary: int
 
 
 def read_header(path: Path) -> Header:
@@ -171,4 +173,5 @@ def _header(metadata: dict[str, Any]) -> Header:
         key_value_numbers=number("block_count") * shared * both,
         control_tokens=tuple(text for text in controls if text),
         longest_token=max(len(text) for text in tokens),
+        vocabulary=len(tokens),
     )

@@ -21,6 +21,9 @@ from dikast.agents.models.identity import identity as identity
 from dikast.agents.models.request import Message, Reply, Request
 from dikast.wire import spec_of
 
+BESIDE_SAMPLING = ("structured", "logprobs", "prefix", "tokens", "completion")
+"""Arguments of `EngineModel.ainvoke` that are fields of a request."""
+
 
 async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False) -> Reply:
     """Send one request (`n` is 1) and read the reply.
@@ -52,10 +55,8 @@ async def _call(
     model: BaseChatModel, messages: list[BaseMessage], request: Request, config: RunnableConfig | None = None
 ) -> AIMessage:
     if isinstance(model, EngineModel):
-        form, alternatives = request.structured, request.logprobs
-        return await model.ainvoke(
-            messages, config, structured=form, logprobs=alternatives, **request.sampling.model_dump()
-        )
+        given = request.sampling.model_dump() | {name: getattr(request, name) for name in BESIDE_SAMPLING}
+        return await model.ainvoke(messages, config, **given)
     call = foreign_call(model, request)
     while True:
         try:
@@ -90,4 +91,5 @@ def from_message(message: AIMessage) -> Reply:
         logprobs=None if content is None else tuple(token_of(entry) for entry in content),
         reasoning_tokens=count_of(outputs.get("reasoning")),
         prefix_cached_tokens=count_of(inputs.get("cache_read")),
+        tokens=None if told.get("token_ids") is None else tuple(told["token_ids"]),
     )

@@ -5,6 +5,7 @@
 | `openvino:NAME-or-FILE.gguf` | OpenVINO GenAI on the CPU, inside this process |
 | `server:http://host:8000/v1#MODEL` | an OpenAI-compatible server; several, comma-separated, share the load |
 | `vllm:ORG/MODEL` | vLLM inside this process |
+| `transformers:FOLDER` | a Hugging Face model inside this process, on the CPU or a GPU |
 | `replay:FILE` | recorded replies |
 | `scripted:module:name` | a function marked with `@scripted` |
 | `batch:FOLDER?model=server:...` | written down for a batch run, answered from its results |
@@ -31,6 +32,7 @@ ENGINES: Mapping[str, str] = {
     "openvino": "dikast.agents.models.openvino.model:open_model",
     "server": "dikast.agents.models.server:open_model",
     "vllm": "dikast.agents.models.vllm.model:open_model",
+    "transformers": "dikast.agents.models.transformers.model:open_model",
     "replay": "dikast.agents.models.replay:open_model",
     "scripted": "dikast.agents.models.scripted:open_model",
     "batch": "dikast.agents.models.batch:open_model",

@@ -23,7 +23,7 @@ from difflib import get_close_matches
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, NotRequired, cast
 
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
@@ -50,6 +50,9 @@ class Recorded(TypedDict):
     structured: dict[str, Any] | None
     n: int
     logprobs: int | None
+    prefix: NotRequired[list[int] | str]
+    tokens: NotRequired[bool]
+    completion: NotRequired[list[int] | str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
 
+from dikast.errors import UsageError
+
 DEFAULT_MAX_TOKENS = 512
 """Always sent: engines' own defaults differ (16 in vLLM's offline API, unlimited elsewhere)."""
 
@@ -73,6 +75,12 @@ class Structured(BaseModel, frozen=True, extra="forbid"):
         return next(name for name in ("json_schema", "choice", "regex", "grammar") if getattr(self, name) is not None)
 
 
+SCORED_REASON = "scored"
+"""The finish reason of a completion that was scored."""
+Tokens = tuple[int, ...] | str
+"""Token ids of the model that is asked, or a text that it tokenises."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to an engine.
@@ -84,6 +92,16 @@ class Request:
         n: How many replies to draw for the one prompt.
         logprobs: `None` for none; else how many alternatives a token is given beside the sampled one (0 = only the
             sampled token's own log-probability).
+        prefix: What the reply begins with already: the model goes on from there, and the reply holds what it adds.
+            Token ids are put behind the prompt as they are; a text is tokenised on its own first.
+        tokens: Whether the reply says its token ids, so that they, or the first of them, can be another request's
+            prefix or completion without being tokenised anew.
+        completion: What to score instead of drawing a reply: the answer's `logprobs` hold one entry for each of its
+            tokens, given the prompt and the prefix. `n` is 1 and there is no form; decoding parameters change nothing.
+            No end of turn is added: who wants it scored puts its token behind the others.
+
+    Raises:
+        UsageError: There is nothing to score, or it is to be scored n times or under a form.
     """
 
     messages: tuple[Message, ...]
@@ -91,6 +109,23 @@ class Request:
     structured: Structured | None = None
     n: int = 1
     logprobs: int | None = None
+    prefix: Tokens = ()
+    tokens: bool = False
+    completion: Tokens | None = None
+
+    def __post_init__(self) -> None:
+        if self.completion is None:
+            return
+        if not self.completion:
+            raise UsageError("nothing to score: the completion is empty")
+        if self.n != 1 or self.structured is not None:
+            raise UsageError("a completion is scored once and as it is: leave out n and the structured form")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What an engine must be able to do beyond sampling: `continue`, `score`, `tokens`."""
+        wanted = {"continue": bool(self.prefix), "score": self.completion is not None, "tokens": self.tokens}
+        return tuple(name for name, needed in wanted.items() if needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +139,20 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply.
+    """One reply, or a completion that was scored.
 
     Args:
-        text: What the model said, without reasoning.
-        finish_reason: `stop` (end of turn, or a stop string), `length`, `content_filter`, or the engine's own word.
-        input_tokens: Prompt tokens as the engine counts them, chat template included.
-        output_tokens: Generated tokens, reasoning included.
+        text: What the model said, without reasoning; the completion, where one was scored.
+        finish_reason: `stop` (end of turn, or a stop string), `length`, `content_filter`, `scored` (nothing was drawn),
+            or the engine's own word.
+        input_tokens: Prompt tokens as the engine counts them, chat template, prefix and scored completion included.
+        output_tokens: Generated tokens, reasoning included; 0 of a scored completion.
         reasoning: The reasoning text, where the engine gives it apart.
         refusal: The API's refusal text, where it gives one apart.
         logprobs: One entry a generated token, if they were asked for and the engine has them.
         prefix_cached_tokens: Prompt tokens that the engine found in its own prefix cache.
+        tokens: Ids of the generated tokens, or of the scored ones, where they were asked for; an end-of-turn token that
+            was generated is the last of them.
     """
 
     text: str
@@ -126,3 +164,4 @@ class Reply:
     logprobs: tuple[TokenLogprob, ...] | None = None
     reasoning_tokens: int = 0
     prefix_cached_tokens: int = 0
+    tokens: tuple[int, ...] | None = None

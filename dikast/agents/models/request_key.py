@@ -3,9 +3,9 @@
     key = request_key(request, model_fingerprint=model.fingerprint(), prompt_hash=prompt.digest, sample=2)
 
 The key is SHA-256, in hex, over canonical JSON: an object with sorted names, no spaces, ASCII escapes, and the names
-`messages`, `sampling` (every field, in `Sampling`'s own units), `structured`, `n`, `logprobs`, then `model`, `prompt`
-and `sample` where they are given. Changing any of these changes the key; the order of names in a schema does not, nor
-does the machine, the Python version or the hash seed.
+`messages`, `sampling` (every field, in `Sampling`'s own units), `structured`, `n`, `logprobs`, then `prefix`, `tokens`,
+`completion`, `model`, `prompt` and `sample` where they are given. Changing any of these changes the key; the order of
+names in a schema does not, nor does the machine, the Python version or the hash seed.
 
 Not part of a key: where the model runs, timeouts, retries, and anything else that cannot change a reply's text.
 """
@@ -17,7 +17,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from dikast.agents.models.request import Request
+from dikast.agents.models.request import Request, Tokens
 
 
 def request_key(
@@ -43,10 +43,18 @@ def request_key(
 def as_json(request: Request) -> dict[str, Any]:
     """A request as the JSON object that its key is made from."""
     structured = request.structured
-    return {
+    # Only where they are given, so that keys from before they were there stay what they are.
+    more = {"prefix": as_list(request.prefix), "completion": as_list(request.completion)}
+    given = {name: value for name, value in more.items() if value} | ({"tokens": True} if request.tokens else {})
+    return given | {
         "messages": list(request.messages),
         "sampling": request.sampling.model_dump(mode="json"),
         "structured": None if structured is None else structured.model_dump(mode="json", exclude_none=True),
         "n": request.n,
         "logprobs": request.logprobs,
     }
+
+
+def as_list(tokens: Tokens | None) -> list[int] | str | None:
+    """Token ids as JSON writes them; a text as it is."""
+    return list(tokens) if isinstance(tokens, tuple) else tokens

@@ -12,7 +12,8 @@ A spec names only objects that were marked with `@scripted`, so that a spec from
 function (it does import the module it names).
 
 Not here: tokens. Words between white space stand for them, in `max_tokens` and in the usage. A structured form is not
-enforced: the function sees it in `request.structured` and has to obey it.
+enforced: the function sees it in `request.structured` and has to obey it. Where a request has a `prefix` or a
+`completion`, or asks for `tokens`, only a function that returns a `Reply` can know what they stand for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.engine import NEEDS, EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import UsageError
@@ -72,7 +73,7 @@ class ScriptedModel(EngineModel):
 
         Raises:
             ModelError: The function raised it.
-            UsageError: Log-probabilities are asked for, and the function gave none.
+            UsageError: Log-probabilities, tokens or a score are asked for, and the function gave none.
         """
         return [await self._draw(request, sample) for sample in range(request.n)]
 
@@ -80,9 +81,13 @@ class ScriptedModel(EngineModel):
         inner = self.function.function if isinstance(self.function, Scripted) else self.function
         told = inner(request, sample) if takes_sample(inner) else inner(request)
         said = await told if inspect.isawaitable(told) else told
+        if isinstance(said, str):
+            self.refuse(request, *NEEDS)
         reply = make_reply(said, request) if isinstance(said, str) else said
-        if request.logprobs is not None and reply.logprobs is None:
+        if (request.logprobs is not None or request.completion is not None) and reply.logprobs is None:
             raise UsageError(f"{self.spec} gives no log-probabilities", hint="return a Reply that has them")
+        if request.tokens and reply.tokens is None:
+            raise UsageError(f"{self.spec} gives no token ids", hint="return a Reply that has them")
         return reply
 
 

@@ -50,10 +50,11 @@ from dikast.agents.models.chat_wire import (
     shown,
     to_body,
 )
-from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.engine import NEEDS, EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.refused_fields import advise, wants_other_bound
 from dikast.agents.models.request import Message, Reply, Request, Sampling
+from dikast.agents.models.server_tokens import ask_by_tokens
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
 from dikast.http.access import authorization, blotted, check_address, key_variable
 from dikast.http.server_errors import excerpt, explain
@@ -115,9 +116,16 @@ class ServerModel(EngineModel):
             ModelContextOverflow: Prompt and `max_tokens` do not fit.
             ModelRefused: The API's content filter stopped the request.
             ModelError: The server failed, or answered what is no chat completion.
-            UsageError: The dialect cannot say what the request asks for.
+            UsageError: The dialect, or a server that is no vLLM's, cannot say what the request asks for.
         """
         headers, key = authorization(self.key_env)
+        if request.prefix or request.completion is not None:
+            self.refuse(request, *(NEEDS if self.dialect == "openai" else ()))
+
+            async def post(path: str, body: bytes) -> Answer:
+                return await self._transport.post(path, body, headers)
+
+            return await ask_by_tokens(self, request, post, lambda answer, body: self._explained(answer, key, body))
         body = self._body(request)
         answer = await self._transport.post("chat/completions", body, headers, is_broken)
         if wants_other_bound(answer, body):

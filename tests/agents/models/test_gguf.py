@@ -68,6 +68,7 @@ def test_header_says_what_the_engine_needs(place: Path) -> None:
         key_value_numbers=2 * 1 * (12 + 12),
         control_tokens=("<|end|>", "<tool>"),
         longest_token=10,
+        vocabulary=4,
     )
 
 

@@ -24,6 +24,11 @@ def test_key_is_pinned_since_caches_and_recordings_outlive_a_version() -> None:
         replace(BASE, messages=(*BASE.messages, *BASE.messages)),
         replace(BASE, n=2),
         replace(BASE, logprobs=0),
+        replace(BASE, prefix=(1,)),
+        replace(BASE, prefix="a"),
+        replace(BASE, tokens=True),
+        replace(BASE, completion=(1,)),
+        replace(BASE, completion="a"),
         replace(BASE, structured=Structured(choice=("a", "b"))),
         *(
             replace(BASE, sampling=BASE.sampling.model_copy(update={name: value}))
@@ -36,6 +41,13 @@ def test_key_is_pinned_since_caches_and_recordings_outlive_a_version() -> None:
 )  # fmt: skip
 def test_whatever_may_change_a_reply_changes_the_key(other: Request) -> None:
     assert request_key(other) != request_key(BASE)
+
+
+def test_prefix_and_completion_are_told_apart_and_ids_from_text() -> None:
+    asked = [{"prefix": (1,)}, {"completion": (1,)}, {"prefix": (1, 2)}, {"prefix": "1"}, {"prefix": "[1]"}]
+    more = [{"prefix": (1,), "completion": (2,)}, {"prefix": (2,), "completion": (1,)}]
+    keys = {request_key(replace(BASE, **given)) for given in (*asked, *more)}
+    assert len(keys) == len(asked) + len(more)
 
 
 def test_context_changes_the_key_where_it_is_given() -> None:

@@ -41,6 +41,7 @@ from dikast.agents.models.openvino.native import (
     import_genai,
     load_pipeline,
 )
+from dikast.agents.models.tickets import Engines, Ticket
 from dikast.errors import ModelError, ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
 
@@ -63,38 +64,14 @@ class Generated:
     finish: str
 
 
-@dataclass(eq=False, slots=True)
-class Ticket:
+@dataclass(eq=False, slots=True, kw_only=True)
+class Request(Ticket[Generated]):
     """A request on its way through the engine."""
 
     tokens: Any
     config: Any
     form: str
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Generated]
     handle: Any = None
-    cancelled: bool = False
-
-    def settle(self, outcome: Generated | Exception) -> None:
-        """Hand the outcome to the loop that waits for it, from any thread."""
-        try:
-            self.loop.call_soon_threadsafe(self._settle, outcome)
-        except RuntimeError:  # that loop has been closed: nobody waits any more
-            self.cancelled = True
-
-    def drop(self) -> None:
-        """Say that nobody waits any more; what the request holds is freed at the next step."""
-        self.cancelled = True
-        if not self.future.cancel() and not self.future.cancelled():
-            self.future.exception()  # retrieved, so that asyncio does not report it as overlooked
-
-    def _settle(self, outcome: Generated | Exception) -> None:
-        if self.cancelled or self.future.done():
-            return
-        if isinstance(outcome, Exception):
-            self.future.set_exception(outcome)
-        else:
-            self.future.set_result(outcome)
 
 
 @dataclass(eq=False, slots=True)
@@ -136,8 +113,8 @@ class Engine:
         self.failure: ModelError | None = None
         self._forms = Forms()
         self._wake = threading.Condition()
-        self._inbox: deque[Ticket] = deque()
-        self._running: list[Ticket] = []
+        self._inbox: deque[Request] = deque()
+        self._running: list[Request] = []
         self._arriving = 0
         self._numbers = 0
         self._closing = False
@@ -189,7 +166,7 @@ class Engine:
                 self._arriving -= 1
                 self._wake.notify()
 
-    def submit(self, tokens: Sequence[int], config: Any, form: str = "") -> Ticket:
+    def submit(self, tokens: Sequence[int], config: Any, form: str = "") -> Request:
         """Put in one request, from a running event loop.
 
         Args:
@@ -202,7 +179,7 @@ class Engine:
             `ModelUnavailable` (the engine has stopped), or `ModelError` (the key-value cache is too small).
         """
         loop = asyncio.get_running_loop()
-        ticket = Ticket(self._tensor(tokens), config, form, loop, loop.create_future())
+        ticket = Request(tokens=self._tensor(tokens), config=config, form=form, loop=loop, future=loop.create_future())
         with self._wake:
             if self.stopped:
                 raise self.failure or self._unavailable("does not run")
@@ -248,7 +225,7 @@ class Engine:
             self._inbox.extendleft(reversed(waiting))
         return True
 
-    def _admit(self, ticket: Ticket) -> bool:
+    def _admit(self, ticket: Request) -> bool:
         """Add a request to the pipeline; false if it, and all behind it, must wait: a new form runs alone."""
         if ticket.cancelled:
             return True
@@ -266,7 +243,7 @@ class Engine:
             self._running.append(ticket)
         return True
 
-    def _not_beside(self, ticket: Ticket, other: Ticket) -> bool:
+    def _not_beside(self, ticket: Request, other: Request) -> bool:
         """Whether two requests may not share a step: one of two different forms is new."""
         return ticket.form != other.form and not (self._forms.known(ticket.form) and self._forms.known(other.form))
 
@@ -299,7 +276,7 @@ class Engine:
 
     def _hand_back(self) -> None:
         running = self.genai.GenerationStatus.RUNNING
-        ended: list[Ticket] = []
+        ended: list[Request] = []
         for ticket in self._running:
             # A cancelled request can be read too, whether or not its form was compiled.
             if not self._forms.known(ticket.form) and not ticket.cancelled and ticket.handle.can_read():
@@ -347,38 +324,4 @@ def split_in_half(text: str) -> tuple[str, str]:
     return text[:cut], text[cut:]
 
 
-class Engines:
-    """The engines of this process: one a model file and settings, shared by all who ask for the same."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._engines: dict[tuple[str, Settings], tuple[Engine, set[int]]] = {}
-
-    def open(self, path: Path, settings: Settings, user: int) -> Engine:
-        """The engine for a file, opened if it is not yet for any `user`; blocks while it loads.
-
-        Raises:
-            DikastError: As `Engine` does.
-        """
-        key = (str(path.resolve()), settings)
-        with self._lock:
-            engine, users = self._engines.get(key, (None, set[int]()))
-            if engine is None or engine.stopped:
-                if engine is not None and engine.failure is not None:
-                    engine.close()
-                engine = Engine(path, settings)
-                self._engines[key] = (engine, users)
-            users.add(user)
-            return engine
-
-    def close(self, user: int) -> None:
-        """Give up what a user has open; an engine that nobody else has open is closed."""
-        with self._lock:
-            for key, (engine, users) in list(self._engines.items()):
-                users.discard(user)
-                if not users:
-                    del self._engines[key]
-                    engine.close()
-
-
-ENGINES = Engines()
+ENGINES = Engines[tuple[Path, Settings], Engine](lambda key: Engine(*key))

@@ -25,37 +25,30 @@ repeatable, and in a batch about half of all greedy replies differ from that one
 Control tokens in a message's text, such as `<|im_end|>`, reach the model as plain characters: no text can end its turn
 or open another. Lone surrogates become U+FFFD.
 
-Not here: alternatives beside the sampled token in `logprobs` (a `UsageError`); a `<think>` block apart from the text;
-`prefix_cached_tokens` (0; the engine caches prefixes and does not say which); white space between JSON tokens is the
-model's own; models other than GGUF; GPUs.
+Not here: alternatives beside the sampled token in `logprobs`, and scoring a completion, since OpenVINO gives the
+log-probabilities of what it sampled only (both a `UsageError`; `transformers:smollm2-135m` has them); a `<think>` block
+apart from the text; `prefix_cached_tokens` (0; the engine caches prefixes and does not say which); white space between
+JSON tokens is the model's own; models other than GGUF; GPUs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import re
-import secrets
 from collections.abc import Sequence
-from functools import lru_cache
-from pathlib import Path
 
 from pydantic import PrivateAttr
 
 from dikast.agents.models.catalog import find, locate
+from dikast.agents.models.control_tokens import BREAK, marked
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.openvino.engine import ENGINES, Engine, Generated
 from dikast.agents.models.openvino.native import CACHE_GB, Settings, extract_reason, form_text, generation_config
 from dikast.agents.models.request import Message, Reply, Request, TokenLogprob
+from dikast.agents.models.stops import cut_at_stop
+from dikast.agents.models.weights import weights_hash
 from dikast.closing import close_in_thread
 from dikast.errors import ModelContextOverflow, ModelTimeout, UsageError
-
-BREAK = f"\ue000{secrets.token_hex(8)}\ue001"
-"""Marks, in a rendered prompt, where a control token in a message's text is to be broken; no text can know it."""
-
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-"""What UTF-8 cannot hold; a JSON text can bring one."""
 
 
 class OpenVinoModel(EngineModel):
@@ -70,11 +63,13 @@ class OpenVinoModel(EngineModel):
         """Ask the model; `request.n` replies, each drawn with a seed of its own.
 
         Raises:
-            UsageError: The request asks for alternatives in `logprobs`, or for a form that cannot be compiled.
+            UsageError: The request asks for alternatives in `logprobs`, for a score, or for a form that cannot be
+                compiled; or its prefix has tokens that the model does not have.
             ModelContextOverflow: Prompt and `max_tokens` exceed the context, told before the engine is asked.
             ModelTimeout: `timeout` seconds have passed.
             ModelUnavailable: The engine cannot load the model, or has stopped.
         """
+        self.refuse(request, "score")
         if request.logprobs:
             raise UsageError(
                 f"{self.spec}: OpenVINO gives log-probabilities of the sampled token only, not of alternatives",
@@ -92,7 +87,7 @@ class OpenVinoModel(EngineModel):
         engine = await self._open()
         form, most = form_text(request.structured), request.sampling.max_tokens
         with engine.arriving():
-            tokens = await asyncio.to_thread(self._prompt, engine, request.messages, most)
+            tokens = await asyncio.to_thread(self._prompt, engine, request, most)
             configs = [generation_config(engine.genai, request, draw) for draw in range(request.n)]
             tickets = [engine.submit(tokens, config, form) for config in configs]
         try:
@@ -105,14 +100,18 @@ class OpenVinoModel(EngineModel):
     async def _open(self) -> Engine:
         if self._engine is None or self._engine.stopped:
             path = find(self.target)
-            self._engine = await asyncio.to_thread(ENGINES.open, path, self.settings, id(self))
+            self._engine = await asyncio.to_thread(ENGINES.open, (path.resolve(), self.settings), id(self))
         return self._engine
 
-    def _prompt(self, engine: Engine, messages: Sequence[Message], max_tokens: int) -> list[int]:
-        """The prompt's tokens, if they leave room for the reply."""
-        characters = sum(len(message["content"]) for message in messages)
+    def _prompt(self, engine: Engine, request: Request, max_tokens: int) -> list[int]:
+        """The prompt's tokens and the prefix's, if they leave room for the reply."""
+        characters = sum(len(message["content"]) for message in request.messages)
         least = characters // engine.header.longest_token
-        tokens = [] if least > engine.room else render(engine, messages)
+        tokens = [] if least > engine.room else render(engine, request.messages)
+        prefix = request.prefix
+        tokens += engine.encode(prefix) if isinstance(prefix, str) else prefix
+        if any(token >= engine.header.vocabulary for token in prefix if isinstance(token, int)):
+            raise UsageError(f"{self.spec}: the prefix has tokens beyond the {engine.header.vocabulary} of this model")
         count = max(least, len(tokens))
         if count + max_tokens > engine.room:
             about = "at least " if count >= engine.room else ""
@@ -187,21 +186,13 @@ def _switch(given: Options, name: str) -> bool:
     return text == "1"
 
 
-@lru_cache
-def weights_hash(path: Path, size: int, modified_ns: int) -> str:
-    """SHA-256 of a file's content; size and time are there to notice that it has changed."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
 def render(engine: Engine, messages: Sequence[Message]) -> list[int]:
     """A chat as the model's tokens, by the file's own template, ready for the reply.
 
     Raises:
         UsageError: The template does not take these messages, or the file has none.
     """
-    controls = _controls(engine.header.control_tokens)
-    history = [{"role": message["role"], "content": _broken(message["content"], controls)} for message in messages]
+    history = marked(messages, engine.header.control_tokens)
     try:
         prompt: str = engine.tokenizer.apply_chat_template(history, add_generation_prompt=True)
     except Exception as error:
@@ -211,32 +202,16 @@ def render(engine: Engine, messages: Sequence[Message]) -> list[int]:
     return [token for piece in prompt.split(BREAK) for token in engine.encode(piece)]
 
 
-@lru_cache
-def _controls(texts: tuple[str, ...]) -> re.Pattern[str] | None:
-    # A lookahead finds overlapping ones too; each is broken after its first character.
-    return re.compile(f"(?=({'|'.join(map(re.escape, texts))}))(.)", re.DOTALL) if texts else None
-
-
-def _broken(text: str, controls: re.Pattern[str] | None) -> str:
-    text = LONE_SURROGATE.sub("\ufffd", text)
-    return controls.sub(lambda match: match[2] + BREAK, text) if controls else text
-
-
 def _reply(engine: Engine, made: Generated, request: Request, input_tokens: int) -> Reply:
-    text, stopped = _cut(engine.decode(made.tokens), request.sampling.stop)
+    text, stopped = cut_at_stop(engine.decode(made.tokens), request.sampling.stop)
     return Reply(
         text=text,
         finish_reason="stop" if stopped else made.finish,
         input_tokens=input_tokens,
         output_tokens=len(made.tokens),
+        tokens=tuple(made.tokens) if request.tokens else None,
         logprobs=None if request.logprobs is None else _logprobs(engine, made),
     )
-
-
-def _cut(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """A text up to its first stop string, and whether there is one."""
-    places = [place for stop in stops if (place := text.find(stop)) >= 0]
-    return (text[: min(places)], True) if places else (text, False)
 
 
 def _logprobs(engine: Engine, made: Generated) -> tuple[TokenLogprob, ...]:

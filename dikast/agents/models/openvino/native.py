@@ -5,10 +5,8 @@ Everything here is plain translation; threads and waiting are in `dikast.agents.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import secrets
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from dikast.agents.models.request import Request, Sampling, Structured
+from dikast.agents.models.request import Request, Structured
+from dikast.agents.models.seeds import draw_seed
 from dikast.errors import MissingExtraError, ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
 
@@ -36,8 +35,6 @@ CACHE_BYTES_A_NUMBER = 4
 TELEMETRY = "openvino_telemetry"
 GREEDY_BELOW = 1e-5
 """A temperature that is greedy decoding; vLLM's value (`_SAMPLING_EPS`)."""
-SEED_BITS = 32
-"""The native generator's, a Mersenne Twister."""
 WHERE = re.compile(r"^.*?\.(?:cc|cpp|h|hpp):\d+:?\s*", re.DOTALL)
 """The source file and line that a native exception begins with."""
 
@@ -136,16 +133,6 @@ def generation_config(genai: Any, request: Request, draw: int) -> Any:
     except (TypeError, UnicodeError) as error:
         raise UsageError("a stop string or structured form is not valid Unicode: it holds a lone surrogate") from error
     return config
-
-
-def draw_seed(sampling: Sampling, draw: int) -> int:
-    """The seed of the `draw`-th reply: the first has the request's own, the others have some derived from it."""
-    if sampling.seed is None:
-        return secrets.randbits(SEED_BITS)
-    if draw == 0:
-        return sampling.seed % (1 << SEED_BITS)
-    digest = hashlib.sha256(f"{sampling.seed}:{draw}".encode()).digest()
-    return int.from_bytes(digest[: SEED_BITS // 8], "big")
 
 
 def form_text(structured: Structured | None) -> str:

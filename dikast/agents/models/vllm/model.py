@@ -29,7 +29,6 @@ vLLM's usage reports are switched off, and its log goes to stderr. Not here: str
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,10 +40,9 @@ from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.vllm.ask import Ask
 from dikast.agents.models.vllm.engine import Engine, Key, User, acquire, release
+from dikast.agents.models.weights import identity
 from dikast.errors import MissingExtraError, UsageError
 
-DIGESTED_BYTES = 2**20
-"""A safetensors file begins with its table of contents; reading all of 140 GB would take minutes at each start."""
 TIMEOUT_SECONDS = 600.0
 """As for a server, so that a model can move from one to the other."""
 PLACEMENT = frozenset(
@@ -125,25 +123,6 @@ class VllmModel(EngineModel):
         engine, self._engine = self._engine, None
         if engine is not None:
             await release(engine, self._user)
-
-
-def identity(name: str) -> str:
-    """A model's name on a hub as it is; for a folder, its name and what is in it."""
-    path = Path(name)
-    return f"{path.resolve().name} {digest_of(path)}" if path.is_dir() else name
-
-
-def digest_of(folder: Path) -> str:
-    """Digest of a folder's files: names, sizes, and the first and last MiB of each, which is all of the small ones."""
-    digest = sha256()
-    for path in sorted(file for file in folder.iterdir() if file.is_file()):
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}\n".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(DIGESTED_BYTES))
-            file.seek(max(0, size - DIGESTED_BYTES))
-            digest.update(file.read(DIGESTED_BYTES))
-    return f"sha256:{digest.hexdigest()}"
 
 
 def open_model(rest: str, options: dict[str, str], spec: str) -> VllmModel:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from vllm.logprobs import Logprob
 from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.platforms import current_platform
@@ -22,7 +23,7 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOu
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
-from dikast.agents.models.request import Reply, Request, Structured, TokenLogprob
+from dikast.agents.models.request import SCORED_REASON, Reply, Request, Structured, TokenLogprob, Tokens
 from dikast.agents.models.vllm.arguments import engine_arguments
 from dikast.agents.models.vllm.reasoning import Reasoning
 from dikast.agents.models.vllm.turns import Turns
@@ -92,14 +93,25 @@ class Asker:
         """
         request = ask.request
         prompt = await self._rendered(request, ask.template)
-        tokens = len(prompt["prompt_token_ids"])
-        if tokens + request.sampling.max_tokens > self._context:
-            told = f"{tokens} prompt tokens and max_tokens={request.sampling.max_tokens}"
+        prefix, scored = await self._ids(request.prefix), await self._ids(request.completion or ())
+        prompt = {**prompt, "prompt_token_ids": [*prompt["prompt_token_ids"], *prefix, *scored]}
+        tokens, most = len(prompt["prompt_token_ids"]), 1 if scored else request.sampling.max_tokens
+        if tokens + most > self._context:
+            told = f"{tokens} prompt tokens and max_tokens={most}"
             hint = "shorten the prompt, lower max_tokens, or open the model with a larger max_model_len"
             raise ModelContextOverflow(f"vllm: {told} do not fit into {self._context} tokens", hint=hint)
         async with self._turns.of("adapter" if ask.lora else "none") if self._turns else nullcontext():
             output = await self._generated(prompt, ask)
+        if request.completion is not None:
+            return [self._score(request, output, scored)]
         return [self._reply(request, output, completion, ask.template) for completion in output.outputs]
+
+    async def _ids(self, part: Tokens) -> tuple[int, ...]:
+        """Token ids as they are; a text's."""
+        if isinstance(part, tuple):
+            return part
+        tokenizer = self._llm.get_tokenizer()
+        return tuple(await asyncio.to_thread(tokenizer.encode, part, add_special_tokens=False))
 
     async def _rendered(self, request: Request, template: Mapping[str, Any]) -> dict[str, Any]:
         """The prompt's tokens by the model's chat template; vLLM works it out in a thread."""
@@ -166,6 +178,21 @@ class Asker:
             logprobs=None if request.logprobs is None else logprobs_of(completion, request.logprobs),
             reasoning_tokens=thought,
             prefix_cached_tokens=output.num_cached_tokens or 0,
+            tokens=tuple(completion.token_ids) if request.tokens else None,
+        )
+
+    def _score(self, request: Request, output: RequestOutput, scored: tuple[int, ...]) -> Reply:
+        places = list(output.prompt_logprobs or ())[-len(scored) :]
+        pairs = zip(scored, places, strict=True)
+        given = request.completion
+        return Reply(
+            text=given if isinstance(given, str) else self._llm.get_tokenizer().decode(list(scored)),
+            finish_reason=SCORED_REASON,
+            input_tokens=len(output.prompt_token_ids or ()),
+            output_tokens=0,
+            logprobs=tuple(logprob_of(token, place or {}, request.logprobs or 0) for token, place in pairs),
+            prefix_cached_tokens=output.num_cached_tokens or 0,
+            tokens=scored if request.tokens else None,
         )
 
 
@@ -193,6 +220,14 @@ def refused(error: Exception) -> bool:
 def sampling_parameters(request: Request) -> SamplingParams:
     """A request as vLLM's parameters."""
     sampling = request.sampling
+    if request.completion is not None:
+        # vLLM makes at least one token; it is thrown away.
+        return SamplingParams(
+            max_tokens=1,
+            temperature=0.0,
+            prompt_logprobs=request.logprobs or 0,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
     return SamplingParams(
         n=request.n,
         max_tokens=sampling.max_tokens,
@@ -221,13 +256,16 @@ def structured_parameters(structured: Structured | None) -> StructuredOutputsPar
 
 def logprobs_of(completion: CompletionOutput, alternatives: int) -> tuple[TokenLogprob, ...]:
     """Each token's log-probability, and those of the likeliest tokens at its place."""
-    tokens: list[TokenLogprob] = []
-    for token_id, place in zip(completion.token_ids, completion.logprobs or (), strict=False):
-        sampled = place[token_id]
-        ranked = sorted(place.values(), key=lambda entry: entry.rank or 0)[:alternatives]
-        top = tuple((entry.decoded_token or "", bounded(entry.logprob)) for entry in ranked)
-        tokens.append(TokenLogprob(sampled.decoded_token or "", bounded(sampled.logprob), top))
-    return tuple(tokens)
+    pairs = zip(completion.token_ids, completion.logprobs or (), strict=False)
+    return tuple(logprob_of(token, place, alternatives) for token, place in pairs)
+
+
+def logprob_of(token: int, place: Mapping[int, Logprob], alternatives: int) -> TokenLogprob:
+    """A token's log-probability at its place, and those of the likeliest tokens there."""
+    own = place[token]
+    ranked = sorted(place.values(), key=lambda entry: entry.rank or 0)[:alternatives]
+    top = tuple((entry.decoded_token or "", bounded(entry.logprob)) for entry in ranked)
+    return TokenLogprob(own.decoded_token or "", bounded(own.logprob), top)
 
 
 def bounded(logprob: float) -> float:

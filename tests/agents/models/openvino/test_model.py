@@ -20,8 +20,9 @@ from dikast.agents.models.catalog import find
 from dikast.agents.models.load import load_model
 from dikast.agents.models.openvino.engine import Engine, split_in_half
 from dikast.agents.models.openvino.model import OpenVinoModel, render
-from dikast.agents.models.openvino.native import Settings, choice_grammar, draw_seed, extract_reason, import_genai
+from dikast.agents.models.openvino.native import Settings, choice_grammar, extract_reason, import_genai
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
+from dikast.agents.models.seeds import draw_seed
 from dikast.errors import (
     DataError,
     DikastError,
@@ -236,7 +237,7 @@ async def test_text_beyond_the_tokenizers_own_limit_is_not_cut(engine: Engine) -
 async def test_overflow_names_both_numbers_and_comes_at_once(model: OpenVinoModel, engine: Engine) -> None:
     prompt = len(render(engine, chat("hi")))
     room = engine.room - prompt
-    assert len(model._prompt(engine, chat("hi"), room)) == prompt
+    assert len(model._prompt(engine, ask("hi"), room)) == prompt
     with pytest.raises(
         ModelContextOverflow, match=f"prompt of {prompt} tokens and max_tokens={room + 1} exceed the 8192"
     ):
@@ -253,7 +254,7 @@ async def test_small_cache_is_named_as_the_bound(engine: Engine) -> None:
     small = Engine.__new__(Engine)
     small.header, small.settings = engine.header, Settings(cache_gb=1)
     assert small.room == engine.header.context_length
-    wide = type(engine.header)("llama", 1 << 20, engine.header.key_value_numbers, (), 1)
+    wide = type(engine.header)("llama", 1 << 20, engine.header.key_value_numbers, (), 1, 1)
     small.header = wide
     assert small.room == (1 << 30) // (4 * wide.key_value_numbers)
 

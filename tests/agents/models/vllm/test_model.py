@@ -23,7 +23,8 @@ from dikast.agents.models.vllm import guard as vllm_guard
 from dikast.agents.models.vllm import model as vllm_module
 from dikast.agents.models.vllm.ask import Ask
 from dikast.agents.models.vllm.engine import Engine, Key
-from dikast.agents.models.vllm.model import VllmModel, digest_of
+from dikast.agents.models.vllm.model import VllmModel
+from dikast.agents.models.weights import digest_of
 from dikast.errors import MissingExtraError, ModelTimeout, ModelUnavailable, UsageError
 
 REQUEST = Request((Message(role="user", content="Say one."),), Sampling(max_tokens=4))

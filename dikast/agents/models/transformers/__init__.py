@@ -1,0 +1,1 @@
+"""A Hugging Face causal model inside this process, on the CPU or a GPU."""
