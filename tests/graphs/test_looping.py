@@ -14,6 +14,8 @@ from typing_extensions import TypedDict
 
 from dikast import jobs
 from dikast.errors import DataError, UsageError
+from dikast.graphs import looping
+from dikast.graphs.drawing import mermaid
 from dikast.graphs.looping import LoopContext, build
 from dikast.jobs.stopping import INTERRUPTED
 from dikast.records import Outcome
@@ -86,6 +88,10 @@ async def test_without_training_rows_the_loop_ends_and_says_so(tmp_path: Path) -
     result = await run(CountingPlan(rows_in={3: 0}), tmp_path / "b")
     assert (result["outcome"], result["reason"]) == ("ok", "round 3: no training row")
     assert (result["policy"]["round"], len(result["rounds"])) == (2, 3)
+
+
+def test_the_drawing_is_the_graph() -> None:
+    assert mermaid(graph) in (looping.__doc__ or "")
 
 
 async def test_every_stage_is_told(tmp_path: Path) -> None:
