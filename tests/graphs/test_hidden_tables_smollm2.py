@@ -20,7 +20,7 @@ from dikast.graphs import hidden_tables
 from dikast.tables.oracle import TableOracle
 from tests.games import GAME_QUESTIONS, POLICY, check_game, needs_sandbox, write_games
 
-GAMES = 8
+GAMES = 4
 ALL_SECONDS = 300.0
 
 
@@ -35,7 +35,7 @@ async def spec() -> AsyncIterator[str]:
     await close_models()
 
 
-async def test_eight_games(spec: str, tmp_path: Path) -> None:
+async def test_games_of_a_small_model(spec: str, tmp_path: Path) -> None:
     needs_sandbox()
     write_games(tmp_path, GAMES)
     async with TableOracle(tmp_path / "tables", questions=tmp_path / "questions.jsonl", policy=POLICY) as oracle:
