@@ -93,6 +93,7 @@ def write_job(job: Job, place: Path) -> None:
         "model": job.base.spec,
         "reference": job.reference.spec if job.reference else None,
         "folder": str(job.folder),
+        "steps": job.steps,
         "starter": os.getpid(),
     }
     write_jsonl(place / ROWS, job.rows)
@@ -167,7 +168,8 @@ def work(place: Path) -> int:
         reference = base_of(told["reference"]) if told["reference"] else None
         recipe = RECIPES[told["kind"]](**told["recipe"])
         rows, held = (read_lines(place / name) for name in (ROWS, HELD))
-        done = run(Job(recipe, base_of(told["model"]), reference, rows, held, Path(told["folder"])), look)
+        base, folder = base_of(told["model"]), Path(told["folder"])
+        done = run(Job(recipe, base, reference, rows, held, folder, told["steps"]), look)
     except DikastError as error:
         if first:
             said = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
