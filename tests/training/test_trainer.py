@@ -16,7 +16,7 @@ from dikast.errors import DataError, MissingExtraError, ModelUnavailable, Resume
 from dikast.training.backend.bases import Base, check_base
 from dikast.training.backend.checkpoints import last_sealed, seal, step_of
 from dikast.training.backend.launching import follow, outcome, stop
-from dikast.training.backend.running import Done
+from dikast.training.backend.running import Done, Job
 from dikast.training.backend.watching import refuse_diverged
 from dikast.training.folder import open_training, read_training, write_training
 from dikast.training.inputs import Inputs, check_rows, gather
@@ -205,15 +205,17 @@ def test_what_another_process_said_is_said_here(tmp_path: Path) -> None:
 
 
 def test_steps_of_other_processes_are_told_once(tmp_path: Path) -> None:
-    losses = tmp_path / "losses.jsonl"
+    job = Job(SftRecipe(), inputs().base, None, (), (), tmp_path, steps=9)
+    (tmp_path / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+    seal(tmp_path / "checkpoints" / "checkpoint-1")
     code = (
         "import sys, time, pathlib\npath = pathlib.Path(sys.argv[1])\n"
         "for step in (1, 2, 3):\n    path.open('a').write('{\"step\": %d}\\n' % step)\n    time.sleep(0.1)"
     )
-    seen: list[int] = []
-    process = subprocess.Popen([sys.executable, "-c", code, str(losses)], start_new_session=True)
-    follow(process, losses, lambda told: seen.append(told["step"]))
-    assert seen == [1, 2, 3]
+    seen: list[Any] = []
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "losses.jsonl")], start_new_session=True)
+    follow(process, job, seen.append)
+    assert seen == [{"step": 2, "steps": 9}, {"step": 3, "steps": 9}]
 
     def stop_it(_: Any) -> None:
         raise KeyboardInterrupt
@@ -221,7 +223,7 @@ def test_steps_of_other_processes_are_told_once(tmp_path: Path) -> None:
     lasting = [sys.executable, "-c", "import time; time.sleep(60)"]
     process = subprocess.Popen(lasting, start_new_session=True)
     with pytest.raises(KeyboardInterrupt):
-        follow(process, losses, stop_it)
+        follow(process, job, stop_it)
     stop(process)
     assert process.returncode == -signal.SIGTERM
 

@@ -518,11 +518,11 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(
 
 
 def test_two_processes_train_as_one_of_twice_the_batch(folder: Path, tmp_path: Path) -> None:
-    spec, seen = f"transformers:{folder}", list[int]()
+    spec, seen = f"transformers:{folder}", list[tuple[int, int]]()
     given: dict[str, Any] = {"steps": 3, "lora_dropout": 0.0, "learning_rate": 1e-3}
     two = SftRecipe(**given, processes=2, batch_size=2)
-    done = train(two, SFT, spec, tmp_path / "two", on_step=lambda told: seen.append(told["step"]))
-    assert seen == [1, 2, 3]
+    done = train(two, SFT, spec, tmp_path / "two", on_step=lambda told: seen.append((told["step"], told["steps"])))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
     one = train(SftRecipe(**given, batch_size=4), SFT, spec, tmp_path / "one")
     assert (done.steps, done.tokens) == (one.steps, one.tokens)
     assert_same_weights(made(done), made(one), within=1e-4)
