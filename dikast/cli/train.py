@@ -183,4 +183,4 @@ def tell_trained(done: Trained, as_json: bool) -> None:
 def say_left_out(left_out: Mapping[str, int]) -> None:
     """Say which rows are not trained on, and why."""
     for why, count in left_out.items():
-        say(f"note: {count:,} rows left out: {why}")
+        say(f"note: {count:,} left out: {why}")
