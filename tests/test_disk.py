@@ -36,8 +36,8 @@ from dikast.retrieval.trec import read_qrels, write_run
 from dikast.rows import read_rows
 from dikast.settings import read_toml
 from dikast.tables.oracle import file_digest
+from tests.users import unprivileged
 
-NOBODY = 65534
 OTHER_FILE, OTHER_FOLDER, NAME = "choose another file", "choose another folder", "choose another name"
 AGAIN = "give the same command again"
 ANYWHERE = {
@@ -206,18 +206,6 @@ def open_to_all(path: Path) -> None:
     for folder in (path, *path.parents):
         if folder.owner() == "root" and folder.name.startswith(("pytest-", "popen-", "test_")):
             folder.chmod(0o755)
-
-
-@contextmanager
-def unprivileged() -> Generator[None]:
-    """Root may read anything: be somebody else."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 @contextmanager

@@ -5,17 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from dikast import jobs
 from dikast.agents.models.cache import RequestCache
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.prompt import load_lines
 from dikast.agents.solver import ModelSolver
-from dikast.errors import MissingExtraError
 from dikast.graphs import genqr
 from dikast.records import Usage
 from dikast.retrieval.load import load_retriever
@@ -50,25 +45,14 @@ async def calls(solver: Any, folder: Path, cache: RequestCache, knobs: dict[str,
     return summary.usage["solver"]
 
 
-@pytest.fixture
-async def embedded() -> Any:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
-async def test_with_the_embedded_model(embedded: str, tmp_path: Path) -> None:
+async def test_with_the_embedded_model(smollm2: str, tmp_path: Path) -> None:
     """The long version, ten instructions and twenty queries, is benchmarks/genqr_cache.py."""
     cache = RequestCache(tmp_path / "requests.sqlite")
     short = {"sampling": genqr.PAPER_SAMPLING.model_copy(update={"max_tokens": 8})}
-    first = await calls(embedded, tmp_path, cache, short)
+    first = await calls(smollm2, tmp_path, cache, short)
     assert first.calls == 2 * QUERIES
     for knobs in ({}, {"combination": "mix", "mixing": 0.3}):
-        again = await calls(embedded, tmp_path, cache, {**short, **knobs})
+        again = await calls(smollm2, tmp_path, cache, {**short, **knobs})
         # An empty reply is never kept; each of the others is.
         assert again.calls == 2 * QUERIES - len(cache)
         assert again.calls + again.cached_calls == 2 * QUERIES

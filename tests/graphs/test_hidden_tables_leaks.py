@@ -21,7 +21,8 @@ from dikast.tables import feedback
 from dikast.tables.oracle import TableOracle
 from tests.games import POLICY, Heard, code, needs_sandbox
 
-GAMES = 1_000
+GAMES = 300
+"""`benchmarks/canary.py` plays 1,000."""
 SECRETS = 32
 
 # Tells a digit of the secret cell by how the program ends; the 16 ends are the 16 codes of the finest feedback.

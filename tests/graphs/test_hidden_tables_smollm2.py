@@ -4,43 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-import pytest_asyncio
-
 from dikast.agents.ledger import recording
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Sampling
 from dikast.agents.solver import load_solver
-from dikast.errors import MissingExtraError
 from dikast.graphs import hidden_tables
 from dikast.tables.oracle import TableOracle
 from tests.games import GAME_QUESTIONS, POLICY, check_game, needs_sandbox, write_games
 
-GAMES = 8
+GAMES = 4
 ALL_SECONDS = 300.0
 
 
-@pytest_asyncio.fixture
-async def spec() -> AsyncIterator[str]:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
-async def test_eight_games(spec: str, tmp_path: Path) -> None:
+async def test_games_of_a_small_model(smollm2: str, tmp_path: Path) -> None:
     needs_sandbox()
     write_games(tmp_path, GAMES)
     async with TableOracle(tmp_path / "tables", questions=tmp_path / "questions.jsonl", policy=POLICY) as oracle:
         context = hidden_tables.Context(
-            solver=load_solver(spec), oracle=oracle, rounds=2, sampling=Sampling(max_tokens=48, seed=0)
+            solver=load_solver(smollm2), oracle=oracle, rounds=2, sampling=Sampling(max_tokens=48, seed=0)
         )
         with recording() as ledger:
             async with asyncio.timeout(ALL_SECONDS):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import subprocess
@@ -15,8 +14,8 @@ import pytest
 from dikast import jobs
 from dikast.errors import DataError
 from tests.jobs.graphs import Heard, graph_of, lines, run_one_call, same, values
+from tests.users import unprivileged
 
-NOBODY = 65534
 SMALL_FILE = 20_000
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,18 +29,6 @@ def small_files() -> Generator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@contextmanager
-def unprivileged() -> Generator[None]:
-    """Root may write anywhere: be somebody else."""
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(user)
 
 
 async def test_a_full_disk_is_told_and_what_is_there_is_whole(tmp_path: Path) -> None:

@@ -13,14 +13,11 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from dikast.agents.ask import digest_of
 from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Reply, Request, Sampling
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import (
     LimitReached,
-    MissingExtraError,
     ModelContextOverflow,
     ModelError,
     ModelRefused,
@@ -466,16 +463,5 @@ async def test_a_foreign_target_or_no_prompt_is_told() -> None:
 # a real model
 
 
-@pytest.fixture
-async def embedded() -> Any:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
-async def test_the_whole_pipeline_runs_with_the_embedded_model(embedded: str, tmp_path: Path) -> None:
-    await pipeline(embedded, 6, tmp_path, oracle=embedded)
+async def test_the_whole_pipeline_runs_with_the_embedded_model(smollm2: str, tmp_path: Path) -> None:
+    await pipeline(smollm2, 6, tmp_path, oracle=smollm2)

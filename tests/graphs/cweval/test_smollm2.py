@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-import pytest_asyncio
-
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Sampling
-from dikast.errors import MissingExtraError
 from dikast.graphs import cweval
 from dikast.graphs.cweval.measured import measured_of_run
 from dikast.jobs import Run, run
@@ -21,21 +14,10 @@ SECONDS = 300.0
 TASKS = ("core.py.cwe_022_100", "core.py.cwe_089_100", "core.py.cwe_502_100")
 
 
-@pytest_asyncio.fixture
-async def spec() -> AsyncIterator[str]:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
-async def test_three_tasks(spec: str, tmp_path: Path) -> None:
+async def test_three_tasks(smollm2: str, tmp_path: Path) -> None:
     oracle = cweval.TaskOracle(cweval.OWN_TASKS, kept=tmp_path / "kept")
     context = cweval.Context.model_validate(
-        {"solver": spec, "executor": oracle, "sampling": Sampling(max_tokens=160, seed=0)}
+        {"solver": smollm2, "executor": oracle, "sampling": Sampling(max_tokens=160, seed=0)}
     )
     rows = [{"task_id": name, "sample": 0} for name in TASKS]
     async with asyncio.timeout(SECONDS):

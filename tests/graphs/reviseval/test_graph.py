@@ -16,15 +16,13 @@ from hypothesis import strategies as st
 from dikast.agents.judge import ModelJudge
 from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.cache import RequestCache
-from dikast.agents.models.catalog import find
 from dikast.agents.models.limits import Limits
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Reply, Request, Sampling, Structured, TokenLogprob
 from dikast.agents.models.scripted import ScriptedModel, scripted
 from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Case, Judge, Judgement, Solution, Solver
 from dikast.agents.solver import ModelSolver
-from dikast.errors import DataError, MissingExtraError, ModelTimeout, ModelUnavailable, UsageError
+from dikast.errors import DataError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.evaluation.orders import majority
 from dikast.evaluation.revision import diagnose
 from dikast.graphs import reviseval
@@ -604,25 +602,14 @@ PAIRS = [
 ]
 
 
-@pytest.fixture
-async def embedded() -> Any:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
-async def test_every_mode_and_form_runs_with_the_embedded_model(embedded: str) -> None:
+async def test_every_mode_and_form_runs_with_the_embedded_model(smollm2: str) -> None:
     """It judges badly: what must hold is that nothing crashes or hangs, and that nothing asked is missing."""
 
     async def judge_one(number: int, mode: str, prefix: str, single: bool) -> tuple[reviseval.Output, Ledger]:
         instruction, one, two = PAIRS[number]
         told = {
-            "judges": [prefix + embedded],
-            "solver": embedded,
+            "judges": [prefix + smollm2],
+            "solver": smollm2,
             "mode": mode,
             "on_conflict": "synthesise" if mode == "free" and number == 0 else "tie",
             "ties": True,
@@ -653,8 +640,8 @@ async def test_every_mode_and_form_runs_with_the_embedded_model(embedded: str) -
         assert len(ledger.calls) == made + len(output["judgements"])
 
 
-async def test_the_embedded_engine_says_that_it_has_no_label_probabilities(embedded: str) -> None:
-    made = reviseval.Context.model_validate({"judges": [f"logprobs+{embedded}"], "mode": "free"})
+async def test_the_embedded_engine_says_that_it_has_no_label_probabilities(smollm2: str) -> None:
+    made = reviseval.Context.model_validate({"judges": [f"logprobs+{smollm2}"], "mode": "free"})
     with pytest.raises(UsageError, match="log-probabilities"):
         await run(made)
 

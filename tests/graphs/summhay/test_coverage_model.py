@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from dikast.agents.ledger import recording
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Reply, Request, Sampling
 from dikast.agents.models.scripted import ScriptedModel
-from dikast.errors import MissingExtraError, ModelTimeout, ModelUnavailable
+from dikast.errors import ModelTimeout, ModelUnavailable
 from dikast.graphs.summhay.coverage.load import load_coverage_judge
 from dikast.graphs.summhay.coverage.model_judge import ModelCoverageJudge
 from dikast.graphs.summhay.coverage.replies import Unclear, read_all, read_one, schema_of_one
@@ -225,20 +222,9 @@ def test_a_reply_is_read_whatever_its_length() -> None:
         read_one("{" * 100_000, 2)
 
 
-@pytest_asyncio.fixture
-async def small() -> AsyncIterator[str]:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
 @pytest.mark.parametrize("prefix", ["", "batch+"])
-async def test_a_small_real_model_is_held_to_the_form(small: str, prefix: str) -> None:
-    made = load_coverage_judge(prefix + small)
+async def test_a_small_real_model_is_held_to_the_form(smollm2: str, prefix: str) -> None:
+    made = load_coverage_judge(prefix + smollm2)
     found = await made.cover(BULLETS, INSIGHTS[:2], sampling=Sampling(max_tokens=40))
     assert [one.insight_id for one in found] == ["a", "b"]
     for verdict in found:

@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Solution
-from dikast.errors import DataError, MissingExtraError, ModelTimeout, ModelUnavailable, UsageError
+from dikast.errors import DataError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.graphs import summhay
 from dikast.graphs.summhay.coverage.roles import Verdict, nobodys
 from dikast.graphs.summhay.haystack import Haystack, Insight, parse_haystack
@@ -310,25 +308,17 @@ async def test_a_context_is_the_same_after_json(tmp_path: Path) -> None:
     assert again.retriever.spec == "hybrid:bm25+keyword"
 
 
-async def test_the_embedded_model_runs_a_small_haystack() -> None:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
+async def test_the_embedded_model_runs_a_small_haystack(smollm2: str) -> None:
     made = hay()
     made["documents"] += [
         {"document_id": f"more{n}", "document_text": f"Barge {n} carried {n * 3} boxes.", "insights_included": []}
         for n in range(8)
     ]
     haystack = parse_haystack(made)
-    given = context("openvino:smollm2-135m", "words", haystack, retriever="rm3", tries=2, words=60,
+    given = context(smollm2, "words", haystack, retriever="rm3", tries=2, words=60,
                     summarising=Sampling(max_tokens=80))  # fmt: skip
-    try:
-        found = [await run(row, given) for row in (CRANES, SHIPS)]
-        again = [await run(row, given) for row in (CRANES, SHIPS)]
-    finally:
-        await close_models()
+    found = [await run(row, given) for row in (CRANES, SHIPS)]
+    again = [await run(row, given) for row in (CRANES, SHIPS)]
     assert found[0]["counted_by"] == "model"
     assert found[0]["documents"][0]["number"] == 3
     assert found[0]["attempts"][0]["provenance"]["finish_reason"] in ("stop", "length")

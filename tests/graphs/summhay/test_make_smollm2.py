@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-import pytest_asyncio
-
 from dikast.agents.ledger import recording
-from dikast.agents.models.catalog import find
-from dikast.agents.models.load import close_models
 from dikast.agents.models.request import Sampling
-from dikast.errors import MissingExtraError
 from dikast.graphs.summhay import make
 from dikast.graphs.summhay.haystack import parse_haystack
 from tests.graphs.summhay.made import content_of, context_of
@@ -22,20 +15,9 @@ from tests.graphs.summhay.made import content_of, context_of
 SECONDS = 300.0
 
 
-@pytest_asyncio.fixture
-async def spec() -> AsyncIterator[str]:
-    pytest.importorskip("openvino_genai", reason="needs the extra cpu: openvino-genai")
-    try:
-        find("smollm2-135m")
-    except MissingExtraError:
-        pytest.skip("needs the embedded model: dikast models pull smollm2-135m")
-    yield "openvino:smollm2-135m"
-    await close_models()
-
-
-async def test_four_documents(spec: str) -> None:
+async def test_four_documents(smollm2: str) -> None:
     context = context_of(
-        writer=spec,
+        writer=smollm2,
         documents=4,
         insights_a_document=(2, 3),
         documents_an_insight=(1, 2),

@@ -65,7 +65,7 @@ def draw(torch: Any, tokenizer: Any, logits: Any, draws: Sequence[Draw]) -> None
     for one, row in zip(draws, logits.float(), strict=True):
         token = _token(torch, row, one)
         if one.alternatives is not None:
-            one.logprobs.append(told(torch, tokenizer, row, token, one.alternatives))
+            one.logprobs += told(torch, tokenizer, row[None], [token], one)
         if one.matcher is not None:
             one.matcher.take(token)
         one.made.append(token)
@@ -95,15 +95,27 @@ def _token(torch: Any, row: Any, one: Draw) -> int:
     return int(torch.multinomial(probabilities, 1, generator=one.generator))
 
 
-def told(torch: Any, tokenizer: Any, row: Any, token: int, alternatives: int) -> TokenLogprob:
-    """A token's log-probability under logits of shape (vocabulary,), and those of the likeliest tokens there."""
-    values = torch.log_softmax(row.float(), -1)
-    top: list[tuple[str, float]] = []
-    if alternatives:
-        best = values.topk(min(alternatives, values.numel()))
-        pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        top = [(text_of(tokenizer, one), bounded(value)) for one, value in pairs]
-    return TokenLogprob(text_of(tokenizer, token), bounded(float(values[token])), tuple(top))
+def told(torch: Any, tokenizer: Any, logits: Any, tokens: Sequence[int], one: Draw) -> list[TokenLogprob]:
+    """The log-probability of a token at each place, and those of the likeliest tokens there, as many as are wanted.
+
+    Args:
+        torch: The library.
+        tokenizer: For the tokens' texts.
+        logits: Shape (places, vocabulary).
+        tokens: One a place.
+        one: Says how many alternatives.
+    """
+    values = torch.log_softmax(logits.float(), -1)
+    own: list[float] = values.gather(-1, torch.tensor(tokens, device=values.device)[:, None])[:, 0].tolist()
+    top: list[tuple[tuple[str, float], ...]] = [()] * len(own)
+    if one.alternatives:
+        best = values.topk(min(one.alternatives, values.shape[-1]), -1)
+        top = [
+            tuple((text_of(tokenizer, token), bounded(value)) for token, value in zip(*place, strict=True))
+            for place in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+    texts = (text_of(tokenizer, token) for token in tokens)
+    return [TokenLogprob(text, bounded(value), likely) for text, value, likely in zip(texts, own, top, strict=True)]
 
 
 def text_of(tokenizer: Any, token: int) -> str:

@@ -230,12 +230,11 @@ def score(runner: Runner, rows: Sequence[Row]) -> list[list[TokenLogprob]]:
         for begin in range(start, columns - 1, size):
             end = min(columns - 1, begin + size)
             logits, cache = runner.forward(ids[:, begin:end], mask[:, :end], cache, end - begin)
-            for row, place, mine in zip(rows, logits, scores, strict=True):
+            for row, places, mine in zip(rows, logits, scores, strict=True):
                 first = max(begin, columns - 1 - row.scored)
-                for column in range(first, end):
-                    token = int(row.tokens[column + 1 - columns])
-                    alternatives = row.draw.alternatives or 0
-                    mine.append(told(runner.torch, runner.loaded.tokenizer, place[column - begin], token, alternatives))
+                if first < end:
+                    tokens = [row.tokens[column + 1 - columns] for column in range(first, end)]
+                    mine += told(runner.torch, runner.loaded.tokenizer, places[first - begin :], tokens, row.draw)
     return scores
 
 
