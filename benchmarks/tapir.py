@@ -11,8 +11,9 @@ shown first. All strategies start from one warm student, and train for the same 
 | --- | --- |
 | `random` | drawn from the pool as it is |
 | `uniform` | the same number of each skill, from the pool |
-| `ours` | hard rows of the pool in the uniform mix, and the teacher's new rows; the share of hard ones grows |
-| `ours_pool` | the same without new rows: the others are the pool's, in the uniform mix |
+| `ours` | the uniform mix; within each skill a growing share of hard rows, the others new ones of the teacher's |
+| `ours_pool` | the same without new rows: the others are the pool's |
+| `apart` | as `ours`, with the hard rows in the uniform mix by themselves: another reading of the paper |
 | `hard_only` | hard rows as they are found: the negative control |
 
 Difficulty, hard set, mixtures and shares are `dikast.training.difficulty` and `dikast.training.mixture`; calls and AUC
@@ -51,7 +52,7 @@ from dikast.files import write_jsonl
 from dikast.graphs import tapir
 from dikast.graphs.tapir.judge import ModelPairScorer
 from dikast.training.difficulty import THRESHOLD, difficulty, hard
-from dikast.training.mixture import Resampled, draw, hard_share, mix_hard, resample
+from dikast.training.mixture import Resampled, counts, draw, hard_share, mix_by_task, mix_hard, resample
 from dikast.training.splits import Leaks, digest_of
 
 SYMBOLS, LENGTH = 10, 4
@@ -71,7 +72,7 @@ POOL, HELD, WARM, ROUNDS, STEPS, BATCH = 2000, 100, 60, 3, 240, 32
 
 Length and steps are those at which `uniform` was seen to learn all six skills; the others had no say in them."""
 RATE = 2e-3
-STRATEGIES = ("random", "uniform", "ours", "ours_pool", "hard_only")
+STRATEGIES = ("random", "uniform", "ours", "ours_pool", "apart", "hard_only")
 NOISE, BONUS = 1, 1
 """Points by which a judge errs at most, and what it gives to the answer shown first."""
 ASKED = 240
@@ -259,28 +260,31 @@ def rows_of_round(strategy: str, student: Student, world: World, number: int, se
     measured = difficulties(student, world.pool)
     texts = set(hard(measured, THRESHOLD))
     hard_rows = [row for row in world.pool if row.text in texts]
-    if strategy == "hard_only" and hard_rows:
-        return Resampled(shuffled(draw(hard_rows, total, random), random), {}, {}, (), 0)
-    if not hard_rows:
-        return resample(world.pool, skill_of, UNIFORM, total, seed=random.randrange(10**9))
+    if strategy == "hard_only":
+        return Resampled(shuffled(draw(hard_rows or world.pool, total, random), random), {}, {}, (), 0)
     share = hard_share(number)
+    others = world.pool
+    if strategy in ("ours", "apart"):
+        others = new_rows(world, counts(UNIFORM, total), random)
+    seeded = random.randrange(10**9)
+    if strategy == "apart" and hard_rows:
+        return apart(hard_rows, others, total, share, seeded)
+    easy = [row for row in others if row.text not in texts]
+    made = mix_by_task(hard_rows, easy, skill_of, UNIFORM, total, share, seed=seeded)
+    return Resampled([row for _, row in made.rows], made.counts, made.repeats, made.lacking, made.foreign)
+
+
+def apart(hard_rows: Sequence[Row], others: Sequence[Row], total: int, share: float, seed: int) -> Resampled[Row]:
+    """Hard rows in the uniform mix by themselves, then the others: who has hard rows takes the whole hard share."""
     wanted = round(share * total)
-    mixed = resample(hard_rows, skill_of, UNIFORM, wanted, seed=random.randrange(10**9)).rows
-    if strategy == "ours":
-        others = new_rows(world, even(total - wanted), random)
-    else:
-        others = resample(world.pool, skill_of, UNIFORM, total - wanted, seed=random.randrange(10**9)).rows
-    both = mix_hard(mixed, others, total, share, seed=random.randrange(10**9))
+    mixed = resample(hard_rows, skill_of, UNIFORM, wanted, seed=seed).rows
+    rest = resample(others, skill_of, UNIFORM, total - wanted, seed=seed).rows
+    both = mix_hard(mixed, rest, total, share, seed=seed)
     return Resampled([row for _, row in both.rows], both.counts, both.repeats, both.lacking, both.foreign)
 
 
 def skill_of(row: Row) -> str:
     return row.skill
-
-
-def even(total: int) -> dict[str, int]:
-    """The same number of each skill, what is left over to the first ones."""
-    return {skill: total // len(SKILLS) + (at < total % len(SKILLS)) for at, skill in enumerate(SKILLS)}
 
 
 def shuffled(rows: list[Row], random: Random) -> list[Row]:
