@@ -65,7 +65,7 @@ SKILLS: Mapping[str, Callable[[list[int]], list[int]]] = {
     "inc": lambda row: [(one + 1) % SYMBOLS for one in row],
 }
 SHARES = (0.40, 0.25, 0.15, 0.10, 0.06, 0.04)
-"""Of the pool, in the skills' order."""
+"""Of the pool. Which skill has which is drawn by the seed, so that rare skills are not always the same ones."""
 UNIFORM: Mapping[str, float] = dict.fromkeys(SKILLS, 1.0)
 POOL, HELD, WARM, ROUNDS, STEPS, BATCH = 2000, 100, 60, 3, 240, 32
 """Rows of the pool; held-out rows a skill; steps of the warm student; rounds; steps and rows of a step in each.
@@ -138,7 +138,7 @@ def world_of(seed: int) -> World:
     world = World([], [draw_row(skill, random) for skill in SKILLS for _ in range(HELD)])
     for row in world.held:
         world.leaks.admits("held", row.text)
-    for skill, share in zip(SKILLS, SHARES, strict=True):
+    for skill, share in zip(random.sample(list(SKILLS), len(SKILLS)), SHARES, strict=True):
         world.pool += new_rows(world, {skill: round(share * POOL)}, random)
     random.shuffle(world.pool)
     return world

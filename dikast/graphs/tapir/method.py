@@ -48,5 +48,5 @@ method = Method(
     story=deferred("dikast.graphs.tapir.story:story"),
     exports=training_exports("dikast.graphs.tapir.training", "hard", "sft", "preference", "value"),
     after=what_next,
-    verbs={"expand": "expand"},
+    verbs={"expand": "expand", "rounds": "rounds"},
 )
