@@ -61,11 +61,11 @@ class Recipe(BaseModel):
     lora_alpha: float = Field(default=16.0, gt=0)
     """A new adapter's changes are scaled by this over the rank. The handbook's value."""
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)
-    """Dropout within a new adapter. The handbook's value; 0 makes steps repeat whatever the device's generator."""
+    """Dropout within a new adapter; DPO trains without, as TRL does. The handbook's value."""
     lora_targets: tuple[str, ...] = ()
     """Names of the layers that a new adapter sits on; none for all linear ones but the output, as the handbook."""
-    dtype: Literal["", "float32", "bfloat16"] = ""
-    """Arithmetic; empty for float32 on a CPU and bfloat16 on a GPU. Weights that are trained are kept in float32."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic; auto is float32 on a CPU and bfloat16 on a GPU. What is trained is kept in float32."""
     gradient_checkpointing: bool = False
     """Compute activations twice instead of keeping them: less memory, about a fifth slower."""
     processes: int = Field(default=1, ge=1)

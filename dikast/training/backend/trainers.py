@@ -167,6 +167,8 @@ def value_trainer(recipe: Recipe, start: Start, common: Mapping[str, Any], given
     transformers, peft = library("transformers"), library("peft")
     transformers.set_seed(recipe.seed)  # the new adapter's weights
     model = peft.get_peft_model(start.model, start.new_adapter) if start.new_adapter is not None else start.model
+    if start.new_adapter is not None and recipe.gradient_checkpointing:
+        model.enable_input_require_grads()  # else the frozen embeddings end the gradient; TRL's trainers do the same
     told = one_device(transformers.TrainingArguments(**common))
     return transformers.Trainer(model=model, args=told, data_collator=collator(start.tokenizer.pad_token_id), **given)
 

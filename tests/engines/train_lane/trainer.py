@@ -21,6 +21,7 @@ from dikast.errors import DataError, ResumeMismatchError, TrainingError, UsageEr
 from dikast.training.backend.tokens import IGNORED, Speaker
 from dikast.training.recipes import DpoRecipe, GrpoRecipe, Recipe, RewardRecipe, SftRecipe, ValueRecipe
 from dikast.training.trainer import Trained, plan, train
+from tests.contract.requests import ask
 from tests.engines.train_lane.conftest import load
 from tests.tiny_model import make, make_adapter
 
@@ -118,7 +119,7 @@ def test_each_trainer_takes_three_steps(folder: Path, tmp_path: Path, recipe: Re
 
 
 async def test_what_was_trained_opens_and_speaks_otherwise(folder: Path, tmp_path: Path) -> None:
-    prompt = Request([{"role": "user", "content": "red"}], Sampling(max_tokens=4), completion=" stone north")  # type: ignore[arg-type]
+    prompt = Request(ask("red").messages, Sampling(max_tokens=4), completion=" stone north")
     scores: list[float] = []
     whole = train(SftRecipe(steps=6, lora_rank=0, learning_rate=1e-2), SFT, f"transformers:{folder}", tmp_path / "a")
     part = train(SftRecipe(steps=6, learning_rate=1e-1), SFT, f"transformers:{folder}?max_tokens=4", tmp_path / "b")
@@ -379,7 +380,11 @@ def test_another_recipe_rows_or_model_is_refused_by_name(folder: Path, tmp_path:
     assert train(SftRecipe(steps=1, save_every=7), SFT, spec, out) == first  # how it is kept changes nothing
     new = train(SftRecipe(steps=1), SFT[1:], spec, out, force_new=True)
     assert new.rows == len(SFT) - 1
-    assert train(SftRecipe(steps=1), SFT, spec, tmp_path / "out.old-1").digest == first.digest
+    aside = train(SftRecipe(steps=1), SFT, spec, tmp_path / "out.old-1")
+    assert (aside.digest, aside.model) == (first.digest, f"{spec}?lora={aside.folder}/adapter")
+    shutil.rmtree(made(aside))
+    with pytest.raises(DataError, match="what was trained is gone"):
+        train(SftRecipe(steps=1), SFT, spec, aside.folder)
 
 
 def test_a_training_that_diverges_stops_and_keeps_its_last_good_checkpoint(folder: Path, tmp_path: Path) -> None:
@@ -409,6 +414,40 @@ def test_rows_that_are_too_long_are_left_out_and_counted(folder: Path, tmp_path:
     with pytest.raises(DataError, match=r"no sft row to train on.*there is none"):
         train(SftRecipe(), [], spec, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "rows"),
+    [
+        (SftRecipe(epochs=1.5, batch_size=5, accumulation=2, lora_rank=2), SFT),
+        (DpoRecipe(epochs=2, batch_size=7, accumulation=3, lora_rank=2), PAIRS[:11]),
+    ],
+    ids=["sft", "dpo"],
+)
+def test_the_plans_steps_and_tokens_are_those_that_are_taken(
+    folder: Path, tmp_path: Path, recipe: Recipe, rows: list[Row]
+) -> None:
+    told = plan(recipe, rows, f"transformers:{folder}")
+    done = train(recipe, rows, f"transformers:{folder}", tmp_path / "out")
+    assert told.steps == done.steps
+    if recipe.epochs == 2:
+        assert done.tokens == 2 * told.tokens
+
+
+def test_gradient_checkpointing_changes_no_loss(folder: Path, tmp_path: Path) -> None:
+    for at, (recipe, rows) in enumerate([(SftRecipe(steps=2), SFT), (ValueRecipe(steps=2), VALUES)]):
+        plain = train(recipe, rows, f"transformers:{folder}", tmp_path / f"plain{at}")
+        less = recipe.model_copy(update={"gradient_checkpointing": True})
+        assert train(less, rows, f"transformers:{folder}", tmp_path / f"less{at}").loss == pytest.approx(plain.loss)
+
+
+def test_layers_that_the_model_does_not_have_are_refused(folder: Path, tmp_path: Path) -> None:
+    spec = f"transformers:{folder}"
+    with pytest.raises(UsageError, match="the model has no layer 'w1'") as raised:
+        train(SftRecipe(lora_targets=("q_proj", "w1")), SFT, spec, tmp_path / "a")
+    assert "q_proj" in raised.value.hint
+    with pytest.raises(UsageError, match=r"the trainer refuses the recipe: .*lm_head"):
+        train(DpoRecipe(lora_targets=("lm_head",)), PAIRS, spec, tmp_path / "b")
 
 
 def test_an_adapter_of_another_base_model_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -479,3 +518,19 @@ def test_two_processes_train_as_one_of_twice_the_batch(folder: Path, tmp_path: P
     assert_same_weights(made(done), made(one), within=1e-4)
     with pytest.raises(TrainingError, match="the training diverged"):  # told by another process
         train(two.model_copy(update={"learning_rate": 1e30}), SFT, spec, tmp_path / "x")
+
+
+def test_the_command_trains_once_and_talks_on_stderr(folder: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f"{json.dumps(row)}\n" for row in [*SFT, {**SFT[0], "completion": said(" ")}]))
+    command = [sys.executable, "-m", "dikast.cli", "train", "sft", "--rows", str(rows), "--model"]
+    command += [f"transformers:{folder}", "-o", "out", "--steps", "3", "--save-every", "1", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert (told["steps"], told["rows"], told["left_out"]) == (3, 12, {"a text is empty": 1})
+    assert done.stderr == f"step 3 of 3, loss {told['loss']:.4f}\nnote: 1 rows left out: a text is empty\n"
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(again.stdout) == told
+    refused = subprocess.run([*command, "--seed", "1"], cwd=tmp_path, capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert "recipe.seed was 0, is now 1" in refused.stderr
