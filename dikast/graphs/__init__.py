@@ -21,6 +21,7 @@ METHODS: Mapping[str, str] = {
     "astral": "Test the safety of a system that you own: plan, run, calibrate, report.",
     "summhay": "Haystacks of documents with planted insights: make, summarise, judge, score.",
     "cweval": "CWEval: code that works and is safe: generate, test in boxes, check tasks, score, report.",
+    "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
 }
 """Folder -> one line of help."""
 
