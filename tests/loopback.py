@@ -24,6 +24,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -65,6 +66,7 @@ class Loopback:
         connections: Connections ever opened.
         peak: The most requests ever in flight at once.
         headers: The headers of the last chat request.
+        adapters: Those that were loaded, name -> path; `None` for a server that loads none while it runs.
     """
 
     seconds_per_word: float = 0.0
@@ -77,6 +79,7 @@ class Loopback:
     aborted: int = 0
     peak: int = 0
     headers: dict[str, str] = field(default_factory=lambda: dict[str, str]())
+    adapters: dict[str, str] | None = None
     _peers: set[Any] = field(default_factory=lambda: set[Any]())
 
     @property
@@ -107,6 +110,8 @@ class Loopback:
         app.router.add_post("/v1/completions", self._chat)
         app.router.add_post("/tokenize", self._tokenize)
         app.router.add_get("/v1/models", self._models)
+        if self.adapters is not None:
+            app.router.add_post("/v1/load_lora_adapter", self._load_adapter)
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", self.port)
@@ -123,6 +128,19 @@ class Loopback:
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         return self._unauthorized(request) or web.json_response({"data": [{"id": ECHO}, {"id": THINKER}]})
+
+    async def _load_adapter(self, request: web.Request) -> web.StreamResponse:
+        body: dict[str, Any] = json.loads(await request.read())
+        name, path = body["lora_name"], body["lora_path"]
+        assert self.adapters is not None
+        if wrong := self._unauthorized(request):
+            return wrong
+        if name in self.adapters:
+            return error(400, f"The lora adapter '{name}' has already been loaded.", "InvalidUserInput")
+        if not Path(path, "adapter_config.json").is_file():
+            return error(404, f"Loading lora {name} failed: No adapter found for {path}", "NotFoundError")
+        self.adapters[name] = path
+        return web.Response(text=f"Success: LoRA adapter '{name}' added successfully.")
 
     def _unauthorized(self, request: web.Request) -> web.Response | None:
         sent = request.headers.get("Authorization", "")

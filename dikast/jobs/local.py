@@ -139,6 +139,7 @@ class Local:
     def _fatal(self, done: Done, error: DikastError) -> None:
         if isinstance(error, UsageError):
             self.stop.drain("usage", error)
+            self._left_out = True
             return
         self._held.append(done)
         if len(self._held) >= UNREACHABLE_IN_A_ROW:

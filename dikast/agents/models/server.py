@@ -34,6 +34,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from pydantic import PrivateAttr
@@ -54,7 +55,7 @@ from dikast.agents.models.engine import NEEDS, EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.refused_fields import advise, wants_other_bound
 from dikast.agents.models.request import Message, Reply, Request, Sampling
-from dikast.agents.models.server_tokens import ask_by_tokens
+from dikast.agents.models.server_tokens import LACKING, ask_by_tokens
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
 from dikast.http.access import authorization, blotted, check_address, key_variable
 from dikast.http.server_errors import excerpt, explain
@@ -150,6 +151,31 @@ class ServerModel(EngineModel):
     async def aclose(self) -> None:
         """Close the running loop's connections. The next call opens new ones."""
         await self._transport.aclose()
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Have every address serve a LoRA adapter under a name (vLLM's route); one that it has already is kept.
+
+        Args:
+            name: What is asked for from then on: `server:URL#NAME`.
+            folder: Where the servers find it: on a disk that they share with this machine.
+
+        Raises:
+            ModelUnavailable: A server cannot be reached, or loads no adapters while it runs.
+            ModelError: It refuses this one.
+        """
+        headers, key = authorization(self.key_env)
+        body = json.dumps({"lora_name": name, "lora_path": str(folder)}).encode()
+        for url in self._transport.urls:
+            one = Transport([str(url)], timeout=self.timeout, retries=self.retries, connections=1)
+            try:
+                answer = await one.post("load_lora_adapter", body, headers)
+            finally:
+                await one.aclose()
+            if answer.status in LACKING and b"adapter" not in answer.content:
+                hint = "vLLM: serve --enable-lora, with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 in its environment"
+                raise ModelUnavailable(f"{url} loads no adapters", hint=hint, status=answer.status)
+            if answer.status != 200 and b"already been loaded" not in answer.content:
+                raise self._plain(answer, key, body)
 
     async def check(self) -> list[ServerCheck]:
         """Ask every address for its models and for one token, in one attempt each; what is wrong is in the result."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -10,12 +11,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dikast.agents.models.load import load_model
@@ -55,9 +57,13 @@ class Serve:
 
     Args:
         weights: The model's folder.
+        more: Further flags.
+        environment: Further environment variables.
     """
 
     weights: str
+    more: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     log: Path = field(default_factory=lambda: Path(mkstemp(prefix="vllm-serve-")[1]))
     port: int = field(default_factory=lambda: free_port())
     process: subprocess.Popen[bytes] | None = None
@@ -69,9 +75,11 @@ class Serve:
     def start(self) -> None:
         command = [str(Path(sys.executable).with_name("vllm")), "serve", self.weights, "--served-model-name", NAME]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--dtype", "float32", "--enforce-eager"]
-        command += ["--max-model-len", str(CONTEXT), "--kv-cache-memory-bytes", str(KV_BYTES)]
+        command += ["--max-model-len", str(CONTEXT), "--kv-cache-memory-bytes", str(KV_BYTES), *self.more]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=os.environ | self.environment, start_new_session=True
+            )
         wait(self._answers, START_SECONDS)
 
     def _answers(self) -> bool:
@@ -97,6 +105,41 @@ class Serve:
             lines: list[str] = answer.read().decode().splitlines()
         wanted = ("vllm:num_requests_running", "vllm:num_requests_waiting{")
         return int(sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(wanted)))
+
+
+@pytest.fixture(scope="session")
+def adapter(weights: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter with random numbers large enough to change what the model says."""
+    folder = tmp_path_factory.mktemp("adapter")
+    config = json.loads(Path(weights, "config.json").read_text())
+    hidden, rank = config["hidden_size"], 8
+    settings = {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": rank,
+        "lora_alpha": 64,
+        "target_modules": ["q_proj"],
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    draw = np.random.default_rng(0)
+    tensors: dict[str, np.ndarray] = {}
+    for layer in range(config["num_hidden_layers"]):
+        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        tensors[f"{name}.lora_A.weight"] = draw.normal(0, 0.3, (rank, hidden)).astype(np.float32)
+        tensors[f"{name}.lora_B.weight"] = draw.normal(0, 0.3, (hidden, rank)).astype(np.float32)
+    write_safetensors(folder / "adapter_model.safetensors", tensors)
+    return folder
+
+
+def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
+    """The format's whole of it: a header's length, the header as JSON, the numbers."""
+    header, body = {}, b""
+    for name, tensor in tensors.items():
+        data = tensor.tobytes()
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(body), len(body) + len(data)]}
+        body += data
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
 
 
 @pytest.fixture(scope="session")

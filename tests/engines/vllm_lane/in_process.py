@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from dikast.agents.models.load import load_model
@@ -43,41 +41,6 @@ def model(spec: str) -> Iterator[VllmModel]:
     model = load(spec)
     yield model
     asyncio.run(model.aclose())
-
-
-@pytest.fixture(scope="module")
-def adapter(weights: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A LoRA adapter with random numbers large enough to change what the model says."""
-    folder = tmp_path_factory.mktemp("adapter")
-    config = json.loads(Path(weights, "config.json").read_text())
-    hidden, rank = config["hidden_size"], 8
-    settings = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "r": rank,
-        "lora_alpha": 64,
-        "target_modules": ["q_proj"],
-    }
-    (folder / "adapter_config.json").write_text(json.dumps(settings))
-    draw = np.random.default_rng(0)
-    tensors: dict[str, np.ndarray] = {}
-    for layer in range(config["num_hidden_layers"]):
-        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
-        tensors[f"{name}.lora_A.weight"] = draw.normal(0, 0.3, (rank, hidden)).astype(np.float32)
-        tensors[f"{name}.lora_B.weight"] = draw.normal(0, 0.3, (hidden, rank)).astype(np.float32)
-    write_safetensors(folder / "adapter_model.safetensors", tensors)
-    return folder
-
-
-def write_safetensors(path: Path, tensors: dict[str, np.ndarray]) -> None:
-    """The format's whole of it: a header's length, the header as JSON, the numbers."""
-    header, body = {}, b""
-    for name, tensor in tensors.items():
-        data = tensor.tobytes()
-        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": [len(body), len(body) + len(data)]}
-        body += data
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + body)
 
 
 def load(spec: str) -> VllmModel:
