@@ -54,12 +54,13 @@ GAME = ((0.5, 0.9, 0.2), (0.1, 0.5, 0.8), (0.8, 0.2, 0.5))
 """Rock, paper, scissors, each with another margin."""
 ETA, STEPS = 10.0, 4000
 SAMPLES, ITERATIONS = 5, 3
-PROMPTS, HELD, DRAWN = 150, 200, 4
+PROMPTS, HELD, DRAWN = 250, 400, 4
 """Prompts of an iteration, held ones, answers to each of them that win rates are of."""
-TAUGHT, TEACHING_RATE = 400, 3e-3
-TRAINED, RATE = 60, 5e-4
+TAUGHT, TEACHING_RATE = 1500, 3e-3
+TRAINED, RATE = 90, 3e-4
 """Steps of an iteration; its learning rate."""
-LIKES_LENGTH = 0.12
+LIKES_LENGTH = 0.25
+"""Log odds of a biased judge for each word more; 5 lie between an answer that is wholly right and a wrong one."""
 SEEDS = 5
 
 
@@ -218,8 +219,9 @@ def pairs_at(
 
 
 def held_answers(lm: Any, model: Any, held: Sequence[Words], seed: int) -> list[list[Words]]:
-    """Several answers to each held prompt, of the policy itself."""
-    drawn = lm.answer(model, [prompt for prompt in held for _ in range(DRAWN)], 7_000_000 + seed)
+    """Several answers to each held prompt, drawn as those that become pairs."""
+    many = [prompt for prompt in held for _ in range(DRAWN)]
+    drawn = lm.answer(model, many, 7_000_000 + seed, temperature=lm.TEMPERATURE, top_p=lm.TOP_P)
     return [drawn[at * DRAWN : (at + 1) * DRAWN] for at in range(len(held))]
 
 

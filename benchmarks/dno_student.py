@@ -22,7 +22,7 @@ functional: Any = import_module("torch.nn.functional")
 WIDTH, INNER, LAYERS, HEADS = 64, 184, 2, 4
 BATCH = 32
 TEMPERATURE, TOP_P = 0.7, 0.95
-"""DNO's, of samples that become pairs; win rates are of samples at temperature 1, so of the policy itself."""
+"""DNO's, of all answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,13 @@ from random import Random
 KEYS, FILLERS, STYLES = 12, 12, 3
 ASKED = 3
 """Keywords of a prompt."""
-LONGEST = 20
+LONGEST = 22
 """Words of an answer at most."""
 END, SEPARATOR, PAD = KEYS + FILLERS, KEYS + FILLERS + 1, KEYS + FILLERS + 2
 WORDS = KEYS + FILLERS + 3
 """Keywords, fillers, and the three signs."""
-QUALITY, STYLE = 5.0, 1.0
+QUALITY, STYLE = 5.0, 0.7
 """Log odds between an answer that is wholly right and one that is wholly wrong; between styles."""
-BIAS = 0.12
-"""Log odds of a biased judge for each word more."""
 MOST = 6
 
 Words = tuple[int, ...]
@@ -47,11 +45,11 @@ class Judge:
 
     def points(self, prompt: Words, answers: Sequence[Words]) -> list[float]:
         """Points of answers shown side by side, 0 to 6, whole."""
-        return [
-            float(round(MOST * sum(self.prefers(prompt, one, other) for other in others) / max(1, len(others))))
-            for place, one in enumerate(answers)
-            if (others := [other for at, other in enumerate(answers) if at != place]) is not None
-        ]
+        found: list[float] = []
+        for place, one in enumerate(answers):
+            wins = [self.prefers(prompt, one, other) for at, other in enumerate(answers) if at != place]
+            found.append(float(round(MOST * sum(wins) / len(wins))))
+        return found
 
 
 def quality(prompt: Words, answer: Words) -> float:
@@ -83,7 +81,7 @@ def prompts(count: int, seed: int) -> list[Words]:
 def gold(prompt: Words, random: Random) -> Words:
     """A teacher's answer: most keywords, and a few fillers."""
     words = [word for word in prompt if random.random() < 0.8]
-    words += [KEYS + random.randrange(FILLERS) for _ in range(random.randrange(2, 6))]
+    words += [KEYS + random.randrange(FILLERS) for _ in range(random.randrange(3, 8))]
     random.shuffle(words)
     return tuple(words)
 
@@ -92,7 +90,7 @@ def rough(prompt: Words, random: Random) -> Words:
     """What the student is taught to say before DNO begins: a keyword or two, wrong ones, fillers, of many lengths."""
     words = [word for word in prompt if random.random() < 0.4]
     words += [random.randrange(KEYS) for _ in range(random.randrange(2))]
-    words += [KEYS + random.randrange(FILLERS) for _ in range(random.randrange(1, 9))]
+    words += [KEYS + random.randrange(FILLERS) for _ in range(random.randrange(1, 13))]
     random.shuffle(words)
     return tuple(words)
 

@@ -35,13 +35,11 @@ PAIRS = "Pairs"
 Scoring = Literal["raw", "residual"]
 
 
-class Context(BaseModel):
-    """Who takes part, and the method's knobs."""
+class Collecting(BaseModel):
+    """The knobs of a collection: those of `dikast dno run` that `dikast dno rounds` has, too."""
 
     model_config = CONTEXT
 
-    solver: Annotated[Solver, Spec("dikast.agents.solver:load_solver", model=True)]
-    """The student: the policy that is trained."""
     judge: Annotated[ListJudge, Spec("dikast.graphs.dno.judge:load_list_judge", model=True)]
     """Scores all answers to a prompt side by side; text+SPEC for an engine that takes no JSON schema."""
     teacher: Annotated[Teacher, Spec("dikast.graphs.dno.teacher:load_teacher")] | None = None
@@ -59,10 +57,8 @@ class Context(BaseModel):
     rule: Annotated[Literal["all", "teacher"], Flag(panel=PAIRS)] = "all"
     """Whose answers may be the better ones: anybody's, or only the teacher's (DNO-Restrictive)."""
     scores: Annotated[Scoring, Flag(panel=PAIRS)] = Field(default="raw", json_schema_extra={"fingerprint": False})
-    """What report and exports make pairs of: the judge's points, or these less what it gives for length alone, by one
-    slope fitted over all rows of the run. A row's record keeps the judge's own points and the pairs by them."""
-    iteration: int = Field(default=1, ge=1)
-    """The iteration of DNO that this run is for; a column of its training rows."""
+    """What report and training rows make pairs of: the judge's points, or these less what it gives for length alone, by
+    one slope fitted over all rows of the run. A row's record keeps the judge's own points and the pairs by them."""
     seed: int = 0
     """Of the order in which a judge is shown the answers; another prompt has another order."""
     sampling: Annotated[Sampling, SamplingOf("solver")] = SAMPLING
@@ -71,6 +67,15 @@ class Context(BaseModel):
     """Of gold answers."""
     judging: Annotated[Sampling, SamplingOf("judge")] = JUDGING
     """Of scores."""
+
+
+class Context(Collecting):
+    """Who takes part, and the method's knobs."""
+
+    solver: Annotated[Solver, Spec("dikast.agents.solver:load_solver", model=True)]
+    """The student: the policy that is trained."""
+    iteration: int = Field(default=1, ge=1)
+    """The iteration of DNO that this run is for; a column of its training rows."""
 
 
 class Input(TypedDict):

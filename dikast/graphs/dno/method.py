@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dikast.graphs.dno.context import Context
+from dikast.graphs.dno.context import Collecting, Context
 from dikast.graphs.dno.options import Options, notes, read_input
 from dikast.graphs.method import Calls, Method, Row, deferred, tokens_of, training_exports
 
@@ -13,7 +13,7 @@ FRAME = 450
 """About how many tokens the rubric has without prompt and answers."""
 
 
-def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
+def count_calls(context: Collecting, row: Row) -> Mapping[str, Calls]:
     """What one prompt asks of each role at most; an answer that the judge reads is counted at its full length."""
     prompt = row["prompt"]
     size = tokens_of(len(prompt) if isinstance(prompt, str) else sum(len(str(one["content"])) for one in prompt))
@@ -46,4 +46,5 @@ method = Method(
     story=deferred("dikast.graphs.dno.story:story"),
     exports=training_exports("dikast.graphs.dno.training", "preference", "sft", "value"),
     after=what_next,
+    verbs={"rounds": "rounds"},
 )
