@@ -17,6 +17,7 @@ residual scores and replay are the product's own (`dikast.training`), and the tr
 | teacher_only | likes length | residual | only gold answers are preferred (DNO-Restrictive) |
 | offline | likes length | residual | all answers are the start's, which is the reference throughout |
 
+`win_rates` are by the judge without its bias, which is what training is for; `biased_win_rates` by the one that scored.
 `length_ratio`: growth of ours over the unbiased judge's. `ablations`: how often ours wins against the arm's last
 policy, after equally many steps, by the judge without its bias.
 """
@@ -54,12 +55,12 @@ GAME = ((0.5, 0.9, 0.2), (0.1, 0.5, 0.8), (0.8, 0.2, 0.5))
 """Rock, paper, scissors, each with another margin."""
 ETA, STEPS = 10.0, 4000
 SAMPLES, ITERATIONS = 5, 3
-PROMPTS, HELD, DRAWN = 250, 400, 4
+PROMPTS, HELD, DRAWN = 160, 250, 3
 """Prompts of an iteration, held ones, answers to each of them that win rates are of."""
-TAUGHT, TEACHING_RATE = 1500, 3e-3
-TRAINED, RATE = 90, 3e-4
+TAUGHT, TEACHING_RATE = 1000, 3e-3
+TRAINED, RATE = 60, 3e-4
 """Steps of an iteration; its learning rate."""
-LIKES_LENGTH = 0.25
+LIKES_LENGTH = 0.2
 """Log odds of a biased judge for each word more; 5 lie between an answer that is wholly right and a wrong one."""
 SEEDS = 5
 
@@ -147,7 +148,9 @@ def one_seed(seed: int, lm: Any) -> list[dict[str, Any]]:
 
 
 def told(lines: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"wins {one['win_rate']:.2f} length {one['length']:.1f} q {one['quality']:.2f}" for one in lines)
+    return "; ".join(
+        f"wins {one['win_rate']:.3f} (biased {one['own_win_rate']:.3f}), {one['length']:.1f} words" for one in lines
+    )
 
 
 def one_arm(
@@ -167,16 +170,16 @@ def one_arm(
         rows = [(one["prompt"], one["chosen_words"], one["rejected_words"]) for one in mixed]
         lm.train(after, speaker, rows, how, steps=TRAINED, rate=RATE, seed=seed)
         new = held_answers(lm, after, held, seed + 1 + iteration)
-        value, low, high = win_rate(judge, held, new, said)
-        fair, fair_low, _ = win_rate(Judge(), held, new, said)
+        value, low, high = win_rate(Judge(), held, new, said)
+        by_arms_own, own_low, _ = win_rate(judge, held, new, said)
         lines.append(
             {
                 "iteration": iteration + 1,
                 "win_rate": value,
                 "low": low,
                 "high": high,
-                "fair_win_rate": fair,
-                "fair_low": fair_low,
+                "own_win_rate": by_arms_own,
+                "own_low": own_low,
                 "length": length_of(new),
                 "length_growth": length_of(new) / first,
                 "quality": fmean(quality(prompt, one) for prompt, some in zip(held, new, strict=True) for one in some),
@@ -265,13 +268,13 @@ def summed_up(lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "win_rates": each("ours", "win_rate"),
         "win_rates_low": each("ours", "low"),
         "win_rates_least_low": min(low for it in range(ITERATIONS) for low in of("ours", "low", it + 1)),
-        "fair_win_rates": each("ours", "fair_win_rate"),
+        "biased_win_rates": each("ours", "own_win_rate"),
         "length_ratio": growth["ours"][-1] / growth["unbiased"][-1],
         "length_ratio_of": {name: growth[name][-1] / growth["unbiased"][-1] for name in ARMS},
         "length_growth": growth,
         "quality": {name: each(name, "quality") for name in ARMS},
         "win_rates_of": {name: each(name, "win_rate") for name in ARMS},
-        "fair_win_rates_of": {name: each(name, "fair_win_rate") for name in ARMS},
+        "own_judges_win_rates_of": {name: each(name, "own_win_rate") for name in ARMS},
         "ablations": ablations,
     }
 

@@ -15,7 +15,7 @@ from dikast.training.recipes import DpoRecipe
 from dikast.training.trainer import Trained
 
 HERE = "scripted:tests.graphs.dno.rounds_models"
-GOLD = "level 3 of gold"
+GOLD = "level 3 of gold, and longer"
 
 
 def answer(request: Request, level: int) -> str:

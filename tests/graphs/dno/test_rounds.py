@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from dikast.agents.models.load import load_model
 from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import load_prompt
 from dikast.agents.solver import load_solver
@@ -21,7 +20,7 @@ from dikast.graphs.dno.rounds.duel import Duel
 from dikast.graphs.dno.rounds.duel import graph as duel
 from dikast.graphs.dno.rounds.method import count_calls
 from dikast.graphs.dno.rounds.options import read_recipe
-from dikast.graphs.dno.rounds.plan import DnoPlan
+from dikast.graphs.dno.rounds.plan import DnoPlan, measured, win_of
 from dikast.graphs.dno.rounds.roles import PromptFile, load_prompts, load_trainer
 from dikast.graphs.dno.rounds.splitting import part_of, split_prompts
 from dikast.training.rounds import At
@@ -53,7 +52,7 @@ def context(tmp_path: Path, trainer: Fake, **knobs: Any) -> rounds.Context:
 
 
 async def run(made: rounds.Context) -> dict[str, Any]:
-    return (await rounds.graph.ainvoke({"id": "loop"}, context=made, version="v2")).value
+    return dict((await rounds.graph.ainvoke({"id": "loop"}, context=made, version="v2")).value)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -78,6 +77,7 @@ async def test_three_rounds_each_from_the_policy_before(tmp_path: Path) -> None:
 async def test_no_prompt_is_asked_in_two_rounds_or_in_a_validation_as_well(tmp_path: Path) -> None:
     await run(context(tmp_path, Fake(["policy_1", "policy_2", "policy_3"])))
     asked: list[set[str]] = []
+    held = set[str]()
     for number in (1, 2, 3):
         folder = tmp_path / "run" / "loop" / f"round-0{number}"
         asked.append({row["input"]["prompt"] for row in lines(folder / "collect" / "rows.jsonl")})
@@ -86,8 +86,8 @@ async def test_no_prompt_is_asked_in_two_rounds_or_in_a_validation_as_well(tmp_p
         assert not held & asked[-1]
         assert trained <= asked[-1]
         assert held == {row["input"]["prompt"] for row in lines(tmp_path / "run/loop/round-01/evaluate/rows.jsonl")}
-    assert sum(map(len, asked)) == len(set.union(*asked))
-    assert len(set.union(*asked) | held) == PROMPTS
+    every = [one for some in (*asked, held) for one in some]
+    assert len(every) == len(set(every)) == PROMPTS
 
 
 async def test_older_rows_are_replayed_in_their_shares_and_none_twice(tmp_path: Path) -> None:
@@ -240,11 +240,31 @@ async def test_a_duel_that_is_not_read_counts_for_nobody() -> None:
     assert (output["win"], output["outcome"]) == (None, "unparsed")
 
 
+async def test_scores_without_their_length_slope_decide_too(tmp_path: Path) -> None:
+    """The new policy's answers are 40 characters longer, and a point better by a judge that counts characters."""
+    said = {"outcome": "ok", "reason": "", "loops": False}
+    output: dict[str, Any] = {
+        "new": {**said, "text": "x" * 50},
+        "old": {**said, "text": "x" * 10},
+        "orders": [{"new": 5.0, "old": 4.0}, {"new": 5.0, "old": 4.0}],
+        "win": 1.0,
+    }
+    assert [win_of(output, slope) for slope in (0.0, 0.02, 0.025, 0.03)] == [1.0, 1.0, 0.5, 0.0]
+    assert win_of({**output, "win": None}, 0.03) is None
+    told = {"outcomes": {"ok": 1}, "usage": {}}
+    assert measured([{"output": output}], told, 0.03)["win_rate"] == 0.0
+    assert measured([{"output": output}], told, 0.0)["length_ratio"] == 5.0
+    trainer = Fake(["policy_1"])
+    one = (await run(context(tmp_path, trainer, rounds=1, scores="residual")))["rounds"][0]
+    assert one["stages"]["rows"]["result"]["slope"] != 0
+
+
 def test_splits_are_disjoint_and_stay_where_they_are() -> None:
     rows = [{"id": str(n), "prompt": f"Prompt {n}"} for n in range(300)]
     parts = split_prompts(rows, 3, 10)
     texts = {name: {row["prompt"] for row in mine} for name, mine in parts.items()}
-    assert sum(map(len, texts.values())) == len(set.union(*texts.values())) == 300
+    every = [one for mine in texts.values() for one in mine]
+    assert len(every) == len(set(every)) == 300
     assert 10 < len(texts["validation"]) < 55
     assert all(60 < len(texts[f"part-{n}"]) < 120 for n in (1, 2, 3))
     more = split_prompts([*rows[::-1], {"id": "x", "prompt": "Another"}, {"id": "y", "prompt": " prompt  1"}], 3, 10)
@@ -257,7 +277,7 @@ def test_splits_are_disjoint_and_stay_where_they_are() -> None:
 
 
 def test_what_cannot_be_trained_is_told_before_anything_is_asked(tmp_path: Path) -> None:
-    plan = DnoPlan(context(tmp_path, Fake([]), trainer=load_trainer("trl")))
+    plan = DnoPlan(context(tmp_path, Fake([])).model_copy(update={"trainer": load_trainer("trl")}))
     with pytest.raises(UsageError, match="only transformers: models are trained"):
         plan.start()
     (tmp_path / "prompts.jsonl").write_text('{"id": "a", "prompt": "x"}\n')
@@ -295,5 +315,7 @@ async def test_calls_are_at_least_those_made(tmp_path: Path) -> None:
     assert spent["solver"] == counted["solver"]
 
 
-def test_the_models_of_these_tests_are_there() -> None:
-    assert load_model(f"{HERE}:policy_0")
+def test_there_is_one_trainer_by_name() -> None:
+    assert load_trainer("trl").spec == "trl"
+    with pytest.raises(UsageError, match="there is trl"):
+        load_trainer("other")

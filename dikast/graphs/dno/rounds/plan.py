@@ -30,6 +30,7 @@ from dikast.files import write_jsonl
 from dikast.graphs.dno.context import Collecting
 from dikast.graphs.dno.context import Context as DnoContext
 from dikast.graphs.dno.graph import graph
+from dikast.graphs.dno.pairing import answers_of, residual_scores
 from dikast.graphs.dno.report import ratio
 from dikast.graphs.dno.rounds.context import Context
 from dikast.graphs.dno.rounds.duel import Duel
@@ -185,6 +186,7 @@ class DnoPlan:
                 replayed=mixed.counts[1:] if mixed else [],
                 left_out=dict(left_out),
                 digest=digest([row for _, row in mixed.rows] if mixed else []).hex(),
+                slope=slope_of(run) if context.scores == "residual" else 0.0,
                 chosen_to_rejected=ratio(*lengths),
             )
         )
@@ -236,7 +238,8 @@ class DnoPlan:
             )
             rows = [{"prompt": row["prompt"]} for row in self.parts[VALIDATION]]
             summary = await jobs.run(duel, rows, made, folder, cache=cache_of(at, "evaluate"))
-        return dict(measured(list(Run.open(folder).rows()), told(summary)))
+        slope = at.result("rows")["slope"] if context.scores == "residual" else 0.0
+        return dict(measured(list(Run.open(folder).rows()), told(summary), slope))
 
     def decide(self, at: At) -> Decision:
         """Whether the new policy takes the current one's place."""
@@ -254,6 +257,20 @@ class DnoPlan:
         return Decision(rate >= context.gate, f"{said}, {context.gate:g} wanted")
 
 
+def slope_of(run: Run) -> float:
+    """What the judge gives for length alone, in points a character, over a collection."""
+    return residual_scores(found for record in run.rows() if (found := answers_of(record)) is not None)[1]
+
+
+def win_of(output: Mapping[str, Any], slope: float) -> float | None:
+    """1 if the new policy's answer is better by its points less those for its length, 0 if the old one's, else 0.5."""
+    if output["win"] is None or not slope or not output["orders"]:
+        return output["win"]
+    ahead = sum(one["new"] - one["old"] for one in output["orders"]) / len(output["orders"])
+    ahead -= slope * (len(output["new"]["text"]) - len(output["old"]["text"]))
+    return 0.5 if not ahead else float(ahead > 0)
+
+
 def cache_of(at: At, stage: Stage) -> RequestCache:
     """Beside a stage's folder: what was answered before a kill is not asked again."""
     make_folder(at.place)
@@ -266,10 +283,16 @@ def read_own(at: At, round_: int) -> list[dict[str, Any]]:
     return [dict(row.values) for row in read_rows(path)] if path.stat().st_size else []
 
 
-def measured(records: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> Measured:
-    """What the duels amount to."""
+def measured(records: Sequence[Mapping[str, Any]], result: Mapping[str, Any], slope: float) -> Measured:
+    """What the duels amount to.
+
+    Args:
+        records: Lines of their journal.
+        result: What their job tells.
+        slope: Points a character that the judge gives for length alone, which do not count.
+    """
     outputs = [record["output"] for record in records if record["output"] is not None]
-    wins = [output["win"] for output in outputs if output["win"] is not None]
+    wins = [win for output in outputs if (win := win_of(output, slope)) is not None]
     both = [one for one in outputs if one["new"]["outcome"] == one["old"]["outcome"] == Outcome.OK]
     interval = bounded_mean(wins, 0, 1, pseudo=2) if wins else None
     return Measured(

@@ -29,6 +29,8 @@ class Mixed(TypedDict):
     """Rows of the iteration before, of the one before it, ..."""
     left_out: dict[str, int]
     digest: str
+    slope: float
+    """Points a character that the judge gives for length alone; 0 where scores are taken as they are."""
     chosen_to_rejected: float | None
     """Characters of the better answers over those of the worse ones, of this round's own rows."""
 
@@ -55,6 +57,7 @@ class Measured(TypedDict):
     read: int
     """Of these, those on which the judge said something in both orders, or the answers were the same."""
     win_rate: float | None
+    """Ties half; by scores without their length slope, where pairs are."""
     low: float | None
     high: float | None
     length_ratio: float | None
