@@ -149,7 +149,8 @@ def one_seed(seed: int, lm: Any) -> list[dict[str, Any]]:
 
 def told(lines: Sequence[Mapping[str, Any]]) -> str:
     return "; ".join(
-        f"wins {one['win_rate']:.3f} (biased {one['own_win_rate']:.3f}), {one['length']:.1f} words" for one in lines
+        f"wins {one['win_rate']:.3f} (biased {one['own_win_rate']:.3f}), {one['length']:.1f} words, quality {one['quality']:.2f}"
+        for one in lines
     )
 
 

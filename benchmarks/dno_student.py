@@ -45,6 +45,7 @@ class Loss:
 def make_model(seed: int) -> Any:
     """A Llama with random weights."""
     transformers: Any = import_module("transformers")
+    transformers.logging.set_verbosity_error()  # a name that 5.24 deprecates, and 5.23 knows no other for
     torch.manual_seed(seed)
     config = transformers.LlamaConfig(
         vocab_size=WORDS,
@@ -156,8 +157,9 @@ def answer(
     said: list[Any] = []
     over = torch.zeros(len(prompts), dtype=torch.bool)
     with torch.no_grad():
+        found = model(input_ids=tokens, use_cache=True)
         for at in range(LONGEST):
-            logits = model(input_ids=tokens, use_cache=False).logits[:, -1] / temperature
+            logits = found.logits[:, -1] / temperature
             logits[:, [SEPARATOR, PAD]] = -torch.inf
             if not at:
                 logits[:, END] = -torch.inf  # An answer has a word.
@@ -168,6 +170,6 @@ def answer(
             over |= said[-1] == END
             if bool(over.all()):
                 break
-            tokens = torch.cat([tokens, drawn.unsqueeze(1)], 1)
+            found = model(input_ids=drawn.unsqueeze(1), past_key_values=found.past_key_values, use_cache=True)
     rows: list[list[int]] = torch.stack(said, 1).tolist()
     return [tuple(row[: row.index(END)] if END in row else row) for row in rows]

@@ -41,7 +41,7 @@ def context(tmp_path: Path, trainer: Fake, **knobs: Any) -> rounds.Context:
     given: dict[str, Any] = {
         "folder": tmp_path / "run",
         "prompts": prompts(tmp_path),
-        "student": f"{HERE}:policy_0",
+        "solver": f"{HERE}:policy_0",
         "judge": f"{HERE}:judge",
         "trainer": trainer,
         "samples": 2,

@@ -35,8 +35,8 @@ class Context(LoopContext, Collecting):
 
     folder: Annotated[Path, NoFlag("the run's own folder")] = Field(json_schema_extra={"fingerprint": False})
     prompts: Annotated[Prompts, Spec("dikast.graphs.dno.rounds.roles:load_prompts"), NoFlag("made of --prompts")]
-    student: Annotated[str, Flag(metavar="SPEC")] = Field(min_length=1)
-    """The model that the first round begins with: transformers:MODEL, with or without an adapter."""
+    solver: Annotated[str, Flag(metavar="SPEC")] = Field(min_length=1)
+    """The student that the first round begins with: transformers:MODEL, with or without an adapter."""
     sampler: Annotated[str, Flag(metavar="SPEC", panel=ROUNDS)] = ""
     """An engine with the same base model that draws the answers, and is given each round's adapter: vllm:MODEL or
     server:URL#MODEL; without one, the policy's own."""

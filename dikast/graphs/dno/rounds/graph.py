@@ -6,7 +6,7 @@ that are done once (`dikast.training.rounds`): the same command goes on where it
 
 Paper: Rosset et al.: Direct Nash Optimization, arXiv 2404.03715, algorithm 2.
 
-    context = rounds.Context(folder="runs/dno", prompts=PromptFile(path, {}), student="transformers:MODEL", judge=...)
+    context = rounds.Context(folder="runs/dno", prompts=PromptFile(path, {}), solver="transformers:MODEL", judge=...)
     result = await rounds.graph.ainvoke({"id": "loop"}, context=context)
     result["policy"]["model"]       # the spec of the policy to use
 

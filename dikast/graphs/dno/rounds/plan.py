@@ -96,7 +96,7 @@ class DnoPlan:
             DataError: There are too few prompts.
             UsageError: A prompt has no gold answer and nobody writes one, or the student cannot be trained.
         """
-        spec = self.context.student
+        spec = self.context.solver
         if self.context.trainer.spec == "trl" and not spec.startswith("transformers:"):
             raise UsageError(f"{spec}: only transformers: models are trained", hint="--sampler may be another engine")
         _ = self.parts
@@ -163,7 +163,7 @@ class DnoPlan:
         """Write the round's own rows, and the mixture that is trained on."""
         context, left_out = self.context, Counter[str]()
         shared = {name: getattr(context, name) for name in Collecting.model_fields}
-        rule = DnoContext(**shared, solver=load_solver(context.student), iteration=at.round)
+        rule = DnoContext(**shared, solver=load_solver(context.solver), iteration=at.round)
         own: list[dict[str, Any]] = []
         run = Run.open(at.folder_of("collect"))
         for one in sift(candidates("preference", run.rows, rule), "preference", shares=TRAIN):
@@ -201,7 +201,9 @@ class DnoPlan:
 
         rows, context = at.folder_of("rows") / MIXTURE, self.context
         work = asyncio.ensure_future(
-            asyncio.to_thread(context.trainer.train, context.recipe, rows, at.policy["model"], folder, on_step)
+            asyncio.to_thread(
+                context.trainer.train, context.recipe, rows, at.policy["model"], folder.resolve(), on_step
+            )
         )
         try:
             done = await asyncio.shield(work)
