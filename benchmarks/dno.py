@@ -148,10 +148,8 @@ def one_seed(seed: int, lm: Any) -> list[dict[str, Any]]:
 
 
 def told(lines: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(
-        f"wins {one['win_rate']:.3f} (biased {one['own_win_rate']:.3f}), {one['length']:.1f} words, quality {one['quality']:.2f}"
-        for one in lines
-    )
+    form = "wins {win_rate:.3f} (biased {own_win_rate:.3f}), {length:.1f} words, quality {quality:.2f}"
+    return "; ".join(form.format_map(one) for one in lines)
 
 
 def one_arm(
