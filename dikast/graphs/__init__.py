@@ -22,6 +22,7 @@ METHODS: Mapping[str, str] = {
     "summhay": "Haystacks of documents with planted insights: make, summarise, judge, score.",
     "cweval": "CWEval: code that works and is safe: generate, test in boxes, check tasks, score, report.",
     "tapir": "TAPIR: find what a student finds hard, write more of it, train in rounds.",
+    "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
 }
 """Folder -> one line of help."""
 

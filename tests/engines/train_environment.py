@@ -21,6 +21,7 @@ SUITES = (
     "train_lane/engine.py",
     "train_lane/trainer.py",
     "train_lane/tapir.py",
+    "train_lane/dno.py",
     "train_lane/smollm2.py",
 )
 
