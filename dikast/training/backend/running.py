@@ -89,7 +89,7 @@ def run(job: Job, on_step: OnStep | None = None) -> Done:
     """
     with explained(job), muted():
         start = open_start(job.base, job.recipe)
-        reference = None if job.reference is None else open_reference(job.reference, job.recipe, start)
+        reference = None if job.reference is None else open_reference(job.reference, start)
         trainer = trainer_of(job, start, reference, [watcher(job.folder, on_step)])
         trainer.remove_callback(library("transformers").PrinterCallback)  # it prints to where our data goes
         checkpoint = last_checkpoint(trainer, job.folder / CHECKPOINTS)

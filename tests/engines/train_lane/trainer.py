@@ -209,6 +209,14 @@ def test_reference_is_the_model_as_it_is_at_the_start_of_each_training(folder: P
     assert all(bool((value == before[name]).all()) for name, value in tensors(folder).items())
 
 
+@pytest.mark.parametrize("rank", [0, 4])
+def test_in_bfloat16_a_model_is_its_own_reference(folder: Path, tmp_path: Path, rank: int) -> None:
+    recipe, spec = DpoRecipe(steps=1, dtype="bfloat16", lora_rank=rank), f"transformers:{folder}"
+    for at, reference in enumerate((None, spec)):
+        done = train(recipe, PAIRS, spec, tmp_path / str(at), reference=reference)
+        assert done.first_loss == pytest.approx(math.log(2), abs=EXACT)
+
+
 def test_an_adapter_is_gone_on_with_as_a_copy(folder: Path, tmp_path: Path) -> None:
     old = make_adapter(folder, tmp_path / "adapter", seed=1, spread=0.05)
     before = tensors(old)
