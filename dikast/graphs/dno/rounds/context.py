@@ -41,7 +41,7 @@ class Context(LoopContext, Collecting):
     """An engine with the same base model that draws the answers, and is given each round's adapter: vllm:MODEL or
     server:URL#MODEL; without one, the policy's own."""
     trainer: Annotated[Trainer, Spec("dikast.graphs.dno.rounds.roles:load_trainer"), NoFlag("TRL's")] = TrlTrainer()
-    recipe: Annotated[DpoRecipe, NoFlag("made of --recipe")] = RECIPE
+    recipe: Annotated[DpoRecipe, NoFlag("each of its fields is a flag")] = RECIPE
     """How pairs are trained on."""
     rounds: Annotated[int, Flag(panel=ROUNDS)] = Field(default=3, ge=1, json_schema_extra={"fingerprint": False})
     """How many; a higher number later goes on from the last."""
