@@ -271,6 +271,7 @@ def test_splits_are_disjoint_and_stay_where_they_are() -> None:
     for name, mine in texts.items():
         found = {row["prompt"] for row in more[name]}
         assert {one for one in found if one.startswith("Prompt ")} | {"Prompt 1"} & mine == mine
+    assert sum(map(len, more.values())) == 301  # " prompt  1" is in the part of "Prompt 1", which has it already
     assert [part_of(round_, 3) for round_ in range(1, 6)] == [1, 2, 3, 1, 2]
     with pytest.raises(DataError, match="none of them falls into"):
         split_prompts(rows[:3], 3, 10)
