@@ -31,11 +31,12 @@ learnt and then found good. Measure the last policy by somebody else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from dikast.graphs import looping
-from dikast.graphs.dno.rounds.context import Context, Input, Output, State, Update
+from dikast.graphs.dno.rounds.context import Context
 from dikast.graphs.dno.rounds.plan import DnoPlan
+from dikast.graphs.looping import Input, Output, State, Update
 from dikast.graphs.stepping import AsyncStateGraph
 from dikast.training.rounds import Plan
 
@@ -52,7 +53,8 @@ def plan_of(context: Context, given: Mapping[str, Any]) -> Plan:
 
 def build() -> AsyncStateGraph[State, Any, Input, Output]:
     """The graph, not yet compiled."""
-    return looping.build(Context, plan_of, NAME)
+    # Our context has all that a loop's has; it is none by name, since that one's module loads the graph library.
+    return looping.build(cast(Any, Context), plan_of, NAME)
 
 
 graph = build().compile(checkpointer=False, name=NAME)
