@@ -325,9 +325,10 @@ def test_the_commands_fields(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to train on"):
         make_fields(Options(), given)
     made = context(tmp_path)
-    [note] = notes(Options(), made, [])
-    assert "are held out" in note
-    assert len(list(notes(Options(), context(tmp_path, hard_share=1.0), []))) == 2
+    first, second = notes(Options(), made, [])
+    assert "are held out" in first
+    assert "--count" in second
+    assert len(list(notes(Options(), context(tmp_path, hard_share=1.0, count=1), []))) == 2
     path.write_text("".join(json.dumps({**row, "answer": ""}) + "\n" for row in ROWS))
     with pytest.raises(DataError, match="has no answer"):
         list(notes(Options(), context(tmp_path, teacher=None, instructions=path), []))

@@ -86,5 +86,7 @@ def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[s
 
         NearDuplicates(context.near)
     yield f"note: {len(pool.train)} instructions may be trained on, {len(pool.held)} are held out"
+    if not context.count:
+        yield "note: hard rows without new ones (--count) were seen to be no better than random rows: see docs/methods"
     if context.hard_share + (context.rounds - 1) * context.hard_step >= 1:
         yield "note: a round of hard rows alone was seen to make students worse: see docs/methods/tapir.md"
