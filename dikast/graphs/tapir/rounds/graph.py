@@ -7,7 +7,7 @@ held-out instructions before and after; a student for whom they have not become 
 Paper: Yue et al.: Distilling Instruction-following Abilities of Large Language Models with Task-aware Curriculum
 Planning (TAPIR), Findings of EMNLP 2024, arXiv 2405.13448.
 
-    context = rounds.Context(folder=Path("runs/a"), instructions=Path("tasks.jsonl"), student="transformers:FOLDER",
+    context = rounds.Context(folder=Path("runs/a"), instructions=Path("tasks.jsonl"), solver="transformers:FOLDER",
                              judge="server:http://localhost:8000/v1#M")
     result = await rounds.graph.ainvoke({"id": "loop"}, context=context)
     result["policy"]["model"]           # the spec of the student that came of it
