@@ -19,7 +19,10 @@ residual scores and replay are the product's own (`dikast.training`), and the tr
 
 `win_rates` are by the judge without its bias, which is what training is for; `biased_win_rates` by the one that scored.
 `length_ratio`: growth of ours over the unbiased judge's. `ablations`: how often ours wins against the arm's last
-policy, after equally many steps, by the judge without its bias.
+policy, after as many iterations of one epoch each, by the judge without its bias.
+
+How often the untrained student is right was set so that pairs are of the kinds of the paper's first iteration (about
+half gold over student, and most of the rest student over student), and not by what came of the training.
 """
 
 from __future__ import annotations
@@ -55,14 +58,15 @@ GAME = ((0.5, 0.9, 0.2), (0.1, 0.5, 0.8), (0.8, 0.2, 0.5))
 """Rock, paper, scissors, each with another margin."""
 ETA, STEPS = 10.0, 4000
 SAMPLES, ITERATIONS = 5, 3
-PROMPTS, HELD, DRAWN = 160, 250, 3
+PROMPTS, HELD, DRAWN = 1_000, 250, 3
 """Prompts of an iteration, held ones, answers to each of them that win rates are of."""
 TAUGHT, TEACHING_RATE = 400, 3e-3
-TRAINED, RATE = 60, 5e-4
-"""Steps of an iteration; its learning rate."""
+RATE = 1e-4
+"""Learning rate of an iteration, which is one epoch of its pairs (the paper's)."""
 LIKES_LENGTH = 0.2
 """Log odds of a biased judge for each word more; 5 lie between an answer that is wholly right and a wrong one."""
-SEEDS = 5
+SEEDS = range(10, 15)
+"""World, rate and number of prompts were chosen on the seeds 0 and 2; nothing was looked at on these before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="accepted for uniformity")
     parser.add_argument("--rows", type=Path, help="write a line for each seed, arm and iteration here")
-    parser.add_argument("--full", action="store_true", help=f"{SEEDS} seeds in place of one")
+    parser.add_argument("--full", action="store_true", help=f"{len(SEEDS)} seeds in place of one")
     parser.add_argument("--json", action="store_true", help="only the last line on stdout (it always is one object)")
     args = parser.parse_args()
     found: dict[str, Any] = on_a_table()
@@ -103,7 +107,7 @@ def main() -> None:
     except ImportError as error:
         tell(f"the language model is left out: {error}")
     else:
-        for seed in range(SEEDS if args.full else 1):
+        for seed in SEEDS if args.full else SEEDS[:1]:
             lines += one_seed(seed, dno_student)
         found |= summed_up(lines)
     if args.rows:
@@ -167,7 +171,7 @@ def one_arm(
         older.append(found)
         after = deepcopy(policy)
         rows = [(one["prompt"], one["chosen_words"], one["rejected_words"]) for one in mixed]
-        lm.train(after, speaker, rows, how, steps=TRAINED, rate=RATE, seed=seed)
+        lm.train(after, speaker, rows, how, steps=max(1, round(len(rows) / lm.BATCH)), rate=RATE, seed=seed)
         new = held_answers(lm, after, held, seed + 1 + iteration)
         value, low, high = win_rate(Judge(), held, new, said)
         by_arms_own, own_low, _ = win_rate(judge, held, new, said)

@@ -39,7 +39,7 @@ class Loss:
     beta: float = 0.1
     norm: bool = False
     ld_alpha: float = 1.0
-    sft: float = 0.05
+    sft: float = 0.005
 
 
 def make_model(seed: int) -> Any:

@@ -88,7 +88,7 @@ def gold(prompt: Words, random: Random) -> Words:
 
 def rough(prompt: Words, random: Random) -> Words:
     """What the student is taught to say before DNO begins: a keyword or two, wrong ones, fillers, of many lengths."""
-    words = [word for word in prompt if random.random() < 0.4]
+    words = [word for word in prompt if random.random() < 0.6]
     words += [random.randrange(KEYS) for _ in range(random.randrange(2))]
     words += [KEYS + random.randrange(FILLERS) for _ in range(random.randrange(1, 13))]
     random.shuffle(words)

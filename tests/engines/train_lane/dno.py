@@ -52,7 +52,7 @@ SECONDS = 600
 
 def command(folder: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "dikast.cli", "dno", "rounds", "--prompts", "prompts.jsonl", "--recipe", "recipe.json"),
+        *(sys.executable, "-m", "dikast.cli", "dno", "rounds", "--prompts", "prompts.jsonl", "--config", "run.toml"),
         *("--solver", f"transformers:{folder}", "--judge", "scripted:round_models:judge", "-o", "run", "--json"),
         *("--samples", "2", "--solver-max-tokens", "8", "--rounds", "1", "--parts", "1", "--validation", "30"),
         *("--policy", "last"),
@@ -64,7 +64,8 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "round_models.py").write_text(MODELS)
     rows = [{"id": str(n), "prompt": f"red {n}", "gold": "gold stone north"} for n in range(PROMPTS)]
     (tmp_path / "prompts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    (tmp_path / "recipe.json").write_text(json.dumps(RECIPE))
+    flags = "".join(f"{name.replace('_', '-')} = {value}\n" for name, value in RECIPE.items())
+    (tmp_path / "run.toml").write_text(f"[dno.rounds]\n{flags}")
     return tmp_path
 
 

@@ -76,7 +76,7 @@ class Context(Tasks, SftRecipe):
     """Percent of the instructions that are held out, by their hash, to measure rounds on."""
     margin: float = Field(default=0.0, ge=0)
     """By how many points the mean difficulty on held-out instructions has to fall, or the round is rolled back."""
-    answering: Annotated[Sampling, SamplingOf("student")] = ANSWERING
+    answering: Annotated[Sampling, SamplingOf("solver")] = ANSWERING
     """Of the student's answers."""
     teaching: Annotated[Sampling, SamplingOf("teacher")] = TEACHING
     """Of the teacher's answers to rows that have none."""
