@@ -106,8 +106,9 @@ def follow(process: subprocess.Popen[bytes], losses: Path, on_step: OnStep | Non
     while True:
         ended = process.poll() is not None
         lines = losses.read_text(encoding="utf-8").split("\n")[:-1] if losses.is_file() else []
-        for line in lines[told:] if on_step else ():
-            on_step(json.loads(line))  # type: ignore[misc]  # not None: the line above
+        if on_step is not None:
+            for line in lines[told:]:
+                on_step(json.loads(line))
         told = len(lines)
         if ended:
             return

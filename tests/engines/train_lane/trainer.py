@@ -21,6 +21,7 @@ from dikast.errors import DataError, ResumeMismatchError, TrainingError, UsageEr
 from dikast.training.backend.tokens import IGNORED, Speaker
 from dikast.training.recipes import DpoRecipe, GrpoRecipe, Recipe, RewardRecipe, SftRecipe, ValueRecipe
 from dikast.training.trainer import Trained, plan, train
+from tests.contract.requests import ask
 from tests.engines.train_lane.conftest import load
 from tests.tiny_model import make, make_adapter
 
@@ -118,7 +119,7 @@ def test_each_trainer_takes_three_steps(folder: Path, tmp_path: Path, recipe: Re
 
 
 async def test_what_was_trained_opens_and_speaks_otherwise(folder: Path, tmp_path: Path) -> None:
-    prompt = Request([{"role": "user", "content": "red"}], Sampling(max_tokens=4), completion=" stone north")  # type: ignore[arg-type]
+    prompt = Request(ask("red").messages, Sampling(max_tokens=4), completion=" stone north")
     scores: list[float] = []
     whole = train(SftRecipe(steps=6, lora_rank=0, learning_rate=1e-2), SFT, f"transformers:{folder}", tmp_path / "a")
     part = train(SftRecipe(steps=6, learning_rate=1e-1), SFT, f"transformers:{folder}?max_tokens=4", tmp_path / "b")
