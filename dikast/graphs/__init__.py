@@ -21,6 +21,7 @@ METHODS: Mapping[str, str] = {
     "astral": "Test the safety of a system that you own: plan, run, calibrate, report.",
     "summhay": "Haystacks of documents with planted insights: make, summarise, judge, score.",
     "cweval": "CWEval: code that works and is safe: generate, test in boxes, check tasks, score, report.",
+    "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
 }
 """Folder -> one line of help."""
 
