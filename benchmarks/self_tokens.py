@@ -145,7 +145,7 @@ def train(model: Any, epochs: Sequence[Sequence[Mixed]], seed: int, rate: float 
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.1)
     shuffle = np.random.default_rng(seed)
     for rows in epochs:
-        order = shuffle.permutation(len(rows))
+        order: list[int] = shuffle.permutation(len(rows)).tolist()
         for first in range(0, len(rows) - BATCH + 1, BATCH):
             loss = loss_of(model, *batches(rows, order[first : first + BATCH]))
             optimizer.zero_grad()
@@ -304,12 +304,12 @@ def draw_gap(found: dict[str, Any], path: Path) -> None:
     """The gap by place, of one seed: free-running losses of sft and BASH over the teacher-forced one."""
     from dikast.retrieval.plots import curves, save
 
-    losses = {
+    losses: dict[str, list[float]] = {
         "sft, free-running": found["sft"]["by_place"]["free"],
         "BASH, free-running": found["bash"]["by_place"]["free"],
         "sft, teacher-forced": found["sft"]["by_place"]["forced"],
     }
-    lines = {name: list(enumerate(values, start=1)) for name, values in losses.items()}
+    lines = {name: [(float(at), value) for at, value in enumerate(values, start=1)] for name, values in losses.items()}
     save(curves(lines, "loss, nats a token", "place in the reference", "The gap in the world chain"), path)
 
 

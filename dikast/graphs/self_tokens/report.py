@@ -53,7 +53,7 @@ def report(run: Run, context: Context) -> Report:
     """Count, and draw the gap into the run's `export` folder."""
     del context
     found = add_up(run.rows())
-    parts = [Text(f"{found.rows - found.failed} rows of {found.rows}; {found.failed} failed")]
+    parts: list[Text | Table] = [Text(f"{found.rows - found.failed} rows of {found.rows}; {found.failed} failed")]
     data: dict[str, Any] = {"rows": found.rows, "failed": found.failed}
     notes: list[str] = []
     if found.epochs:

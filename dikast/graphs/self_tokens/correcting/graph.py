@@ -109,7 +109,7 @@ def draft_of(state: State) -> str:
 async def failed(state: State, error: NodeError) -> Command[Literal["__end__"]]:
     """A call that failed is the row's outcome; what came before it stays."""
     outcome, reason = node_failure_of(error)
-    return Command(update=Update(outcome=outcome, reason=reason), goto=END)
+    return Command(update=Update(outcome=outcome, reason=reason), goto="__end__")
 
 
 def build() -> StateGraph[State, Context, Input, Output]:
