@@ -56,8 +56,10 @@ def chat(request):
 def critic(request):
     return "It is one too many."
 """
-QUESTIONS = [{"question": f"Number {at}, then?", "answer": "one two three four five"} for at in range(6)]
-QUESTIONS += [{"question": "stuck", "answer": "six seven eight"}]
+QUESTIONS = [
+    *({"question": f"Number {at}, then?", "answer": "one two three four five"} for at in range(6)),
+    {"question": "stuck", "answer": "six seven eight"},
+]
 FLAGS = ("--columns", "prompt=question,reference=answer", "--p", "0.5", "--epochs", "2", "--gap", "2")
 RUN = ("self-tokens", "run", "--questions", "q.jsonl", *FLAGS, "--model", "scripted:own_tokens:speaker")
 SECONDS = 300

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,9 @@ def plain(row: Row) -> Row:
     return {"prompt": row["prompt"], "completion": [{"role": "assistant", "content": question["reference"]}]}
 
 
-def hand(model: Any, rows: Sequence[Row]) -> float:
+def hand(model: Any, rows: Sequence[Mapping[str, Any]]) -> float:
     """The mean loss of the labels of some columns, by a plain log-softmax."""
-    torch: Any = __import__("torch")
+    torch: Any = import_module("torch")
     total, count = 0.0, 0
     for row in rows:
         with torch.no_grad():
