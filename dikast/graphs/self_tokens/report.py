@@ -160,8 +160,8 @@ def means(losses: Sequence[tuple[float, float]]) -> dict[str, Any]:
 
 
 def three(number: float) -> str:
-    """With three decimals."""
-    return f"{number:.3f}"
+    """With three decimals; no zero is negative."""
+    return f"{round(number, 3) + 0.0:.3f}"
 
 
 def draw(bins: Sequence[Mapping[str, Any]], path: Path) -> str:
