@@ -48,7 +48,10 @@ def open_training(out: Path, fingerprint: Mapping[str, Any], *, force_new: bool)
     if force_new and (out / MANIFEST).exists():
         read_training(out)  # something else is left where it is
         with told_if_refused(out, "written", "folder"):
-            out.rename(next(place for place in list_names_aside(out) if not place.exists()))
+            lock = lock_file(out)
+            taken = next(place for place in list_names_aside(out) if not place.exists())
+            out.rename(taken)
+            release_lock(taken, lock)
     refuse_foreign(out)
     make_folder(out)
     with told_if_refused(out, "written", "folder"):

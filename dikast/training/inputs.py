@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dikast.errors import DataError, UsageError
 from dikast.training.folder import TRAINING
 from dikast.training.prompts import prompts_of
-from dikast.training.recipes import KEEPING, Recipe, TokensRecipe
+from dikast.training.recipes import KEEPING, GrpoRecipe, Recipe, TokensRecipe
 from dikast.training.rows import PROBLEMS, Checked, Kind, for_trainer, missing_column, problem_of, read
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def gather(
     model: str,
     reference: str | None,
     held: Rows | None,
-    rewards: Sequence[Callable[..., Any]],
-    rollout: Callable[..., Any] | None,
+    columns: Mapping[str, str] | None = None,
+    rewards: Sequence[Callable[..., Any]] = (),
+    rollout: Callable[..., Any] | None = None,
 ) -> Inputs:
     """Read and check what a training is made of; rows first, which need no library.
 
@@ -81,27 +82,35 @@ def gather(
     functions = {name_of_function(one): one for one in rewards} | ({"rollout": rollout} if rollout else {})
     if bool(rewards) != (recipe.kind == "grpo"):
         raise UsageError("a grpo training needs reward functions" if not rewards else "reward functions are grpo's")
-    checked = check_rows(rows, recipe)
-    held_rows = check_rows(held, recipe).rows if held is not None else ()
+    checked = check_rows(rows, recipe, columns)
+    held_rows = check_rows(held, recipe, columns).rows if held is not None else ()
     from dikast.training.backend.bases import base_of
     from dikast.training.backend.libraries import check_installed
 
     check_installed()
     base = base_of(model)
+    if isinstance(recipe, GrpoRecipe) and recipe.beta and base.lora and not recipe.lora_rank:
+        told = "grpo with beta, all weights and an adapter in the model: TRL would take the bare model for the start"
+        raise UsageError(told, hint="train an adapter (lora_rank), or leave beta at 0")
     return Inputs(recipe, checked, held_rows, base, base_of(reference) if reference else None, functions)
 
 
-def check_rows(rows: Rows, recipe: Recipe) -> Checked:
+def check_rows(rows: Rows, recipe: Recipe, columns: Mapping[str, str] | None = None) -> Checked:
     """Rows that can be trained on; the others counted.
+
+    Args:
+        rows: A file, or rows.
+        recipe: Whose rows.
+        columns: Our name -> the file's.
 
     Raises:
         DataError: There is none, or one lacks a column.
     """
     if recipe.kind == "grpo":
-        return prompts_of(rows)
+        return prompts_of(rows, columns)
     kind = ROWS[recipe.kind]
     if isinstance(rows, (str, Path)):
-        found = read(rows, kind)
+        found = read(rows, kind, columns)
         return Checked([for_trainer(row, kind) for row in in_order(found.rows, recipe)], found.left_out)
     kept: list[Mapping[str, Any]] = []
     left_out = Counter[str]()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dikast.errors import DataError
 from dikast.training.inputs import PROMPT, ROWS, Inputs, refuse_empty
-from dikast.training.recipes import Recipe
+from dikast.training.recipes import GrpoRecipe, Recipe
 from dikast.training.rows import Checked
 
 if TYPE_CHECKING:
@@ -67,20 +67,25 @@ def plan_of(recipe: Recipe, checked: Checked, speaker: Speaker, longest: int) ->
 
 def steps_of(recipe: Recipe, rows: int) -> int:
     """Optimizer steps of a training by epochs, as transformers counts them."""
-    batches = ceil(ceil(rows / recipe.processes) / recipe.batch_size)
+    count = rows * (recipe.group if isinstance(recipe, GrpoRecipe) else 1)
+    batches = ceil(ceil(count / recipe.batch_size) / recipe.processes)
     an_epoch = ceil(batches / recipe.accumulation)
     return max(1, ceil(recipe.epochs * an_epoch))
 
 
-def held_columns(inputs: Inputs, longest: int) -> Sequence[Mapping[str, Any]]:
-    """Held rows as the trainer reads them; those that are too long are left out there, too."""
+def held_columns(inputs: Inputs, longest: int) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, int]]:
+    """Held rows as the trainer reads them, and how many are too long for it.
+
+    Raises:
+        DataError: All are.
+    """
     if not inputs.held:
-        return ()
+        return (), {}
     from dikast.training.backend.bases import open_tokenizer
     from dikast.training.backend.tokens import Speaker, tokenised
 
     speaker = Speaker(open_tokenizer(inputs.base), inputs.base.template)
-    columns, _ = tokenised(inputs.held, ROWS.get(inputs.recipe.kind, PROMPT), speaker, longest)
+    columns, left_out = tokenised(inputs.held, ROWS.get(inputs.recipe.kind, PROMPT), speaker, longest)
     if not columns:
         raise DataError("no held row is short enough", hint=f"a row may have {longest} tokens")
-    return columns
+    return columns, left_out

@@ -12,13 +12,19 @@ from dikast.rows import read_rows
 from dikast.training.rows import PROBLEMS, Checked, Problem, alternates, is_conversation
 
 
-def prompts_of(rows: Path | str | Sequence[Mapping[str, Any]]) -> Checked:
+def prompts_of(rows: Path | str | Sequence[Mapping[str, Any]], columns: Mapping[str, str] | None = None) -> Checked:
     """The rows whose prompt can be answered; the others counted.
+
+    Args:
+        rows: A file, or rows.
+        columns: Our name -> the file's.
 
     Raises:
         DataError: There is none, or a row has no prompt.
     """
-    given = [dict(row.values) for row in read_rows(rows)] if isinstance(rows, (str, Path)) else [*map(dict, rows)]
+    given = (
+        [dict(row.values) for row in read_rows(rows, columns)] if isinstance(rows, (str, Path)) else [*map(dict, rows)]
+    )
     left_out = Counter[str]()
     kept: list[dict[str, Any]] = []
     for number, row in enumerate(given, start=1):

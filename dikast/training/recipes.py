@@ -12,9 +12,11 @@ Defaults "of the handbook" are those of the LoRA recipes for zephyr-7b-beta in t
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from dikast.flags import Flag
 
 Kind: TypeAlias = Literal["sft", "tokens", "dpo", "value", "reward", "grpo"]
 Loss: TypeAlias = Literal["sigmoid", "sigmoid_norm", "ipo", "hinge", "sppo_hard", "apo_zero", "apo_down"]
@@ -61,12 +63,12 @@ class Recipe(BaseModel):
     lora_alpha: float = Field(default=16.0, gt=0)
     """A new adapter's changes are scaled by this over the rank. The handbook's value."""
     lora_dropout: float = Field(default=0.05, ge=0, lt=1)
-    """Dropout within a new adapter. The handbook's value; 0 makes steps repeat whatever the device's generator."""
+    """Dropout within a new adapter; DPO trains without, as TRL does. The handbook's value."""
     lora_targets: tuple[str, ...] = ()
     """Names of the layers that a new adapter sits on; none for all linear ones but the output, as the handbook."""
-    dtype: Literal["", "float32", "bfloat16"] = ""
-    """Arithmetic; empty for float32 on a CPU and bfloat16 on a GPU. Weights that are trained are kept in float32."""
-    gradient_checkpointing: bool = False
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic; auto is float32 on a CPU and bfloat16 on a GPU. What is trained is kept in float32."""
+    gradient_checkpointing: Annotated[bool, Flag(names=("--gradient-checkpointing",))] = False
     """Compute activations twice instead of keeping them: less memory, about a fifth slower."""
     processes: int = Field(default=1, ge=1)
     """Above 1, `accelerate launch` starts as many, one a GPU; on a CPU they share it."""

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from dikast.errors import DataError
 from dikast.jobs.manifest import now, versions
 from dikast.training.folder import FORMAT, TRAINING, Manifest, open_training, write_training
 from dikast.training.inputs import Inputs, Rows, gather
@@ -74,6 +75,7 @@ def train(
     held: Rows | None = None,
     on_step: Callable[[Mapping[str, Any]], None] | None = None,
     force_new: bool = False,
+    columns: Mapping[str, str] | None = None,
     rewards: Sequence[Callable[..., Any]] = (),
     rollout: Callable[..., Any] | None = None,
 ) -> Trained:
@@ -88,6 +90,7 @@ def train(
         held: Rows to measure the loss on, at each checkpoint and at the end.
         on_step: Told of each step: `step`, `steps`, `loss` and what else the trainer measures.
         force_new: Move an older training in this folder aside, and start over.
+        columns: Our name for a column -> the files'.
         rewards: GRPO's reward functions, in TRL's form.
         rollout: GRPO's function that makes completions, in TRL's form; experimental there.
 
@@ -99,21 +102,29 @@ def train(
         ModelUnavailable: The model cannot be opened.
         TrainingError: It diverged, or memory ran out; the last checkpoint stays.
     """
-    inputs = gather(recipe, rows, model, reference, held, rewards, rollout)
+    inputs = gather(recipe, rows, model, reference, held, columns, rewards, rollout)
     fingerprint = inputs.fingerprint()
     with open_training(Path(out), fingerprint, force_new=force_new) as manifest:
         if "finished" in manifest:
-            return trained_of(Path(out), manifest)
+            return trained_of(inputs, Path(out), manifest)
         return perform(inputs, Path(out), manifest or new_manifest(inputs, fingerprint), on_step)
 
 
-def plan(recipe: Recipe, rows: Rows, model: str, *, reference: str | None = None, held: Rows | None = None) -> Plan:
-    """What `train` would do; only the tokenizer is opened.
+def plan(
+    recipe: Recipe,
+    rows: Rows,
+    model: str,
+    *,
+    reference: str | None = None,
+    held: Rows | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Plan:
+    """What `train` would do; only the tokenizer is opened. Arguments as there.
 
     Raises:
         DikastError: As `train`.
     """
-    return planned(gather(recipe, rows, model, reference, held, (), None))
+    return planned(gather(recipe, rows, model, reference, held, columns))
 
 
 def perform(
@@ -125,11 +136,12 @@ def perform(
     from dikast.training.report import write_report
 
     plan = planned(inputs)
-    held = held_columns(inputs, plan.longest)
-    job = Job(inputs.recipe, inputs.base, inputs.reference, plan.columns, held, out, inputs.functions)
+    held, too_long = held_columns(inputs, plan.longest)
+    job = Job(inputs.recipe, inputs.base, inputs.reference, plan.columns, held, out, plan.steps, inputs.functions)
     attempt: dict[str, Any] = {"started": now(), "from_step": resumed_from(out), "versions": versions(PACKAGES)}
     manifest["attempts"].append(attempt)
     manifest |= {"rows": plan.rows, "left_out": dict(plan.left_out), "longest": plan.longest, "planned": plan.steps}
+    manifest |= {"held": {"rows": len(held), "left_out": dict(too_long)}} if held else {}
     write_training(out, manifest)
     started = time.perf_counter()
     try:
@@ -144,7 +156,7 @@ def perform(
     manifest["finished"] = finished(inputs, made, done, adapter_digest(made), manifest)
     write_report(out, manifest)
     write_training(out, manifest)
-    return trained_of(out, manifest)
+    return trained_of(inputs, out, manifest)
 
 
 def launched(job: Job, on_step: Callable[[Mapping[str, Any]], None] | None) -> Done:
@@ -185,12 +197,20 @@ def opens(inputs: Inputs, made: Path) -> str:
     return f"transformers:{inputs.base.target if adapter else made}" + (f"?{asked}" if asked else "")
 
 
-def trained_of(out: Path, manifest: Manifest) -> Trained:
-    """What a finished training made; a folder that was moved is found where it is now."""
-    done = manifest["finished"]
+def trained_of(inputs: Inputs, out: Path, manifest: Manifest) -> Trained:
+    """What a finished training made; in a folder that was moved, where it is now.
+
+    Raises:
+        DataError: It is gone.
+    """
+    from dikast.training.backend.running import name_of
+
+    done, made = manifest["finished"], out / name_of(inputs.recipe)
+    if not made.is_dir():
+        raise DataError("what was trained is gone", path=made, hint="train again with --force-new")
     return Trained(
         folder=out,
-        model=done["opens"],
+        model=opens(inputs, made),
         digest=done["digest"],
         rows=manifest["rows"],
         left_out=manifest["left_out"],

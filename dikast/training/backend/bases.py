@@ -34,7 +34,6 @@ class Base:
         folder: With config.json, safetensors and a tokenizer.
         lora: The adapter's folder; empty for none.
         device: `cpu`, `cuda`; empty for a GPU where there is one.
-        dtype: The spec's; empty for none.
         template: Variables of the chat template.
         weights: Digest of the weights.
         adapter: The adapter's digest; empty for none.
@@ -45,7 +44,6 @@ class Base:
     folder: Path
     lora: str = ""
     device: str = ""
-    dtype: str = ""
     template: Mapping[str, Any] = field(default_factory=dict[str, Any])
     weights: str = ""
     adapter: str = ""
@@ -79,7 +77,7 @@ def base_of(spec: str) -> Base:
     if model.lora:
         check_base(Path(model.lora), weights)
     adapter = adapter_digest(Path(model.lora)) if model.lora else ""
-    return Base(spec, model.target, folder, model.lora, model.device, model.dtype, model.template, weights, adapter)
+    return Base(spec, model.target, folder, model.lora, model.device, model.template, weights, adapter)
 
 
 def adapter_digest(folder: Path) -> str:

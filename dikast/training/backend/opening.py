@@ -55,7 +55,7 @@ def open_start(base: Base, recipe: Recipe) -> Start:
     """
     torch = library("torch")
     on_cpu = on_the_cpu(base)
-    half = (recipe.dtype or ("float32" if on_cpu else "bfloat16")) == "bfloat16"
+    half = recipe.dtype == "bfloat16" or (recipe.dtype == "auto" and not on_cpu)
     headed = recipe.kind in HEADED
     # Weights that a step changes by less than bfloat16 can tell apart would stand still.
     stored = "bfloat16" if half and recipe.lora_rank and not headed else "float32"
@@ -67,6 +67,7 @@ def open_start(base: Base, recipe: Recipe) -> Start:
         model = model if goes_on else model.merge_and_unload().requires_grad_(True)
     if headed:
         model = with_head(model, base, recipe.seed)
+    refuse_unknown_layers(model, recipe)
     if recipe.lora_rank and (headed or not base.lora):
         new_adapter = described_adapter(recipe, headed)
     tokenizer = open_tokenizer(base)
@@ -74,15 +75,14 @@ def open_start(base: Base, recipe: Recipe) -> Start:
     return Start(model, tokenizer, new_adapter, on_cpu, half)
 
 
-def open_reference(reference: Base, recipe: Recipe, start: Start) -> Any:
+def open_reference(reference: Base, start: Start) -> Any:
     """Another model as DPO's reference, on its way to where the training is.
 
     Raises:
         UsageError: Its adapter is another model's, or it has other tokens.
         ModelUnavailable: transformers cannot open it.
     """
-    stored = "bfloat16" if start.half else "float32"
-    model = open_causal(reference, stored)
+    model = open_causal(reference, start.model.dtype)  # else the same model would not be its own reference
     if reference.lora:
         model = adapted(model, reference, trained=False).merge_and_unload()
     if open_tokenizer(reference).get_vocab() != start.tokenizer.get_vocab():
@@ -95,7 +95,7 @@ def copy_of(model: Any) -> Any:
     return copy.deepcopy(model).eval().requires_grad_(False)
 
 
-def open_causal(base: Base, dtype: str) -> Any:
+def open_causal(base: Base, dtype: Any) -> Any:
     """The causal model of a folder, on the CPU.
 
     Raises:
@@ -156,6 +156,19 @@ def adapted(model: Any, base: Base, *, trained: bool) -> Any:
         told = f"the adapter in {folder.name} has weights for modules that the model lacks: {missing}"
         raise UsageError(told, hint="was it trained on another base model?")
     return found
+
+
+def refuse_unknown_layers(model: Any, recipe: Recipe) -> None:
+    """Refuse names of layers that the model does not have.
+
+    Raises:
+        UsageError: There is one.
+    """
+    found = {name.rpartition(".")[2]: one for name, one in model.named_modules()}
+    for name in recipe.lora_targets:
+        if name.rpartition(".")[2] not in found:
+            linear = sorted(one for one, module in found.items() if hasattr(module, "in_features"))
+            raise UsageError(f"the model has no layer {name!r} (lora_targets)", hint=f"it has {', '.join(linear)}")
 
 
 def described_adapter(recipe: Recipe, headed: bool) -> Any:
