@@ -57,8 +57,8 @@ ETA, STEPS = 10.0, 4000
 SAMPLES, ITERATIONS = 5, 3
 PROMPTS, HELD, DRAWN = 160, 250, 3
 """Prompts of an iteration, held ones, answers to each of them that win rates are of."""
-TAUGHT, TEACHING_RATE = 1000, 3e-3
-TRAINED, RATE = 60, 3e-4
+TAUGHT, TEACHING_RATE = 400, 3e-3
+TRAINED, RATE = 60, 5e-4
 """Steps of an iteration; its learning rate."""
 LIKES_LENGTH = 0.2
 """Log odds of a biased judge for each word more; 5 lie between an answer that is wholly right and a wrong one."""

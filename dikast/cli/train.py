@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Train a model on rows.")
 
-RECIPE = "Recipe"
 ROWS_OF: Mapping[str, str] = {
     "sft": "prompt and completion, or messages",
     "tokens": "prompt, input_ids and labels, as runs export --as bash makes them",
@@ -69,7 +68,7 @@ DryRun = Annotated[
 
 def make_command(recipe: type[Recipe]) -> Callable[..., None]:
     """The command of a trainer, for Typer."""
-    knobs = {one.name: one for one in knobs_of(recipe, RECIPE)}
+    knobs = {one.name: one for one in knobs_of(recipe)}
 
     def run(ctx: typer.Context, **given: Any) -> None:
         perform(ctx, recipe, knobs, given)
@@ -85,7 +84,7 @@ def make_command(recipe: type[Recipe]) -> Callable[..., None]:
         *([flag("reference", Reference, None)] if recipe is DpoRecipe else []),
         flag("out", options.Out, Path("runs") / f"train-{recipe.kind}"),
         *(one.parameter for one in knobs.values()),
-        flag("seed", Annotated[int, typer.Option(min=0, rich_help_panel=RECIPE, help=seed)], 0),
+        flag("seed", Annotated[int, typer.Option(min=0, rich_help_panel=Recipe.panel, help=seed)], 0),
         flag("dry_run", DryRun, False),
         flag("force_new", options.ForceNew, False),
         flag("config", options.Config, None),

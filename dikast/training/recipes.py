@@ -31,6 +31,8 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: ClassVar[Kind]
+    panel: ClassVar[str] = "Recipe"
+    """The heading of the fields' flags, wherever they are flags."""
 
     learning_rate: float = Field(default=2e-4, gt=0)
     """The highest rate of AdamW. SFT: 2e-4, of the handbook."""

@@ -30,12 +30,20 @@ def test_a_dry_run_counts_the_calls_of_all_rounds(cli: Cli) -> None:
     assert told["judge calls at most"] == 2 * ((40 - held) + 2 * held)
 
 
+@pytest.mark.parametrize("size", ["cpu-tiny", "gpu"])
+def test_the_recipes_that_come_with_it_are_taken(cli: Cli, size: str) -> None:
+    recipe = Path(__file__).parents[3] / "recipes" / "dno" / f"{size}.toml"
+    done = cli(*ROUNDS, "--solver", "transformers:nowhere", "--parts", "1", "--config", str(recipe), "--dry-run")
+    assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
         (("--solver", "scripted:dno_models:student"), 2, "only transformers: models are trained"),
         (("--solver", "transformers:x", "--parts", "39"), 1, "none of them falls into"),
-        (("--solver", "transformers:x", "--recipe", "no.json"), 1, "no.json"),
+        (("--solver", "transformers:x", "--beta", "0"), 2, "beta"),
+        (("--solver", "transformers:x", "--config", "no.toml"), 1, "no.toml"),
         ((), 2, "solver"),
         (("--solver", "transformers:x", "--validation", "0"), 2, "validation"),
     ],

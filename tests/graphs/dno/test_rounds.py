@@ -16,13 +16,15 @@ from dikast.agents.solver import load_solver
 from dikast.errors import DataError, UsageError
 from dikast.graphs.dno import rounds
 from dikast.graphs.dno.judge import load_list_judge
+from dikast.graphs.dno.rounds.context import RECIPE
 from dikast.graphs.dno.rounds.duel import Duel
 from dikast.graphs.dno.rounds.duel import graph as duel
 from dikast.graphs.dno.rounds.method import count_calls
-from dikast.graphs.dno.rounds.options import read_recipe
+from dikast.graphs.dno.rounds.options import Options, make_fields
 from dikast.graphs.dno.rounds.plan import DnoPlan, measured, win_of
 from dikast.graphs.dno.rounds.roles import PromptFile, load_prompts, load_trainer
 from dikast.graphs.dno.rounds.splitting import part_of, split_prompts
+from dikast.graphs.method import Given
 from dikast.training.rounds import At
 from tests.graphs.dno.rounds_models import GOLD, HERE, Fake
 
@@ -267,10 +269,11 @@ def test_splits_are_disjoint_and_stay_where_they_are() -> None:
     assert len(every) == len(set(every)) == 300
     assert 10 < len(texts["validation"]) < 55
     assert all(60 < len(texts[f"part-{n}"]) < 120 for n in (1, 2, 3))
-    more = split_prompts([*rows[::-1], {"id": "x", "prompt": "Another"}, {"id": "y", "prompt": " prompt  1"}], 3, 10)
+    again = [{"id": f"again {n}", "prompt": f" prompt  {n}"} for n in range(30)]
+    more = split_prompts([*rows[::-1], {"id": "x", "prompt": "Another"}, *again], 3, 10)
     for name, mine in texts.items():
-        found = {row["prompt"] for row in more[name]}
-        assert {one for one in found if one.startswith("Prompt ")} | {"Prompt 1"} & mine == mine
+        assert mine <= {row["prompt"] for row in more[name]}
+    assert sum(map(len, more.values())) == 301  # " prompt  1" is in the part of "Prompt 1", and no second one
     assert [part_of(round_, 3) for round_ in range(1, 6)] == [1, 2, 3, 1, 2]
     with pytest.raises(DataError, match="none of them falls into"):
         split_prompts(rows[:3], 3, 10)
@@ -293,16 +296,12 @@ def test_prompts_are_known_by_what_they_say(tmp_path: Path) -> None:
     assert load_prompts(mine.spec).fingerprint() == mine.fingerprint() != other.fingerprint()
 
 
-def test_a_recipe_of_the_users_own(tmp_path: Path) -> None:
-    assert read_recipe(None).sft_weight == 0.005
-    (tmp_path / "a.toml").write_text("beta = 0.3\n")
-    (tmp_path / "a.json").write_text('{"lora_rank": 0}')
-    assert (read_recipe(tmp_path / "a.toml").beta, read_recipe(tmp_path / "a.toml").sft_weight) == (0.3, 0.005)
-    assert read_recipe(tmp_path / "a.json").lora_rank == 0
-    for text, message in (("[]", "recipe"), ('{"bet": 1}', "bet"), ('{"beta": -1}', "beta"), ("{", "recipe")):
-        (tmp_path / "b.json").write_text(text)
-        with pytest.raises(DataError, match=message):
-            read_recipe(tmp_path / "b.json")
+def test_the_recipe_is_made_of_flags_and_the_runs_seed(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("q,a\nPrompt 0,g\n")
+    options = Options(prompts=tmp_path / "p.csv", columns="prompt=q,gold=a", beta=0.3, lora_rank=0)
+    recipe = make_fields(options, Given({"seed": 7}))["recipe"]
+    assert recipe == RECIPE.model_copy(update={"beta": 0.3, "lora_rank": 0, "seed": 7})
+    assert make_fields(Options(prompts=tmp_path / "p.csv"), Given({}))["recipe"] == RECIPE
 
 
 async def test_calls_are_at_least_those_made(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def context(folder: Path, **fields: Any) -> rounds.Context:
     made: dict[str, Any] = {
         "folder": folder,
         "instructions": path,
-        "student": "scripted:add",
+        "solver": "scripted:add",
         "judge": ModelPairScorer(Scripted(judged).model),
         "classifier": ModelTaskClassifier(Scripted(named).model),
         "teacher": ModelTeacher(Scripted(taught).model),
@@ -316,7 +316,7 @@ def test_an_empty_side_is_told_before_anything_is_asked(tmp_path: Path) -> None:
 
 def test_the_commands_fields(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    given = Given({"student": "transformers:s", "judge": "free+server:j"}, out=tmp_path)
+    given = Given({"solver": "transformers:s", "judge": "free+server:j"}, out=tmp_path)
     assert make_fields(Options(instructions=path, columns="a=b"), given) == {
         **{"folder": tmp_path, "instructions": path, "columns": "a=b", "classifier": "server:j"}
     }
@@ -325,9 +325,10 @@ def test_the_commands_fields(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nothing to train on"):
         make_fields(Options(), given)
     made = context(tmp_path)
-    [note] = notes(Options(), made, [])
-    assert "are held out" in note
-    assert len(list(notes(Options(), context(tmp_path, hard_share=1.0), []))) == 2
+    first, second = notes(Options(), made, [])
+    assert "are held out" in first
+    assert "--count" in second
+    assert len(list(notes(Options(), context(tmp_path, hard_share=1.0, count=1), []))) == 2
     path.write_text("".join(json.dumps({**row, "answer": ""}) + "\n" for row in ROWS))
     with pytest.raises(DataError, match="has no answer"):
         list(notes(Options(), context(tmp_path, teacher=None, instructions=path), []))

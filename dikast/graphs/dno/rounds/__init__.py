@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dikast.graphs import PUBLIC
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
-    from dikast.graphs.dno.rounds.context import Context, Input, Output, State, Update
-    from dikast.graphs.dno.rounds.graph import build, graph
+    from dikast.graphs.dno.rounds.context import Context
+    from dikast.graphs.dno.rounds.graph import Input, Output, State, Update, build, graph
 
 __all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
 
-open_package(__name__, PUBLIC)
+open_package(__name__, {name: "context" if name == "Context" else "graph" for name in __all__})

@@ -1,4 +1,4 @@
-"""The rounds' knobs and actors (`Context`); what goes into the graph and comes out is every loop's.
+"""The rounds' knobs and actors (`Context`); what goes into the graph and comes out is that of `dikast.graphs.looping`.
 
 Light on purpose: the command line reads the flags of `dikast dno rounds` off this file, so it loads no engine.
 """
@@ -13,12 +13,9 @@ from pydantic import Field
 from dikast.flags import Flag, NoFlag
 from dikast.graphs.dno.context import Collecting
 from dikast.graphs.dno.rounds.roles import Prompts, Trainer, TrlTrainer
-from dikast.graphs.looping import Input, LoopContext, Output, State, Update
 from dikast.training.recipes import DpoRecipe
 from dikast.training.replay import FIRST, RATIO
 from dikast.wire import CONTEXT, Spec
-
-__all__ = ["Context", "Input", "Output", "State", "Update"]
 
 PARTS = 3
 """Disjoint parts of the prompts, one an iteration (the paper's three)."""
@@ -28,20 +25,23 @@ ROUNDS = "Rounds"
 """The heading of the loop's flags."""
 
 
-class Context(LoopContext, Collecting):
+class Context(Collecting):
     """Who takes part, and the loop's knobs beside those of a collection."""
 
     model_config = CONTEXT
 
     folder: Annotated[Path, NoFlag("the run's own folder")] = Field(json_schema_extra={"fingerprint": False})
+    """Where the rounds' stages lie."""
     prompts: Annotated[Prompts, Spec("dikast.graphs.dno.rounds.roles:load_prompts"), NoFlag("made of --prompts")]
+    """What is asked, with gold answers."""
     solver: Annotated[str, Flag(metavar="SPEC")] = Field(min_length=1)
     """The student that the first round begins with: transformers:MODEL, with or without an adapter."""
     sampler: Annotated[str, Flag(metavar="SPEC", panel=ROUNDS)] = ""
     """An engine with the same base model that draws the answers, and is given each round's adapter: vllm:MODEL or
     server:URL#MODEL; without one, the policy's own."""
     trainer: Annotated[Trainer, Spec("dikast.graphs.dno.rounds.roles:load_trainer"), NoFlag("TRL's")] = TrlTrainer()
-    recipe: Annotated[DpoRecipe, NoFlag("made of --recipe")] = RECIPE
+    """Who trains."""
+    recipe: Annotated[DpoRecipe, NoFlag("each of its fields is a flag")] = RECIPE
     """How pairs are trained on."""
     rounds: Annotated[int, Flag(panel=ROUNDS)] = Field(default=3, ge=1, json_schema_extra={"fingerprint": False})
     """How many; a higher number later goes on from the last."""

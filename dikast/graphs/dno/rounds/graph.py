@@ -34,8 +34,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dikast.graphs import looping
-from dikast.graphs.dno.rounds.context import Context, Input, Output, State, Update
+from dikast.graphs.dno.rounds.context import Context
 from dikast.graphs.dno.rounds.plan import DnoPlan
+from dikast.graphs.looping import Input, Output, State, Update
 from dikast.graphs.stepping import AsyncStateGraph
 from dikast.training.rounds import Plan
 

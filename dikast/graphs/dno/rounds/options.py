@@ -1,18 +1,16 @@
-"""Flags of `dikast dno rounds` that are no field of its context: the prompts, and the recipe."""
+"""Flags of `dikast dno rounds` that are no field of its context: the prompts, and how pairs are trained on."""
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import Field
 
-from dikast.errors import DataError, UsageError
+from dikast.errors import UsageError
 from dikast.flags import Flag
-from dikast.graphs.dno.rounds.context import RECIPE, ROUNDS, Context
+from dikast.graphs.dno.rounds.context import RECIPE, Context
 from dikast.graphs.method import OPTIONS, Given, Row
 from dikast.training.recipes import DpoRecipe
 
@@ -20,7 +18,7 @@ LOOP = "loop"
 """The folder of the stages within the run's."""
 
 
-class Options(BaseModel):
+class Options(DpoRecipe):
     """Train a policy against its own answers, round by round: collect, pair, train, measure, promote or roll back."""
 
     model_config = OPTIONS
@@ -29,8 +27,12 @@ class Options(BaseModel):
     """Prompts with gold answers: CSV, TSV, JSON, JSON lines, Parquet; as for 'dikast dno run'."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your file: prompt=question,gold=answer."""
-    recipe: Annotated[Path | None, Flag(metavar="FILE", panel=ROUNDS)] = None
-    """How pairs are trained on, as JSON or TOML: fields of 'dikast train dpo', over DNO's own."""
+    learning_rate: Annotated[float, Flag(panel=DpoRecipe.panel)] = Field(default=RECIPE.learning_rate, gt=0)
+    """The highest rate of AdamW: DNO's."""
+    accumulation: Annotated[int, Flag(panel=DpoRecipe.panel)] = Field(default=RECIPE.accumulation, ge=1)
+    """Batches whose gradients make one step: 64 pairs a step, as DNO has them."""
+    sft_weight: Annotated[float, Flag(panel=DpoRecipe.panel)] = Field(default=RECIPE.sft_weight, ge=0)
+    """Weight of the chosen answers' negative log-likelihood, a token, added to the loss: DNO's."""
 
 
 def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
@@ -38,7 +40,6 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
 
     Raises:
         UsageError: No file is named, or a column of ours is not known.
-        DataError: The recipe is none.
     """
     from dikast.graphs.dno.rounds.roles import PromptFile
     from dikast.rows import parse_columns
@@ -46,29 +47,9 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     if options.prompts is None:
         raise UsageError("no prompts", hint="give --prompts FILE")
     prompts = PromptFile(options.prompts.resolve(), parse_columns(options.columns))
-    return {"folder": given.out, "prompts": prompts, "recipe": read_recipe(options.recipe)}
-
-
-def read_recipe(path: Path | None) -> DpoRecipe:
-    """DNO's own recipe, with the fields that a file gives.
-
-    Raises:
-        DataError: The file cannot be read, or a field of it cannot be.
-    """
-    if path is None:
-        return RECIPE
-    try:
-        text = path.read_text(encoding="utf-8")
-        given = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
-        return DpoRecipe.model_validate({**RECIPE.model_dump(), **given})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"]))
-        raise DataError(
-            first["msg"], path=path, field=field, hint="the fields are those of 'dikast train dpo'"
-        ) from error
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"not a recipe: {error}", path=path, hint="a JSON object, or TOML") from error
+    recipe = {name: getattr(options, name) for name in DpoRecipe.model_fields}
+    seed = given.fields.get("seed", RECIPE.seed)
+    return {"folder": given.out, "prompts": prompts, "recipe": DpoRecipe(**{**recipe, "seed": seed})}
 
 
 def read_input(options: Options, context: Context) -> list[Row]:

@@ -38,8 +38,8 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     """
     if options.instructions is None:
         raise UsageError("nothing to train on", hint="give --instructions FILE")
-    if not given.fields.get("student"):
-        raise UsageError("nobody to train", hint="give --student transformers:FOLDER")
+    if not given.fields.get("solver"):
+        raise UsageError("nobody to train", hint="give --solver transformers:FOLDER")
     mix_of(given.fields.get("weights"), given.fields.get("tasks") or Tasks().tasks)
     judge = given.fields.get("judge")
     named = given.fields.get("classifier")
@@ -86,5 +86,7 @@ def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[s
 
         NearDuplicates(context.near)
     yield f"note: {len(pool.train)} instructions may be trained on, {len(pool.held)} are held out"
+    if not context.count:
+        yield "note: hard rows without new ones (--count) were seen to be no better than random rows: see docs/methods"
     if context.hard_share + (context.rounds - 1) * context.hard_step >= 1:
         yield "note: a round of hard rows alone was seen to make students worse: see docs/methods/tapir.md"
