@@ -148,7 +148,8 @@ def export(
             "--as",
             metavar="FORM",
             help="jsonl: JSON lines; parquet; datasets: the folder layout of Hugging Face datasets, with a card; or a "
-            "data set that the run's method makes: training rows (sft, preference, unpaired, value), pyqtax.",
+            "data set that the run's method makes: training rows (sft, preference, unpaired, value, bash, rac), "
+            "pyqtax.",
         ),
     ] = "jsonl",
     out: Annotated[

@@ -1,4 +1,4 @@
-"""`dikast train sft | dpo | value | reward`: rows into a trained model; the flags are the recipe's fields."""
+"""`dikast train sft | tokens | dpo | value | reward`: rows into a trained model; the flags are the recipe's fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dikast.cli.parameters import Knob, knobs_of
 from dikast.cli.run import flag, validated, with_parameters
 from dikast.cli.running import SECONDS_BETWEEN_LINES
 from dikast.errors import UsageError
-from dikast.training.recipes import DpoRecipe, Recipe, RewardRecipe, SftRecipe, ValueRecipe
+from dikast.training.recipes import DpoRecipe, Recipe, RewardRecipe, SftRecipe, TokensRecipe, ValueRecipe
 
 if TYPE_CHECKING:
     from dikast.training.plans import Plan
@@ -28,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, help="Train a model on rows.")
 
 ROWS_OF: Mapping[str, str] = {
     "sft": "prompt and completion, or messages",
+    "tokens": "prompt, input_ids and labels, as runs export --as bash makes them",
     "dpo": "prompt, chosen and rejected",
     "value": "prompt, completion and value",
     "reward": "prompt, chosen and rejected",
@@ -93,7 +94,7 @@ def make_command(recipe: type[Recipe]) -> Callable[..., None]:
     return with_parameters(run, parameters, about)
 
 
-for _recipe in (SftRecipe, DpoRecipe, ValueRecipe, RewardRecipe):
+for _recipe in (SftRecipe, TokensRecipe, DpoRecipe, ValueRecipe, RewardRecipe):
     app.command(_recipe.kind)(make_command(_recipe))
 
 

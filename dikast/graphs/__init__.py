@@ -23,6 +23,7 @@ METHODS: Mapping[str, str] = {
     "cweval": "CWEval: code that works and is safe: generate, test in boxes, check tasks, score, report.",
     "tapir": "TAPIR: find what a student finds hard, write more of it, train in rounds.",
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
+    "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
 }
 """Folder -> one line of help."""
 

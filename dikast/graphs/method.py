@@ -38,6 +38,8 @@ Row = Mapping[str, Any]
 """An input of a graph, or a line of a journal."""
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English: for estimates, and for budgets where no tokenizer is at hand."""
+RAC = "rac"
+"""Rows that correct wrong answers; see `dikast.training.corrections`."""
 OPTIONS = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, defer_build=True)
 """The settings of a method's `Options`: its fields' docstrings are their flags' help."""
 
@@ -212,10 +214,17 @@ def training_exports(module: str, *kinds: str) -> dict[str, Export]:
 
     Args:
         module: Where `about(kind)` and `rows(kind, run, context)` stand; loaded when an export is made.
-        kinds: Kinds of training rows that a run can become; see `dikast.training.rows`.
+        kinds: Kinds of training rows that a run can become; see `dikast.training.rows`. Beside them `rac`: each pair
+            of `preference` as a correction, for a method whose chosen answers are right and rejected ones wrong.
     """
     about, rows = deferred(f"{module}:about"), deferred(f"{module}:rows")
-    return {kind: Export(partial(about, kind), partial(rows, kind)) for kind in kinds}
+    made = {kind: Export(partial(about, kind), partial(rows, kind)) for kind in kinds if kind != RAC}
+    if RAC in kinds:
+        about_rac, rac = (deferred(f"dikast.training.corrections:{name}") for name in ("about", "corrections_of"))
+        made[RAC] = Export(
+            lambda: about_rac(about("preference")), lambda run, context: rac(rows("preference", run, context))
+        )
+    return made
 
 
 def tokens_of(characters: int) -> int:

@@ -25,6 +25,7 @@ WIDTH, HEIGHT = 6.4, 4.0
 """Inches: matplotlib's own width, a little lower."""
 BETTER, WORSE, LINE = "#1b7837", "#762a83", "#4d4d4d"
 """Told apart by people who cannot tell red from green (ColorBrewer's PRGn)."""
+COLOURS = (BETTER, WORSE, LINE)
 NAMED = 25
 """Queries up to which each bar is named."""
 
@@ -133,9 +134,30 @@ def curve(points: Sequence[tuple[float, float]], measure: str, along: str, title
         along: The other's.
         title: Above the figure.
     """
+    return curves({"": points}, measure, along, title)
+
+
+def curves(lines: Mapping[str, Sequence[tuple[float, float]]], measure: str, along: str, title: str = "") -> Figure:
+    """Several quantities of one unit along another, told apart by a legend.
+
+    Args:
+        lines: Name -> place and value, in order; at most as many as there are `COLOURS`.
+        measure: What all of them are, with the unit.
+        along: The other quantity's name.
+        title: Above the figure.
+
+    Raises:
+        UsageError: There are more.
+    """
+    if len(lines) > len(COLOURS):
+        raise UsageError(f"{len(lines)} lines in one figure", hint=f"{len(COLOURS)} can be told apart")
     figure = _figure()
     axes = figure.add_subplot()
-    axes.plot([place for place, _ in points], [value for _, value in points], color=BETTER, linewidth=1.2)
+    for (name, points), colour in zip(lines.items(), COLOURS, strict=False):
+        places, values = [place for place, _ in points], [value for _, value in points]
+        axes.plot(places, values, color=colour, linewidth=1.2, label=plain(name))
+    if any(lines):
+        axes.legend(frameon=False)
     axes.set_xlabel(along)
     axes.set_ylabel(measure)
     axes.set_title(plain(title))

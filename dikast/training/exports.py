@@ -31,7 +31,8 @@ COLUMNS: Mapping[str, str] = {
     "label": "whether the completion is good",
     "value": "how good the completion is",
     "completions": "the steps",
-    "labels": "whether each step is good",
+    "labels": "of steps: whether each is good; of tokens: the reference's ids, which are to be said",
+    "input_ids": "ids of the reply as the model reads it",
     WHOLE: "the whole conversation",
 }
 """Column -> what it holds."""
@@ -112,7 +113,7 @@ def sift(
         why = refusal(one.row, kind, longest) or (HELD_OUT if only not in (None, split) else "")
         if not why:
             texts = text_columns(one.row, kind)
-            said = digest([one.row.get(name) for name in (*texts, "completions")])
+            said = digest([one.row.get(name) for name in (*texts, "completions", "input_ids", "epoch")])
             why = LEAK if not leaks.admits(split, one.row[texts[0]]) else REPEAT if said in seen else ""
             seen.add(said)
         yield LeftOut(why) if why else (split, arranged(one, kind))

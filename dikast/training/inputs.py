@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dikast.errors import DataError, UsageError
 from dikast.training.folder import TRAINING
 from dikast.training.prompts import prompts_of
-from dikast.training.recipes import KEEPING, GrpoRecipe, Recipe
+from dikast.training.recipes import KEEPING, GrpoRecipe, Recipe, TokensRecipe
 from dikast.training.rows import PROBLEMS, Checked, Kind, for_trainer, missing_column, problem_of, read
 
 if TYPE_CHECKING:
     from dikast.training.backend.bases import Base
 
-ROWS: Mapping[str, Kind] = {"sft": "sft", "dpo": "preference", "reward": "preference", "value": "value"}
+ROWS: Mapping[str, Kind] = {
+    "sft": "sft",
+    "tokens": "tokens",
+    "dpo": "preference",
+    "reward": "preference",
+    "value": "value",
+}
 """Trainer -> the kind of its rows; GRPO's have prompts alone."""
 PROMPT = "prompt"
 """The kind of GRPO's rows."""
@@ -105,19 +111,31 @@ def check_rows(rows: Rows, recipe: Recipe, columns: Mapping[str, str] | None = N
     kind = ROWS[recipe.kind]
     if isinstance(rows, (str, Path)):
         found = read(rows, kind, columns)
-        return Checked([for_trainer(row, kind) for row in found.rows], found.left_out)
-    kept: list[dict[str, Any]] = []
+        return Checked([for_trainer(row, kind) for row in in_order(found.rows, recipe)], found.left_out)
+    kept: list[Mapping[str, Any]] = []
     left_out = Counter[str]()
     for number, row in enumerate(rows, start=1):
         if lacking := missing_column(row, kind):
             raise DataError("is missing", row=number, field=lacking)
         problem = problem_of(row, kind)
         if problem is None:
-            kept.append(for_trainer(row, kind))
+            kept.append(row)
         else:
             left_out[PROBLEMS[problem]] += 1
     refuse_empty(kept, left_out, kind)
-    return Checked(kept, dict(left_out))
+    return Checked([for_trainer(row, kind) for row in in_order(kept, recipe)], dict(left_out))
+
+
+def in_order(rows: Sequence[Mapping[str, Any]], recipe: Recipe) -> Sequence[Mapping[str, Any]]:
+    """Rows as they come; by their epochs, shuffled within each, where the recipe wants that."""
+    if not isinstance(recipe, TokensRecipe) or not recipe.by_epoch:
+        return rows
+
+    def place(row: Mapping[str, Any]) -> tuple[int, str]:
+        epoch = row.get("epoch") or 0
+        return int(epoch), hash_of([{"seed": recipe.seed, **for_trainer(row, "tokens")}])
+
+    return sorted(rows, key=place)
 
 
 def refuse_empty(kept: Sequence[object], left_out: Mapping[str, int], kind: str) -> None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dikast.flags import Flag
 
-Kind: TypeAlias = Literal["sft", "dpo", "value", "reward", "grpo"]
+Kind: TypeAlias = Literal["sft", "tokens", "dpo", "value", "reward", "grpo"]
 Loss: TypeAlias = Literal["sigmoid", "sigmoid_norm", "ipo", "hinge", "sppo_hard", "apo_zero", "apo_down"]
 
 KEEPING = frozenset({"save_every", "checkpoints"})
@@ -82,6 +82,15 @@ class SftRecipe(Recipe):
     kind: ClassVar[Kind] = "sft"
 
 
+class TokensRecipe(SftRecipe):
+    """Supervised fine-tuning on rows of token ids, where what is read is not what is to be said: BASH."""
+
+    kind: ClassVar[Kind] = "tokens"
+
+    by_epoch: bool = True
+    """Take rows in the order of their `epoch` column, shuffled within each, as their schedule has it; else shuffled."""
+
+
 class DpoRecipe(Recipe):
     """Direct preference optimisation (arXiv 2305.18290): chosen above rejected, measured against a reference (TRL)."""
 
@@ -139,5 +148,5 @@ class GrpoRecipe(Recipe):
 
 
 RECIPES: dict[Kind, type[Recipe]] = {
-    one.kind: one for one in (SftRecipe, DpoRecipe, ValueRecipe, RewardRecipe, GrpoRecipe)
+    one.kind: one for one in (SftRecipe, TokensRecipe, DpoRecipe, ValueRecipe, RewardRecipe, GrpoRecipe)
 }

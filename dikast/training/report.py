@@ -15,6 +15,7 @@ from dikast.training.backend.watching import LOSSES
 CURVE, CARD = "losses.svg", "README.md"
 NAMES = {
     "sft": "supervised fine-tuning",
+    "tokens": "supervised fine-tuning on token ids",
     "dpo": "direct preference optimisation",
     "value": "value head, least squares",
     "reward": "reward model, Bradley-Terry",

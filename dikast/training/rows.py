@@ -11,9 +11,11 @@
 | `unpaired` | `prompt`, `completion`, `label` (true, false) | KTOTrainer |
 | `stepwise` | `prompt`, `completions`, `labels` (a truth value a step) | TRL's format up to 1.10; a value head here |
 | `value` | `prompt`, `completion`, `value` (a number) | regression; TRL has no such format |
+| `tokens` | `prompt`, `input_ids`, `labels` | SFT on token ids, where what is read is not what is said: BASH |
 
 A text is plain (TRL calls it standard), or a list of messages with `role` and `content` (conversational); all texts of
-a row are of one form. Every other column is provenance, and is kept beside: `for_trainer` leaves it out.
+a row are of one form. The ids of `tokens` are the reply's alone, by the tokenizer of the model that is trained; TRL has
+no such format. Every other column is provenance, and is kept beside: `for_trainer` leaves it out.
 
 Source: TRL 1.16, "Dataset formats and types". Not taken: preference rows without a prompt of their own (TRL's implicit
 prompt), messages with tool calls or images.
@@ -31,9 +33,9 @@ from typing import Any, Literal, cast, get_args
 from dikast.errors import DataError
 from dikast.rows import read_rows
 
-Kind = Literal["sft", "preference", "unpaired", "stepwise", "value"]
+Kind = Literal["sft", "preference", "unpaired", "stepwise", "value", "tokens"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-Problem = Literal["missing", "form", "empty", "same", "roles", "long", "label", "value", "steps"]
+Problem = Literal["missing", "form", "empty", "same", "roles", "long", "label", "value", "steps", "tokens"]
 
 TEXTS: Mapping[Kind, tuple[str, ...]] = {
     "sft": ("prompt", "completion"),
@@ -41,6 +43,7 @@ TEXTS: Mapping[Kind, tuple[str, ...]] = {
     "unpaired": ("prompt", "completion"),
     "stepwise": ("prompt",),
     "value": ("prompt", "completion"),
+    "tokens": ("prompt",),
 }
 """Columns that hold one text each."""
 REST: Mapping[Kind, tuple[str, ...]] = {
@@ -49,6 +52,7 @@ REST: Mapping[Kind, tuple[str, ...]] = {
     "unpaired": ("label",),
     "stepwise": ("completions", "labels"),
     "value": ("value",),
+    "tokens": ("input_ids", "labels"),
 }
 """The other columns that a row of this kind must have."""
 WHOLE = "messages"
@@ -64,6 +68,7 @@ PROBLEMS: Mapping[Problem, str] = {
     "label": "a label is neither true nor false",
     "value": "a value is no finite number",
     "steps": "there is no step, or not a label for each",
+    "tokens": "there is no token, not a label for each, or one is no token id",
 }
 """What is wrong, in words; a card counts rows by them."""
 
@@ -131,7 +136,8 @@ def read(
 def problem_of(row: Row, kind: Kind, *, longest: int | None = None, measure: Measure = len) -> Problem | None:
     """What keeps a row from being trained on; `None` if nothing does.
 
-    The first that applies: `missing`, `form`, `empty`, `roles`, `same`, then `label`, `value`, `steps`, then `long`.
+    The first that applies: `missing`, `form`, `empty`, `roles`, `same`, then `label`, `value`, `steps`, `tokens`, then
+    `long`.
 
     Args:
         row: The row.
@@ -210,6 +216,8 @@ def problem_of_rest(row: Row, kind: Kind) -> Problem | None:
         return None if isinstance(row["label"], bool) else "label"
     if kind == "value":
         return None if is_finite(row["value"]) else "value"
+    if kind == "tokens":
+        return None if are_token_ids(row["input_ids"], row["labels"]) else "tokens"
     return problem_of_steps(row["completions"], row["labels"]) if kind == "stepwise" else None
 
 
@@ -225,6 +233,14 @@ def problem_of_steps(completions: object, labels: object) -> Problem | None:
     if not all(str(step).strip() for step in steps):
         return "empty"
     return None if all(isinstance(label, bool) for label in right) else "label"
+
+
+def are_token_ids(*columns: object) -> bool:
+    """Whether they are lists of token ids, of one length, and not empty."""
+    lists = [cast(list[object], one) for one in columns if isinstance(one, list)]
+    if len(lists) < len(columns) or len(set(map(len, lists))) != 1 or not lists[0]:
+        return False
+    return all(isinstance(one, int) and not isinstance(one, bool) and one >= 0 for ids in lists for one in ids)
 
 
 def is_finite(value: object) -> bool:

@@ -273,7 +273,7 @@ def test_pyqtax(cli: Cli, files: Path) -> None:
     assert "| `correct` | boolean | whether it is the gold answer" in card
 
 
-@pytest.mark.parametrize("kind", ["sft", "preference", "unpaired", "value"])
+@pytest.mark.parametrize("kind", ["sft", "preference", "unpaired", "value", "rac"])
 def test_games_become_training_rows_without_an_answer(cli: Cli, files: Path, kind: str) -> None:
     """Of two samples one is right; the run kept the answers, and none of them is in a row."""
     given = ["--seed", "1", "--solver-temperature", "1", "--samples", "2", "--keep-answers", "-o", "x"]
@@ -291,6 +291,8 @@ def test_games_become_training_rows_without_an_answer(cli: Cli, files: Path, kin
     assert rows[0]["prompt"][1]["content"].endswith("Question: how many rows?")
     if kind == "preference":
         assert (rows[0]["chosen"][0]["content"], rows[0]["rejected"][0]["content"]) == (right, wrong)
+    elif kind == "rac":
+        assert (rows[0]["completion"][0]["content"], rows[0]["prompt"][2]["content"]) == (right, wrong)
     else:
         assert right in [row["completion"][0]["content"] for row in rows]
     pyarrow: Any = pytest.importorskip("pyarrow.parquet")

@@ -139,3 +139,26 @@ def test_a_missing_library_names_its_extra(cli: Cli, pairs: Path, tmp_path: Path
         assert ran.code == 4
         assert "is not installed\n  hint: pip install 'dikast[train]'" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("words")
+def test_rows_of_token_ids_have_prompt_and_end_put_around_them(cli: Cli, tmp_path: Path) -> None:
+    rows = [
+        {
+            "prompt": [{"role": "user", "content": "red"}],
+            "input_ids": [0, 1],
+            "labels": [1, 0],
+            "own": [0, 1],
+            "epoch": 0,
+        },
+        {"prompt": [{"role": "user", "content": "red"}], "input_ids": [0, 1], "labels": [1], "own": [0, 1], "epoch": 1},
+    ]
+    path = tmp_path / "bash.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    asked = ["train", "tokens", "--rows", path, "--model", "transformers:x", "-o", tmp_path / "out", "--dry-run"]
+    ran = cli(*asked, "--json")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["rows"], sum(told["left out"].values())) == (1, 1)
+    prompt = len(Words().encode("<|im_start|>user\nred<|im_end|>\n<|im_start|>assistant\n"))
+    assert told["tokens an epoch"] == prompt + 2 + 1

@@ -40,6 +40,9 @@ class Words:
     def encode(self, text: str, add_special_tokens: bool = False) -> list[int]:
         return [self.known.setdefault(word, len(self.known)) for word in WORDS.findall(text)]
 
+    def __len__(self) -> int:
+        return len(self.known)
+
     def __call__(self, text: str) -> dict[str, list[int]]:
         return {"input_ids": self.encode(text)}
 

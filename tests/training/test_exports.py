@@ -98,3 +98,16 @@ def test_a_card_says_what_every_column_is() -> None:
         said = about(kind, "What these are.", {"own": "mine"})
         assert f"`{kind}`" in said.text[1]
         assert {"prompt", "own", *PROVENANCE} <= said.meanings.keys()
+
+
+def test_rows_of_another_epoch_are_no_repeats() -> None:
+    given = [Candidate({"prompt": "2 + 2?", "completion": "4", "epoch": epoch}, "g") for epoch in (0, 1, 1)]
+    found = list(sift(given, "sft"))
+    assert [one[1]["epoch"] for one in found if not isinstance(one, LeftOut)] == [0, 1]
+    assert [one for one in found if isinstance(one, LeftOut)] == [LeftOut(REPEAT)]
+
+
+def test_rows_of_tokens_are_told_apart_by_what_is_read() -> None:
+    rows = [{"prompt": "2 + 2?", "input_ids": ids, "labels": [4]} for ids in ([4], [5], [5])]
+    found = list(sift([Candidate(row, "g") for row in rows], "tokens"))
+    assert [one[1]["input_ids"] for one in found if not isinstance(one, LeftOut)] == [[4], [5]]

@@ -52,6 +52,8 @@ def test_both_sizes_are_shipped_for_each_method() -> None:
     assert [f"{path.parent.name}/{path.stem}" for path in FILES] == [
         "dno/cpu-tiny",
         "dno/gpu",
+        "self_tokens/cpu-tiny",
+        "self_tokens/gpu",
         "tapir/cpu-tiny",
         "tapir/gpu",
     ]

@@ -30,6 +30,7 @@ GOOD: dict[Kind, dict[str, Any]] = {
     "unpaired": {"prompt": "2 + 2?", "completion": "4", "label": True},
     "stepwise": {"prompt": "2 + 2 + 2?", "completions": ["2 + 2 = 4", "4 + 2 = 7"], "labels": [True, False]},
     "value": {"prompt": "2 + 2?", "completion": "4", "value": 0.5},
+    "tokens": {"prompt": "2 + 2?", "input_ids": [7, 9], "labels": [8, 9]},
 }
 
 
@@ -69,6 +70,13 @@ def test_a_good_row_has_no_problem_and_a_trainer_sees_its_columns_only(kind: Kin
         ("value", {"value": float("inf")}, "value"),
         ("value", {"value": True}, "value"),
         ("value", {"value": "1"}, "value"),
+        ("tokens", {"input_ids": [7]}, "tokens"),
+        ("tokens", {"input_ids": [], "labels": []}, "tokens"),
+        ("tokens", {"labels": [8, -100]}, "tokens"),
+        ("tokens", {"labels": [8, 9.0]}, "tokens"),
+        ("tokens", {"labels": [8, True]}, "tokens"),
+        ("tokens", {"input_ids": "79"}, "tokens"),
+        ("tokens", {"prompt": " "}, "empty"),
         ("stepwise", {"labels": [True]}, "steps"),
         ("stepwise", {"completions": [], "labels": []}, "steps"),
         ("stepwise", {"labels": "yes"}, "steps"),

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from dikast.errors import UsageError
-from dikast.training.backend.tokens import IGNORED, Speaker, length_of, tokenised, tokens_of
+from dikast.training.backend.tokens import (
+    IGNORED,
+    Speaker,
+    length_of,
+    sft_columns,
+    tokenised,
+    tokens_columns,
+    tokens_of,
+)
+from dikast.training.inputs import check_rows
+from dikast.training.recipes import TokensRecipe
 from tests.training.speaking import END, Words, speaker
 
 Row = dict[str, Any]
@@ -121,3 +131,50 @@ def test_prompts_are_measured_and_left_as_they_are() -> None:
     row = {"prompt": asked("a b c"), "answer": "d"}
     assert tokenised([row], "prompt", speaker(), 100) == ([row], {})
     assert tokenised([row], "prompt", speaker(), 5) == ([], {"longer than allowed": 1})
+
+
+ASKED = [{"role": "user", "content": "red"}]
+
+
+def test_a_row_of_ids_stands_between_its_prompt_and_the_end() -> None:
+    words = speaker()
+    prompt = words.encode(words.rendered(ASKED, opened=True))
+    row = {"prompt": ASKED, "input_ids": [2, 3], "labels": [3, 2]}
+    end = words.tokenizer.eos_token_id
+    assert tokens_columns(row, words) == {
+        "input_ids": [*prompt, 2, 3, end],
+        "labels": [*([IGNORED] * len(prompt)), 3, 2, end],
+    }
+    ended = tokens_columns({**row, "input_ids": [2, end], "labels": [3, end]}, words)
+    assert ended["labels"][len(prompt) :] == [3, end]  # no second end
+
+
+def test_a_row_of_ids_with_the_labels_it_reads_is_that_of_its_text() -> None:
+    words = speaker()
+    text = {"prompt": ASKED, "completion": [{"role": "assistant", "content": "stone north"}]}
+    ids = words.encode("stone north")
+    assert tokens_columns({"prompt": ASKED, "input_ids": ids, "labels": ids}, words) == sft_columns(text, words)
+
+
+@pytest.mark.parametrize("column", ["input_ids", "labels"])
+def test_ids_beyond_the_vocabulary_are_refused(column: str) -> None:
+    row = {"prompt": ASKED, "input_ids": [2], "labels": [2], column: [9_999]}
+    with pytest.raises(UsageError, match="token id 9999"):
+        tokens_columns(row, speaker())
+
+
+def test_a_model_that_ends_no_reply_cannot_be_trained_on_ids() -> None:
+    words = speaker()
+    words.tokenizer.eos_token_id = None
+    with pytest.raises(UsageError, match="no token that ends a reply"):
+        tokens_columns({"prompt": ASKED, "input_ids": [2], "labels": [2]}, words)
+
+
+def test_rows_come_by_epoch_shuffled_within_each() -> None:
+    rows = [{"prompt": "a", "input_ids": [at], "labels": [at], "epoch": at % 2} for at in range(20)]
+    orders = [[row["labels"][0] for row in check_rows(rows, TokensRecipe(seed=seed)).rows] for seed in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+    for order in orders:
+        assert [one % 2 for one in order] == [0] * 10 + [1] * 10
+        assert order != sorted(order, key=lambda one: (one % 2, one))
+    assert [row["labels"][0] for row in check_rows(rows, TokensRecipe(by_epoch=False)).rows] == list(range(20))

@@ -50,7 +50,7 @@ method = Method(
     facts=facts,
     report=deferred("dikast.graphs.cweval.report:report"),
     story=deferred("dikast.graphs.cweval.story:story"),
-    exports=training_exports("dikast.graphs.cweval.training", "sft", "preference", "unpaired", "value"),
+    exports=training_exports("dikast.graphs.cweval.training", "sft", "preference", "unpaired", "value", "rac"),
     after=what_next,
     verbs={"score": "scoring"},
 )

@@ -54,6 +54,6 @@ method = Method(
     story=deferred("dikast.graphs.hidden_tables.story:story"),
     exports={
         "pyqtax": Export(about_pyqtax, pyqtax_rows),
-        **training_exports("dikast.graphs.hidden_tables.training", "sft", "preference", "unpaired", "value"),
+        **training_exports("dikast.graphs.hidden_tables.training", "sft", "preference", "unpaired", "value", "rac"),
     },
 )

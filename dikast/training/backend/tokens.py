@@ -154,7 +154,7 @@ def tokenised(
 
     Args:
         rows: Valid rows (`dikast.training.rows`).
-        kind: Of rows: `sft`, `preference`, `value`; `prompt` for those of GRPO, which tokenises them itself.
+        kind: Of rows: `sft`, `tokens`, `preference`, `value`; `prompt` for those of GRPO, which tokenises them itself.
         speaker: The model's.
         longest: Tokens of prompt and the longest answer together.
 
@@ -195,6 +195,23 @@ def sft_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
     return {"input_ids": [*prompt, *completion], "labels": [*([IGNORED] * len(prompt)), *completion]}
 
 
+def tokens_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
+    """What SFTTrainer reads of a row of ids: the prompt before them, the end of the reply behind them.
+
+    Raises:
+        UsageError: An id is not of this model's vocabulary, or the model has no token that ends a reply.
+    """
+    prompt, ids, labels = prompt_columns(row, speaker)["input_ids"], list(row["input_ids"]), list(row["labels"])
+    largest, end = max(*ids, *labels), speaker.tokenizer.eos_token_id
+    if largest >= len(speaker.tokenizer):
+        told = f"token id {largest}, of {len(speaker.tokenizer)} in the model's vocabulary"
+        raise UsageError(told, hint="rows of token ids are for the model whose tokenizer made them")
+    if end is None:
+        raise UsageError("the model has no token that ends a reply", hint="give its tokenizer an eos_token")
+    last = [] if labels[-1] == end else [end]
+    return {"input_ids": [*prompt, *ids, *last], "labels": [*([IGNORED] * len(prompt)), *labels, *last]}
+
+
 def preference_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
     """What DPOTrainer reads."""
     prompt, chosen = speaker.pair(row["prompt"], row["chosen"])
@@ -222,6 +239,7 @@ def prompt_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
 
 COLUMNS: Mapping[str, Callable[[Mapping[str, Any], Speaker], dict[str, Any]]] = {
     "sft": sft_columns,
+    "tokens": tokens_columns,
     "preference": preference_columns,
     "value": value_columns,
     "prompt": prompt_columns,

@@ -16,7 +16,7 @@ from typing import Any
 from dikast.training.backend.bases import BASE
 from dikast.training.backend.libraries import library
 from dikast.training.backend.opening import DEFAULT, HEADED, Start, copy_of
-from dikast.training.recipes import DpoRecipe, Recipe, RewardRecipe, SftRecipe
+from dikast.training.recipes import DpoRecipe, Recipe, RewardRecipe, SftRecipe, TokensRecipe
 
 CHECKPOINTS = "checkpoints"
 SCHEDULES = {"constant": "constant_with_warmup"}
@@ -78,6 +78,7 @@ def arguments(recipe: Recipe, start: Start, folder: Path, *, steps: int, held: b
         "optim": "adamw_torch",
         "seed": recipe.seed,
         "data_seed": recipe.seed,
+        "train_sampling_strategy": "sequential" if isinstance(recipe, TokensRecipe) and recipe.by_epoch else "random",
         "bf16": start.half,
         "use_cpu": start.on_cpu,
         "gradient_checkpointing": recipe.gradient_checkpointing,
