@@ -10,6 +10,7 @@
     + ModelRefused               the API refused or filtered the request before the model spoke
     + ModelContextOverflow       prompt and reply do not fit into the model's context
     + ModelUnavailable           the engine or server cannot be reached, or does not serve this model (exit 4)
+  x TrainingError                a training could not go on: it diverged, memory or disk ran out; what was saved stays
   x LimitReached                 a limit on tokens, calls, seconds or cost, set by the user, stopped a call
   x RetrievalError               an index or a retriever failed
   x SandboxError                 untrusted code could not be run safely
@@ -116,6 +117,10 @@ class ModelUnavailable(ModelError):
     """The engine or server cannot be reached, or does not serve the model that was asked for."""
 
     exit_code = 4
+
+
+class TrainingError(DikastError):
+    """A training could not go on: its loss is no number any more, or memory ran out; its last checkpoint stays."""
 
 
 class LimitReached(DikastError):

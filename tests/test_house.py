@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = (
     "torch",
     "transformers",
+    "trl",
     "vllm",
     "openvino",
     "openvino_genai",

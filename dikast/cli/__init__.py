@@ -35,6 +35,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "fuse": ("dikast.cli.fuse:app", "Fuse TREC run files."),
     "measure": ("dikast.cli.measure:app", "Score TREC run files against judgments, with tests."),
     "runs": ("dikast.cli.runs:app", "Look into run folders: list, show, retry, export, diff."),
+    "train": ("dikast.cli.train:app", "Train a model on rows: SFT, DPO, a value head, a reward model."),
     "models": ("dikast.cli.models:app", "List, fetch and check language models."),
     "graphs": ("dikast.cli.graphs:app", "List and draw the graphs."),
     "doctor": ("dikast.cli.doctor:app", "Say what is here, what is missing, and what to install for what."),

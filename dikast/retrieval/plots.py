@@ -124,6 +124,24 @@ def ablation(points: Sequence[Point], measure: str, baseline: float | None = Non
     return figure
 
 
+def curve(points: Sequence[tuple[float, float]], measure: str, along: str, title: str = "") -> Figure:
+    """A quantity along another: a training's loss by step.
+
+    Args:
+        points: Place and value, in order.
+        measure: The quantity's name.
+        along: The other's.
+        title: Above the figure.
+    """
+    figure = _figure()
+    axes = figure.add_subplot()
+    axes.plot([place for place, _ in points], [value for _, value in points], color=BETTER, linewidth=1.2)
+    axes.set_xlabel(along)
+    axes.set_ylabel(measure)
+    axes.set_title(plain(title))
+    return figure
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as SVG or PNG, by the file's ending.
 

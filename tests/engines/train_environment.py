@@ -9,12 +9,14 @@ REQUIREMENTS = (
     "transformers==5.24.0",
     "peft==0.21.2",
     "accelerate==1.15.0",
+    "datasets==5.2.0",
+    "trl==1.16.0",
     "gguf==0.19.0",
     "llguidance==1.9.1",
 )
 """On Linux without a GPU's index, `pip install torch` may bring CUDA's libraries too; they are not used here."""
 ENVIRONMENT = Environment("train", REQUIREMENTS)
-SUITES = ("train_lane/contract.py", "train_lane/engine.py", "train_lane/smollm2.py")
+SUITES = ("train_lane/contract.py", "train_lane/engine.py", "train_lane/trainer.py", "train_lane/smollm2.py")
 
 
 def prepare() -> dict[str, str]:

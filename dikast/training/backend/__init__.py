@@ -1,0 +1,1 @@
+"""What trains: torch, transformers, TRL, PEFT and accelerate, wrapped here and imported when a training starts."""
