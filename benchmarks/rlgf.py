@@ -10,8 +10,8 @@ update and the same learning rate; they are those of `dikast.graphs.rlgf`, as is
 
 `lock.H.COLLECTOR`: how likely the trained policy opens the lock, its exact probability, mean of seeds; PPO's lucky
 episodes are in `lucky`. `defect_b`: AggreVaTeD on the lock of 8 with switches on 1..H-1, as the official program
-draws them: the last token is never trained, and 1/4 remains. `masked_share`: of the tokens that a guide said and that are in
-texts, those that the mask leaves out of training; counted where the guide speaks.
+draws them: the last token is never trained, and 1/4 remains. `masked_share`: of the tokens that a guide said, those
+that the mask leaves out of training; counted where the guide speaks.
 
 The gradient is plain and the advantages are as they are (`normalise=False`): brought to one spread, a single lucky text
 in 100,000 would move the policy as far as a thousand of them, and whether PPO learns is a matter of the seed.
@@ -67,6 +67,7 @@ class Witness:
     said: int = 0
 
     def go_on(self, prefixes: Sequence[Sequence[int]], counts: Sequence[int]) -> Sequence[Sequence[int]]:
+        """See `Speaker`."""
         found = self.inner.go_on(prefixes, counts)
         self.said += sum(map(len, found))
         return found
@@ -74,6 +75,8 @@ class Witness:
 
 @dataclass
 class Trained:
+    """A policy after its training, and what its texts were made of."""
+
     opened: float
     lucky: int
     guide_tokens: int

@@ -48,9 +48,7 @@ def draw_plans(
         official: As in `plan_of`.
     """
     return [
-        plan_of(
-            kind, horizon=horizon, beta=beta, uniforms=(uniform(), uniform(), uniform()), official=official
-        )
+        plan_of(kind, horizon=horizon, beta=beta, uniforms=(uniform(), uniform(), uniform()), official=official)
         for _ in range(count)
     ]
 

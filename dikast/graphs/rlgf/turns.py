@@ -148,8 +148,10 @@ class Written:
         over = len(said) > turn.tokens
         ends = not over and (len(new) < turn.tokens if ended is None else ended)
         tokens, owners = (*self.tokens, *new), (*self.owners, *(turn.owner for _ in new))
-        text = replace(self, tokens=tokens, owners=owners, ended=ends, dropped=self.dropped + max(0, len(said) - len(new)))
-        return text._cut() if ends and "policy" not in owners else text
+        text = replace(
+            self, tokens=tokens, owners=owners, ended=ends, dropped=self.dropped + max(0, len(said) - len(new))
+        )
+        return text._cut() if ends and turn.owner == "guide" and "policy" not in owners else text
 
     def _cut(self) -> Written:
         """The text up to one of its places, which the policy writes instead: it was all the guide's."""
@@ -166,7 +168,7 @@ class Written:
 
     @property
     def rolled_out(self) -> tuple[int, ...]:
-        """1 for each token before which it holds that whoever rolls out writes all the rest: a value is fitted there."""
+        """1 for each token from which on whoever rolls out writes all the rest: a value is fitted there."""
         plan = self.plan
         alone = plan.roll_in == plan.roll_out == "policy"
         first = 1 if alone else plan.tau if plan.roll_out == "policy" else plan.tau + 1

@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest, chisquare
 
 from dikast.graphs.rlgf.collecting import collect, draw_plans, own_reward, schedule_plans
 from dikast.graphs.rlgf.schedules import Schedule
 from dikast.graphs.rlgf.table import TablePolicy, TableSpeaker, combination_lock
 from dikast.graphs.rlgf.turns import KINDS, Kind, Plan, Written, plan_of
+from tests.graphs.rlgf.scripts import assert_share, assert_uniform
 
 UNIT = st.floats(min_value=0, max_value=1, exclude_max=True)
 MANY = 6000
 END = 9
-LEAST_P = 1e-4
 
 
 def plans(kind: Kind, count: int = MANY, *, horizon: int = 8, beta: float = 0.8, official: bool = False) -> list[Plan]:
@@ -63,8 +62,7 @@ def test_owners_partition_every_text_and_the_policy_has_a_token(
 @pytest.mark.parametrize("kind", ["ppo_pp", "aggrevated"])
 def test_switches_are_uniform_on_all_places(kind: Kind) -> None:
     counts = Counter(plan.tau for plan in plans(kind))
-    assert sorted(counts) == list(range(1, 9))
-    assert chisquare([counts[place] for place in range(1, 9)]).pvalue > LEAST_P
+    assert_uniform(counts, range(1, 9))
 
 
 @pytest.mark.parametrize("kind", ["ppo_pp", "aggrevated"])
@@ -77,9 +75,9 @@ def test_the_official_switch_leaves_out_the_last_place(kind: Kind) -> None:
 
 def test_who_rolls_in_is_drawn_by_beta() -> None:
     guided = sum(plan.roll_in == "guide" for plan in plans("ppo_pp", beta=0.3))
-    assert binomtest(guided, MANY, 0.3).pvalue > LEAST_P
+    assert_share(guided, MANY, 0.3)
     own = sum(plan.roll_in == "policy" for plan in plans("aggrevated", beta=0.3))
-    assert binomtest(own, MANY, 0.3).pvalue > LEAST_P
+    assert_share(own, MANY, 0.3)
 
 
 def test_the_paper_s_turns() -> None:
@@ -105,8 +103,7 @@ def test_a_guide_that_ends_early_is_cut_at_a_place_of_its_text() -> None:
     made = [plan for plan in plans("ppo_pp", beta=1, horizon=20) if plan.tau > 4]
     texts = collect(Says(1), Says(2, ends_at=4), [()] * len(made), made, end=END)
     counts = Counter(text.plan.tau for text in texts)
-    assert sorted(counts) == [1, 2, 3, 4]
-    assert chisquare([counts[place] for place in range(1, 5)]).pvalue > LEAST_P
+    assert_uniform(counts, range(1, 5))
     assert all(text.dropped == 4 - text.owners.count("guide") for text in texts)
 
 
@@ -170,7 +167,7 @@ def test_lols_mixes_by_iteration() -> None:
         found = {plan.kind for plan in schedule_plans(schedule, at, 2, horizon=4, beta=0.5, uniform=uniform)}
         assert len(found) == 1
         kinds.update(found)
-    assert binomtest(kinds["ppo_pp"], 2000, 0.7).pvalue > LEAST_P
+    assert_share(kinds["ppo_pp"], 2000, 0.7)
 
 
 def test_values_are_fitted_where_one_alone_finishes_the_text() -> None:
