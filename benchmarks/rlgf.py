@@ -56,7 +56,7 @@ class Size:
         return self.iterations * 3 // 8
 
 
-SHORT, FULL = Size((8,), 1, 256, 60), Size((8, 12), 5, 512, 200)
+SHORT, FULL = Size((8,), 1, 256, 60), Size((8, 12), 5, 512, 400)
 
 
 @dataclass

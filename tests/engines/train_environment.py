@@ -16,7 +16,13 @@ REQUIREMENTS = (
 )
 """On Linux without a GPU's index, `pip install torch` may bring CUDA's libraries too; they are not used here."""
 ENVIRONMENT = Environment("train", REQUIREMENTS)
-SUITES = ("train_lane/contract.py", "train_lane/engine.py", "train_lane/trainer.py", "train_lane/smollm2.py")
+SUITES = (
+    "train_lane/contract.py",
+    "train_lane/engine.py",
+    "train_lane/trainer.py",
+    "train_lane/rlgf.py",
+    "train_lane/smollm2.py",
+)
 
 
 def prepare() -> dict[str, str]:

@@ -8,7 +8,7 @@ so that PPO++ with beta 0 is PPO to the last bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from dikast.graphs.rlgf.schedules import Schedule
@@ -59,7 +59,7 @@ def collect(
     prompts: Sequence[Sequence[int]],
     plans: Sequence[Plan],
     *,
-    end: int | None = None,
+    ends: Collection[int] = (),
 ) -> list[Written]:
     """Have texts written.
 
@@ -68,24 +68,35 @@ def collect(
         guide: Frozen: another model, or the policy as it was, never the policy itself.
         prompts: Token ids, one prompt a plan.
         plans: One a text.
-        end: The token that ends a text; `None` where nothing but the horizon does.
+        ends: Tokens that end a text; beside them only the horizon does.
 
     Raises:
         ValueError: Policy and guide are one object, or there is not one prompt a plan.
     """
+    return finish(policy, guide, prompts, [Written(plan) for plan in plans], ends=ends)
+
+
+def finish(
+    policy: Speaker,
+    guide: Speaker,
+    prompts: Sequence[Sequence[int]],
+    texts: Sequence[Written],
+    *,
+    ends: Collection[int] = (),
+) -> list[Written]:
+    """Have texts written to their ends that stand already in part; arguments and errors as for `collect`."""
     if policy is guide:
         raise ValueError("the guide is the policy itself: give a frozen copy, which training does not change")
     speakers: dict[Owner, Speaker] = {"policy": policy, "guide": guide}
-    texts = [Written(plan) for plan in plans]
     pairs = list(zip(prompts, texts, strict=True))
     while any(text.turn for _, text in pairs):
         for owner, speaker in speakers.items():
-            pairs = spoken(owner, speaker, pairs, end)
+            pairs = spoken(owner, speaker, pairs, ends)
     return [text for _, text in pairs]
 
 
 def spoken(
-    owner: Owner, speaker: Speaker, pairs: Sequence[tuple[Sequence[int], Written]], end: int | None
+    owner: Owner, speaker: Speaker, pairs: Sequence[tuple[Sequence[int], Written]], ends: Collection[int]
 ) -> list[tuple[Sequence[int], Written]]:
     """The texts after one speaker's turns."""
     places = [place for place, (_, text) in enumerate(pairs) if text.turn and text.turn.owner == owner]
@@ -95,9 +106,13 @@ def spoken(
     counts = [turn.tokens for place in places if (turn := pairs[place][1].turn)]
     found = list(pairs)
     for place, count, tokens in zip(places, counts, speaker.go_on(prefixes, counts), strict=True):
-        ended = len(tokens) < count or (end is not None and tokens[count - 1] == end)
-        found[place] = (found[place][0], found[place][1].add(tokens, ended=ended))
+        found[place] = (found[place][0], found[place][1].add(tokens, ended=has_ended(tokens, count, ends)))
     return found
+
+
+def has_ended(tokens: Sequence[int], count: int, ends: Collection[int]) -> bool:
+    """Whether what was said in a turn of `count` tokens ends its text."""
+    return len(tokens) < count or tokens[count - 1] in ends
 
 
 def own_reward(texts: Sequence[Written], rewards: Sequence[float]) -> float | None:

@@ -151,10 +151,10 @@ class Written:
         text = replace(
             self, tokens=tokens, owners=owners, ended=ends, dropped=self.dropped + max(0, len(said) - len(new))
         )
-        return text._cut() if ends and turn.owner == "guide" and "policy" not in owners else text
+        return text.cut() if ends and turn.owner == "guide" and "policy" not in owners else text
 
-    def _cut(self) -> Written:
-        """The text up to one of its places, which the policy writes instead: it was all the guide's."""
+    def cut(self) -> Written:
+        """The text up to one of its places, all equally likely, from which on the policy writes."""
         tau = 1 + int(self.plan.cut * len(self.tokens))
         kept = tau - 1
         dropped = self.dropped + len(self.tokens) - kept

@@ -49,7 +49,7 @@ def test_owners_partition_every_text_and_the_policy_has_a_token(
 ) -> None:
     plan = plan_of(kind, horizon=horizon, beta=beta, uniforms=(first, where, cut))
     policy, guide = Says(1, policy_end), Says(2, guide_end)
-    [text] = collect(policy, guide, [()], [plan], end=END)
+    [text] = collect(policy, guide, [()], [plan], ends=[END])
     assert len(text.tokens) == len(text.owners) == len(text.mask) <= horizon
     assert "policy" in text.owners
     assert END not in text.tokens[:-1]
@@ -95,13 +95,13 @@ def test_no_text_is_without_a_token_of_the_policy() -> None:
     """TRIL's AggreVaTeD writes 1 - beta of its texts by the guide alone: sampled for nothing."""
     for kind in KINDS:
         for beta in (0.0, 0.5, 1.0):
-            texts = collect(Says(1), Says(2, ends_at=4), [()] * 200, plans(kind, 200, beta=beta), end=END)
+            texts = collect(Says(1), Says(2, ends_at=4), [()] * 200, plans(kind, 200, beta=beta), ends=[END])
             assert all(sum(text.mask) for text in texts)
 
 
 def test_a_guide_that_ends_early_is_cut_at_a_place_of_its_text() -> None:
     made = [plan for plan in plans("ppo_pp", beta=1, horizon=20) if plan.tau > 4]
-    texts = collect(Says(1), Says(2, ends_at=4), [()] * len(made), made, end=END)
+    texts = collect(Says(1), Says(2, ends_at=4), [()] * len(made), made, ends=[END])
     counts = Counter(text.plan.tau for text in texts)
     assert_uniform(counts, range(1, 5))
     assert all(text.dropped == 4 - text.owners.count("guide") for text in texts)
@@ -110,7 +110,7 @@ def test_a_guide_that_ends_early_is_cut_at_a_place_of_its_text() -> None:
 def test_a_last_token_that_ends_the_text_ends_it() -> None:
     made = plan_of("aggrevated", horizon=8, beta=1, uniforms=(0, 0.3, 0))
     guide = Says(2)
-    [text] = collect(Says(1, ends_at=3), guide, [()], [made], end=END)
+    [text] = collect(Says(1, ends_at=3), guide, [()], [made], ends=[END])
     assert (made.tau, text.tokens, text.ended, guide.asked) == (3, (1, 1, END), True, [])
 
 
