@@ -17,7 +17,9 @@ graph TD
     roll_in --> switch
     switch -.-> roll_out
     switch -.-> weigh
-    roll_out --> weigh
+    switch -.-> record
+    roll_out -.-> weigh
+    roll_out -.-> record
     weigh --> reward
     reward --> record
     record --> __end__

@@ -164,16 +164,16 @@ def test_groups_share_what_is_before_the_switch(folder: Path) -> None:
     ends = (start.tokenizer.eos_token_id,)
     policy, guide = TorchSpeaker(start.model, ends=ends, seed=1), guide_of(start.model, start.tokenizer)
     prompts = [prompt_ids(start.tokenizer, row["prompt"]) for row in ROWS]
-    for kind, owner in (("ppo_pp", "guide"), ("aggrevated", "policy")):
-        plans = [Plan(kind, HORIZON, 4, owner) for _ in prompts]  # type: ignore[arg-type]  # pairs of a literal
+    for plan in (Plan("ppo_pp", HORIZON, 4, "guide"), Plan("aggrevated", HORIZON, 4, "policy")):
+        plans = [plan for _ in prompts]
         members = collect_groups(policy, guide, prompts, plans, members=3, ends=ends)
         for group in range(len(prompts)):
             mine = [one for one in members if one.group == group]
             heads = {one.text.tokens[: one.shared] for one in mine}
             assert len(heads) == 1
-            assert all(set(one.text.owners[: one.shared]) == {owner} for one in mine)
+            assert all(set(one.text.owners[: one.shared]) == {plan.roll_in} for one in mine)
             assert all(sum(one.trained[: one.shared]) == 0 for one in mine)
-            if kind == "aggrevated":
+            if plan.kind == "aggrevated":
                 assert all(sum(one.trained) == 1 for one in mine)
                 assert all(one.trained[one.shared] == 1 for one in mine)
         assert len({one.text.tokens for one in members}) > len(prompts)
