@@ -80,6 +80,7 @@ def knobs_of_field(model: type[BaseModel], name: str, info: FieldInfo, panel: st
         yield from sampling_knobs(name, marks[SamplingOf].role, info)
         return
     flag: Flag = marks.get(Flag, Flag())
+    panel = panel_of(model, name) or panel
     base, optional = without_none(info.annotation)
     spec, many = spec_in(base, marks)
     names = flag.names
@@ -106,6 +107,12 @@ def knobs_of_field(model: type[BaseModel], name: str, info: FieldInfo, panel: st
         **({} if kind in (str, str | None) else typer_bounds(info)),
     )
     yield knob(parameter, name, "", read, Annotated[kind, option], default_of(info, flag))
+
+
+def panel_of(model: type[BaseModel], name: str) -> str:
+    """The heading that the class which has the field gives all of its flags; empty for none."""
+    owner = next((one for one in model.__mro__ if name in getattr(one, "__annotations__", {})), model)
+    return getattr(owner, "panel", "")
 
 
 def sampling_knobs(name: str, role: str, info: FieldInfo) -> Iterator[Knob]:

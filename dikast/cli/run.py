@@ -163,7 +163,8 @@ class RunCommand:
 
     def read_options(self, given: Mapping[str, Any]) -> BaseModel:
         """The method's options out of the flags."""
-        fields = {one.field: one.read(given[name]) for name, one in self.options.items()}
+        named = {name: one for name, one in self.options.items() if given[name] is not None}
+        fields = {one.field: one.read(given[name]) for name, one in named.items()}
         return validated(self.method.options, fields, self.options)
 
     def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> Iterable[Row]:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Train a model on rows.")
 
-RECIPE = "Recipe"
 ROWS_OF: Mapping[str, str] = {
     "sft": "prompt and completion, or messages",
     "dpo": "prompt, chosen and rejected",
@@ -68,7 +67,7 @@ DryRun = Annotated[
 
 def make_command(recipe: type[Recipe]) -> Callable[..., None]:
     """The command of a trainer, for Typer."""
-    knobs = {one.name: one for one in knobs_of(recipe, RECIPE)}
+    knobs = {one.name: one for one in knobs_of(recipe)}
 
     def run(ctx: typer.Context, **given: Any) -> None:
         perform(ctx, recipe, knobs, given)
@@ -84,7 +83,7 @@ def make_command(recipe: type[Recipe]) -> Callable[..., None]:
         *([flag("reference", Reference, None)] if recipe is DpoRecipe else []),
         flag("out", options.Out, Path("runs") / f"train-{recipe.kind}"),
         *(one.parameter for one in knobs.values()),
-        flag("seed", Annotated[int, typer.Option(min=0, rich_help_panel=RECIPE, help=seed)], 0),
+        flag("seed", Annotated[int, typer.Option(min=0, rich_help_panel=Recipe.panel, help=seed)], 0),
         flag("dry_run", DryRun, False),
         flag("force_new", options.ForceNew, False),
         flag("config", options.Config, None),
@@ -183,4 +182,4 @@ def tell_trained(done: Trained, as_json: bool) -> None:
 def say_left_out(left_out: Mapping[str, int]) -> None:
     """Say which rows are not trained on, and why."""
     for why, count in left_out.items():
-        say(f"note: {count:,} rows left out: {why}")
+        say(f"note: {count:,} left out: {why}")

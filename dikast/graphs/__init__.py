@@ -21,6 +21,8 @@ METHODS: Mapping[str, str] = {
     "astral": "Test the safety of a system that you own: plan, run, calibrate, report.",
     "summhay": "Haystacks of documents with planted insights: make, summarise, judge, score.",
     "cweval": "CWEval: code that works and is safe: generate, test in boxes, check tasks, score, report.",
+    "tapir": "TAPIR: find what a student finds hard, write more of it, train in rounds.",
+    "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
 }
 """Folder -> one line of help."""

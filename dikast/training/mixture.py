@@ -37,6 +37,11 @@ HARD, HARD_STEP = 0.3, 0.2
 """The first round's share of hard rows, and what each round adds. Not confirmed in the paper's text."""
 
 
+REPEATS = 4
+"""Text that a language model sees up to four times teaches it nearly as much as new text: Muennighoff et al., Scaling
+Data-Constrained Language Models (arXiv 2305.16264). Ours as a bound here; TAPIR names none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resampled(Generic[T]):
     """Rows in the numbers asked for.
@@ -152,6 +157,59 @@ def mix_hard(
     pool = [(True, row) for row in hard] + [(False, row) for row in others]
     parts = {"hard": share, "other": float(1 - exact(share))}
     return resample(pool, lambda one: "hard" if one[0] else "other", parts, total, seed=seed)
+
+
+def mix_by_task(
+    hard: Sequence[T],
+    others: Sequence[T],
+    task_of: Callable[[T], str],
+    mix: Mapping[str, float],
+    total: int,
+    share: float,
+    *,
+    seed: int,
+    most: int = REPEATS,
+) -> Resampled[tuple[bool, T]]:
+    """A round's rows: exactly so many, tasks in the shares of the mix, and within each task that share of hard ones.
+
+    So the mix is that of all rows together: a task of which few rows are hard does not take the hard rows' place of
+    the other tasks. Where a task has too few hard rows for the share, though each comes `most` times, its others make
+    up for them; the share of hard rows is then lower than asked for, as `rows` shows.
+
+    Args:
+        hard: Hard rows.
+        others: Other rows.
+        task_of: A row's task.
+        mix: Task -> weight; the share of a task without a row goes to the others, and is told (`lacking`).
+        total: Rows wanted.
+        share: Of hard rows, 0..1.
+        seed: Of the choice and the order.
+        most: How often a hard row may come, while its task has other rows.
+
+    Raises:
+        UsageError: As `resample` and `mix_hard`, or `most` is below 1.
+    """
+    if most < 1:
+        raise UsageError(f"hard rows {most} times each at most", hint="give 1 or more")
+    parts = {task: ([one for one in hard if task_of(one) == task], [one for one in others if task_of(one) == task])
+             for task in mix}  # fmt: skip
+    there = {task: weight for task, weight in mix.items() if any(parts[task])}
+    if not there:
+        raise UsageError("no row is of a task of the mix", hint=f"tasks: {', '.join(mix)}")
+    random, wanted = Random(seed), counts(there, total)
+    rows: list[tuple[bool, T]] = []
+    repeats: dict[str, int] = {}
+    for task, count in wanted.items():
+        mine, rest = parts[task]
+        bound = 1.0 if not rest else min(share, most * len(mine) / count) if count else 0.0
+        made = mix_hard(mine, rest, count, bound, seed=random.getrandbits(32))
+        rows += made.rows
+        if made.repeats:
+            repeats[task] = sum(made.repeats.values())
+    random.shuffle(rows)
+    lacking = tuple(task for task in mix if task not in there and mix[task] > 0)
+    foreign = sum(task_of(one) not in parts for one in (*hard, *others))
+    return Resampled(rows, wanted, repeats, lacking, foreign)
 
 
 def without_near_repeats(rows: Iterable[T], text_of: Callable[[T], str], threshold: float | None = None) -> list[T]:

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
-import numpy as np
-
 from dikast.errors import UsageError
 
 Source = Literal["student", "teacher"]
@@ -184,6 +182,8 @@ def without_length_slope(
     Raises:
         UsageError: There are not as many lengths as scores.
     """
+    import numpy as np  # Here, so that the rule for pairs costs nothing to look at.
+
     known = [
         [(at, score, size) for at, (score, size) in enumerate(zip(mine, sizes, strict=True)) if score is not None]
         for mine, sizes in zip(checked_sizes(scores, lengths), lengths, strict=True)

@@ -12,9 +12,11 @@ Defaults "of the handbook" are those of the LoRA recipes for zephyr-7b-beta in t
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from dikast.flags import Flag
 
 Kind: TypeAlias = Literal["sft", "dpo", "value", "reward", "grpo"]
 Loss: TypeAlias = Literal["sigmoid", "sigmoid_norm", "ipo", "hinge", "sppo_hard", "apo_zero", "apo_down"]
@@ -29,6 +31,8 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: ClassVar[Kind]
+    panel: ClassVar[str] = "Recipe"
+    """The heading of the fields' flags, wherever they are flags."""
 
     learning_rate: float = Field(default=2e-4, gt=0)
     """The highest rate of AdamW. SFT: 2e-4, of the handbook."""
@@ -66,7 +70,7 @@ class Recipe(BaseModel):
     """Names of the layers that a new adapter sits on; none for all linear ones but the output, as the handbook."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic; auto is float32 on a CPU and bfloat16 on a GPU. What is trained is kept in float32."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Annotated[bool, Flag(names=("--gradient-checkpointing",))] = False
     """Compute activations twice instead of keeping them: less memory, about a fifth slower."""
     processes: int = Field(default=1, ge=1)
     """Above 1, `accelerate launch` starts as many, one a GPU; on a CPU they share it."""

@@ -87,4 +87,4 @@ def digests(told: Mapping[str, Any] | None) -> str:
 
 def shown(value: Any) -> Any:
     """A recipe's value in a table."""
-    return value if isinstance(value, (str, int, float, bool)) else json.dumps(value)
+    return value if value is None or isinstance(value, (str, int, float, bool)) else ", ".join(value)

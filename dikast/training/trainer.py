@@ -137,7 +137,7 @@ def perform(
 
     plan = planned(inputs)
     held, too_long = held_columns(inputs, plan.longest)
-    job = Job(inputs.recipe, inputs.base, inputs.reference, plan.columns, held, out, inputs.functions)
+    job = Job(inputs.recipe, inputs.base, inputs.reference, plan.columns, held, out, plan.steps, inputs.functions)
     attempt: dict[str, Any] = {"started": now(), "from_step": resumed_from(out), "versions": versions(PACKAGES)}
     manifest["attempts"].append(attempt)
     manifest |= {"rows": plan.rows, "left_out": dict(plan.left_out), "longest": plan.longest, "planned": plan.steps}

@@ -59,7 +59,7 @@ def test_dry_run_counts_and_makes_no_folder(cli: Cli, pairs: Path, tmp_path: Pat
         "tokens a row at most": 64,
         "steps": 2,
     }
-    assert "1 rows left out: chosen and rejected are the same" in ran.err
+    assert "1 left out: chosen and rejected are the same" in ran.err
     assert "steps\t2" in cli(*asked).out
     assert not (tmp_path / "out").exists()
 
@@ -92,7 +92,7 @@ def test_flags_beat_settings_which_beat_defaults(
     assert call["out"] == Path("runs/train-dpo")
     assert "model\ttransformers:y?lora=x" in ran.out
     assert "step 2 of 2, loss 0.5000" in ran.err
-    assert "1 rows left out: a text is empty" in ran.err
+    assert "1 left out: a text is empty" in ran.err
 
 
 def test_json_is_the_whole_of_it(cli: Cli, pairs: Path, trained: list[dict[str, Any]]) -> None:

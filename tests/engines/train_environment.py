@@ -20,6 +20,8 @@ SUITES = (
     "train_lane/contract.py",
     "train_lane/engine.py",
     "train_lane/trainer.py",
+    "train_lane/tapir.py",
+    "train_lane/dno.py",
     "train_lane/rlgf.py",
     "train_lane/smollm2.py",
 )

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dikast.errors import UsageError
-from dikast.training.mixture import DISTILQWEN2, counts, hard_share, mix_hard, resample, without_near_repeats
+from dikast.training.mixture import (
+    DISTILQWEN2,
+    counts,
+    hard_share,
+    mix_by_task,
+    mix_hard,
+    resample,
+    without_near_repeats,
+)
 
 mixes = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, 20).map(float), min_size=1).filter(
     lambda mix: sum(mix.values()) > 0
@@ -106,3 +114,45 @@ def test_near_repeats_are_left_out_in_their_order() -> None:
     rows = ["How do I bake a loaf of bread at home?", "How do I bake a loaf of bread at home??", "Sort a list."]
     assert without_near_repeats(rows, str) == [rows[0], rows[2]]
     assert without_near_repeats(rows, str, threshold=1.0) == rows
+
+
+def pool(task: str, count: int) -> list[str]:
+    return [f"{task}{number}" for number in range(count)]
+
+
+def first(row: str) -> str:
+    return row[0]
+
+
+def test_the_mix_is_that_of_all_rows_whatever_is_hard() -> None:
+    """Few hard rows of one task: the others' share of hard ones is not theirs to take."""
+    hard, others = pool("a", 40) + pool("b", 2), pool("a", 60) + pool("b", 60) + pool("c", 60)
+    found = mix_by_task(hard, others, first, {"a": 1, "b": 1, "c": 2}, 80, 0.5, seed=0)
+    assert Counter(first(row) for _, row in found.rows) == {"a": 20, "b": 20, "c": 40}
+    assert Counter(first(row) for is_hard, row in found.rows if is_hard) == {"a": 10, "b": 8}
+    assert found.repeats == {"b": 6}
+    assert max(Counter(row for is_hard, row in found.rows if is_hard and first(row) == "b").values()) == 4
+    assert found == mix_by_task(hard, others, first, {"a": 1, "b": 1, "c": 2}, 80, 0.5, seed=0)
+    assert found.rows != mix_by_task(hard, others, first, {"a": 1, "b": 1, "c": 2}, 80, 0.5, seed=1).rows
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 60), st.integers(0, 10), st.integers(1, 5))
+def test_a_task_has_its_rows_whatever_it_is_made_of(hard: int, others: int, total: int, tenths: int, most: int) -> None:
+    if not hard and not others:
+        return
+    found = mix_by_task(pool("a", hard), pool("a", others), first, {"a": 1}, total, tenths / 10, seed=0, most=most)
+    assert len(found.rows) == total
+    taken = Counter(row for is_hard, row in found.rows if is_hard)
+    if others:
+        assert sum(taken.values()) <= total * tenths / 10 + 1
+        # Within one of the bound, since shares are rounded to whole rows.
+        assert max(taken.values(), default=0) <= most + 1
+
+
+def test_tasks_without_rows_and_rows_without_a_task_are_told() -> None:
+    found = mix_by_task(["a0"], ["x0", "a1"], first, {"a": 1, "b": 1}, 4, 0.5, seed=0)
+    assert (found.lacking, found.foreign, len(found.rows)) == (("b",), 1, 4)
+    with pytest.raises(UsageError, match="no row is of a task"):
+        mix_by_task(["x"], [], first, {"a": 1}, 4, 0.5, seed=0)
+    with pytest.raises(UsageError, match="1 or more"):
+        mix_by_task(["a"], [], first, {"a": 1}, 4, 0.5, seed=0, most=0)

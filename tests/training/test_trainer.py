@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from importlib import util
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dikast.errors import DataError, MissingExtraError, ResumeMismatchError, UsageError
+from dikast.errors import DataError, MissingExtraError, ModelUnavailable, ResumeMismatchError, TrainingError, UsageError
 from dikast.training.backend.bases import Base, check_base
 from dikast.training.backend.checkpoints import last_sealed, seal, step_of
+from dikast.training.backend.launching import follow, outcome, stop
+from dikast.training.backend.running import Done, Job
 from dikast.training.backend.watching import refuse_diverged
 from dikast.training.folder import open_training, read_training, write_training
 from dikast.training.inputs import Inputs, check_rows, gather
@@ -181,6 +186,46 @@ def test_divergence_is_told(figures: dict[str, float]) -> None:
     refuse_diverged({"loss": 1.0, "grad_norm": 2.0}, 3)
     with pytest.raises(Exception, match=r"diverged: \w+ is (nan|inf) at step 3"):
         refuse_diverged(figures, 3)
+
+
+def test_what_another_process_said_is_said_here(tmp_path: Path) -> None:
+    done = {"steps": 3, "tokens": 9, "first_loss": 2.0, "loss": 1.0, "held_loss": None}
+    (tmp_path / "done.json").write_text(json.dumps(done))
+    assert outcome(tmp_path, 0) == Done(3, 9, 2.0, 1.0, None)
+    said = {"error": "ModelUnavailable", "message": "cannot open x", "hint": "do y"}
+    (tmp_path / "done.json").write_text(json.dumps(said))
+    with pytest.raises(ModelUnavailable, match="cannot open x") as raised:
+        outcome(tmp_path, 4)
+    assert (raised.value.hint, raised.value.exit_code) == ("do y", 4)
+    (tmp_path / "done.json").unlink()
+    (tmp_path / "log.txt").write_text("much\nSegmentation fault\n")
+    with pytest.raises(TrainingError, match="ended with -11: much Segmentation fault") as ended:
+        outcome(tmp_path, -11)
+    assert "log.txt" in ended.value.hint
+
+
+def test_steps_of_other_processes_are_told_once(tmp_path: Path) -> None:
+    job = Job(SftRecipe(), inputs().base, None, (), (), tmp_path, steps=9)
+    (tmp_path / "checkpoints" / "checkpoint-1").mkdir(parents=True)
+    seal(tmp_path / "checkpoints" / "checkpoint-1")
+    code = (
+        "import sys, time, pathlib\npath = pathlib.Path(sys.argv[1])\n"
+        "for step in (1, 2, 3):\n    path.open('a').write('{\"step\": %d}\\n' % step)\n    time.sleep(0.1)"
+    )
+    seen: list[Any] = []
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "losses.jsonl")], start_new_session=True)
+    follow(process, job, seen.append)
+    assert seen == [{"step": 2, "steps": 9}, {"step": 3, "steps": 9}]
+
+    def stop_it(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    lasting = [sys.executable, "-c", "import time; time.sleep(60)"]
+    process = subprocess.Popen(lasting, start_new_session=True)
+    with pytest.raises(KeyboardInterrupt):
+        follow(process, job, stop_it)
+    stop(process)
+    assert process.returncode == -signal.SIGTERM
 
 
 def test_an_adapter_says_whose_it_is(tmp_path: Path) -> None:

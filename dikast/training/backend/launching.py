@@ -25,7 +25,7 @@ from dikast.errors import DikastError, TrainingError, UsageError
 from dikast.files import write_json, write_jsonl
 from dikast.http.server_errors import excerpt
 from dikast.training.backend.bases import base_of, on_the_cpu
-from dikast.training.backend.running import Done, Job, run
+from dikast.training.backend.running import Done, Job, resumed_from, run
 from dikast.training.backend.watching import LOSSES, OnStep
 from dikast.training.recipes import RECIPES
 
@@ -55,10 +55,11 @@ def launch(job: Job, on_step: OnStep | None) -> Done:
     rmtree(place, ignore_errors=True)
     place.mkdir()
     write_job(job, place)
+    (job.folder / LOSSES).unlink(missing_ok=True)  # an earlier attempt's; the checkpoint has those that count
     with (place / LOG).open("wb") as log:
         process = subprocess.Popen(command(job, place), stdout=log, stderr=log, start_new_session=True)
         try:
-            follow(process, job.folder / LOSSES, on_step)
+            follow(process, job, on_step)
         finally:
             stop(process)
     done = outcome(place, process.returncode)
@@ -93,6 +94,7 @@ def write_job(job: Job, place: Path) -> None:
         "model": job.base.spec,
         "reference": job.reference.spec if job.reference else None,
         "folder": str(job.folder),
+        "steps": job.steps,
         "starter": os.getpid(),
     }
     write_jsonl(place / ROWS, job.rows)
@@ -100,16 +102,16 @@ def write_job(job: Job, place: Path) -> None:
     write_json(place / JOB, told)
 
 
-def follow(process: subprocess.Popen[bytes], losses: Path, on_step: OnStep | None) -> None:
-    """Wait for the processes, and tell each step that they have written down."""
-    told = 0
+def follow(process: subprocess.Popen[bytes], job: Job, on_step: OnStep | None) -> None:
+    """Wait for the processes, and tell each step that they have written down since the last checkpoint."""
+    losses, told = job.folder / LOSSES, resumed_from(job.folder)
     while True:
         ended = process.poll() is not None
         lines = losses.read_text(encoding="utf-8").split("\n")[:-1] if losses.is_file() else []
         if on_step is not None:
             for line in lines[told:]:
-                on_step(json.loads(line))
-        told = len(lines)
+                on_step({**json.loads(line), "steps": job.steps})
+            told = max(told, len(lines))
         if ended:
             return
         time.sleep(LOOK_SECONDS)
@@ -167,7 +169,8 @@ def work(place: Path) -> int:
         reference = base_of(told["reference"]) if told["reference"] else None
         recipe = RECIPES[told["kind"]](**told["recipe"])
         rows, held = (read_lines(place / name) for name in (ROWS, HELD))
-        done = run(Job(recipe, base_of(told["model"]), reference, rows, held, Path(told["folder"])), look)
+        base, folder = base_of(told["model"]), Path(told["folder"])
+        done = run(Job(recipe, base, reference, rows, held, folder, told["steps"]), look)
     except DikastError as error:
         if first:
             said = {"error": type(error).__name__, "message": error.message, "hint": error.hint}

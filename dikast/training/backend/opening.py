@@ -75,15 +75,14 @@ def open_start(base: Base, recipe: Recipe) -> Start:
     return Start(model, tokenizer, new_adapter, on_cpu, half)
 
 
-def open_reference(reference: Base, recipe: Recipe, start: Start) -> Any:
+def open_reference(reference: Base, start: Start) -> Any:
     """Another model as DPO's reference, on its way to where the training is.
 
     Raises:
         UsageError: Its adapter is another model's, or it has other tokens.
         ModelUnavailable: transformers cannot open it.
     """
-    stored = "bfloat16" if start.half else "float32"
-    model = open_causal(reference, stored)
+    model = open_causal(reference, start.model.dtype)  # else the same model would not be its own reference
     if reference.lora:
         model = adapted(model, reference, trained=False).merge_and_unload()
     if open_tokenizer(reference).get_vocab() != start.tokenizer.get_vocab():
@@ -96,7 +95,7 @@ def copy_of(model: Any) -> Any:
     return copy.deepcopy(model).eval().requires_grad_(False)
 
 
-def open_causal(base: Base, dtype: str) -> Any:
+def open_causal(base: Base, dtype: Any) -> Any:
     """The causal model of a folder, on the CPU.
 
     Raises:

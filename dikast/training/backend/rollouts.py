@@ -7,13 +7,12 @@ lane's tests hold its form under the pinned version.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dikast.errors import UsageError
 from dikast.training.backend.libraries import library
 from dikast.training.backend.opening import Start
-from dikast.training.backend.trainers import arguments, one_device, untold
+from dikast.training.backend.trainers import one_device, untold
 from dikast.training.recipes import GrpoRecipe
 
 ROLLOUT = "rollout"
@@ -23,7 +22,7 @@ def grpo_trainer(
     recipe: GrpoRecipe,
     start: Start,
     rows: Sequence[Mapping[str, Any]],
-    folder: Path,
+    common: Mapping[str, Any],
     callbacks: Sequence[Any],
     functions: Mapping[str, Callable[..., Any]],
 ) -> Any:
@@ -33,7 +32,7 @@ def grpo_trainer(
         recipe: The recipe.
         start: The model.
         rows: Prompts; every other column goes to the reward functions.
-        folder: The training's.
+        common: What all trainers are told.
         callbacks: transformers'.
         functions: Reward functions by name, and the rollout's under `rollout`.
 
@@ -45,7 +44,7 @@ def grpo_trainer(
         raise UsageError(f"completions a step ({at_once}) are no multiple of the group ({recipe.group})")
     trl, datasets = library("trl"), library("datasets")
     told = trl.GRPOConfig(
-        **arguments(recipe, start, folder, held=False),
+        **common,
         num_generations=recipe.group,
         max_completion_length=recipe.completion_length,
         temperature=recipe.temperature,

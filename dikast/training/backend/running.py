@@ -1,6 +1,6 @@
 """One training, from rows to weights, in this process or in each of several that accelerate has started.
 
-done = run(Job(recipe, base, None, rows, (), folder), on_step=None)
+done = run(Job(recipe, base, None, rows, (), folder, steps=3), on_step=None)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dikast.training.backend.checkpoints import last_sealed, step_of
 from dikast.training.backend.libraries import library, muted
 from dikast.training.backend.opening import HEADED, Start, open_reference, open_start
 from dikast.training.backend.rollouts import grpo_trainer
-from dikast.training.backend.trainers import CHECKPOINTS, make_trainer, save
+from dikast.training.backend.trainers import CHECKPOINTS, arguments, make_trainer, save
 from dikast.training.backend.watching import OnStep, watcher
 from dikast.training.recipes import GrpoRecipe, Recipe
 
@@ -46,6 +46,7 @@ class Job:
         rows: What the trainer reads of each row.
         held: The same of rows to measure the loss on.
         folder: Where checkpoints, losses and weights go.
+        steps: Optimizer steps that are planned.
         functions: GRPO's, by name.
     """
 
@@ -55,6 +56,7 @@ class Job:
     rows: Sequence[Mapping[str, Any]]
     held: Sequence[Mapping[str, Any]]
     folder: Path
+    steps: int
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict[str, Callable[..., Any]])
 
 
@@ -87,7 +89,7 @@ def run(job: Job, on_step: OnStep | None = None) -> Done:
     """
     with explained(job), muted():
         start = open_start(job.base, job.recipe)
-        reference = None if job.reference is None else open_reference(job.reference, job.recipe, start)
+        reference = None if job.reference is None else open_reference(job.reference, start)
         trainer = trainer_of(job, start, reference, [watcher(job.folder, on_step)])
         trainer.remove_callback(library("transformers").PrinterCallback)  # it prints to where our data goes
         checkpoint = last_checkpoint(trainer, job.folder / CHECKPOINTS)
@@ -105,10 +107,11 @@ def trainer_of(job: Job, start: Start, reference: Any, watching: Sequence[Any]) 
     Raises:
         UsageError: It refuses the recipe.
     """
+    common = arguments(job.recipe, start, job.folder, steps=job.steps, held=bool(job.held))
     try:
         if isinstance(job.recipe, GrpoRecipe):
-            return grpo_trainer(job.recipe, start, job.rows, job.folder, watching, job.functions)
-        return make_trainer(job.recipe, start, job.rows, job.held, job.folder, reference, watching)
+            return grpo_trainer(job.recipe, start, job.rows, common, watching, job.functions)
+        return make_trainer(job.recipe, start, job.rows, job.held, common, reference, watching)
     except ValueError as error:  # TRL's and PEFT's word for options that do not go together
         raise UsageError(f"the trainer refuses the recipe: {excerpt(error)}") from error
 

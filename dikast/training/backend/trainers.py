@@ -1,6 +1,6 @@
 """TRL's and transformers' trainers, made of a recipe, rows as token ids, and a model.
 
-    trainer = make_trainer(recipe, start, columns, held, folder, reference, callbacks)
+    trainer = make_trainer(recipe, start, columns, held, arguments(...), reference, callbacks)
     trainer.train(resume_from_checkpoint=checkpoint)
 
 TRL's trainers are given token ids: their own preparation of a data set is left out, and so is their telemetry.
@@ -29,7 +29,7 @@ def make_trainer(
     start: Start,
     columns: Columns,
     held: Columns,
-    folder: Path,
+    common: Mapping[str, Any],
     reference: Any,
     callbacks: Sequence[Any],
 ) -> Any:
@@ -40,7 +40,7 @@ def make_trainer(
         start: The model.
         columns: What the trainer reads of each row.
         held: The same of rows to measure the loss on; may be empty.
-        folder: The training's.
+        common: What all trainers are told.
         reference: DPO's, where it is not the model as it is at the start.
         callbacks: transformers'.
     """
@@ -51,7 +51,6 @@ def make_trainer(
         "processing_class": start.tokenizer,
         "callbacks": list(callbacks),
     }
-    common = arguments(recipe, start, folder, held=bool(held))
     if isinstance(recipe, SftRecipe):
         return sft_trainer(start, common, given)
     if isinstance(recipe, DpoRecipe):
@@ -61,7 +60,7 @@ def make_trainer(
     return value_trainer(recipe, start, common, given)
 
 
-def arguments(recipe: Recipe, start: Start, folder: Path, *, held: bool) -> dict[str, Any]:
+def arguments(recipe: Recipe, start: Start, folder: Path, *, steps: int, held: bool) -> dict[str, Any]:
     """What all trainers are told."""
     return {
         "output_dir": str(folder / CHECKPOINTS),
@@ -71,7 +70,8 @@ def arguments(recipe: Recipe, start: Start, folder: Path, *, held: bool) -> dict
         "per_device_train_batch_size": recipe.batch_size,
         "per_device_eval_batch_size": recipe.batch_size,
         "gradient_accumulation_steps": recipe.accumulation,
-        "warmup_steps": recipe.warmup,
+        # Rounded up, as transformers does, a training of two steps would spend the first at a rate of 0.
+        "warmup_steps": int(recipe.warmup * steps),
         "lr_scheduler_type": SCHEDULES.get(recipe.schedule, recipe.schedule),
         "weight_decay": recipe.weight_decay,
         "max_grad_norm": recipe.max_grad_norm,
