@@ -135,9 +135,11 @@ def train(collector: Collector, start: Any, guiding: Any, seed: int, budget: int
 
 
 def step(model: Any, adam: Any, members: Sequence[Member], rewards: Sequence[float]) -> None:
-    """A step of GRPO's on whole groups."""
+    """A step of GRPO's on whole groups; none where no group has a spread: Adam would make much of the next one."""
     torch: Any = import_module("torch")
     grouped = torch.tensor(rewards).view(-1, MEMBERS)
+    if not grouped.std(-1).any():
+        return
     advantages = (grouped - grouped.mean(-1, keepdim=True)) / (grouped.std(-1, keepdim=True) + 1e-4)
     mask = torch.tensor([member.trained for member in members])
     logs = logprobs(model, [member.text.tokens for member in members])

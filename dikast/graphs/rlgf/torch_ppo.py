@@ -21,6 +21,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from dikast.graphs.rlgf.advantages import Ppo, estimate, normalised, penalised
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker, frozen_copy
 from dikast.graphs.rlgf.turns import Written
@@ -125,16 +127,14 @@ class Learner:
             paid = penalised(reward, old.tolist(), frozen, text.mask, kl=self.ppo.kl)
             advantage, target = estimate(paid, value.tolist(), gamma=self.ppo.gamma, lam=self.ppo.lam)
             kl = sum((own - one) * mine for own, one, mine in zip(old.tolist(), frozen, text.mask, strict=True))
-            tensors = (torch.tensor(numbers, device=old.device) for numbers in (advantage, target))
-            found.append(Stored(prompt, text, old, value, *tensors, kl))
+            gain, wanted = (torch.tensor(numbers, device=old.device) for numbers in (advantage, target))
+            found.append(Stored(prompt, text, old, value, gain, wanted, kl))
         if self.ppo.normalise:
             self._normalise(found)
         return found
 
     def _normalise(self, stored: Sequence[Stored]) -> None:
         """Bring the advantages of the policy's tokens to mean 0 and spread 1."""
-        import numpy as np
-
         own = [np.array(one.text.mask) > 0 for one in stored]
         numbers = [one.advantage.cpu().numpy() for one in stored]
         spread = normalised(np.concatenate([row[mine] for row, mine in zip(numbers, own, strict=True)]))

@@ -23,6 +23,7 @@ from dikast.training.backend.bases import base_of
 from dikast.training.backend.libraries import muted
 from dikast.training.backend.opening import Start, open_start
 from dikast.training.backend.rollouts import grpo_trainer
+from dikast.training.backend.trainers import arguments
 from dikast.training.recipes import GrpoRecipe
 from dikast.training.trainer import train
 
@@ -94,7 +95,8 @@ def one_step(folder: Path, out: Path, collector: Any, beta: float = 1.0) -> tupl
 
     start.model.model.norm.register_forward_hook(kept)  # of which each place makes the logits of the next alone
     with muted():
-        trainer = grpo_trainer(RECIPE, start, ROWS, out, [Watching()], {"rewards": rewards, "rollout": rollout})
+        common = arguments(RECIPE, start, out, steps=1, held=False)
+        trainer = grpo_trainer(RECIPE, start, ROWS, common, [Watching()], {"rewards": rewards, "rollout": rollout})
         trainer.train()
     return seen, opened(folder)
 
@@ -222,7 +224,7 @@ def test_a_frozen_guide_stays_as_it_was_while_the_policy_moves(folder: Path) -> 
     assert guide_of(start.model, start.tokenizer).go_on(prompts, [12]) != alone
 
 
-def learner(folder: Path, **knobs: Any) -> tuple[Learner, TorchSpeaker, list[list[int]], list[Written]]:
+def learner(folder: Path, **knobs: Any) -> tuple[Learner, Speaker, list[list[int]], list[Written]]:
     start = opened(folder)
     made = Learner(start.model, Ppo(batch=32, **knobs), ends=(start.tokenizer.eos_token_id,), seed=2)
     guide = guide_of(start.model, start.tokenizer)
@@ -294,7 +296,7 @@ def test_references_become_likelier(folder: Path) -> None:
     references = [(prompts[0], texts[-1].tokens)]
 
     def likely() -> float:
-        return float(made.read(made.model, [prompts[0]], [texts[-1].tokens])[0][0].sum())
+        return float(made.read(made.model, [prompts[0]], [texts[-1].tokens])[0][0].detach().sum())
 
     before = likely()
     made.learn(prompts, texts, [0.0] * 8, references)
