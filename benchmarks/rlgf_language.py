@@ -1,7 +1,7 @@
 """A keyword task for a language model of 70,000 parameters: RLGF's collectors beside GRPO, at equal sampled tokens.
 
-A text has 12 tokens of 16, and pays 1 if a keyword of four stands in it. The policy is fine-tuned on texts that hold
-it once in two hundred; the guide, a network of its own, on texts of which two in five do. All collectors write groups
+A text has 12 tokens of 16, and pays 1 if a keyword of four stands in it. The policy is fine-tuned on texts of which
+one in fifty holds it; the guide, a network of its own, on texts of which two in five do. All collectors write groups
 by `dikast.graphs.rlgf.grouping` and have the same update, that of TRL's GRPO, which the train lane holds equal to a
 plain loop: here it is that loop, since TRL's trainer takes longer to start than this model to train.
 
@@ -28,9 +28,9 @@ from dikast.graphs.rlgf.torch_speaker import TorchSpeaker, frozen_copy
 
 SYMBOLS, START, HORIZON = 16, 16, 12
 KEYWORD = (3, 14, 1, 5)
-RARE, COMMON = 0.005, 0.4
+RARE, COMMON = 0.02, 0.4
 GROUPS, MEMBERS = 8, 8
-RATE, TUNING_RATE, TUNING = 1e-3, 3e-3, 400
+RATE, TUNING_RATE, TUNING = 3e-3, 3e-3, 600
 CHECKED, EVERY, ENOUGH = 256, 5, 0.9
 BETA = 0.8
 COLLECTORS: dict[str, Collector] = {"grpo": "ppo", "ppo_pp": "ppo_pp", "aggrevated": "aggrevated", "d2lols": "d2lols"}
