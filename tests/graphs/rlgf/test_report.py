@@ -109,3 +109,12 @@ async def test_rows_for_other_trainers(tmp_path: Path, kind: Kind) -> None:
     else:
         assert [row["value"] for row in kept] == [8.0, 5.0, 1.0]
         assert kept[1]["share"] == pytest.approx(5 / 8)
+
+
+async def test_the_only_text_of_a_prompt_is_not_its_best(tmp_path: Path) -> None:
+    given = context(beta=1.0)
+    same = [await record(given, {"prompt": "Another.", "sample": at}, f"k{at}") for at in range(2)]
+    same[1] = {**same[0], "key": "other"}
+    for made in (same[:1], same):
+        assert {one for one in rows("sft", run_of(tmp_path, made), context()) if isinstance(one, LeftOut)} == {NOT_BEST}
+        assert all(isinstance(one, LeftOut) for one in rows("sft", run_of(tmp_path, made), context()))
