@@ -26,11 +26,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 from langgraph.graph import END, START
 from langgraph.runtime import Runtime
-from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from dikast.graphs.stepping import AsyncStateGraph, tell_step
@@ -99,11 +98,13 @@ class Update(TypedDict, total=False):
     usage: dict[str, dict[str, float]]
 
 
-class LoopContext(BaseModel):
+class LoopContext(Protocol):
     """What the context of a graph with rounds has, beside its method's own fields."""
 
-    folder: Path
-    """Where the loop's stages lie."""
+    @property
+    def folder(self) -> Path:
+        """Where the loop's stages lie."""
+        ...
 
 
 def build(context_type: type[LoopContext], plan_of: PlanOf, name: str) -> AsyncStateGraph[State, Any, Input, Output]:
@@ -158,7 +159,7 @@ def build(context_type: type[LoopContext], plan_of: PlanOf, name: str) -> AsyncS
         outcome = Outcome.OK if here.past else Outcome.EMPTY
         return {"outcome": outcome.value, "reason": reason, "rounds": rounds, "usage": spent(rounds)}
 
-    graph = AsyncStateGraph(State, context_type, input_schema=Input, output_schema=Output)
+    graph = AsyncStateGraph(State, cast(Any, context_type), input_schema=Input, output_schema=Output)
     graph.add_node("begin", begin)
     for stage in STAGES:
         graph.add_node(stage, node(stage))

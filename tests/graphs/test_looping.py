@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from langgraph.graph import StateGraph
+from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from dikast import jobs
 from dikast.errors import DataError, UsageError
 from dikast.graphs import looping
 from dikast.graphs.drawing import mermaid
-from dikast.graphs.looping import LoopContext, build
+from dikast.graphs.looping import build
 from dikast.jobs.stopping import INTERRUPTED
 from dikast.records import Outcome
 from dikast.training.rounds import told
@@ -30,8 +31,8 @@ class Numbered(TypedDict):
 PLANS: dict[str, CountingPlan] = {}
 
 
-class Context(LoopContext):
-    name: str = ""
+class Context(BaseModel):
+    folder: Path
 
 
 def plan_of(context: Any, given: Mapping[str, Any]) -> CountingPlan:

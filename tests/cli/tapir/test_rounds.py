@@ -22,7 +22,7 @@ def somebody(request):
     second = "done" in request.messages[-1]["content"].partition("The second answer:")[2]
     return '{"reason": "so", "first": %d, "second": %d}' % ((1, 9) if second else (9, 1))
 """
-RUN = ("tapir", "rounds", "--instructions", "rows.jsonl", "--student", "scripted:rounds_models:somebody", "--judge",
+RUN = ("tapir", "rounds", "--instructions", "rows.jsonl", "--solver", "scripted:rounds_models:somebody", "--judge",
        "scripted:rounds_models:somebody", "-o", "runs/r", "--cache", "off", "--steps", "2", "--json")  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def context(tmp_path: Path, folder: Path, **fields: Any) -> rounds.Context:
     made: dict[str, Any] = {
         "folder": tmp_path,
         "instructions": path,
-        "student": f"transformers:{folder}",
+        "solver": f"transformers:{folder}",
         "judge": ModelPairScorer(ScriptedModel(judged, spec="scripted:tapir:judged")),
         "tasks": tuple(ANSWERS),
         "answering": SHORT,

@@ -126,7 +126,7 @@ def context(folder: Path, **fields: Any) -> rounds.Context:
     made: dict[str, Any] = {
         "folder": folder,
         "instructions": path,
-        "student": "scripted:add",
+        "solver": "scripted:add",
         "judge": ModelPairScorer(Scripted(judged).model),
         "classifier": ModelTaskClassifier(Scripted(named).model),
         "teacher": ModelTeacher(Scripted(taught).model),
@@ -316,7 +316,7 @@ def test_an_empty_side_is_told_before_anything_is_asked(tmp_path: Path) -> None:
 
 def test_the_commands_fields(tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
-    given = Given({"student": "transformers:s", "judge": "free+server:j"}, out=tmp_path)
+    given = Given({"solver": "transformers:s", "judge": "free+server:j"}, out=tmp_path)
     assert make_fields(Options(instructions=path, columns="a=b"), given) == {
         **{"folder": tmp_path, "instructions": path, "columns": "a=b", "classifier": "server:j"}
     }

@@ -31,7 +31,7 @@ learnt and then found good. Measure the last policy by somebody else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from dikast.graphs import looping
 from dikast.graphs.dno.rounds.context import Context
@@ -53,8 +53,7 @@ def plan_of(context: Context, given: Mapping[str, Any]) -> Plan:
 
 def build() -> AsyncStateGraph[State, Any, Input, Output]:
     """The graph, not yet compiled."""
-    # Our context has all that a loop's has; it is none by name, since that one's module loads the graph library.
-    return looping.build(cast(Any, Context), plan_of, NAME)
+    return looping.build(Context, plan_of, NAME)
 
 
 graph = build().compile(checkpointer=False, name=NAME)

@@ -40,8 +40,8 @@ class Context(Tasks, SftRecipe):
     """The file of instructions; its content counts, not its place."""
     columns: Annotated[str | None, NoFlag("an option")] = None
     """Our names of the file's columns."""
-    student: Annotated[str, Flag(metavar="SPEC")]
-    """The model to train: transformers:FOLDER, perhaps with an adapter to go on with."""
+    solver: Annotated[str, Flag(metavar="SPEC")]
+    """The student, which is trained: transformers:FOLDER, perhaps with an adapter to go on with."""
     sampler: Annotated[str, Flag(metavar="SPEC")] = ""
     """An engine with the same base model that answers for the student: vllm: or server:; itself without."""
     judge: Annotated[PairScorer, Spec("dikast.graphs.tapir.judge:load_pair_scorer", model=True)]

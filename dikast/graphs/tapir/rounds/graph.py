@@ -7,7 +7,7 @@ held-out instructions before and after; a student for whom they have not become 
 Paper: Yue et al.: Distilling Instruction-following Abilities of Large Language Models with Task-aware Curriculum
 Planning (TAPIR), Findings of EMNLP 2024, arXiv 2405.13448.
 
-    context = rounds.Context(folder=Path("runs/a"), instructions=Path("tasks.jsonl"), student="transformers:FOLDER",
+    context = rounds.Context(folder=Path("runs/a"), instructions=Path("tasks.jsonl"), solver="transformers:FOLDER",
                              judge="server:http://localhost:8000/v1#M")
     result = await rounds.graph.ainvoke({"id": "loop"}, context=context)
     result["policy"]["model"]           # the spec of the student that came of it
@@ -32,7 +32,7 @@ Not here: the loop itself (`dikast.graphs.looping`), and the stages (`dikast.gra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from langgraph.graph import StateGraph
 
@@ -59,8 +59,7 @@ def build(plans: PlanOf = plan_of) -> StateGraph[State, Any, Input, Output]:
     Args:
         plans: What makes the plan; another one in tests.
     """
-    # Our context has all that a loop's has; it is none by name, since that one's module loads the graph library.
-    return looping.build(cast(Any, Context), plans, NAME)
+    return looping.build(Context, plans, NAME)
 
 
 graph = build().compile(checkpointer=False, name=NAME)

@@ -38,8 +38,8 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     """
     if options.instructions is None:
         raise UsageError("nothing to train on", hint="give --instructions FILE")
-    if not given.fields.get("student"):
-        raise UsageError("nobody to train", hint="give --student transformers:FOLDER")
+    if not given.fields.get("solver"):
+        raise UsageError("nobody to train", hint="give --solver transformers:FOLDER")
     mix_of(given.fields.get("weights"), given.fields.get("tasks") or Tasks().tasks)
     judge = given.fields.get("judge")
     named = given.fields.get("classifier")

@@ -127,7 +127,7 @@ class TapirPlan:
 
     def start(self) -> Policy:
         """The student as it is given."""
-        spec = self.context.student
+        spec = self.context.solver
         return Policy(model=spec, digest=digest(dict(self.students(spec).fingerprint())).hex(), round=0)
 
     def ground(self, stage: Stage, at: At) -> Mapping[str, Any]:
