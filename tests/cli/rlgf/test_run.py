@@ -112,7 +112,7 @@ def test_what_is_wrong_is_one_line(cli: Cli) -> None:
     empty = cli(*RUN, *MODEL, *REWARD)
     assert (empty.code, "p.csv:2" in empty.err) == (1, True)
     Path("p.csv").write_text("concepts,target\nsalt,\n")
-    away = cli(*RUN, "--solver", "scripted:rlgf_models:policy", "--guide", "scripted:rlgf_models:away", *REWARD)
+    away = cli(*RUN, "--solver", "scripted:rlgf_models:away", *MODEL[2:], *REWARD)
     assert (away.code, "nobody listens" in away.err, "Traceback" in away.err) == (4, True, False)
     assert cli("rlgf", "run", *MODEL, *REWARD).code == 2
     assert cli(*RUN, *MODEL, "--reward", "nice").code == 2
