@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
+from dikast.graphs import rlgf
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
 from dikast.graphs.rlgf.grouping import Member, collect_groups
 from dikast.graphs.rlgf.rewards import load_reward, rewarding
 from dikast.graphs.rlgf.rollout import Rolling, prompt_ids, reward_function
+from dikast.graphs.rlgf.schedules import Collector
 from dikast.graphs.rlgf.torch_ppo import Learner
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker, frozen_copy
 from dikast.graphs.rlgf.turns import Plan, Written
+from dikast.graphs.rlgf.voices import load_guide, load_policy
 from dikast.training.backend.bases import base_of
 from dikast.training.backend.libraries import muted
 from dikast.training.backend.opening import Start, open_start
@@ -301,3 +304,43 @@ def test_references_become_likelier(folder: Path) -> None:
     before = likely()
     made.learn(prompts, texts, [0.0] * 8, references)
     assert likely() > before + 1
+
+
+async def written(spec: str, collector: Collector, horizon: int, prompt: str) -> rlgf.Output:
+    """A text of the graph's, policy and guide being one model, frozen."""
+    policy, guide = load_policy(spec), load_guide(spec)
+    actors: dict[str, Any] = {"solver": policy, "guide": guide, "reference": policy, "reward": stones}
+    context = rlgf.Context(**actors, collector=collector, horizon=horizon, beta=1.0)
+    return (await rlgf.graph.ainvoke({"prompt": prompt}, context=context, version="v2")).value
+
+
+@pytest.mark.parametrize("collector", ["ppo", "ppo_pp", "aggrevated"])
+async def test_the_graph_s_texts_are_what_the_model_reads(folder: Path, collector: Collector) -> None:
+    start = opened(folder)
+    for prompt in ("red", "salt", "Name a stone."):
+        made = await written(f"transformers:{folder}", collector, HORIZON, prompt)
+        ids = [token["id"] for token in made["tokens"]]
+        assert (made["outcome"], made["kl"]) == ("ok", pytest.approx(0, abs=EXACT))
+        assert made["text"] == start.tokenizer.decode(ids, skip_special_tokens=True)
+        torch: Any = import_module("torch")
+        prefix = prompt_ids(start.tokenizer, [{"role": "user", "content": prompt}])
+        logs = start.model(input_ids=torch.tensor([[*prefix, *ids]])).logits[0, len(prefix) - 1 : -1].log_softmax(-1)
+        wanted = logs[range(len(ids)), ids].tolist()
+        assert [token["logprob"] for token in made["tokens"]] == pytest.approx(wanted, abs=1e-4)
+        assert "policy" in {token["owner"] for token in made["tokens"]}
+
+
+@pytest.mark.parametrize("collector", ["ppo_pp", "aggrevated"])
+async def test_smollm2_writes_with_a_guide_and_is_trained(tmp_path: Path, collector: Collector) -> None:
+    spec = "transformers:smollm2-135m"
+    made = await written(spec, collector, 8, "Name a stone.")
+    assert (made["outcome"], len(made["tokens"])) == ("ok", 8)
+    rolling = Rolling(guide_of, 8, collector=collector, beta=1.0)
+    recipe = GrpoRecipe(steps=1, group=2, batch_size=2, completion_length=8, lora_rank=4, max_length=128)
+
+    def letters(prompts: Any, completions: Any, **columns: Any) -> list[float]:
+        return [float(len(one[0]["content"])) for one in completions]
+
+    rows = [{"prompt": [{"role": "user", "content": "Name a stone."}]}]
+    done = train(recipe, rows, spec, tmp_path / "out", rewards=[letters], rollout=rolling)
+    assert (done.steps, done.model.startswith("transformers:")) == (1, True)
