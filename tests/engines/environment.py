@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import inspect
 import json
 import os
 import shutil
@@ -55,10 +56,10 @@ class Environment:
 
     @property
     def wanted(self) -> str:
-        """What it is made from: requirements, dikast's own dependencies, this Python, the code that says how."""
+        """What it is made from: requirements, dikast's own dependencies, this Python, and what is done after pip."""
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-        code = hashlib.sha256((Path(__file__).parent / f"{self.name}_environment.py").read_bytes()).hexdigest()
-        return json.dumps([self.requirements, TESTS, project, sys.version, code])
+        after = inspect.getsource(self.finish) if self.finish else ""
+        return json.dumps([self.requirements, TESTS, project, sys.version, after])
 
     def make(self) -> Path:
         """The environment's Python; installed first unless that has been done. Of several at once, one installs."""

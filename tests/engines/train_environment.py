@@ -23,6 +23,7 @@ SUITES = (
     "train_lane/tapir.py",
     "train_lane/dno.py",
     "train_lane/self_tokens.py",
+    "train_lane/rlgf.py",
     "train_lane/smollm2.py",
     "train_lane/smollm2_rounds.py",
 )

@@ -89,8 +89,8 @@ def pair_points(request: Request) -> str:
 def dno_context(folder: Path, instructions: Path, judge: Any) -> dno.Context:
     columns = dict[str, str]() if FULL else {"prompt": "instruction", "gold": "answer"}
     return dno.Context(
-        folder=folder, prompts=cast(Any, PromptFile(instructions, columns)), solver=SMOLLM2, judge=judge, samples=2, rounds=1,
-        parts=1, validation=30, policy="last", sampling=SHORT, judging=VERDICT, recipe=DpoRecipe(**RECIPE),
+        folder=folder, prompts=cast(Any, PromptFile(instructions, columns)), solver=SMOLLM2, judge=judge, samples=2,
+        rounds=1, parts=1, validation=30, policy="last", sampling=SHORT, judging=VERDICT, recipe=DpoRecipe(**RECIPE),
     )  # fmt: skip
 
 

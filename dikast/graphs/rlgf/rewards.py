@@ -1,0 +1,137 @@
+"""What a text is worth: by a judge, by a metric against the row's reference, or by a Python function of the user's.
+
+    reward = load_reward("metric:rougeL")
+    reward = load_reward("judge:server:http://localhost:8000/v1#M")         # also judge:json+SPEC, judge:logprobs+SPEC
+    reward = load_reward("function:my_module:my_reward")
+
+    @rewarding                                                              # in my_module.py
+    def my_reward(prompt: str, text: str, reference: str) -> float: ...
+
+A spec names only functions that were marked with `@rewarding`, so that a spec from elsewhere cannot call just any
+function (it does import the module it names).
+
+A text without a value is `unparsed`: it has no reward, not a reward of 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, TypeAlias, cast
+
+from dikast.agents.judge import load_judge
+from dikast.agents.models.function_identity import name_of
+from dikast.agents.roles import Case, Judge
+from dikast.errors import DataError, UsageError
+from dikast.evaluation.metrics.lexical import METRICS
+from dikast.graphs.rlgf.roles import Asked, Reward, Rewarded
+from dikast.importing import import_scripted
+from dikast.records import Outcome
+from dikast.spec_options import refuse_disallowed
+
+METRIC, JUDGE, FUNCTION = "metric:", "judge:", "function:"
+FORMS = "metric:NAME, judge:SPEC or function:MODULE:NAME"
+Function: TypeAlias = Callable[[str, str, str], float | Awaitable[float]]
+"""(prompt, text, reference; empty without one) -> reward."""
+
+
+@dataclass(frozen=True)
+class MetricReward:
+    """One of `dikast.evaluation.metrics.lexical.METRICS` against the row's reference, on the metric's own scale."""
+
+    name: str
+
+    @property
+    def spec(self) -> str:
+        """`metric:` and the name."""
+        return METRIC + self.name
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """The name."""
+        return {"metric": self.name}
+
+    async def reward(self, asked: Asked) -> Rewarded:
+        """See `Reward.reward`."""
+        if not asked.reference.strip():
+            raise DataError(f"{self.spec} needs a reference", field="reference", hint="give every row one")
+        value = float(await asyncio.to_thread(METRICS[self.name], asked.text, [asked.reference]))
+        return value_of(value, f"{self.name} cannot measure this text, of which it sees too little")
+
+
+@dataclass(frozen=True)
+class JudgeReward:
+    """A judge's score of the text as a single response."""
+
+    judge: Judge
+
+    @property
+    def spec(self) -> str:
+        """`judge:` and the judge's."""
+        return JUDGE + self.judge.spec
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """The judge's."""
+        return {"judge": dict(self.judge.fingerprint())}
+
+    async def reward(self, asked: Asked) -> Rewarded:
+        """See `Reward.reward`."""
+        case = Case(asked.prompt, (asked.text,), asked.rubric, asked.reference, scale=asked.scale)
+        found = await self.judge.judge(case, sampling=asked.sampling)
+        return Rewarded(found.score, found.outcome, found.reason, found.text)
+
+
+class FunctionReward:
+    """A function of the user's, marked with `rewarding`; sync functions are called on the event loop."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.spec = f"{FUNCTION}{function.__module__}:{getattr(function, '__name__', '')}"
+
+    def __call__(self, prompt: str, text: str, reference: str = "") -> float | Awaitable[float]:
+        """Call the function itself."""
+        return self.function(prompt, text, reference)
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """The function's name; what it says is the user's to keep the same within a run."""
+        return {"function": name_of(cast(FunctionType, self.function))}
+
+    async def reward(self, asked: Asked) -> Rewarded:
+        """See `Reward.reward`."""
+        told: Any = self.function(asked.prompt, asked.text, asked.reference)
+        value = await told if inspect.isawaitable(told) else told
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise UsageError(f"{self.spec} gave {type(value).__name__}", hint="a reward is a number")
+        return value_of(float(value), f"{self.spec} gave no finite number")
+
+
+def rewarding(function: Function) -> FunctionReward:
+    """Mark a function as one that a reward spec may name."""
+    return FunctionReward(function)
+
+
+def value_of(value: float, why_not: str) -> Rewarded:
+    """A value, if it is one."""
+    return Rewarded(value, Outcome.OK) if math.isfinite(value) else Rewarded(None, Outcome.UNPARSED, why_not)
+
+
+def load_reward(spec: str) -> Reward:
+    """A reward from its spec; see the module's description.
+
+    Raises:
+        UsageError: It is none, or names what there is not.
+    """
+    scheme, _, rest = spec.partition(":")
+    if spec.startswith(METRIC):
+        if rest not in METRICS:
+            raise UsageError(f"{spec!r}: no metric {rest!r}", hint=f"known: {', '.join(METRICS)}")
+        return MetricReward(rest)
+    if spec.startswith(JUDGE):
+        return JudgeReward(load_judge(rest))
+    if spec.startswith(FUNCTION):
+        refuse_disallowed(scheme, f"reward {spec!r}")
+        return import_scripted(rest, spec, FunctionReward, __name__)
+    raise UsageError(f"{spec!r} is no reward", hint=f"give {FORMS}")
