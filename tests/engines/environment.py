@@ -40,11 +40,13 @@ class Environment:
         name: The lane.
         requirements: Pinned.
         finish: What is done to it after pip, given its Python.
+        more: What `finish` brings or takes away, pinned.
     """
 
     name: str
     requirements: tuple[str, ...]
     finish: Callable[[Path], None] | None = None
+    more: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -59,7 +61,7 @@ class Environment:
         """What it is made from: requirements, dikast's own dependencies, this Python, and what is done after pip."""
         project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
         after = inspect.getsource(self.finish) if self.finish else ""
-        return json.dumps([self.requirements, TESTS, project, sys.version, after])
+        return json.dumps([self.requirements, self.more, TESTS, project, sys.version, after])
 
     def make(self) -> Path:
         """The environment's Python; installed first unless that has been done. Of several at once, one installs."""

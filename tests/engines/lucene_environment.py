@@ -33,4 +33,4 @@ def prepare() -> dict[str, str]:
     return {}
 
 
-ENVIRONMENT = Environment("lucene", REQUIREMENTS, finish)
+ENVIRONMENT = Environment("lucene", REQUIREMENTS, finish, WITHOUT_DEPENDENCIES)

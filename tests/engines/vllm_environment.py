@@ -28,7 +28,7 @@ def finish(python: Path) -> None:
     (shim / "METADATA").write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {VLLM}+cpu\n")
 
 
-ENVIRONMENT = Environment("vllm", REQUIREMENTS, finish)
+ENVIRONMENT = Environment("vllm", REQUIREMENTS, finish, BROKEN)
 UNPACK = """
 import sys; from pathlib import Path
 from dikast.agents.models.transformers.loading import unpacked
