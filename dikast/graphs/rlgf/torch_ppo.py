@@ -10,7 +10,7 @@ model as it was at the start, and the references' likelihood. The value is a lin
 two outputs, one for texts that the policy finishes and one for those that the guide does. The guide's tokens have no
 part in the policy's loss.
 
-Small on purpose: one device, all weights that require a gradient, nothing saved. TRL has had no PPO since 1.11; for
+Small on purpose: one device, all weights that require a gradient, nothing saved. TRL 1.16 has no PPO; for
 long trainings there is `rollout.py`, on TRL's GRPO. Needs the extra `train`; nothing of it is imported before.
 """
 
