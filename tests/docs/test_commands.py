@@ -21,11 +21,17 @@ BLOCK = re.compile(r"^```(?:bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL
 INLINE = re.compile(r"`dikast ([a-z]+)(?: ([a-z][a-z-]+))?(?=[ `])")
 GENERATED = ROOT / "docs" / "cli.md"
 EVERYONE = """
+import json
+
 from dikast.agents.models.scripted import scripted
 
 @scripted
 def everyone(request):
     said = "\\n".join(message["content"] for message in request.messages)
+    fields = (request.structured and request.structured.json_schema or {}).get("properties", {})
+    if any(one.get("type") == "integer" for one in fields.values()):
+        points = {name: 6 if "Seven" in said.rpartition(f"<{name}")[2][:40] else 1 for name in fields}
+        return json.dumps({name: points[name] if one["type"] == "integer" else "" for name, one in fields.items()})
     if "data frame" in said:
         return "```python\\nanswer = df.loc[df['units'].idxmax(), 'region']\\n```"
     if "write the whole function" in said:
@@ -44,6 +50,8 @@ FILES = {
     "qrels.txt": "q7 0 d1 1\n",
     "pairs.csv": "instruction,response_1,response_2,gold\nAdd 2 and 2.,4,5,1\nName a colour.,seven,red,2\n",
     "sales.csv": "region,year,units\nnorth,2023,3\nsouth,2023,7\n",
+    "prompts.csv": "prompt,gold\nName a prime.,Seven is a prime.\n",
+    "tasks.csv": "instruction,answer,task\nName a prime.,Seven is a prime.,Math\n",
     "questions.csv": "question\nHow many legs has a spider?\n",
     "CWEval/core/py/cwe_190_9_task.py": TASK,
     "CWEval/core/py/cwe_190_9_test.py": TEST,
@@ -89,6 +97,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         *("genqr run", "runs show", "judge run", "judge report", "tables play"),
         *("summhay make", "summhay run", "summhay report", "summhay score"),
         *("astral plan", "astral run", "astral report", "run own_method:graph"),
+        *("dno run", "runs export", "tapir run"),
         *("cweval check", "cweval run", "cweval report", "cweval score"),
     }
     assert told["tables play"] == "south\n"
