@@ -29,6 +29,11 @@ def marked(messages: Sequence[Message], controls: tuple[str, ...]) -> list[dict[
     return [{"role": message["role"], "content": _marked(message["content"], pattern)} for message in messages]
 
 
+def pieces_of(text: str, controls: tuple[str, ...]) -> list[str]:
+    """A text in pieces that are to be tokenised one by one: no control token is whole in any of them."""
+    return _marked(text, _pattern(controls)).split(BREAK)
+
+
 @lru_cache
 def _pattern(texts: tuple[str, ...]) -> re.Pattern[str] | None:
     # A lookahead finds overlapping ones too; each is broken after its first character.

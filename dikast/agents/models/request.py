@@ -93,7 +93,8 @@ class Request:
         logprobs: `None` for none; else how many alternatives a token is given beside the sampled one (0 = only the
             sampled token's own log-probability).
         prefix: What the reply begins with already: the model goes on from there, and the reply holds what it adds.
-            Token ids are put behind the prompt as they are; a text is tokenised on its own first.
+            Token ids are put behind the prompt as they are; a text is tokenised on its own first, and control tokens in
+            it stay characters (but for servers, whose own tokenizer takes them for what they are).
         tokens: Whether the reply says its token ids, so that they, or the first of them, can be another request's
             prefix or completion without being tokenised anew.
         completion: What to score instead of drawing a reply: the answer's `logprobs` hold one entry for each of its

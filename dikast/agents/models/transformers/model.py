@@ -39,7 +39,7 @@ from typing import Any
 from pydantic import PrivateAttr
 
 from dikast.agents.models.catalog import KNOWN, find
-from dikast.agents.models.control_tokens import BREAK, LONE_SURROGATE, marked
+from dikast.agents.models.control_tokens import BREAK, LONE_SURROGATE, marked, pieces_of
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Tokens
@@ -178,8 +178,10 @@ def encode(engine: Engine, text: str) -> list[int]:
 
 
 def ids_of(engine: Engine, tokens: Tokens) -> tuple[int, ...]:
-    """Token ids as they are; a text's."""
-    return tokens if isinstance(tokens, tuple) else tuple(encode(engine, tokens))
+    """Token ids as they are; a text's, in which no control token is one."""
+    if isinstance(tokens, tuple):
+        return tokens
+    return tuple(token for piece in pieces_of(tokens, engine.loaded.controls) for token in encode(engine, piece))
 
 
 def render(engine: Engine, messages: Sequence[Message], template: Mapping[str, Any]) -> list[int]:

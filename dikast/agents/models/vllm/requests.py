@@ -23,6 +23,7 @@ from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOu
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
+from dikast.agents.models.control_tokens import BREAK
 from dikast.agents.models.request import SCORED_REASON, Reply, Request, Structured, TokenLogprob, Tokens
 from dikast.agents.models.vllm.arguments import engine_arguments
 from dikast.agents.models.vllm.reasoning import Reasoning
@@ -107,11 +108,13 @@ class Asker:
         return [self._reply(request, output, completion, ask.template) for completion in output.outputs]
 
     async def _ids(self, part: Tokens) -> tuple[int, ...]:
-        """Token ids as they are; a text's."""
+        """Token ids as they are; a text's, in which no control token is one."""
         if isinstance(part, tuple):
             return part
-        tokenizer = self._llm.get_tokenizer()
-        return tuple(await asyncio.to_thread(tokenizer.encode, part, add_special_tokens=False))
+        encode = self._llm.get_tokenizer().encode
+        broken = self._controls.sub(lambda match: match[2] + BREAK, part) if self._controls else part
+        pieces = [await asyncio.to_thread(encode, piece, add_special_tokens=False) for piece in broken.split(BREAK)]
+        return tuple(token for piece in pieces for token in piece)
 
     async def _rendered(self, request: Request, template: Mapping[str, Any]) -> dict[str, Any]:
         """The prompt's tokens by the model's chat template; vLLM works it out in a thread."""
