@@ -19,14 +19,30 @@ from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import UsageError
-from dikast.graphs import METHODS, astral, cweval, genqr, hidden_tables, load_method, reviseval, summhay
+from dikast.graphs import (
+    METHODS,
+    astral,
+    cweval,
+    dno,
+    genqr,
+    hidden_tables,
+    load_method,
+    reviseval,
+    self_tokens,
+    summhay,
+    tapir,
+)
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.target import load_target
+from dikast.graphs.dno.judge import load_list_judge
 from dikast.graphs.hidden_tables.code_critic import load_code_critic
+from dikast.graphs.tapir.judge import load_pair_scorer
 from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
+from tests.graphs.rlgf import scripts as rlgf_scripts
+from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
 
 CANARY = "CANARY-41d0"
@@ -116,6 +132,27 @@ def a_cweval(folder: Path) -> tuple[Any, Any]:
     return context, {"task_id": TASK_ID, "sample": 0}
 
 
+def a_dno(folder: Path) -> tuple[Any, Any]:
+    judge = load_list_judge(saying(json.dumps({"reasoning": CANARY, "answer_1": 6, "answer_2": 1})))
+    context = dno.Context(solver=load_solver(saying(f"It is {CANARY}.")), judge=judge)
+    return context, {"id": CANARY, "prompt": f"what is {CANARY}?", "gold": f"gold {CANARY}"}
+
+
+def a_tapir(folder: Path) -> tuple[Any, Any]:
+    judge = load_pair_scorer(saying(json.dumps({"reason": CANARY, "first": 9, "second": 1})))
+    context = tapir.Context(solver=load_solver(saying(f"It is {CANARY}.")), judge=judge)
+    return context, {"id": CANARY, "instruction": f"what is {CANARY}?", "answer": f"gold {CANARY}", "task": "Math"}
+
+
+def a_self_tokens(folder: Path) -> tuple[Any, Any]:
+    context = self_tokens.Context(solver=Words(text=CANARY), gap=2)
+    return context, {"id": CANARY, "prompt": CANARY, "reference": "100 101 7 103"}
+
+
+def an_rlgf(folder: Path) -> tuple[Any, Any]:
+    return rlgf_scripts.context(collector="aggrevated"), {"id": CANARY, "prompt": CANARY, "reference": CANARY}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -123,6 +160,10 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("astral", an_astral),
     ("summhay", a_summhay),
     ("cweval", a_cweval),
+    ("dno", a_dno),
+    ("tapir", a_tapir),
+    ("self_tokens", a_self_tokens),
+    ("rlgf", an_rlgf),
 ]
 
 

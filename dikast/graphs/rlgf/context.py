@@ -77,7 +77,7 @@ class Context(BaseModel):
     """Of the policy's turns; how many tokens a turn has is the switch's to say."""
     guiding: Annotated[Sampling, SamplingOf("guide")] = GUIDING
     """Of the guide's turns; the same."""
-    judging: Annotated[Sampling, SamplingOf("judge")] = JUDGING
+    judging: Annotated[Sampling, SamplingOf("reward")] = JUDGING
     """Of scores."""
 
     @model_validator(mode="after")

@@ -76,7 +76,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
     sample = state.get("sample", 0) + (ledger.sample if ledger else 0)
     drawn = uniforms(context, state["prompt"], state.get("id", ""), sample)
     plan = plan_of(kind, horizon=context.horizon, beta=context.beta, uniforms=drawn)
-    tell_step(runtime, NAME, "begin", f"{kind}: {plan.roll_in} rolls in, the switch is at {plan.tau}")
+    tell_step(runtime, NAME, "begin", f"{plan.roll_in} rolls in, the switch is at {plan.tau}")
     return {
         "written": Written(plan).as_dict(),
         "tau": plan.tau,
@@ -103,15 +103,17 @@ def uniforms(context: Context, *what: object) -> Uniforms:
 
 async def roll_in(state: State, runtime: Runtime[Context]) -> Update:
     """The first turn."""
-    return await speak(state, runtime, "roll_in")
+    tell_step(runtime, NAME, "roll_in", "the first turn is written")
+    return await speak(state, runtime)
 
 
 async def roll_out(state: State, runtime: Runtime[Context]) -> Update:
     """All turns behind the first."""
+    tell_step(runtime, NAME, "roll_out", "the other turns are written")
     update: Update = {}
     turns: list[Turned] = []
     while Written.from_dict(state["written"]).turn:
-        update = await speak(state, runtime, "roll_out")
+        update = await speak(state, runtime)
         turns = [*turns, *update.get("turns", [])]
         if update.get("outcome"):
             break
@@ -119,13 +121,12 @@ async def roll_out(state: State, runtime: Runtime[Context]) -> Update:
     return {**update, "turns": turns}
 
 
-async def speak(state: State, runtime: Runtime[Context], step: str) -> Update:
+async def speak(state: State, runtime: Runtime[Context]) -> Update:
     """One turn, by whose it is."""
     context, before = runtime.context, Written.from_dict(state["written"])
     turn = before.turn
     if turn is None:
         raise RuntimeError("the text is done")
-    tell_step(runtime, NAME, step, f"the {turn.owner} writes up to {turn.tokens} tokens")
     prompt, tokens, sample = state["prompt"], before.tokens, state.get("sample", 0)
     if turn.owner == "policy":
         said = await context.solver.go_on(

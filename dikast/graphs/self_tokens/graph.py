@@ -120,7 +120,7 @@ async def draw(state: State, runtime: Runtime[Context]) -> Update:
     """Draw places, and the model's own tokens for them."""
     context, epoch, known = runtime.context, state.get("epoch", 0), known_of(state)
     p = probability(context.schedule, context.p, epoch, context.epochs, context.pace)
-    tell_step(runtime, NAME, "draw", f"{len(known['tokens'])} tokens, {p:.1%} of them own")
+    tell_step(runtime, NAME, "draw", f"{len(known['tokens'])} tokens, {p * 100:.0f} in 100 of them own")
     stream = stream_of(seed=context.seed, key=key_of(state), epoch=epoch)
     made = await speaking.speak(context.solver, state["prompt"], known, p, context.draws, context.speaking, stream)
     return {"bash": made}
