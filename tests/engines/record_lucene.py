@@ -19,7 +19,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = ROOT / ".engines" / "lucene" / "venv"
+sys.path.insert(0, str(ROOT))
+
+from tests.engines.lucene_environment import ENVIRONMENT as LANE  # noqa: E402
+
+ENVIRONMENT = LANE.folder / "venv"
 COLLECTION = ROOT / "dikast" / "retrieval" / "collection"
 TEXTS = ROOT / "tests" / "golden" / "texts.json"
 GOLDEN = ROOT / "tests" / "golden" / "lucene.json"
