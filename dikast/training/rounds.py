@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, cast, get_args
@@ -43,6 +43,10 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 Result = dict[str, Any]
 """What a stage tells, JSON. Names that the loop knows: `rows` (how many), `usage` (role -> spent), `model` and `digest`
 (of a training: the new policy)."""
+
+
+Usages = dict[str, dict[str, float]]
+"""Role -> what it spent, as `dikast.records.Usage` names it."""
 
 
 class Policy(TypedDict):
@@ -311,15 +315,19 @@ def told(summary: Summary) -> Result:
     }
 
 
-def spent(rounds: Sequence[RoundRecord]) -> dict[str, dict[str, float]]:
+def spent(rounds: Sequence[RoundRecord]) -> Usages:
     """What rounds cost by role, over all their stages: the sums of `usage`."""
-    sums: dict[str, dict[str, float]] = {}
-    for one in rounds:
-        for stage in one["stages"].values():
-            for role, usage in cast(Mapping[str, Mapping[str, float]], stage["result"].get("usage", {})).items():
-                mine = sums.setdefault(role, {})
-                for name, value in usage.items():
-                    mine[name] = mine.get(name, 0) + value
+    return summed(stage["result"].get("usage", {}) for one in rounds for stage in one["stages"].values())
+
+
+def summed(usages: Iterable[Mapping[str, Mapping[str, float]]]) -> Usages:
+    """What several pieces of work spent, by role."""
+    sums: Usages = {}
+    for usage in usages:
+        for role, amounts in usage.items():
+            mine = sums.setdefault(role, {})
+            for name, value in amounts.items():
+                mine[name] = mine.get(name, 0) + value
     return sums
 
 

@@ -38,7 +38,7 @@ from dikast.jobs.keys import digest
 from dikast.records import FAILURES
 from dikast.training.mixture import hard_share
 from dikast.training.recipes import SftRecipe
-from dikast.training.rounds import At, Decision, Policy, Result, Stage, told
+from dikast.training.rounds import At, Decision, Policy, Result, Stage, summed, told
 from dikast.training.serving import serve
 
 RUN, NEW, ROWS = "measured", "expanded", "rows.jsonl"
@@ -159,7 +159,7 @@ class TapirPlan:
             return found
         ended = await job(expanding, given, self.expansion(at.round), folder / NEW, report_expanded, "tapir.expand")
         more = told(ended)
-        return {**found, "usage": added(found["usage"], more["usage"]), "expanded": more["outcomes"]}
+        return {**found, "usage": summed([found["usage"], more["usage"]]), "expanded": more["outcomes"]}
 
     async def rows(self, at: At, folder: Path) -> Result:
         """Choose this round's rows; those of earlier rounds' expansions are among the others."""
@@ -194,7 +194,7 @@ class TapirPlan:
             known = earlier(at, policy)
             if known is None:
                 summary = await self.measure(policy, self.pool.held, folder / name)
-                usage = added(usage, told(summary)["usage"])
+                usage = summed([usage, told(summary)["usage"]])
                 known = standing_of(jobs.Run.open(folder / name), policy["digest"], at.folder)
             standings.append(known)
         before, after = standings
@@ -280,15 +280,3 @@ def earlier(at: At, policy: Policy) -> Standing | None:
                 if result[name]["digest"] == policy["digest"]:
                     return result[name]
     return None
-
-
-def added(
-    one: Mapping[str, Mapping[str, float]], other: Mapping[str, Mapping[str, float]]
-) -> dict[str, dict[str, float]]:
-    """What two jobs spent, by role."""
-    found = {role: dict(usage) for role, usage in one.items()}
-    for role, usage in other.items():
-        mine = found.setdefault(role, {})
-        for name, value in usage.items():
-            mine[name] = mine.get(name, 0) + value
-    return found
