@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from dikast.agents.models.request import DEFAULT_MAX_TOKENS, MethodSampling, Sampling
 from dikast.flags import Flag, SamplingOf
+from dikast.graphs.rlgf.measures import MEASURES
 from dikast.graphs.rlgf.records import Switch, Token, Turned
 from dikast.graphs.rlgf.roles import Guide, Policy, Reward
 from dikast.graphs.rlgf.schedules import SHARE, SWITCH_AT, Collector
@@ -32,7 +33,9 @@ JUDGING = Sampling(max_tokens=1024, seed=0)
 """Greedy."""
 RUBRIC = "It does what the task asks for, and reads as if one person had written it."
 SCALE = (1.0, 5.0)
-SCHEDULE, JUDGE = "Collector", "Judge"
+BESIDE = ("coverage", "meteor-exact-stem", "length")
+"""Measures that need no extra."""
+SCHEDULE, JUDGE, MEASURING = "Collector", "Judge", "Measures"
 """Headings of flags."""
 
 
@@ -73,6 +76,9 @@ class Context(BaseModel):
     """What makes a text good, for a judge."""
     scale: Annotated[tuple[float, float], Flag(metavar="LOW,HIGH", panel=JUDGE)] = SCALE
     """A judge's lowest and highest score."""
+    measures: Annotated[tuple[str, ...], Flag(metavar="NAME,...", panel=MEASURING)] = BESIDE
+    """Told of each text beside its reward: coverage (of the row's concepts), length (in words), bleu, chrf, rouge1,
+    rouge2, rougeL, meteor-exact-stem (against references)."""
     sampling: Annotated[Sampling, SamplingOf("solver")] = SAMPLING
     """Of the policy's turns; how many tokens a turn has is the switch's to say."""
     guiding: Annotated[Sampling, SamplingOf("guide")] = GUIDING
@@ -86,17 +92,22 @@ class Context(BaseModel):
             raise ValueError("max_tokens: turns are as long as the switch says; give horizon")
         if self.scale[0] >= self.scale[1]:
             raise ValueError("scale: the lowest score comes first")
+        if unknown := [name for name in self.measures if name not in MEASURES]:
+            raise ValueError(f"measures: there is no {unknown[0]!r}; there are {', '.join(MEASURES)}")
         return self
 
 
 class Input(TypedDict):
     """A prompt, and a text that answers it well, for metrics and judges that look at one.
 
-    `sample` counts the texts to one prompt: each has a switch and draws of its own.
+    `sample` counts the texts to one prompt: each has a switch and draws of its own. `others` are further references,
+    `concepts` what the text is to speak of; both are for rewards and measures.
     """
 
     prompt: str
     reference: NotRequired[str]
+    others: NotRequired[list[str]]
+    concepts: NotRequired[list[str]]
     sample: NotRequired[int]
     id: NotRequired[str]
 
@@ -118,6 +129,8 @@ class Output(TypedDict):
     reward: float | None
     said: str
     """A judge's own words."""
+    measures: dict[str, float | None]
+    """`Context.measures` of the text; `None` where there is nothing to measure by."""
     kl: float | None
     own: bool
     outcome: str
@@ -138,6 +151,7 @@ class State(Input):
     tokens: list[Token]
     reward: float | None
     said: str
+    measures: dict[str, float | None]
     kl: float | None
     own: bool
     outcome: str
@@ -158,6 +172,7 @@ class Update(TypedDict, total=False):
     tokens: list[Token]
     reward: float | None
     said: str
+    measures: dict[str, float | None]
     kl: float | None
     own: bool
     outcome: str

@@ -31,6 +31,7 @@ rows that differ in `sample`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -46,6 +47,7 @@ from dikast.agents.ledger import current
 from dikast.errors import DataError
 from dikast.graphs.rlgf.advantages import penalised
 from dikast.graphs.rlgf.context import Context, Input, Output, State, Update
+from dikast.graphs.rlgf.measures import measure
 from dikast.graphs.rlgf.records import Token, Turned, record_switch, record_turn
 from dikast.graphs.rlgf.roles import Asked
 from dikast.graphs.rlgf.schedules import Schedule
@@ -87,6 +89,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
         "reason": "",
         "text": "",
         "said": "",
+        "measures": {},
         "reward": None,
         "logprobs": [],
         "held": None,
@@ -176,14 +179,23 @@ async def weigh(state: State, runtime: Runtime[Context]) -> Update:
 
 
 async def reward(state: State, runtime: Runtime[Context]) -> Update:
-    """What the whole text is worth."""
+    """What the whole text is worth, and what else is told of it."""
     context = runtime.context
     tell_step(runtime, NAME, "reward", f"{len(state['text'])} characters are judged")
     asked = Asked(
-        state["prompt"], state["text"], state.get("reference") or "", context.rubric, context.scale, context.judging
+        state["prompt"],
+        state["text"],
+        state.get("reference") or "",
+        context.rubric,
+        context.scale,
+        context.judging,
+        tuple(state.get("others") or ()),
+        tuple(state.get("concepts") or ()),
     )
     found = await context.reward.reward(asked)
-    return {"reward": found.value, "said": found.said, "outcome": found.outcome, "reason": found.reason}
+    beside = await asyncio.to_thread(measure, context.measures, asked)
+    told: Update = {"reward": found.value, "said": found.said, "outcome": found.outcome, "reason": found.reason}
+    return {**told, "measures": beside}
 
 
 @on_error

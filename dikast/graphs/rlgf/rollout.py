@@ -135,7 +135,7 @@ def reward_function(
     sampling: Sampling | None = None,
     rolling: Rolling | None = None,
 ) -> Callable[..., list[float | None]]:
-    """A reward in TRL's form; a row's `reference` column is what metrics measure by.
+    """A reward in TRL's form; a row's columns `reference`, `others` and `concepts` are what metrics measure by.
 
     Args:
         reward: See `dikast.graphs.rlgf.rewards`.
@@ -151,10 +151,21 @@ def reward_function(
         return [one.value for one in found]
 
     def rewarded(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        references: Sequence[str] = columns.get("reference") or [""] * len(prompts)
+        def column(name: str, at: int) -> Any:
+            return columns[name][at] if columns.get(name) else None
+
         asked = [
-            Asked(spoken(prompt), spoken(said), reference or "", rubric, scale, judging)
-            for prompt, said, reference in zip(prompts, completions, references, strict=True)
+            Asked(
+                spoken(prompt),
+                spoken(said),
+                column("reference", at) or "",
+                rubric,
+                scale,
+                judging,
+                tuple(column("others", at) or ()),
+                tuple(column("concepts", at) or ()),
+            )
+            for at, (prompt, said) in enumerate(zip(prompts, completions, strict=True))
         ]
         values = asyncio.run(all_of(asked))
         if rolling is not None:
