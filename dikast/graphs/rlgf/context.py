@@ -39,20 +39,17 @@ SCHEDULE, JUDGE, MEASURING = "Collector", "Judge", "Measures"
 """Headings of flags."""
 
 
-class Context(BaseModel):
-    """Who takes part, and the method's knobs."""
+class Collecting(BaseModel):
+    """What one collection and the rounds have in common."""
 
     model_config = CONTEXT
 
-    solver: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy", model=True)]
-    """The policy: an engine that goes on from token ids and scores (transformers:, vllm:, a 'vllm serve')."""
     guide: Annotated[Guide, Spec("dikast.graphs.rlgf.voices:load_guide", model=True)]
     """The guide, frozen: SPEC by token ids (the policy's tokenizer), text+SPEC by text, chat+SPEC by chat; see
     docs/methods/rlgf.md for what that costs."""
     reward: Annotated[Reward, Spec("dikast.graphs.rlgf.rewards:load_reward")]
-    """metric:NAME against the reference, judge:SPEC, or function:MODULE:NAME, marked with @rewarding."""
-    reference: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy")] | None = None
-    """What the policy is held to by the KL penalty, as a rule itself at the start; none for no penalty."""
+    """metric:NAME against the reference, metric:coverage of the row's concepts, judge:SPEC, or function:MODULE:NAME,
+    marked with @rewarding."""
     collector: Annotated[Collector, Flag(panel=SCHEDULE)] = "ppo_pp"
     """ppo_pp: the guide begins, the policy ends; aggrevated: the other way round; lols mixes them by iteration, d2lols
     goes from aggrevated to ppo_pp; ppo has no guide."""
@@ -60,8 +57,6 @@ class Context(BaseModel):
     """How often what comes before the switch is the guide's (ppo_pp), or the policy's (aggrevated)."""
     horizon: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=HORIZON, ge=1)
     """Tokens of a text at most; the switch is uniform on its places."""
-    iteration: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=0, ge=0)
-    """Which iteration this is, from 0: decides lols and d2lols, and draws other switches."""
     share: Annotated[float, Flag(panel=SCHEDULE)] = Field(default=SHARE, ge=0, le=1)
     """lols: how often an iteration is ppo_pp's."""
     switch_at: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=SWITCH_AT, ge=0)
@@ -87,7 +82,7 @@ class Context(BaseModel):
     """Of scores."""
 
     @model_validator(mode="after")
-    def _can_be(self) -> Context:
+    def _can_be(self) -> Collecting:
         if any(one.max_tokens != DEFAULT_MAX_TOKENS for one in (self.sampling, self.guiding)):
             raise ValueError("max_tokens: turns are as long as the switch says; give horizon")
         if self.scale[0] >= self.scale[1]:
@@ -95,6 +90,19 @@ class Context(BaseModel):
         if unknown := [name for name in self.measures if name not in MEASURES]:
             raise ValueError(f"measures: there is no {unknown[0]!r}; there are {', '.join(MEASURES)}")
         return self
+
+
+class Context(Collecting):
+    """Who takes part, and the method's knobs."""
+
+    model_config = CONTEXT
+
+    solver: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy", model=True)]
+    """The policy: an engine that goes on from token ids and scores (transformers:, vllm:, a 'vllm serve')."""
+    reference: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy")] | None = None
+    """What the policy is held to by the KL penalty, as a rule itself at the start; none for no penalty."""
+    iteration: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=0, ge=0)
+    """Which iteration this is, from 0: decides lols and d2lols, and draws other switches."""
 
 
 class Input(TypedDict):
