@@ -98,7 +98,12 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
 
 def uniforms(context: Context, *what: object) -> Uniforms:
     """Three numbers in [0, 1), by seed, iteration and what they are for."""
-    told = json.dumps([context.seed, context.iteration, *what]).encode()
+    return uniforms_of(context.seed, context.iteration, *what)
+
+
+def uniforms_of(seed: int, iteration: int, *what: object) -> Uniforms:
+    """The same, for whoever has no context of this graph."""
+    told = json.dumps([seed, iteration, *what]).encode()
     digest = hashlib.sha256(told).digest()
     numbers = [int.from_bytes(digest[8 * at : 8 * at + 8], "big") >> (64 - BITS) for at in range(3)]
     return cast(Uniforms, tuple(number / 2**BITS for number in numbers))

@@ -1,4 +1,4 @@
-"""A loop told: each round's stages, and why its policy was taken or not."""
+"""A loop of rounds told: each round's stages, and why its policy was taken or not; the story of methods with rounds."""
 
 from __future__ import annotations
 
