@@ -31,7 +31,9 @@ from dikast.graphs.rlgf.schedules import SHARE, SWITCH_AT, Collector, Schedule
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker
 from dikast.training.backend.tokens import Speaker as Renderer
 from dikast.training.backend.tokens import prompt_columns
+from dikast.training.inputs import name_of_function
 
+SETTINGS = ("horizon", "collector", "beta", "share", "switch_at", "switch_reward", "temperature", "seed")
 LOGPROB = 0.0
 """What TRL is told for each token; it computes its own unless vLLM samples, and has to be told something finite."""
 
@@ -43,7 +45,7 @@ class Rolling:
     Args:
         guide: (the model that is trained, its tokenizer) -> the guide, called once, before the first step.
         horizon: Tokens of a text at most.
-        collector: See `dikast.graphs.rlgf.schedules`; an iteration is a call of TRL's.
+        collector: See `dikast.graphs.rlgf.schedules`; an iteration is a call of TRL's, and so a step.
         beta: See `dikast.graphs.rlgf.turns.plan_of`.
         share: LOLS's.
         switch_at: D2LOLS's.
@@ -69,9 +71,15 @@ class Rolling:
 
     def __post_init__(self) -> None:
         self.schedule = Schedule(self.collector, self.share, self.switch_at, self.switch_reward)
-        self._uniform = random.Random(self.seed).random
+        self._uniform: Callable[[], float] = random.Random(self.seed).random
         self._guide: Speaker | None = None
         self._policy: TorchSpeaker | None = None
+
+    def fingerprint(self) -> dict[str, object]:
+        """Its settings, which a training that is gone on with has to share; of the guide what it tells, or its name."""
+        tell = getattr(self.guide, "fingerprint", None)
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        return {**settings, "guide": dict(tell()) if callable(tell) else name_of_function(self.guide)}
 
     def __call__(self, prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         """TRL's call: each prompt as often as its group has texts, one after the other."""
@@ -81,8 +89,12 @@ class Rolling:
             raise UsageError(f"{len(prompts)} prompts are no multiple of the group ({members})")
         ends = ends_of(model, tokenizer)
         if self._policy is None or self._guide is None:
+            # A training that goes on has iterations behind it: a step each, as `GrpoRecipe` has it.
+            self.iteration = int(trainer.state.global_step)
+            seed = self.seed + self.iteration
+            self._uniform = random.Random(seed).random
             self._guide = self.guide(model, tokenizer)
-            self._policy = TorchSpeaker(model, ends=ends, seed=self.seed, temperature=self.temperature)
+            self._policy = TorchSpeaker(model, ends=ends, seed=seed, temperature=self.temperature)
         ids = [prompt_ids(tokenizer, prompt) for prompt in prompts[::members]]
         plans = schedule_plans(
             self.schedule, self.iteration, len(ids), horizon=self.horizon, beta=self.beta, uniform=self._uniform
@@ -172,7 +184,16 @@ def reward_function(
             rolling.measure([0.0 if value is None else value for value in values])
         return values
 
+    def fingerprint() -> dict[str, object]:
+        return {
+            "reward": dict(reward.fingerprint()),
+            "rubric": rubric,
+            "scale": list(scale),
+            "judging": judging.model_dump(mode="json"),
+        }
+
     rewarded.__qualname__ = rewarded.__name__ = f"reward {reward.spec}"
+    rewarded.fingerprint = fingerprint  # pyright: ignore[reportFunctionMemberAccess]  # what a training's folder notes
     return rewarded
 
 

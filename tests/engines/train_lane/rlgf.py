@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dikast.errors import ResumeMismatchError
 from dikast.graphs import rlgf
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
@@ -28,7 +29,8 @@ from dikast.training.backend.opening import Start, open_start
 from dikast.training.backend.rollouts import grpo_trainer
 from dikast.training.backend.trainers import arguments
 from dikast.training.recipes import GrpoRecipe
-from dikast.training.trainer import train
+from dikast.training.stopping import Cancelled
+from dikast.training.trainer import Trained, train
 
 EXACT = 1e-5
 HORIZON, GROUP = 6, 4
@@ -162,6 +164,34 @@ def test_two_steps_run_and_owners_reach_the_rewards(folder: Path, tmp_path: Path
     assert rolling.sampled > 0
     assert {owner for text in owners for owner in text} == {"policy", "guide"}
     assert all("policy" in text for text in owners)
+
+
+def test_a_training_that_goes_on_has_its_iterations_behind_it_and_the_same_settings(
+    folder: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"steps": 2, "lora_rank": 4, "save_every": 1})
+    reward = reward_function(load_reward("function:tests.engines.train_lane.rlgf:stones"))
+
+    def rolling(**other: Any) -> Rolling:
+        return Rolling(guide_of, HORIZON, **{"collector": "d2lols", "switch_at": 1, **other})
+
+    def go(made: Rolling, on_step: Any = None) -> Trained:
+        spec = f"transformers:{folder}"
+        return train(recipe, ROWS, spec, tmp_path / "out", rewards=[reward], rollout=made, on_step=on_step)
+
+    def stop(line: Any) -> None:
+        if (tmp_path / "out" / "checkpoints" / "checkpoint-1").is_dir():
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        go(rolling(), stop)
+    second = rolling()
+    assert go(second).steps == 2
+    assert second.iteration == 2
+    assert {one.text.plan.kind for one in second.collected} == {"ppo_pp"}
+    with pytest.raises(ResumeMismatchError, match="beta"):
+        go(rolling(beta=0.5))
+    assert go(rolling()).steps == 2
 
 
 def test_groups_share_what_is_before_the_switch(folder: Path) -> None:

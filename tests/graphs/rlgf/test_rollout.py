@@ -1,0 +1,121 @@
+"""What a GRPO training with a guide notes of itself, so that it is gone on with by the same settings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dikast.errors import ResumeMismatchError
+from dikast.graphs.rlgf.collecting import Speaker
+from dikast.graphs.rlgf.grouping import Member
+from dikast.graphs.rlgf.rewards import load_reward
+from dikast.graphs.rlgf.rollout import Rolling, reward_function, sampled_tokens
+from dikast.graphs.rlgf.turns import Owner, Plan, Written
+from dikast.training.folder import open_training, write_training
+from dikast.training.inputs import functions_told
+
+
+def guide_of(model: Any, tokenizer: Any) -> Speaker:
+    raise AssertionError("nobody trains here")
+
+
+def other_guide(model: Any, tokenizer: Any) -> Speaker:
+    raise AssertionError("nobody trains here")
+
+
+def noted(rolling: Callable[..., Any], *rewards: Callable[..., Any]) -> dict[str, Any]:
+    return {"functions": functions_told({"rollout": rolling, **{one.__name__: one for one in rewards}})}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"horizon": 9},
+        {"collector": "aggrevated"},
+        {"beta": 0.5},
+        {"share": 0.5},
+        {"switch_at": 3},
+        {"switch_reward": 0.5},
+        {"temperature": 0.7},
+        {"seed": 1},
+        {"guide": other_guide},
+    ],
+)
+def test_a_training_with_other_settings_of_the_rollout_is_refused(tmp_path: Path, other: dict[str, Any]) -> None:
+    def open_with(rolling: Rolling) -> None:
+        fingerprint = noted(rolling)
+        with open_training(tmp_path, fingerprint, force_new=False) as manifest:
+            write_training(tmp_path, manifest or {"training": "grpo", "fingerprint": fingerprint})
+
+    settings: dict[str, Any] = {"guide": guide_of, "horizon": 8}
+    open_with(Rolling(**settings))
+    open_with(Rolling(**settings))  # the same is gone on with, also after it has run
+    [name] = other
+    with pytest.raises(ResumeMismatchError, match=name):
+        open_with(Rolling(**{**settings, **other}))
+
+
+def test_a_reward_is_known_by_what_it_says() -> None:
+    mine = reward_function(load_reward("metric:rougeL"))
+    assert mine.__name__ == "reward metric:rougeL"
+    assert noted(mine) == noted(reward_function(load_reward("metric:rougeL")))
+    for other in (
+        reward_function(load_reward("metric:bleu")),
+        reward_function(load_reward("metric:rougeL"), rubric="It is short."),
+        reward_function(load_reward("metric:rougeL"), scale=(0.0, 1.0)),
+    ):
+        assert noted(mine) != noted(other)
+
+    def plain(**columns: Any) -> list[float]:
+        return []
+
+    assert functions_told({"plain": plain}) == {"plain": None}
+
+
+def test_a_guide_may_tell_of_itself() -> None:
+    class Guide:
+        def __init__(self, top_k: int) -> None:
+            self.top_k = top_k
+
+        def fingerprint(self) -> dict[str, object]:
+            return {"top_k": self.top_k}
+
+        def __call__(self, model: Any, tokenizer: Any) -> Speaker:
+            raise AssertionError("nobody trains here")
+
+    assert Rolling(Guide(50), 8).fingerprint()["guide"] == {"top_k": 50}
+    assert noted(Rolling(Guide(50), 8)) != noted(Rolling(Guide(5), 8))
+
+
+def test_sampled_tokens_count_what_is_shared_once_and_what_was_dropped_too() -> None:
+    owners: tuple[Owner, ...] = ("guide", "guide", "policy", "policy")
+    text = Written(Plan("ppo_pp", 4, 3, "guide"), (1, 2, 3, 4), owners)
+    dropped = Written(Plan("ppo_pp", 4, 2, "guide"), (1, 3, 4, 5), ("guide", "policy", "policy", "policy"), False, 3)
+    assert sampled_tokens([Member(0, text, 2), Member(0, text, 2), Member(0, text, 2)]) == 2 + 3 * 2
+    assert sampled_tokens([Member(0, text, 2), Member(1, dropped, 1), Member(1, dropped, 1)]) == 4 + (1 + 3) + 2 * 3
+
+
+async def test_rewards_in_trl_s_form_see_the_rows_columns_and_tell_the_rollout() -> None:
+    heard: list[list[float]] = []
+
+    class Hearing(Rolling):
+        def measure(self, rewards: Any) -> None:
+            heard.append(list(rewards))
+
+    import asyncio
+
+    rewarded = reward_function(load_reward("metric:coverage"), rolling=Hearing(guide_of, 8))
+    prompts = [[{"role": "user", "content": "Say it."}]] * 2
+    said = [[{"role": "assistant", "content": "salt"}], [{"role": "assistant", "content": "the salt sea"}]]
+    columns = {"concepts": [["salt", "sea"], ["salt", "sea"]], "owners": [["policy"], ["policy"]]}
+    values = await asyncio.to_thread(lambda: rewarded(prompts, said, **columns))
+    assert values == [0.5, 1.0]
+    assert heard == [[0.5, 1.0]]
+    several = reward_function(load_reward("metric:rougeL"))
+    found = await asyncio.to_thread(
+        lambda: several(["p", "p"], ["a b", "c d"], reference=["x y", None], others=[["a b"], ["c d"]])
+    )
+    assert found == [1.0, 1.0]
