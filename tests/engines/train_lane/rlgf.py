@@ -173,7 +173,8 @@ def test_a_training_that_goes_on_has_its_iterations_behind_it_and_the_same_setti
     reward = reward_function(load_reward("function:tests.engines.train_lane.rlgf:stones"))
 
     def rolling(**other: Any) -> Rolling:
-        return Rolling(guide_of, HORIZON, **{"collector": "d2lols", "switch_at": 1, **other})
+        settings: dict[str, Any] = {"collector": "d2lols", "switch_at": 1, **other}
+        return Rolling(guide_of, HORIZON, **settings)
 
     def go(made: Rolling, on_step: Any = None) -> Trained:
         spec = f"transformers:{folder}"
