@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 
 import pytest
 
-from dikast.errors import TrainingError
+from dikast.errors import TrainingError, UsageError
 from dikast.training.stopping import Cancelled, OnStep, train_stoppably
 
 
@@ -42,9 +44,35 @@ async def test_a_cancelled_training_ends_with_its_step_and_not_before() -> None:
     task = asyncio.create_task(train_stoppably(train))
     await began.wait()
     task.cancel()
-    await asyncio.sleep(0.01)
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert not task.done()  # it waits for the step
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (steps, ends) == ([1], [Cancelled])
+
+
+async def test_at_a_signal_it_ends_with_its_step_too_and_is_left_owed() -> None:
+    began, go_on = asyncio.Event(), threading.Event()
+    loop, steps = asyncio.get_running_loop(), list[int]()
+
+    def train(on_step: OnStep) -> None:
+        for step in range(1, 4):
+            steps.append(step)
+            loop.call_soon_threadsafe(began.set)
+            go_on.wait(60)
+            on_step({"step": step})
+
+    before = signal.getsignal(signal.SIGINT)
+    task = asyncio.create_task(train_stoppably(train))
+    await began.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(3):  # the loop hears the signal, and then tells the training
+        await asyncio.sleep(0)
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(UsageError, match="interrupted"):
+        await task
+    assert steps == [1]
+    assert signal.getsignal(signal.SIGINT) == before

@@ -119,3 +119,13 @@ def test_a_policy_that_ends_in_the_shared_beginning_is_cut_as_well() -> None:
 def test_members_end_for_themselves() -> None:
     _, _, made = groups(Plan("ppo", HORIZON, 1, "policy"), policy=3)
     assert all(len(text) == 3 and text[-1] == END for texts in made for text in texts)
+
+
+def test_a_last_token_that_ends_the_text_ends_it() -> None:
+    """Also where the turn is used up: the guide is not asked for what would come behind."""
+    _, guide, made = groups(Plan("aggrevated", HORIZON, 1, "policy"), policy=1)
+    assert made == [[(END,)] * MEMBERS] * 2
+    assert guide.asked == []
+    policy, _, made = groups(Plan("ppo_pp", HORIZON, 3, "guide", 0.6), guide=2)
+    assert {count for _, count in policy.asked} == {HORIZON - 1}
+    assert all(END not in text for texts in made for text in texts)
