@@ -3,7 +3,7 @@
     rolling = Rolling(guide=guide_of, horizon=48, collector="ppo_pp", beta=0.8)
     done = train(
         GrpoRecipe(group=8, completion_length=48), rows, "transformers:MODEL?lora=...", Path("runs/rlgf"),
-        rewards=[reward_function(load_reward("metric:rougeL"))], rollout=rolling,
+        rewards=[RewardFunction(load_reward("metric:rougeL"))], rollout=rolling,
     )
 
 A group's texts share what is before the switch (`grouping.py`), so that the group's mean is the value of the text so
@@ -139,14 +139,7 @@ def prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
     return [*prompt_columns({"prompt": prompt}, Renderer(tokenizer))["input_ids"]]
 
 
-def reward_function(
-    reward: Reward,
-    *,
-    rubric: str = RUBRIC,
-    scale: tuple[float, float] = SCALE,
-    sampling: Sampling | None = None,
-    rolling: Rolling | None = None,
-) -> Callable[..., list[float | None]]:
+class RewardFunction:
     """A reward in TRL's form; a row's columns `reference`, `others` and `concepts` are what metrics measure by.
 
     Args:
@@ -156,13 +149,28 @@ def reward_function(
         sampling: Of a judge.
         rolling: Who is told of the rewards, for D2LOLS's switch by reward.
     """
-    judging = sampling or Sampling(max_tokens=1024, seed=0)
 
-    async def all_of(asked: Sequence[Asked]) -> list[float | None]:
-        found = await asyncio.gather(*(reward.reward(one) for one in asked))
-        return [one.value for one in found]
+    def __init__(
+        self,
+        reward: Reward,
+        *,
+        rubric: str = RUBRIC,
+        scale: tuple[float, float] = SCALE,
+        sampling: Sampling | None = None,
+        rolling: Rolling | None = None,
+    ) -> None:
+        self.reward, self.rubric, self.scale, self.rolling = reward, rubric, scale, rolling
+        self.sampling = sampling or Sampling(max_tokens=1024, seed=0)
+        self.__name__ = self.__qualname__ = f"reward {reward.spec}"  # TRL's log has it
 
-    def rewarded(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
+    def fingerprint(self) -> dict[str, object]:
+        """What changes its values."""
+        judging = {"rubric": self.rubric, "scale": list(self.scale), "judging": self.sampling.model_dump(mode="json")}
+        return {"reward": dict(self.reward.fingerprint()), **judging}
+
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        """TRL's call: a value a completion; `None` for one that has none."""
+
         def column(name: str, at: int) -> Any:
             return columns[name][at] if columns.get(name) else None
 
@@ -171,30 +179,22 @@ def reward_function(
                 spoken(prompt),
                 spoken(said),
                 column("reference", at) or "",
-                rubric,
-                scale,
-                judging,
+                self.rubric,
+                self.scale,
+                self.sampling,
                 tuple(column("others", at) or ()),
                 tuple(column("concepts", at) or ()),
             )
             for at, (prompt, said) in enumerate(zip(prompts, completions, strict=True))
         ]
-        values = asyncio.run(all_of(asked))
-        if rolling is not None:
-            rolling.measure([0.0 if value is None else value for value in values])
+        values = asyncio.run(self._all_of(asked))
+        if self.rolling is not None:
+            self.rolling.measure([0.0 if value is None else value for value in values])
         return values
 
-    def fingerprint() -> dict[str, object]:
-        return {
-            "reward": dict(reward.fingerprint()),
-            "rubric": rubric,
-            "scale": list(scale),
-            "judging": judging.model_dump(mode="json"),
-        }
-
-    rewarded.__qualname__ = rewarded.__name__ = f"reward {reward.spec}"
-    rewarded.fingerprint = fingerprint  # pyright: ignore[reportFunctionMemberAccess]  # what a training's folder notes
-    return rewarded
+    async def _all_of(self, asked: Sequence[Asked]) -> list[float | None]:
+        found = await asyncio.gather(*(self.reward.reward(one) for one in asked))
+        return [one.value for one in found]
 
 
 def spoken(said: Any) -> str:

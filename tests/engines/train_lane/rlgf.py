@@ -17,7 +17,7 @@ from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
 from dikast.graphs.rlgf.grouping import Member, collect_groups
 from dikast.graphs.rlgf.rewards import load_reward, rewarding
-from dikast.graphs.rlgf.rollout import Rolling, prompt_ids, reward_function
+from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, prompt_ids
 from dikast.graphs.rlgf.schedules import Collector
 from dikast.graphs.rlgf.torch_ppo import Learner
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker, frozen_copy
@@ -83,7 +83,7 @@ def one_step(folder: Path, out: Path, collector: Any, beta: float = 1.0) -> tupl
         seen.members, seen.prompts = list(rolling.collected), told["prompt_ids"]
         return told
 
-    inner = reward_function(stones)
+    inner = RewardFunction(stones)
 
     def rewards(prompts: Any, completions: Any, **columns: Any) -> Any:
         seen.rewards = [value or 0.0 for value in inner(prompts, completions, **columns)]
@@ -152,7 +152,7 @@ def test_a_guide_s_tokens_have_no_gradient(folder: Path, tmp_path: Path, collect
 def test_two_steps_run_and_owners_reach_the_rewards(folder: Path, tmp_path: Path, collector: Any) -> None:
     owners: list[list[str]] = []
     rolling = Rolling(guide_of, HORIZON, collector=collector, switch_at=1)
-    inner = reward_function(load_reward("function:tests.engines.train_lane.rlgf:stones"), rolling=rolling)
+    inner = RewardFunction(load_reward("function:tests.engines.train_lane.rlgf:stones"), rolling=rolling)
 
     def rewards(prompts: Any, completions: Any, **columns: Any) -> Any:
         owners.extend(columns["owners"])
@@ -170,7 +170,7 @@ def test_a_training_that_goes_on_has_its_iterations_behind_it_and_the_same_setti
     folder: Path, tmp_path: Path
 ) -> None:
     recipe = RECIPE.model_copy(update={"steps": 2, "lora_rank": 4, "save_every": 1})
-    reward = reward_function(load_reward("function:tests.engines.train_lane.rlgf:stones"))
+    reward = RewardFunction(load_reward("function:tests.engines.train_lane.rlgf:stones"))
 
     def rolling(**other: Any) -> Rolling:
         settings: dict[str, Any] = {"collector": "d2lols", "switch_at": 1, **other}

@@ -16,7 +16,7 @@ import pytest
 
 from dikast.errors import DataError
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
-from dikast.graphs.rlgf.rounds.roles import Updated
+from dikast.graphs.rlgf.rounds.records import Updated
 from dikast.graphs.rlgf.rounds.updating import CRITIC, update
 from dikast.training.backend.bases import adapter_digest
 from dikast.training.backend.libraries import library

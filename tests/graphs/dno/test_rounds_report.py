@@ -11,7 +11,7 @@ from dikast import jobs
 from dikast.graphs.dno.rounds.graph import graph
 from dikast.graphs.dno.rounds.method import method
 from dikast.graphs.dno.rounds.report import report
-from dikast.graphs.loop_story import story
+from dikast.graphs.dno.rounds.story import story
 from dikast.jobs.reading import Run
 from dikast.pages import markdown
 from tests.graphs.dno.rounds_models import HERE, Fake

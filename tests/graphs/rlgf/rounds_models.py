@@ -12,7 +12,7 @@ from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.scripted import scripted
 from dikast.graphs.rlgf.rewards import rewarding
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
-from dikast.graphs.rlgf.rounds.roles import Updated
+from dikast.graphs.rlgf.rounds.records import Updated
 from dikast.training.stopping import OnStep
 from tests.graphs.rlgf.scripts import letters
 

@@ -129,3 +129,16 @@ def test_a_last_token_that_ends_the_text_ends_it() -> None:
     policy, _, made = groups(Plan("ppo_pp", HORIZON, 3, "guide", 0.6), guide=2)
     assert {count for _, count in policy.asked} == {HORIZON - 1}
     assert all(END not in text for texts in made for text in texts)
+
+
+def test_each_group_has_a_plan_of_its_own() -> None:
+    policy, guide = Counting(1000), Counting(5000)
+    plans = [
+        Plan("ppo", HORIZON, 1, "policy"),
+        Plan("ppo_pp", HORIZON, 3, "guide"),
+        Plan("ppo_pp", HORIZON, 5, "guide"),
+    ]
+    made = collect_groups(policy, guide, [(7,), (8,), (9,)], plans, members=2)
+    assert guide.asked == [((8,), 2), ((9,), 4)]
+    assert [one.shared for one in made] == [0, 0, 2, 2, 4, 4]
+    assert Counter((prefix[0], count) for prefix, count in policy.asked) == {(7, 6): 2, (8, 4): 2, (9, 2): 2}

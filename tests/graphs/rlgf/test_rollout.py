@@ -12,7 +12,7 @@ from dikast.errors import ResumeMismatchError
 from dikast.graphs.rlgf.collecting import Speaker
 from dikast.graphs.rlgf.grouping import Member
 from dikast.graphs.rlgf.rewards import load_reward
-from dikast.graphs.rlgf.rollout import Rolling, reward_function, sampled_tokens
+from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, sampled_tokens
 from dikast.graphs.rlgf.turns import Owner, Plan, Written
 from dikast.training.folder import open_training, write_training
 from dikast.training.inputs import functions_told
@@ -59,13 +59,13 @@ def test_a_training_with_other_settings_of_the_rollout_is_refused(tmp_path: Path
 
 
 def test_a_reward_is_known_by_what_it_says() -> None:
-    mine = reward_function(load_reward("metric:rougeL"))
+    mine = RewardFunction(load_reward("metric:rougeL"))
     assert mine.__name__ == "reward metric:rougeL"
-    assert noted(mine) == noted(reward_function(load_reward("metric:rougeL")))
+    assert noted(mine) == noted(RewardFunction(load_reward("metric:rougeL")))
     for other in (
-        reward_function(load_reward("metric:bleu")),
-        reward_function(load_reward("metric:rougeL"), rubric="It is short."),
-        reward_function(load_reward("metric:rougeL"), scale=(0.0, 1.0)),
+        RewardFunction(load_reward("metric:bleu")),
+        RewardFunction(load_reward("metric:rougeL"), rubric="It is short."),
+        RewardFunction(load_reward("metric:rougeL"), scale=(0.0, 1.0)),
     ):
         assert noted(mine) != noted(other)
 
@@ -107,14 +107,14 @@ async def test_rewards_in_trl_s_form_see_the_rows_columns_and_tell_the_rollout()
 
     import asyncio
 
-    rewarded = reward_function(load_reward("metric:coverage"), rolling=Hearing(guide_of, 8))
+    rewarded = RewardFunction(load_reward("metric:coverage"), rolling=Hearing(guide_of, 8))
     prompts = [[{"role": "user", "content": "Say it."}]] * 2
     said = [[{"role": "assistant", "content": "salt"}], [{"role": "assistant", "content": "the salt sea"}]]
     columns = {"concepts": [["salt", "sea"], ["salt", "sea"]], "owners": [["policy"], ["policy"]]}
     values = await asyncio.to_thread(lambda: rewarded(prompts, said, **columns))
     assert values == [0.5, 1.0]
     assert heard == [[0.5, 1.0]]
-    several = reward_function(load_reward("metric:rougeL"))
+    several = RewardFunction(load_reward("metric:rougeL"))
     found = await asyncio.to_thread(
         lambda: several(["p", "p"], ["a b", "c d"], reference=["x y", None], others=[["a b"], ["c d"]])
     )

@@ -12,7 +12,6 @@ import pytest
 
 from dikast import jobs
 from dikast.errors import DataError, UsageError
-from dikast.graphs.loop_story import story
 from dikast.graphs.method import Given
 from dikast.graphs.rlgf import rounds
 from dikast.graphs.rlgf.rounds.method import count_calls, method
@@ -21,6 +20,7 @@ from dikast.graphs.rlgf.rounds.plan import RlgfPlan
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
 from dikast.graphs.rlgf.rounds.report import report
 from dikast.graphs.rlgf.rounds.roles import PromptFile, load_prompts, load_trainer
+from dikast.graphs.rlgf.rounds.story import story
 from dikast.graphs.rlgf.rounds.texts import NOTHING, made_of, texts_of
 from dikast.graphs.rlgf.turns import Written
 from dikast.jobs.exports import LeftOut

@@ -53,6 +53,6 @@ method = Method(
     notes=notes,
     calls=count_calls,
     report=deferred("dikast.graphs.dno.rounds.report:report"),
-    story=deferred("dikast.graphs.loop_story:story"),
+    story=deferred("dikast.graphs.dno.rounds.story:story"),
     after=what_next,
 )

@@ -55,6 +55,6 @@ method = Method(
     notes=notes,
     calls=count_calls,
     report=deferred("dikast.graphs.rlgf.rounds.report:report"),
-    story=deferred("dikast.graphs.loop_story:story"),
+    story=deferred("dikast.graphs.rlgf.rounds.story:story"),
     after=what_next,
 )

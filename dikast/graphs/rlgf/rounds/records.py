@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from typing_extensions import TypedDict
@@ -33,6 +35,35 @@ class Gathered(TypedDict):
     """Whose -> how many."""
     masked_share: float | None
     """Of the guide's tokens, those that are not trained on; `None` without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What an update made.
+
+    Args:
+        model: The spec that opens the new policy.
+        digest: Of its weights.
+        rows: Texts that were trained on.
+        left_out: Why -> texts that were not.
+        steps: Of Adam.
+        tokens: Trained on: the policy's own, once an epoch.
+        loss: Of the last epoch, the mean of its steps.
+        first_loss: Of the first epoch.
+        value_loss: Of the last epoch.
+        clipped: Share of tokens whose ratio was clipped, in the last epoch.
+    """
+
+    model: str
+    digest: str
+    rows: int
+    left_out: Mapping[str, int]
+    steps: int
+    tokens: int
+    loss: float
+    first_loss: float
+    value_loss: float
+    clipped: float
 
 
 class Standing(TypedDict):

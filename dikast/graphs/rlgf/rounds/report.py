@@ -10,7 +10,7 @@ from dikast.graphs.rlgf.measures import METRIC
 from dikast.graphs.rlgf.rounds.context import Context
 from dikast.jobs.reading import Run
 from dikast.pages import Cell, Page, Table, Text
-from dikast.training.rounds import spent
+from dikast.training.rounds import summed
 
 Round = Mapping[str, Any]
 TRAINED = ("rows", "left_out", "steps", "tokens", "loss", "first_loss", "value_loss", "clipped")
@@ -42,7 +42,7 @@ def round_data(one: Round) -> dict[str, Any]:
         "reason": one["reason"],
         "seconds": {name: stage["seconds"] for name, stage in stages.items()},
         "attempts": {name: stage["attempts"] for name, stage in stages.items()},
-        "usage": spent([{**one}]),  # pyright: ignore[reportArgumentType]  # a journal's JSON, of the same shape
+        "usage": summed(stage["result"].get("usage", {}) for stage in stages.values()),
     }
     if "collect" in stages:
         found["collector"] = stages["collect"]["result"]["collector"]

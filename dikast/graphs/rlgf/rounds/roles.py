@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from dikast.graphs.method import Row
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
+from dikast.graphs.rlgf.rounds.records import Updated
 from dikast.training.stopping import OnStep
 
 
@@ -80,35 +81,6 @@ def load_prompts(spec: str) -> PromptFile:
     path, _, query = spec.partition("?")
     told: dict[str, Any] = json.loads(unquote(query)) if query else {}
     return PromptFile(Path(unquote(path)), told.get("columns", {}), told.get("instruction", ""), told.get("reward", ""))
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    """What an update made.
-
-    Args:
-        model: The spec that opens the new policy.
-        digest: Of its weights.
-        rows: Texts that were trained on.
-        left_out: Why -> texts that were not.
-        steps: Of Adam.
-        tokens: Trained on: the policy's own, once an epoch.
-        loss: Of the last epoch, the mean of its steps.
-        first_loss: Of the first epoch.
-        value_loss: Of the last epoch.
-        clipped: Share of tokens whose ratio was clipped, in the last epoch.
-    """
-
-    model: str
-    digest: str
-    rows: int
-    left_out: Mapping[str, int]
-    steps: int
-    tokens: int
-    loss: float
-    first_loss: float
-    value_loss: float
-    clipped: float
 
 
 @runtime_checkable

@@ -30,7 +30,7 @@ from dikast.files import write_json
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.rollout import ends_of
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
-from dikast.graphs.rlgf.rounds.roles import Updated
+from dikast.graphs.rlgf.rounds.records import Updated
 from dikast.graphs.rlgf.rounds.texts import made_of
 from dikast.graphs.rlgf.torch_ppo import Learner, Stored
 from dikast.graphs.rlgf.turns import Written
