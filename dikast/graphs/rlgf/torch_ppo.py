@@ -96,7 +96,7 @@ class Learner:
         torch.nn.init.zeros_(self.head.bias)
         weights = [one for one in model.parameters() if one.requires_grad]
         self._weights = [*weights, *self.head.parameters()]
-        self._adam = torch.optim.Adam(self._weights, lr=ppo.learning_rate)
+        self.adam = torch.optim.Adam(self._weights, lr=ppo.learning_rate)
         self._order = random.Random(seed)
 
     def learn(
@@ -143,7 +143,7 @@ class Learner:
         """
         size, found = at_once or len(batch), [0.0, 0.0, 0.0]
         likely = sum(len(one) for _, one in references) + sum(len(one.reference) for one in batch)
-        self._adam.zero_grad()
+        self.adam.zero_grad()
         for start in range(0, len(batch), size):
             part = batch[start : start + size]
             told = self.losses(part, references if start == 0 else (), whole=batch, likely=likely)
@@ -153,7 +153,7 @@ class Learner:
                 for one, other in zip(found, (told[0].detach(), told[1].detach(), told[2]), strict=True)
             ]
         self._torch.nn.utils.clip_grad_norm_(self._weights, MAX_NORM)
-        self._adam.step()
+        self.adam.step()
         return found[0], found[1], found[2]
 
     def store(

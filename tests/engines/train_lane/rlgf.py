@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dikast.errors import ResumeMismatchError
+from dikast.errors import ResumeMismatchError, UsageError
 from dikast.graphs import rlgf
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
 from dikast.graphs.rlgf.grouping import Member, collect_groups
 from dikast.graphs.rlgf.rewards import load_reward, rewarding
-from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, prompt_ids
+from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, prompt_ids, sampled_tokens
 from dikast.graphs.rlgf.schedules import Collector
 from dikast.graphs.rlgf.torch_ppo import Learner
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker, frozen_copy
@@ -193,6 +194,64 @@ def test_a_training_that_goes_on_has_its_iterations_behind_it_and_the_same_setti
     with pytest.raises(ResumeMismatchError, match="beta"):
         go(rolling(beta=0.5))
     assert go(rolling()).steps == 2
+
+
+def rolled(folder: Path, rolling: Rolling, prompts: Sequence[Any], *, step: int = 0, training: bool = True) -> Any:
+    """What the rollout tells a trainer whose groups have three texts, or two where it evaluates."""
+    start = opened(folder)
+    start.model.train(training)
+    trainer = SimpleNamespace(
+        processing_class=start.tokenizer,
+        model=start.model,
+        accelerator=SimpleNamespace(unwrap_model=lambda model: model),
+        num_generations=3,
+        num_generations_eval=2,
+        state=SimpleNamespace(global_step=step),
+    )
+    told = rolling(prompts, trainer)
+    assert start.model.training is training
+    return told
+
+
+def test_the_rollout_tells_trl_each_text_beside_its_prompt(folder: Path) -> None:
+    start = opened(folder)
+    first, second = (row["prompt"] for row in ROWS[:2])
+    rolling = Rolling(guide_of, HORIZON, beta=1.0, seed=1)
+    told = rolled(folder, rolling, [first] * 3 + [second] * 3)
+    ids = [prompt_ids(start.tokenizer, one) for one in (first, second)]
+    assert told["prompt_ids"] == [ids[0]] * 3 + [ids[1]] * 3
+    assert [len(one) for one in told["completion_ids"]] == [len(one) for one in told["env_mask"]]
+    for member, mask, owners, logprobs in zip(
+        rolling.collected, told["env_mask"], told["owners"], told["logprobs"], strict=True
+    ):
+        assert mask == [int(owner == "policy" and at >= member.shared) for at, owner in enumerate(owners)]
+        assert all(one == 0.0 for one in logprobs)
+        assert len(logprobs) == len(mask)
+    assert any("guide" in one for one in told["owners"])
+    assert (rolling.iteration, rolling.sampled) == (1, sampled_tokens(rolling.collected))
+    assert rolling.sampled > 0
+    held = Rolling(guide_of, HORIZON, beta=1.0, seed=1)
+    assert rolled(folder, held, [first] * 2 + [second] * 2, training=False)["prompt_ids"] == [ids[0]] * 2 + [ids[1]] * 2
+    with pytest.raises(UsageError, match="no multiple of the group"):
+        rolled(folder, rolling, [first] * 4)
+
+
+def test_the_rollout_draws_by_its_seed_its_step_and_its_temperature(folder: Path) -> None:
+    def texts(step: int = 0, **knobs: Any) -> list[list[int]]:
+        made = Rolling(guide_of, 12, collector="ppo", **knobs)
+        return rolled(folder, made, [ROWS[0]["prompt"]] * 3, step=step)["completion_ids"]
+
+    assert texts() == texts()
+    assert texts() != texts(seed=1)
+    assert texts(step=1) == texts(seed=1)  # a training that goes on does not draw the same again
+    start = opened(folder)
+    ends = (start.tokenizer.eos_token_id,)
+    ids = prompt_ids(start.tokenizer, ROWS[0]["prompt"])
+    greedy = TorchSpeaker(start.model, ends=ends, seed=0, top_k=1).go_on([ids], [12])
+    assert texts(temperature=1e-4) == greedy * 3
+    first = greedy[0][0]
+    start.tokenizer.eos_token_id = first
+    assert TorchSpeaker(start.model, ends=(first,), seed=0, top_k=1).go_on([ids], [12]) == [[first]]
 
 
 def test_groups_share_what_is_before_the_switch(folder: Path) -> None:

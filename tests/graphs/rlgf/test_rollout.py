@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from dikast.errors import ResumeMismatchError
 from dikast.graphs.rlgf.collecting import Speaker
 from dikast.graphs.rlgf.grouping import Member
 from dikast.graphs.rlgf.rewards import load_reward
-from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, sampled_tokens
+from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, ends_of, sampled_tokens, spoken
 from dikast.graphs.rlgf.turns import Owner, Plan, Written
 from dikast.training.folder import open_training, write_training
 from dikast.training.inputs import functions_told
@@ -105,8 +107,6 @@ async def test_rewards_in_trl_s_form_see_the_rows_columns_and_tell_the_rollout()
         def measure(self, rewards: Any) -> None:
             heard.append(list(rewards))
 
-    import asyncio
-
     rewarded = RewardFunction(load_reward("metric:coverage"), rolling=Hearing(guide_of, 8))
     prompts = [[{"role": "user", "content": "Say it."}]] * 2
     said = [[{"role": "assistant", "content": "salt"}], [{"role": "assistant", "content": "the salt sea"}]]
@@ -119,3 +119,29 @@ async def test_rewards_in_trl_s_form_see_the_rows_columns_and_tell_the_rollout()
         lambda: several(["p", "p"], ["a b", "c d"], reference=["x y", None], others=[["a b"], ["c d"]])
     )
     assert found == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("told", "own", "ends"), [([1, 2], 3, {1, 2, 3}), (4, 4, {4}), (None, 5, {5}), ((6,), None, {6}), (7, 8, {7, 8})]
+)
+def test_what_ends_a_reply_is_told_by_model_and_tokenizer(told: Any, own: int | None, ends: set[int]) -> None:
+    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=told))
+    assert set(ends_of(model, SimpleNamespace(eos_token_id=own))) == ends
+    assert set(ends_of(SimpleNamespace(), SimpleNamespace(eos_token_id=9))) == {9}
+
+
+def test_d2lols_hears_the_rewards_of_the_texts_that_the_policy_wrote_alone() -> None:
+    owners: tuple[Owner, ...] = ("policy", "policy")
+    alone = Member(0, Written(Plan("aggrevated", 2, 2, "policy"), (1, 2), owners), 1)
+    guided = Member(0, Written(Plan("aggrevated", 2, 1, "policy"), (1, 2), ("policy", "guide")), 0)
+    rolling = Rolling(guide_of, 2, collector="d2lols", switch_reward=0.5, switch_at=0)
+    rolling.collected = [alone, guided]
+    rolling.measure([0.4, 9.0])
+    assert rolling.schedule.kind(0, 0.0) == "aggrevated"
+    rolling.measure([0.6, 0.0])
+    assert rolling.schedule.kind(0, 0.0) == "ppo_pp"
+
+
+def test_of_a_conversation_the_last_message_is_what_was_said() -> None:
+    assert spoken([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]) == "b"
+    assert spoken("c") == "c"
