@@ -161,8 +161,8 @@ def functions_told(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any
     """Functions by name, each with what its own `fingerprint()` says; `None` of one that says nothing."""
     found: dict[str, Any] = {}
     for name, one in sorted(functions.items()):
-        tell = getattr(one, "fingerprint", None)
-        found[name] = dict(tell()) if callable(tell) else None
+        tell: Any = getattr(one, "fingerprint", None)
+        found[name] = None if tell is None else dict(tell())
     return found
 
 

@@ -77,9 +77,9 @@ class Rolling:
 
     def fingerprint(self) -> dict[str, object]:
         """Its settings, which a training that is gone on with has to share; of the guide what it tells, or its name."""
-        tell = getattr(self.guide, "fingerprint", None)
+        tell: Any = getattr(self.guide, "fingerprint", None)
         settings = {name: getattr(self, name) for name in SETTINGS}
-        return {**settings, "guide": dict(tell()) if callable(tell) else name_of_function(self.guide)}
+        return {**settings, "guide": name_of_function(self.guide) if tell is None else dict(tell())}
 
     def __call__(self, prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         """TRL's call: each prompt as often as its group has texts, one after the other."""

@@ -200,10 +200,14 @@ def rolled(folder: Path, rolling: Rolling, prompts: Sequence[Any], *, step: int 
     """What the rollout tells a trainer whose groups have three texts, or two where it evaluates."""
     start = opened(folder)
     start.model.train(training)
+
+    def unwrapped(model: Any) -> Any:
+        return model
+
     trainer = SimpleNamespace(
         processing_class=start.tokenizer,
         model=start.model,
-        accelerator=SimpleNamespace(unwrap_model=lambda model: model),
+        accelerator=SimpleNamespace(unwrap_model=unwrapped),
         num_generations=3,
         num_generations_eval=2,
         state=SimpleNamespace(global_step=step),

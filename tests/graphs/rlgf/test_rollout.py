@@ -114,11 +114,14 @@ async def test_rewards_in_trl_s_form_see_the_rows_columns_and_tell_the_rollout()
     values = await asyncio.to_thread(lambda: rewarded(prompts, said, **columns))
     assert values == [0.5, 1.0]
     assert heard == [[0.5, 1.0]]
-    several = RewardFunction(load_reward("metric:rougeL"))
+    several = RewardFunction(load_reward("metric:meteor-exact-stem"))
     found = await asyncio.to_thread(
         lambda: several(["p", "p"], ["a b", "c d"], reference=["x y", None], others=[["a b"], ["c d"]])
     )
-    assert found == [1.0, 1.0]
+    alone = await asyncio.to_thread(lambda: several(["p", "p"], ["a b", "c d"], reference=["x y", "c d"]))
+    assert alone[0] == 0.0
+    assert found == [alone[1], alone[1]]
+    assert alone[1]
 
 
 @pytest.mark.parametrize(

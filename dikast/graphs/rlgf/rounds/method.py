@@ -23,7 +23,8 @@ def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
     parts = RlgfPlan(context).parts
     knobs: dict[str, Any] = {name: getattr(context, name) for name in Collecting.model_fields}
     collecting = RlgfContext.model_construct(**knobs, reference=context.solver if context.kl else None)
-    alone = RlgfContext.model_construct(**{**knobs, "collector": "ppo"}, reference=context.solver)
+    own: dict[str, Any] = {**knobs, "collector": "ppo"}
+    alone = RlgfContext.model_construct(**own, reference=context.solver)
     sums: dict[str, list[int]] = {}
 
     def add(made: RlgfContext, prompts: Iterable[Row], times: int) -> None:
