@@ -196,9 +196,12 @@ def test_a_training_that_goes_on_has_its_iterations_behind_it_and_the_same_setti
     assert go(rolling()).steps == 2
 
 
-def rolled(folder: Path, rolling: Rolling, prompts: Sequence[Any], *, step: int = 0, training: bool = True) -> Any:
+def rolled(
+    folder: Path, rolling: Rolling, prompts: Sequence[Any], *, step: int = 0, training: bool = True, end: int = 0
+) -> Any:
     """What the rollout tells a trainer whose groups have three texts, or two where it evaluates."""
     start = opened(folder)
+    start.tokenizer.eos_token_id = end or start.tokenizer.eos_token_id
     start.model.train(training)
 
     def unwrapped(model: Any) -> Any:
@@ -217,10 +220,11 @@ def rolled(folder: Path, rolling: Rolling, prompts: Sequence[Any], *, step: int 
     return told
 
 
-def test_the_rollout_tells_trl_each_text_beside_its_prompt(folder: Path) -> None:
+@pytest.mark.parametrize("collector", ["ppo_pp", "aggrevated"])
+def test_the_rollout_tells_trl_each_text_beside_its_prompt(folder: Path, collector: Collector) -> None:
     start = opened(folder)
     first, second = (row["prompt"] for row in ROWS[:2])
-    rolling = Rolling(guide_of, HORIZON, beta=1.0, seed=1)
+    rolling = Rolling(guide_of, HORIZON, collector, beta=1.0, seed=1)
     told = rolled(folder, rolling, [first] * 3 + [second] * 3)
     ids = [prompt_ids(start.tokenizer, one) for one in (first, second)]
     assert told["prompt_ids"] == [ids[0]] * 3 + [ids[1]] * 3
@@ -232,6 +236,7 @@ def test_the_rollout_tells_trl_each_text_beside_its_prompt(folder: Path) -> None
         assert all(one == 0.0 for one in logprobs)
         assert len(logprobs) == len(mask)
     assert any("guide" in one for one in told["owners"])
+    assert any(one.shared for one in rolling.collected)
     assert (rolling.iteration, rolling.sampled) == (1, sampled_tokens(rolling.collected))
     assert rolling.sampled > 0
     held = Rolling(guide_of, HORIZON, beta=1.0, seed=1)
@@ -253,9 +258,10 @@ def test_the_rollout_draws_by_its_seed_its_step_and_its_temperature(folder: Path
     ids = prompt_ids(start.tokenizer, ROWS[0]["prompt"])
     greedy = TorchSpeaker(start.model, ends=ends, seed=0, top_k=1).go_on([ids], [12])
     assert texts(temperature=1e-4) == greedy * 3
+    # What ends a text ends it, also where a turn has no further token: the guide does not go on.
     first = greedy[0][0]
-    start.tokenizer.eos_token_id = first
-    assert TorchSpeaker(start.model, ends=(first,), seed=0, top_k=1).go_on([ids], [12]) == [[first]]
+    ended = Rolling(guide_of, 12, "aggrevated", beta=1.0, temperature=1e-4)
+    assert rolled(folder, ended, [ROWS[0]["prompt"]] * 3, end=first)["completion_ids"] == [[first]] * 3
 
 
 def test_groups_share_what_is_before_the_switch(folder: Path) -> None:

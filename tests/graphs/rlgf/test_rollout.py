@@ -18,6 +18,7 @@ from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, ends_of, sampled
 from dikast.graphs.rlgf.turns import Owner, Plan, Written
 from dikast.training.folder import open_training, write_training
 from dikast.training.inputs import functions_told
+from tests.graphs.rlgf.scripts import Counts
 
 
 def guide_of(model: Any, tokenizer: Any) -> Speaker:
@@ -114,6 +115,12 @@ async def test_rewards_in_trl_s_form_see_the_rows_columns_and_tell_the_rollout()
     values = await asyncio.to_thread(lambda: rewarded(prompts, said, **columns))
     assert values == [0.5, 1.0]
     assert heard == [[0.5, 1.0]]
+    counts = Counts()
+    assert await asyncio.to_thread(lambda: RewardFunction(counts, rubric="Short.")(prompts, said)) == [0.0, 0.0]
+    assert [(one.prompt, one.text, one.rubric) for one in counts.seen] == [
+        ("Say it.", "salt", "Short."),
+        ("Say it.", "the salt sea", "Short."),
+    ]
     several = RewardFunction(load_reward("metric:meteor-exact-stem"))
     found = await asyncio.to_thread(
         lambda: several(["p", "p"], ["a b", "c d"], reference=["x y", None], others=[["a b"], ["c d"]])
