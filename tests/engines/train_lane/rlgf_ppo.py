@@ -142,6 +142,15 @@ def test_our_update_goes_through_all_texts_so_often_and_in_new_orders(
     assert (told.loss, told.value_loss) == (1.0, 2.0)
 
 
+def test_our_update_goes_to_policy_and_value_head(folder: Path) -> None:
+    made, _, prompts, texts = learner(folder, learning_rate=1e-3)
+    before = {name: weight.detach().clone() for name, weight in made.model.named_parameters()}
+    told = made.learn(prompts, texts, [float(at) for at in range(8)])
+    assert made.head.weight.any()
+    assert all(bool((weight != before[name]).any()) for name, weight in made.model.named_parameters())
+    assert told.value_loss > 0
+
+
 def test_what_our_update_cannot_do_is_said(folder: Path) -> None:
     start = opened(folder)
     with pytest.raises(ValueError, match="entropy"):
