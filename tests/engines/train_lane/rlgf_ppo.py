@@ -23,7 +23,14 @@ def test_our_update_in_parts_is_the_whole_one_and_takes_each_setting(
     made, _, prompts, texts = learner(folder, nll=0.5, value_weight=0.25, normalise=False)
     paid = [[0.1 * at] * len(text.tokens) for at, text in enumerate(texts)]
     references = [texts[0].tokens if at % 2 else () for at in range(8)]
+    with torch.no_grad():
+        made.head.weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(1))
+        made.head.bias.copy_(torch.tensor([0.5, -0.5]))
+        hidden = [found for _, found in made.read(made.model, prompts, [text.tokens for text in texts])]
     stored = made.store_paid(prompts, texts, paid, references, at_once=3)
+    for one, found in zip(stored, hidden, strict=True):
+        column = 0 if one.text.plan.roll_out == "policy" else 1
+        assert torch.allclose(one.value, made.head(found).detach()[:, column], atol=EXACT)
     again = made.store_paid(prompts, texts, paid, references)
     assert all(torch.allclose(one.advantage, two.advantage, atol=EXACT) for one, two in zip(stored, again, strict=True))
     with torch.no_grad():  # as if the policy and its values had moved since
@@ -62,9 +69,11 @@ def test_our_update_in_parts_is_the_whole_one_and_takes_each_setting(
     assert float(head.abs().max()) > 0
     before = {name: weight.detach().clone() for name, weight in made.model.named_parameters()}
     steps: list[dict[str, Any]] = []
+    heads: list[Any] = []
 
     def note(*given: Any) -> None:  # in place of Adam's step
         steps.append({name: weight.grad.clone() for name, weight in made.model.named_parameters()})
+        heads.append(made.head.weight.grad.clone())
 
     norms: list[float] = []
 
@@ -77,6 +86,7 @@ def test_our_update_in_parts_is_the_whole_one_and_takes_each_setting(
     made.step(stored)
     assert told == pytest.approx((loss.item(), value_loss.item(), share), abs=1e-4)
     assert norms == [1.0, 1.0]
+    assert all(torch.allclose(one, head, atol=1e-4) for one in heads)
     for one in steps:
         for name, gradient in whole.items():
             assert float((one[name] - gradient).abs().max()) < 1e-4, name
@@ -165,3 +175,7 @@ def test_what_our_update_cannot_do_is_said(folder: Path) -> None:
     wanted = (out.logits[0, 1:3] / 2).log_softmax(-1)[range(2), [7, 8]]
     assert torch.allclose(logs, wanted, atol=1e-4)
     assert torch.allclose(hidden, out.hidden_states[-1][0, 1:3], atol=1e-4)
+    for layer in start.model.model.layers:  # a ratio is of one network: no dropout while it is read
+        layer.self_attn.attention_dropout = 0.9
+    start.model.train()
+    assert torch.equal(hot.read(start.model, [[5, 6]], [[7, 8]])[0][0], logs)
