@@ -98,6 +98,8 @@ class Context(BaseModel):
     """Steps of a solution."""
     solution_tokens: Annotated[int, Flag(panel=BUDGET)] = Field(default=SOLUTION_TOKENS, ge=1)
     """Tokens of a solution that is drawn whole."""
+    least_value: float = Field(default=0.0, json_schema_extra={"fingerprint": False})
+    """Right solutions that the critic values lower are no sft rows; the program's is .2."""
     sampling: Annotated[Sampling, SamplingOf("solver")] = SAMPLING
     """Of steps and solutions; greedy decodes at temperature 0. The tokens are those of a step."""
 

@@ -133,7 +133,10 @@ def prefix_reply(request: Request, right: float = 0.7) -> Reply:
         while not steps or not steps[-1].startswith("####"):
             steps.append(next_line(question, steps, request.sampling.seed, right))
         text = "\n".join(steps)
-    return Reply(text, "stop", 10, len(text.split()))
+    words = text.split()
+    if len(words) > request.sampling.max_tokens:
+        return Reply(" ".join(words[: request.sampling.max_tokens]), "length", 10, request.sampling.max_tokens)
+    return Reply(text, "stop", 10, len(words))
 
 
 @scripted
