@@ -55,7 +55,11 @@ async def propose(
         )
     )
     book_proposals(spent, proposals)
-    placed = (place(context, nodes, at, one, spent, who) for (at, _), one in zip(asked, proposals, strict=True))
+    clipped = room.tokens < context.sampling.max_tokens
+    placed = (
+        place(context, nodes, at, one, spent, who, clipped=clipped)
+        for (at, _), one in zip(asked, proposals, strict=True)
+    )
     return [one["id"] for one in placed if one is not None]
 
 
@@ -68,7 +72,9 @@ async def propose_one(context: Context, partial: Partial, sampling: Sampling, sa
         return Proposal("", outcome=outcome, reason=reason)
 
 
-def place(context: Context, nodes: list[Node], at: int, said: Proposal, spent: Spent, who: Who) -> Node | None:
+def place(
+    context: Context, nodes: list[Node], at: int, said: Proposal, spent: Spent, who: Who, *, clipped: bool
+) -> Node | None:
     """Put a proposal below a node; `None` where it is no node of its own.
 
     One without words says that the solution ended with the node above it. A step that a sibling has already said is
@@ -96,7 +102,7 @@ def place(context: Context, nodes: list[Node], at: int, said: Proposal, spent: S
     before = {plain(one["text"]) for one in path(nodes, at)[1:]}
     node = add(nodes, at, said.text, who)
     node["tokens"] = said.tokens
-    node["end"] = end_of(context, nodes, node, cut=said.cut, repeats=alike in before)
+    node["end"] = end_of(context, nodes, node, cut=said.cut, clipped=clipped, repeats=alike in before)
     return node
 
 
@@ -111,13 +117,16 @@ def plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def end_of(context: Context, nodes: Sequence[Node], node: Node, *, cut: bool, repeats: bool) -> End:
-    """Why nothing is to follow a new node; empty if something is."""
+def end_of(context: Context, nodes: Sequence[Node], node: Node, *, cut: bool, clipped: bool, repeats: bool) -> End:
+    """Why nothing is to follow a new node; empty if something is.
+
+    A step as long as steps may be is gone on with from a new line, but not one that the budget clipped.
+    """
     solution = join(steps(nodes, node["id"]), context.unit)
     # What a cut broke off may be the answer itself: 1 of 18.
     if context.check.is_end(solution.rpartition("\n")[0] if cut else solution):
         return "answer"
-    if cut:
+    if cut and (node["who"] == "whole" or clipped or context.check.is_end(solution)):
         return "cut"
     if node["who"] == "whole":
         return "turn"

@@ -9,9 +9,10 @@
 | `chat+SPEC` | by a message that quotes question and steps | a longer prompt; the model may comment or begin anew |
 | `SPEC` | by prefix where the engine can, else by chat; a note tells which | |
 
-By prefix a step ends at a line break (`line`) or an empty line (`paragraph`), at which the engine stops. A reply
-without words is asked for once more behind one more line break, since models write empty lines; if that has no words
-either, the policy has ended its turn.
+By prefix a step ends at a line break (`line`) or an empty line (`paragraph`), at which the engine stops; OpenVINO's
+does not, it writes on for as many tokens as a step may have, and they count. A reply without words is asked for once
+more behind one more line break, since models write empty lines; if that has no words either, the policy has ended its
+turn.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ Form: TypeAlias = Literal["prefix", "chat"]
 PREFIXES: Mapping[str, Form] = {"prefix+": "prefix", "chat+": "chat"}
 CONTINUING = ("transformers", "vllm", "openvino")
 """Engines that go on from the beginning of a reply; of servers, those of the dialect vllm do."""
+STOPLESS = ("openvino",)
+"""Engines that hang where the first token of a reply is a stop string: they write on, and the first step is taken."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class ModelStepSolver:
     async def _go_on(self, partial: Partial, sampling: Sampling, sample: int) -> Proposal:
         separator = SEPARATORS[partial.unit]
         before = "".join(f"{step}{separator}" for step in partial.steps)
-        stopping = sampling.model_copy(update={"stop": (*sampling.stop, separator)})
+        stops = () if scheme_of(self.model) in STOPLESS else (separator,)
+        stopping = sampling.model_copy(update={"stop": (*sampling.stop, *stops)})
         first = await self._ask(load_prompt(SOLVE), solving(partial), stopping, sample, before)
         found = step_of(first, partial)
         left = sampling.max_tokens - found.tokens
@@ -118,8 +122,9 @@ def solving(partial: Partial) -> dict[str, str]:
 
 def step_of(answer: Answer, partial: Partial) -> Proposal:
     """One step out of a reply; one without words is the end of a turn, and no failure."""
-    text = first_step(answer.reply.text, partial.unit)
-    return proposal_of(answer, text)
+    said = answer.reply.text.strip()
+    ended = SEPARATORS[partial.unit] in said
+    return proposal_of(answer, first_step(said, partial.unit), ended=ended)
 
 
 def whole_of(answer: Answer) -> Proposal:
@@ -127,12 +132,12 @@ def whole_of(answer: Answer) -> Proposal:
     return proposal_of(answer, answer.reply.text.strip())
 
 
-def proposal_of(answer: Answer, text: str) -> Proposal:
-    """What was said, and how the call ended."""
+def proposal_of(answer: Answer, text: str, *, ended: bool = False) -> Proposal:
+    """What was said, and how the call ended; with `ended` the text was whole before the reply was."""
     outcome = Outcome.OK if answer.outcome is Outcome.EMPTY else answer.outcome
     return Proposal(
         text if outcome is Outcome.OK else "",
-        cut=answer.reply.finish_reason == "length",
+        cut=answer.reply.finish_reason == "length" and not ended,
         tokens=answer.reply.output_tokens,
         outcome=outcome,
         reason="" if outcome is Outcome.OK else answer.reason,
@@ -140,9 +145,14 @@ def proposal_of(answer: Answer, text: str) -> Proposal:
     )
 
 
+def scheme_of(model: BaseChatModel) -> str:
+    """The engine's name."""
+    return spec_of(model).partition(":")[0]
+
+
 def goes_on(model: BaseChatModel) -> bool:
     """Whether the model's engine goes on from the beginning of a reply."""
-    scheme = spec_of(model).partition(":")[0]
+    scheme = scheme_of(model)
     return scheme in CONTINUING or (scheme == "server" and getattr(model, "dialect", "openai") != "openai")
 
 
