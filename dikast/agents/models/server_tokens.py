@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from dikast.agents.models.engine import NEEDS, NEEDS_HINT
-from dikast.agents.models.request import Reply, Request, Tokens
+from dikast.agents.models.engine import NEEDS, NEEDS_HINT, check_value, unable
+from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Tokens
 from dikast.agents.models.token_wire import (
     COMPLETIONS,
+    POOLING,
     TOKENIZE,
     from_completion,
+    from_pooling,
     from_tokenize,
     to_completion,
+    to_pooling,
     to_tokenize,
 )
 from dikast.errors import UsageError
@@ -39,7 +42,7 @@ class Served(Protocol):
 
 
 async def ask_by_tokens(served: Served, request: Request, post: Post, explained: Explained) -> list[Reply]:
-    """The replies to a request with a prefix or a completion.
+    """The replies to a request with a prefix or a completion; a value is a completion's, too.
 
     Args:
         served: The model.
@@ -66,6 +69,17 @@ async def ask_by_tokens(served: Served, request: Request, post: Post, explained:
             return list(part)
         return await ids(to_tokenize(served.model, text=part)) if part else []
 
+    if request.value:
+        turn = await turn_of(served, request, ids)
+        body = to_pooling(turn, served.model)
+        answer = await post(POOLING, body)
+        if answer.status in LACKING and b"does not exist" not in answer.content:
+            raise unable(served.spec, "value")
+        if answer.status != 200:
+            raise await explained(answer, body)
+        value = from_pooling(answer, str(answer.url))
+        check_value(request, value, served.spec)
+        return [Reply(str(request.completion), SCORED_REASON, len(turn), 0, value=value)]
     prompt = await ids(to_tokenize(served.model, messages=request.messages, template=served.template))
     prefix, scored = await ids_of(request.prefix), await ids_of(request.completion or ())
     body = to_completion([*prompt, *prefix, *scored], request, served.model, served.omit)
@@ -73,3 +87,17 @@ async def ask_by_tokens(served: Served, request: Request, post: Post, explained:
     if answer.status != 200:
         raise await explained(answer, body)
     return from_completion(answer, request, scored, str(answer.url))
+
+
+async def turn_of(served: Served, request: Request, ids: Callable[[bytes], Awaitable[list[int]]]) -> list[int]:
+    """The tokens of a chat with the completion as its last turn, up to the one that ends it.
+
+    Raises:
+        UsageError: The chat template shows a reply that is open otherwise than one that has ended.
+    """
+    chat = [*request.messages, Message(role="assistant", content=str(request.completion))]
+    opened = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="opened"))
+    ended = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="ended"))
+    if ended[: len(opened)] != opened:
+        raise UsageError(f"{served.spec}: its chat template changes a reply when it ends it; no value can be asked")
+    return ended[: len(opened) + 1]
