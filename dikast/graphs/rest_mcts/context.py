@@ -50,7 +50,7 @@ class Context(BaseModel):
     solver: Annotated[StepSolver, Spec("dikast.graphs.rest_mcts.solvers:load_step_solver", model=True)]
     """The policy: SPEC, or prefix+SPEC, chat+SPEC for how a next step is asked for."""
     critic: Annotated[StepCritic, Spec("dikast.graphs.rest_mcts.critics:load_critic", model=True)]
-    """Values partial solutions: a model's SPEC, head:SPEC for a trained value head, function:MODULE:NAME."""
+    """Values partial solutions: a model's SPEC, head+SPEC for a trained value head, function:MODULE:NAME."""
     check: Annotated[AnswerCheck, Flag(metavar="CHECK"), Spec("dikast.graphs.rest_mcts.checks:load_check")] = Field(
         default_factory=lambda: numeric()
     )

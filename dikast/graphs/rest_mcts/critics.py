@@ -1,7 +1,7 @@
 """Who values partial solutions: a language model, a value head, or a Python function of the user's.
 
     critic = load_critic("server:http://localhost:8000/v1#M")     # a language model, asked for a number from 0 to 1
-    critic = load_critic("head:transformers:runs/value/model")    # a value head, trained by `dikast train value`
+    critic = load_critic("head+transformers:runs/value/model")   # a value head, trained by `dikast train value`
     critic = load_critic("function:my_module:my_value")
 
     @valuing                                                      # in my_module.py
@@ -19,18 +19,18 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dikast.agents.ask import ask
+from dikast.agents.ask import appraise, ask
 from dikast.agents.failures import CALL_FAILURES, failure_of
 from dikast.agents.models.function_identity import name_of
 from dikast.agents.models.identity import identity
-from dikast.agents.models.load import load_role_model
+from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Sampling, Structured
-from dikast.agents.prompt import Prompt, load_prompt
+from dikast.agents.prompt import load_prompt
 from dikast.fence import fence
 from dikast.graphs.rest_mcts.roles import Appraisal, StepCritic
 from dikast.graphs.rest_mcts.solvers import SOLVE
@@ -41,7 +41,7 @@ from dikast.spec_options import refuse_disallowed
 from dikast.wire import spec_of
 
 VALUE = "rest_mcts/value"
-HEAD, FUNCTION = "head:", "function:"
+HEAD, FUNCTION = "head+", "function:"
 GREEDY = Sampling(max_tokens=160, seed=0)
 """A value is a measurement: no sampling. A sentence and a number fit well."""
 Function: TypeAlias = Callable[[str, str], float | Awaitable[float]]
@@ -145,42 +145,36 @@ def appraised(value: object) -> Appraisal:
     return Appraisal(float(value), 0, 1)
 
 
-class Heads(Protocol):
-    """Scores completions by a value head; what `dikast.agents.heads` does."""
-
-    async def __call__(self, prompt: Prompt, fields: Mapping[str, str], completions: Sequence[str]) -> list[float]:
-        """The value of each completion behind the prompt."""
-        ...
-
-
 @dataclass(frozen=True)
 class HeadCritic:
-    """A value head over prompt and partial solution, as it was trained: by the prompt that the policy is asked by.
+    """A value head over prompt and partial solution, behind the prompt by which the policy is asked, as it was trained.
 
-    Args:
-        spec: Of the head, `head:` before it.
-        score: Gives the values.
-        told: What changes the values.
+    Its values are as it gives them; those of one that was trained on inferred values are about 0 to 1.
     """
 
-    spec: str
-    score: Heads
-    told: Mapping[str, object]
+    model: BaseChatModel
     most_tokens: int = 0
+
+    @property
+    def spec(self) -> str:
+        """The model's, with `head+` before it."""
+        return HEAD + spec_of(self.model)
 
     def fingerprint(self) -> Mapping[str, object]:
         """The head's, and the prompt's."""
-        return {"head": dict(self.told), "prompt": dict(load_prompt(SOLVE).fingerprint())}
+        return {"head": identity(self.model), "prompt": dict(load_prompt(SOLVE).fingerprint())}
 
     async def appraise(self, question: str, solutions: Sequence[str], *, ending: str) -> list[Appraisal]:
         """See `StepCritic.appraise`."""
         fields = {"question": question, "ending": ending}
+        return list(await asyncio.gather(*(self._one(fields, solution) for solution in solutions)))
+
+    async def _one(self, fields: Mapping[str, str], solution: str) -> Appraisal:
         try:
-            values = await self.score(load_prompt(SOLVE), fields, solutions)
+            return appraised(await appraise(self.model, load_prompt(SOLVE), fields, solution, role="critic"))
         except CALL_FAILURES as error:
             outcome, reason = failure_of(error)
-            return [Appraisal(None, 0, 1, outcome, reason) for _ in solutions]
-        return [appraised(value) for value in values]
+            return Appraisal(None, 0, 1, outcome, reason)
 
 
 def load_critic(source: object) -> StepCritic:
@@ -192,4 +186,6 @@ def load_critic(source: object) -> StepCritic:
     if isinstance(source, str) and source.startswith(FUNCTION):
         refuse_disallowed("function", f"critic {source!r}")
         return import_scripted(source.removeprefix(FUNCTION), source, FunctionCritic, __name__)
-    return ModelCritic(load_role_model(source, "critic", "appraise()"))
+    prefix, bare = split_prefix(source, (HEAD,))
+    model = load_role_model(bare, "critic", "appraise()")
+    return HeadCritic(model) if prefix else ModelCritic(model)

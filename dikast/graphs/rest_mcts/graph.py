@@ -8,7 +8,7 @@ the same graph under the same budget of tokens.
 
 Paper: Zhang et al.: ReST-MCTS*: LLM Self-Training via Process Reward Guided Tree Search, arXiv 2406.03816.
 
-    context = rest_mcts.Context(solver="vllm:MODEL", critic="head:vllm:runs/value/model")
+    context = rest_mcts.Context(solver="vllm:MODEL", critic="head+vllm:runs/value/model")
     row = await rest_mcts.graph.ainvoke({"question": "...", "answer": "18"}, context=context)
     row["found"], row["correct"], row["nodes"]
 

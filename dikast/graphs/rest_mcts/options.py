@@ -88,4 +88,4 @@ def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[s
     if context.solver.spec.removeprefix("prefix+").removeprefix("chat+") == context.critic.spec and any(
         one not in VALUELESS for one in context.searches
     ):
-        yield "the policy values its own steps: a small model's values are noise (--critic SPEC, head:SPEC)"
+        yield "the policy values its own steps: a small model's values are noise (--critic SPEC, head+SPEC)"

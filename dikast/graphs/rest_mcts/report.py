@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dikast.files import write_text
 from dikast.graphs.method import Report
 from dikast.graphs.rest_mcts.context import Context
 from dikast.jobs.reading import Run
-from dikast.pages import Cell, Page, Table, Text
+from dikast.pages import Cell, Page, Table, Text, files_of
 from dikast.records import Outcome
 from dikast.stats import bootstrap, wilson
 
@@ -56,13 +57,18 @@ class Found:
 
 
 def report(run: Run, context: Context) -> Report:
-    """Count what a run found."""
+    """Count what a run found, and write the page into the run's `export` folder."""
     found = add_up(run.rows(), context.searches)
     data: dict[str, Any] = {"searches": {name: as_data(one) for name, one in found.items()}, "against": against(found)}
     data["rows"] = sum(one.asked for one in found.values())
     asked = run.manifest.attempts[-1].asked
     data["asked"] = data["rows"] if asked is None else asked
-    return Report(page_of(data), data)
+    page = page_of(data)
+    folder = run.path / "export"
+    folder.mkdir(exist_ok=True)
+    for name, text in files_of(page).items():
+        write_text(folder / name, text)
+    return Report(page, data, (f"the report as a page: {folder / 'report.html'}",))
 
 
 def add_up(rows: Iterable[Mapping[str, Any]], searches: Sequence[str]) -> dict[str, Found]:
@@ -175,7 +181,7 @@ def page_of(data: Mapping[str, Any]) -> Page:
     )
     columns = ("search", "nodes", "with inferred value", "proposals", "duplicates", "searches with answer", "failed")
     parts.append(Table(columns, trees, "trees"))
-    return Page("", tuple(parts))
+    return Page("ReST-MCTS*", tuple(parts))
 
 
 def accuracy_cells(name: str, one: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -21,7 +21,7 @@ from dikast.graphs import rest_mcts
 from dikast.graphs.rest_mcts.budgets import calls_of, tokens_of
 from dikast.graphs.rest_mcts.checks import FunctionCheck
 from dikast.graphs.rest_mcts.context import SEARCHES, VALUELESS
-from dikast.graphs.rest_mcts.critics import FunctionCritic, ModelCritic
+from dikast.graphs.rest_mcts.critics import FunctionCritic, HeadCritic, ModelCritic, load_critic
 from dikast.graphs.rest_mcts.roles import Proposal
 from dikast.graphs.rest_mcts.solvers import ModelStepSolver, load_step_solver
 from dikast.graphs.rest_mcts.tree import children, is_whole, mean_value
@@ -289,6 +289,27 @@ async def test_a_language_models_value_is_read_or_is_none() -> None:
     found = [(await critic.appraise("q", ["s"], ending=""))[0] for _ in range(5)]
     assert [one.value for one in found] == [0.25, None, None, None, None]
     assert {one.outcome for one in found[1:]} == {Outcome.UNPARSED}
+
+
+async def test_a_value_head_values_what_stands_behind_the_policys_prompt() -> None:
+    asked: list[Request] = []
+
+    def head(request: Request) -> Reply:
+        asked.append(request)
+        text = str(request.completion)
+        return Reply(text, "scored", 3, 0, value=math.nan if "25" in text else 0.1 * len(text.splitlines()))
+
+    critic = load_critic(ScriptedModel(head))
+    assert critic.spec.startswith("python:")
+    heads = HeadCritic(ScriptedModel(head))
+    found = await heads.appraise("3 4", ["a", "a\nb", "25"], ending="End with ####.")
+    assert [one.value for one in found] == [0.1, 0.2, None]
+    assert found[2].outcome == Outcome.ERROR
+    assert asked[0].value
+    assert asked[0].messages[-1]["content"] == "3 4\n\nReason step by step, one step a line. End with ####."
+    searched = await run(context(critic=heads))
+    assert searched["spent"]["critic_tokens"] == 0
+    assert isinstance(load_critic(f"head+{adder.spec}"), HeadCritic)
 
 
 async def test_gone_on_with_in_mid_tree_no_call_is_made_twice(tmp_path: Path) -> None:
