@@ -3,19 +3,22 @@
     .venv/bin/python benchmarks/rest_mcts.py --data ../shared/data/reasoning --json
     .venv/bin/python benchmarks/rest_mcts.py --data ../shared/data/reasoning --full --json     # five seeds
 
-No language model: the world of the searches is multi-step arithmetic. A question is a start and `STEPS` numbers to add;
-the policy writes one running sum a step, right with probability .7, else 1 to 9 too much, so that no error makes another
-one good, and goes on from its own sums; a step is 10 tokens. So a whole solution is right with .7 ** 6 = .118. The critic gives what the paper's
-recursion says of the true distance, with Gaussian noise of a fixed draw for each partial solution, clipped to [0, 1],
-and spends no token. All searches run in the shipped graph with its own defaults, under one budget of generated tokens.
+No language model: the world of the searches is multi-step arithmetic. A question is a start and so many numbers to add;
+the policy writes one running sum a step, right with probability .7, else 1 to 9 too much, so that no error makes good
+another, and goes on from its own sums; a step is 10 tokens. The critic gives what the paper's recursion says of the
+true distance, with Gaussian noise (.2) of one draw for each partial solution, clipped to [0, 1], and spends no token.
+All searches run in the shipped graph with its own defaults, under one budget: the tokens of 20 whole solutions. `mcts`
+has no gate, so that it spends its budget as best-of-N does; `mcts_gate` ends at a value of .9, the graph's default.
 
-`answer_check`: labels that the check gives back, of those recorded; `without_mark`: of solutions whose line with the
-answer was removed. `value_max_diff`: to k / K and to 1/16; `back_up_max_diff`: to the visit-weighted mean, recomputed.
-`uct_treequest`: selections equal to TreeQuest's standard MCTS on the same tree, its priors set to 1 (null where
-treequest is not installed). `critic_calls_saved`: partial solutions that a critic who values every step of every
-solution anew would be asked for, over those that reached it. `async_speedup`: sequential over concurrent time with a
-server that takes 20 ms a call. `spearman`: inferred values against exact ones, over all steps of mcts' trees that have one: by the
-recursion with the true distances; `spearman_chance`: against the policy's chance of a right answer from there.
+`accuracy`, `tokens`, `gains` (of mcts over each other search, points, 95 %, paired by question) are of questions of 8
+steps; `by_steps` has 4, 6, 8 and 10, `by_noise` (with --full) other critics, of one seed. `answer_check`: labels that
+the check gives back, of those recorded; `without_mark`: of solutions whose line with the answer was removed.
+`value_max_diff`: to k / K and to 1/16; `back_up_max_diff`: to the visit-weighted mean, recomputed. `uct_treequest`:
+selections equal to TreeQuest's standard MCTS on the same tree, its priors set to 1 (null where treequest is not
+installed). `critic_calls_saved`: partial solutions that a critic who values every step of every solution anew would be
+asked for, over those that reached it. `async_speedup`: sequential over concurrent time with a server that takes 20 ms a
+call. `spearman`: inferred values against exact ones, over all steps of mcts' trees that have one: by the recursion with
+the true distances; `spearman_chance`: against the policy's chance of a right answer from there.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -47,21 +51,17 @@ from dikast.graphs.rest_mcts.solvers import ModelStepSolver
 from dikast.graphs.rest_mcts.tree import Node, add, back_up, children, leaves, root, select, steps, uct
 from dikast.stats import bootstrap
 
-STEPS, RIGHT, OFF, STEP_TOKENS = 6, 0.7, 9, 10
+STEPS, RIGHT, OFF, STEP_TOKENS = 8, 0.7, 9, 10
+ALL_STEPS, NOISES = (4, 6, 8, 10), (0.0, 0.1, 0.4)
 NOISE = 0.2
-BUDGET = 600
-"""Ten whole solutions of six steps."""
-QUESTIONS = 100
+SOLUTIONS = 20
+"""Whole ones that the budget holds."""
+QUESTIONS = 60
 SEEDS = 5
-NAMES = {
-    "greedy": "greedy",
-    "best_of_n": "best_of_n",
-    "self_consistency": "self_consistency",
-    "beam": "beam",
-    "tot": "tot",
-    "mcts": "mcts",
-}
+NAMES = ("greedy", "best_of_n", "self_consistency", "beam", "tot", "mcts_gate", "mcts")
+NO_GATE = 2.0
 SERVER_SECONDS = 0.02
+EXACT = 1e-12
 CANARY = "918273645"
 
 
@@ -70,9 +70,9 @@ def chance(*what: object) -> float:
     return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:8], "big") / 2**64
 
 
-def question_of(seed: int, number: int) -> tuple[str, str]:
-    """A question and its answer."""
-    numbers = [10 + int(90 * chance("number", seed, number, at)) for at in range(STEPS + 1)]
+def question_of(seed: int, number: int, count: int = STEPS) -> tuple[str, str]:
+    """A question of so many steps, and its answer."""
+    numbers = [10 + int(90 * chance("number", seed, number, at)) for at in range(count + 1)]
     return " ".join(map(str, numbers)), str(sum(numbers))
 
 
@@ -100,17 +100,17 @@ def right_steps(question: str, solution: str) -> tuple[int, int]:
 
 def true_value(question: str, solution: str) -> float:
     """What the paper's recursion says where the true distance is known: a wrong sum is never made good."""
-    good, count = right_steps(question, solution)
-    value = good / STEPS
+    (good, count), whole = right_steps(question, solution), len(question.split()) - 1
+    value = good / whole
     for _ in range(count - good):
-        value = step_value(value, STEPS - good, right=False)
+        value = step_value(value, whole - good, right=False)
     return value
 
 
 def exact_chance(question: str, solution: str) -> float:
     """The chance that the policy comes to the right answer from here."""
     good, count = right_steps(question, solution)
-    return RIGHT ** (STEPS - good) if good == count else 0.0
+    return RIGHT ** (len(question.split()) - 1 - good) if good == count else 0.0
 
 
 @dataclass
@@ -164,50 +164,57 @@ class Noisy:
         return min(max(true_value(question, solution) + drawn, 0.0), 1.0)
 
 
-def context_of(noise: float, budget: int, seed: int, **given: Any) -> rest_mcts.Context:
+def context_of(noise: float, seed: int, count: int = STEPS, **given: Any) -> rest_mcts.Context:
     """The graph's own defaults, with room for the budget."""
     fields: dict[str, Any] = {
         "solver": Arithmetic(),
         "critic": Noisy(noise, seed),
-        "searches": tuple(NAMES),
-        "tokens": budget,
+        "searches": tuple(name for name in NAMES if name != "mcts_gate"),
+        "tokens": SOLUTIONS * count * STEP_TOKENS,
         "iterations": 1_000,
-        "solution_tokens": STEPS * STEP_TOKENS,
+        "solution_tokens": count * STEP_TOKENS,
         "sampling": Sampling(max_tokens=STEP_TOKENS, temperature=0.7, seed=0),
     }
     return rest_mcts.Context(**{**fields, **given})
 
 
-async def search_all(context: rest_mcts.Context, seed: int, questions: int) -> dict[str, list[dict[str, Any]]]:
-    """Every search on every question."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in context.searches}
+async def search_all(
+    context: rest_mcts.Context, seed: int, questions: int, count: int = STEPS
+) -> dict[str, list[dict[str, Any]]]:
+    """Every search of the context on every question, and mcts with its gate beside mcts without."""
+    names = [name for name in NAMES if name in context.searches or (name == "mcts_gate" and "mcts" in context.searches)]
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    without = context.model_copy(update={"gate": NO_GATE})
     for number in range(questions):
-        question, answer = question_of(seed, number)
-        for search in context.searches:
-            row = {"question": question, "answer": answer, "search": search}
-            found[search].append(await rest_mcts.graph.ainvoke(row, context=context))
+        question, answer = question_of(seed, number, count)
+        for name in names:
+            row: Any = {"question": question, "answer": answer, "search": name.removesuffix("_gate")}
+            given = without if name == "mcts" else context
+            found[name].append(await rest_mcts.graph.ainvoke(row, context=given))
     return found
 
 
 def accuracy_and_tokens(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
     """Means of each search."""
+    right = {name: [float(bool(one["correct"])) for one in outputs] for name, outputs in found.items()}
+    spent = {name: [float(one["spent"]["solver_tokens"]) for one in outputs] for name, outputs in found.items()}
     return {
-        kind: {NAMES[name]: statistics.fmean(of(one) for one in outputs) for name, outputs in found.items()}
-        for kind, of in (
-            ("accuracy", lambda one: float(bool(one["correct"]))),
-            ("tokens", lambda one: one["spent"]["solver_tokens"] + one["spent"]["critic_tokens"]),
-        )
+        kind: {name: statistics.fmean(values) for name, values in of.items()}
+        for kind, of in (("accuracy", right), ("tokens", spent))
     }
 
 
-def gains(seeds: Sequence[Mapping[str, Sequence[Mapping[str, Any]]]], other: str) -> dict[str, Any]:
-    """What mcts answers rightly beyond another search, in points, paired by question, over all seeds."""
-    pairs = [
-        100.0 * (bool(mine["correct"]) - bool(theirs["correct"]))
-        for found in seeds
-        for mine, theirs in zip(found["mcts"], found[other], strict=True)
-    ]
-    return {"points": statistics.fmean(pairs), "interval": list(bootstrap(pairs))}
+def gains(seeds: Sequence[Mapping[str, Sequence[Mapping[str, Any]]]]) -> dict[str, Any]:
+    """What mcts answers rightly beyond each other search, in points, paired by question, over all seeds."""
+    told: dict[str, Any] = {}
+    for other in NAMES[:-1]:
+        pairs = [
+            100.0 * (bool(mine["correct"]) - bool(theirs["correct"]))
+            for found in seeds
+            for mine, theirs in zip(found["mcts"], found[other], strict=True)
+        ]
+        told[other] = {"points": statistics.fmean(pairs), "interval": list(bootstrap(pairs))}
+    return told
 
 
 async def answer_check(folder: Path) -> dict[str, Any]:
@@ -271,11 +278,16 @@ def back_up_max_diff() -> float:
 def uct_treequest(rounds: int = 200) -> dict[str, Any] | None:
     """Selections beside TreeQuest's, on its own tree as it grows."""
     try:
-        from treequest import StandardMCTS  # pyright: ignore
+        library: Any = import_module("treequest")
     except ImportError:
         return None
     weight, draws = 1.3, random.Random(1)
-    theirs: Any = StandardMCTS(samples_per_action=2, exploration_weight=weight)
+
+    def speak(before: object) -> tuple[str, float]:
+        del before
+        return "s", draws.random()
+
+    theirs: Any = library.StandardMCTS(samples_per_action=2, exploration_weight=weight)
     state: Any = theirs.init_tree()
     equal, worst = 0, 0.0
     for _ in range(rounds):
@@ -284,15 +296,17 @@ def uct_treequest(rounds: int = 200) -> dict[str, Any] | None:
         equal += select(nodes, exploration=weight / 2**0.5, unvisited=0.0) == chosen.expand_idx + 1
         for parent in state.tree.get_nodes():
             for child in parent.children:
-                mine, above = nodes[child.expand_idx + 1], nodes[parent.expand_idx + 1]
-                score = uct(
-                    mine["value"] or 0.0, mine["visits"], above["visits"], exploration=weight / 2**0.5, unvisited=0.0
-                )
+                score = score_of(nodes[child.expand_idx + 1], nodes[parent.expand_idx + 1], weight / 2**0.5)
                 worst = max(worst, abs(score - theirs._uct_score(state, child, parent)))
         for _ in range(2):
-            state = theirs.step(state, {"step": lambda _: ("s", draws.random())})
+            state = theirs.step(state, {"step": speak})
             state.priors.clear()
     return {"equal": equal, "of": rounds, "max_diff": worst}
+
+
+def score_of(node: Node, parent: Node, exploration: float) -> float:
+    """UCT as the graph has it."""
+    return uct(node["value"] or 0.0, node["visits"], parent["visits"], exploration=exploration, unvisited=0.0)
 
 
 def mirrored(state: Any) -> list[Node]:
@@ -308,8 +322,7 @@ def mirrored(state: Any) -> list[Node]:
 
 def spearman(outputs: Sequence[Mapping[str, Any]], questions: Sequence[str]) -> dict[str, Any]:
     """Inferred values beside exact ones: the recursion's with the true distances, and the chances of a right answer."""
-    from scipy.stats import spearmanr
-
+    stats: Any = import_module("scipy.stats")
     known = [
         (node["inferred"], question, "\n".join(steps(output["nodes"], node["id"])))
         for output, question in zip(outputs, questions, strict=True)
@@ -319,7 +332,7 @@ def spearman(outputs: Sequence[Mapping[str, Any]], questions: Sequence[str]) -> 
     inferred = [value for value, _, _ in known]
     told: dict[str, Any] = {"steps": len(known)}
     for name, of in (("value", true_value), ("chance", exact_chance)):
-        found: Any = spearmanr(inferred, [of(question, solution) for _, question, solution in known])
+        found: Any = stats.spearmanr(inferred, [of(question, solution) for _, question, solution in known])
         told[name] = float(found.statistic)
     return told
 
@@ -336,7 +349,7 @@ async def critic_calls(questions: int, folder: Path) -> dict[str, Any]:
             str(request.completion), "scored", 1, 0, value=Noisy(NOISE).value(question, str(request.completion))
         )
 
-    context = context_of(NOISE, BUDGET, 0, critic=HeadCritic(ScriptedModel(head)), searches=("mcts", "beam", "tot"))
+    context = context_of(NOISE, 0, critic=HeadCritic(ScriptedModel(head)), searches=("mcts", "beam", "tot"))
     anew = asked = 0
     with recording(cache=RequestCache(folder / "values.sqlite")):
         found = await search_all(context, 0, questions)
@@ -362,8 +375,10 @@ async def async_speedup(questions: int) -> dict[str, float]:
 
     async def seconds(width: int, count: int) -> tuple[float, list[Any]]:
         solver = policy(asyncio.Semaphore(width))
-        context = context_of(NOISE, 300, 0, solver=solver, searches=("mcts",), gate=2.0)
-        rows = [dict(zip(("question", "answer"), question_of(7, number), strict=True)) for number in range(count)]
+        context = context_of(NOISE, 0, solver=solver, searches=("mcts",), gate=2.0, tokens=300)
+        rows: list[Any] = [
+            dict(zip(("question", "answer"), question_of(7, number), strict=True)) for number in range(count)
+        ]
         began = time.perf_counter()
         outputs = await asyncio.gather(*(rest_mcts.graph.ainvoke(row, context=context) for row in rows))
         return time.perf_counter() - began, [output["nodes"] for output in outputs]
@@ -388,8 +403,8 @@ async def canary(questions: int) -> dict[str, int]:
 
     context = context_of(
         NOISE,
-        3_000,
         0,
+        tokens=3_000,
         solver=ModelStepSolver(ScriptedModel(policy), "prefix"),
         critic=load_model_critic(critic),
         searches=("mcts", "beam", "tot"),
@@ -397,7 +412,7 @@ async def canary(questions: int) -> dict[str, int]:
     with recording() as ledger:
         for number in range(questions):
             for search in context.searches:
-                row = {"question": question_of(3, number)[0], "answer": CANARY, "search": search}
+                row: Any = {"question": question_of(3, number)[0], "answer": CANARY, "search": search}
                 await rest_mcts.graph.ainvoke(row, context=context)
     told = [json.dumps(call.messages) for call in ledger.calls]
     return {"messages": len(told), "leaks": sum(CANARY in one for one in told)}
@@ -413,25 +428,28 @@ def load_model_critic(function: Any) -> Any:
 async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """All figures."""
     seeds = range(args.first_seed, args.first_seed + (args.seeds or (SEEDS if args.full else 1)))
-    found: list[dict[str, list[dict[str, Any]]]] = []
+    by_steps: dict[int, list[dict[str, list[dict[str, Any]]]]] = {count: [] for count in ALL_STEPS}
     for seed in seeds:
-        found.append(await search_all(context_of(NOISE, BUDGET, seed), seed, args.questions))
-        print(seed, accuracy_and_tokens(found[-1]), file=sys.stderr)
-    together = {name: [one for seed in found for one in seed[name]] for name in NAMES}
+        for count, found in by_steps.items():
+            found.append(await search_all(context_of(NOISE, seed, count), seed, args.questions, count))
+            print(seed, count, accuracy_and_tokens(found[-1])["accuracy"], file=sys.stderr)
+    together = {name: [one for seed in by_steps[STEPS] for one in seed[name]] for name in NAMES}
     questions = [question_of(seed, number)[0] for seed in seeds for number in range(args.questions)]
     correlations = spearman(together["mcts"], questions)
     calls = await critic_calls(min(args.questions, 20), folder)
     speed = await async_speedup(8)
-    told: dict[str, Any] = {
+    return {
         "benchmark": "rest_mcts",
         "answer_check": await answer_check(args.data) if args.data else None,
-        "value_exact": value_max_diff() < 1e-12,
+        "value_exact": value_max_diff() < EXACT,
         "value_max_diff": value_max_diff(),
         "back_up_max_diff": back_up_max_diff(),
         "uct_treequest": uct_treequest(),
         **accuracy_and_tokens(together),
-        "gains": {name: gains(found, name) for name in NAMES if name != "mcts"},
-        "seeds": [accuracy_and_tokens(one)["accuracy"] for one in found],
+        "gains": gains(by_steps[STEPS]),
+        "by_steps": {str(count): summary(found) for count, found in by_steps.items()},
+        "by_noise": {str(noise): await one_noise(noise, seeds[0], args.questions) for noise in NOISES if args.full},
+        "seeds": [accuracy_and_tokens(one)["accuracy"] for one in by_steps[STEPS]],
         "questions": args.questions,
         "critic_calls_saved": calls["anew"] / calls["reached"],
         "critic_calls": calls,
@@ -443,22 +461,19 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "canary": await canary(3),
         "rounds": [],
     }
-    if args.full:
-        told["sweep"] = [
-            {
-                "noise": noise,
-                "budget": budget,
-                **accuracy_and_tokens(await search_all(context_of(noise, budget, seeds[0]), seeds[0], args.questions)),
-            }
-            for noise, budget in (
-                (0.0, BUDGET),
-                (0.1, BUDGET),
-                (0.4, BUDGET),
-                (NOISE, BUDGET // 3),
-                (NOISE, 3 * BUDGET),
-            )
-        ]
-    return told
+
+
+async def one_noise(noise: float, seed: int, questions: int) -> dict[str, Any]:
+    """The searches beside one another with another critic."""
+    return summary([await search_all(context_of(noise, seed), seed, questions)])
+
+
+def summary(seeds: Sequence[Mapping[str, Sequence[Mapping[str, Any]]]]) -> dict[str, Any]:
+    """A world's figures, over all seeds."""
+    return {
+        **accuracy_and_tokens({name: [one for seed in seeds for one in seed[name]] for name in NAMES}),
+        "gains": gains(seeds),
+    }
 
 
 def main() -> None:
