@@ -56,7 +56,8 @@ ALL_STEPS, NOISES = (4, 6, 8, 10), (0.0, 0.1, 0.4)
 NOISE = 0.2
 SOLUTIONS = 20
 """Whole ones that the budget holds."""
-QUESTIONS = 60
+QUESTIONS = 40
+"""Of 8 steps, a seed; half as many of the others."""
 SEEDS = 5
 NAMES = ("greedy", "best_of_n", "self_consistency", "beam", "tot", "mcts_gate", "mcts")
 NO_GATE = 2.0
@@ -292,11 +293,14 @@ def uct_treequest(rounds: int = 200) -> dict[str, Any] | None:
     equal, worst = 0, 0.0
     for _ in range(rounds):
         nodes = mirrored(state)
-        chosen = theirs._select(state)
-        equal += select(nodes, exploration=weight / 2**0.5, unvisited=0.0) == chosen.expand_idx + 1
-        for parent in state.tree.get_nodes():
-            for child in parent.children:
-                score = score_of(nodes[child.expand_idx + 1], nodes[parent.expand_idx + 1], weight / 2**0.5)
+        chosen: int = theirs._select(state).expand_idx
+        equal += select(nodes, exploration=weight / 2**0.5, unvisited=0.0) == chosen + 1
+        parents: list[Any] = state.tree.get_nodes()
+        for parent in parents:
+            offspring: list[Any] = parent.children
+            for child in offspring:
+                at, above = int(child.expand_idx) + 1, int(parent.expand_idx) + 1
+                score = score_of(nodes[at], nodes[above], weight / 2**0.5)
                 worst = max(worst, abs(score - theirs._uct_score(state, child, parent)))
         for _ in range(2):
             state = theirs.step(state, {"step": speak})
@@ -431,11 +435,12 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     by_steps: dict[int, list[dict[str, list[dict[str, Any]]]]] = {count: [] for count in ALL_STEPS}
     for seed in seeds:
         for count, found in by_steps.items():
-            found.append(await search_all(context_of(NOISE, seed, count), seed, args.questions, count))
+            questions = args.questions if count == STEPS else -(-args.questions // 2)
+            found.append(await search_all(context_of(NOISE, seed, count), seed, questions, count))
             print(seed, count, accuracy_and_tokens(found[-1])["accuracy"], file=sys.stderr)
     together = {name: [one for seed in by_steps[STEPS] for one in seed[name]] for name in NAMES}
-    questions = [question_of(seed, number)[0] for seed in seeds for number in range(args.questions)]
-    correlations = spearman(together["mcts"], questions)
+    texts = [question_of(seed, number)[0] for seed in seeds for number in range(args.questions)]
+    correlations = spearman(together["mcts"], texts)
     calls = await critic_calls(min(args.questions, 20), folder)
     speed = await async_speedup(8)
     return {

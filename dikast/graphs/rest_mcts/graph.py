@@ -104,7 +104,7 @@ async def select(state: State, runtime: Runtime[Context]) -> Update:
     )
 
 
-def after_select(state: State) -> Literal["expand", "back_up", "answer"]:
+async def after_select(state: State) -> Literal["expand", "back_up", "answer"]:
     """To its expansion; a whole solution that UCT visits for the first time has none."""
     if not state["chosen"]:
         return "answer"
@@ -147,7 +147,7 @@ async def evaluate(state: State, runtime: Runtime[Context]) -> Update:
     return Update(nodes=nodes, spent=spent)
 
 
-def after_evaluate(state: State) -> Literal["rollout", "gate"]:
+async def after_evaluate(state: State) -> Literal["rollout", "gate"]:
     """Only mcts looks ahead, and backs up."""
     return "rollout" if state["searched"] == "mcts" else "gate"
 
@@ -201,7 +201,7 @@ async def gate(state: State, runtime: Runtime[Context]) -> Update:
     return Update(spent=spent, stopped=short_of(context, search, spent, len(state["nodes"])))
 
 
-def after_gate(state: State) -> Literal["select", "answer"]:
+async def after_gate(state: State) -> Literal["select", "answer"]:
     """On, unless something has stopped the search."""
     return "answer" if state["stopped"] else "select"
 

@@ -109,6 +109,13 @@ async def test_no_budget_is_ever_exceeded(budgets: dict[str, Any], search: str) 
     assert found["stopped"]
 
 
+@pytest.mark.parametrize("search", ["mcts", "best_of_n"])
+async def test_room_for_the_critic_is_kept_back(search: str) -> None:
+    for tokens in range(1, 61):
+        found = await run(context(searches=(search,), tokens=tokens))
+        assert tokens_of(found["spent"]) <= tokens
+
+
 async def test_seconds_are_a_budget_too() -> None:
     found = await run(context(seconds=1e-9, searches=("best_of_n",)))
     assert (found["stopped"], found["spent"]["iterations"]) == ("seconds", 1)
