@@ -67,6 +67,37 @@ async def test_each_search_runs_in_the_same_graph(search: str) -> None:
         assert samples == list(range(len(samples)))  # each drawn anew
 
 
+@pytest.mark.parametrize(("alpha", "value"), [(0.5, 0.5), (0.0, 0.2), (1.0, 0.8)])
+async def test_a_rollout_lends_its_best_value_to_where_it_began(alpha: float, value: float) -> None:
+    made = context(
+        solver=Adder(says=lambda partial, sample: f"step {len(partial.steps)}"),
+        critic=Knows(says=lambda solution: (0.2, 0.3, 0.8, 0.1)[solution.count("\n")]),
+        branch=1,
+        roll_steps=3,
+        alpha=alpha,
+        iterations=1,
+    )
+    nodes = (await run(made))["nodes"]
+    assert [one["who"] for one in nodes] == ["question", "step", "rollout", "rollout", "rollout"]
+    assert [one["visits"] for one in nodes] == [1, 1, 0, 0, 0]
+    assert [nodes[at]["value"] for at in (0, 1)] == [pytest.approx(value)] * 2
+    assert nodes[1]["appraised"] == 0.2
+
+
+async def test_a_rollouts_step_that_is_proposed_again_becomes_part_of_the_tree() -> None:
+    made = context(
+        solver=Adder(says=lambda partial, sample: f"step {len(partial.steps)}"),
+        critic=Knows(says=lambda solution: 0.5),
+        branch=1,
+        roll_steps=1,
+        iterations=2,
+    )
+    found = await run(made)
+    assert [one["who"] for one in found["nodes"]] == ["question", "step", "step", "rollout"]
+    critic: Any = made.critic
+    assert len(critic.seen) == 3  # its value is known already
+
+
 async def test_best_of_n_takes_the_best_and_self_consistency_the_most_frequent() -> None:
     def says(partial: Any, sample: int) -> str:
         return "#### 18" if sample == 0 else "#### 17"
@@ -228,7 +259,7 @@ async def test_the_gold_answer_is_in_no_message(form: Any) -> None:
         return Reply(f"step {request.sampling.seed} {len(request.messages[-1]['content'])}", "stop", 1, 4)
 
     solver = ModelStepSolver(ScriptedModel(speak), form)
-    made = context(solver=solver, critic=ModelCritic(ScriptedModel(valued)), searches=SEARCHES, tokens=3_000, depth=4)
+    made = context(solver=solver, critic=ModelCritic(ScriptedModel(valued)), searches=SEARCHES, tokens=800, depth=4)
     for search in SEARCHES:
         with recording() as ledger:
             found = await run(made, {"question": "3 4 5 6", "answer": CANARY, "search": search})
