@@ -17,8 +17,10 @@ the check gives back, of those recorded; `without_mark`: of solutions whose line
 selections equal to TreeQuest's standard MCTS on the same tree, its priors set to 1 (null where treequest is not
 installed). `critic_calls_saved`: partial solutions that a critic who values every step of every solution anew would be
 asked for, over those that reached it. `async_speedup`: sequential over concurrent time with a server that takes 20 ms a
-call. `spearman`: inferred values against exact ones, over all steps of mcts' trees that have one: by the recursion with
-the true distances; `spearman_chance`: against the policy's chance of a right answer from there.
+call. `spearman`: inferred values against those of the recursion with the true distances, over all steps of mcts' trees
+that have one (this world has one right way, so that a tree that found it knows all); `spearman_chance`: against the
+policy's chance of a right answer from there, which is another quantity. `recoverable`: the same two in a world where an
+error is made good with .3 a step, on trees of 60 random expansions: a right answer may be near and not found.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -341,6 +344,52 @@ def spearman(outputs: Sequence[Mapping[str, Any]], questions: Sequence[str]) -> 
     return told
 
 
+def recoverable(trees: int = 200, whole: int = 5, deepest: int = 10, made_good: float = 0.3) -> dict[str, Any]:
+    """Inferred values in a world whose errors can be made good; a state is (steps left, in error or not)."""
+
+    @cache
+    def chance_of(left: int, error: bool, depth: int) -> float:
+        if not left and not error:
+            return 1.0
+        if depth == deepest:
+            return 0.0
+        good = made_good if error else RIGHT
+        return good * chance_of(left if error else left - 1, False, depth + 1) + (1 - good) * chance_of(
+            left, True, depth + 1
+        )
+
+    draws, found = random.Random(0), list[tuple[float, float, float]]()
+    for _ in range(trees):
+        nodes, states, exact = [root()], [(whole, False)], [0.0]
+        for _ in range(60):
+            going = [one["id"] for one in nodes if not one["end"] and not children(nodes, one["id"])]
+            if not going:
+                break
+            at = draws.choice(going)
+            for _ in range(3):
+                left, error = states[at]
+                good = draws.random() < (made_good if error else RIGHT)
+                node = add(nodes, at, "", "step")
+                states.append((left - (good and not error), not good))
+                distance = states[-1][0] + states[-1][1]
+                exact.append(step_value(exact[at], distance, right=good))
+                if states[-1] == (0, False) or node["depth"] == deepest:
+                    node["end"], node["right"] = "answer", states[-1] == (0, False)
+        infer(nodes)
+        found += [
+            (node["inferred"], exact[node["id"]], chance_of(*states[node["id"]], node["depth"]))
+            for node in nodes[1:]
+            if node["inferred"] is not None
+        ]
+    stats: Any = import_module("scipy.stats")
+    inferred, values, chances = zip(*found, strict=True)
+    return {
+        "steps": len(found),
+        "value": float(stats.spearmanr(inferred, values).statistic),
+        "chance": float(stats.spearmanr(inferred, chances).statistic),
+    }
+
+
 async def critic_calls(questions: int, folder: Path) -> dict[str, Any]:
     """Partial solutions valued without tree and cache, beside those that reached the critic."""
     reached = 0
@@ -463,6 +512,7 @@ async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "spearman": correlations["value"],
         "spearman_chance": correlations["chance"],
         "spearman_steps": correlations["steps"],
+        "recoverable": recoverable(),
         "canary": await canary(3),
         "rounds": [],
     }
