@@ -25,6 +25,7 @@ METHODS: Mapping[str, str] = {
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
+    "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
 }
 """Folder -> one line of help."""
 
