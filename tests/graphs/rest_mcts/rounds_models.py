@@ -28,7 +28,7 @@ def spoken(name: str, request: Request, right: float) -> Reply:
 
 @scripted
 def policy_a(request: Request) -> Reply:
-    return spoken("policy_a", request, 0.5)
+    return spoken("policy_a", request, 0.7)
 
 
 @scripted

@@ -1,4 +1,4 @@
-"""ReST-MCTS*'s rounds with policies that are scripts and a trainer that is none: searched, trained, measured, decided."""
+"""ReST-MCTS*'s rounds with policies that are scripts and a trainer that is none: searched, trained, measured."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dikast import jobs
+from dikast.agents.models.request import Sampling
 from dikast.errors import DataError, UsageError
 from dikast.graphs.method import Given
 from dikast.graphs.rest_mcts import rounds
@@ -28,7 +29,18 @@ from dikast.training.recipes import SftRecipe, ValueRecipe
 from dikast.training.rounds import At
 from tests.graphs.rest_mcts.rounds_models import HERE, Fake, asked
 
-QUESTIONS = 24
+QUESTIONS = 20
+
+
+@pytest.fixture(autouse=True)
+def no_collection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each job sweeps the heap before it begins, which takes longer than these jobs do."""
+
+    def nothing(generation: int = 2) -> int:
+        del generation
+        return 0
+
+    monkeypatch.setattr("gc.collect", nothing)
 
 
 def questions(tmp_path: Path) -> QuestionFile:
@@ -48,10 +60,12 @@ def context(tmp_path: Path, trainer: Fake, **knobs: Any) -> rounds.Context:
         "trainer": trainer,
         "rounds": 2,
         "validation": 30,
-        "critic_validation": 30,
-        "tokens": 120,
+        "critic_validation": 50,
+        "tokens": 200,
+        "iterations": 2,
+        "roll_steps": 3,
         "gate": 0.9,
-        "branch": 2,
+        "branch": 4,
         **knobs,
     }
     return rounds.Context.model_validate(given)
@@ -95,7 +109,7 @@ async def test_two_rounds_each_with_the_policy_and_the_critic_of_the_one_before(
         assert (one["right"], one["asked"], one["accuracy"]) == (right, len(journal), right / len(journal))
         assert {row["output"]["searched"] for row in journal} == {"greedy"}
     assert first["gain"] == pytest.approx(first["after"]["accuracy"] - first["before"]["accuracy"])
-    assert 0 < first["low"] <= first["gain"] <= first["high"]
+    assert 0 <= first["low"] <= first["gain"] <= first["high"]
     assert output["usage"]["solver"]["calls"] > 0
 
 
@@ -235,7 +249,7 @@ async def test_what_is_finished_is_not_done_again(tmp_path: Path, stage: str) ->
     [
         ({"recipe": SftRecipe(epochs=2)}, {"train"}),
         ({"critic_recipe": ValueRecipe(epochs=2)}, {"train"}),
-        ({"critic_validation": 50}, {"rows", "train"}),
+        ({"critic_validation": 20}, {"rows", "train"}),
         ({"alpha": 0.3}, {"collect"}),
         ({"margin": -1.0, "recipe": SftRecipe(save_every=2)}, set[str]()),
     ],
@@ -315,7 +329,7 @@ def report_of(output: dict[str, Any], made: rounds.Context) -> dict[str, Any]:
 
 
 async def test_a_job_of_rounds_its_report_and_its_story(tmp_path: Path) -> None:
-    made = context(tmp_path, Fake(["policy_b", "policy_never"]))
+    made = context(tmp_path, Fake(["policy_b", "policy_never"], errors=[0.01, 0.0]))
     summary = await jobs.run(rounds.graph, [{"id": "loop", "rounds": 2}], made, tmp_path / "run", report=method.report)
     assert summary.exit_code == 0
     found = report(Run.open(tmp_path / "run"), made)
@@ -366,7 +380,11 @@ def test_what_cannot_be_trained_is_told_before_anything_is_asked(tmp_path: Path)
 
 
 def test_what_a_critic_begins_with(tmp_path: Path) -> None:
-    plan = RestPlan(context(tmp_path, Fake([]), critic="head+transformers:somewhere"))
+    class Head:
+        spec = "head+transformers:somewhere"
+
+    made = context(tmp_path, Fake([])).model_copy(update={"critic": Head()})
+    plan = RestPlan(made)
     at = At(tmp_path, 1, plan.start())
     assert plan.critic_before(at) == "transformers:somewhere"
     other = RestPlan(context(tmp_path, Fake([]), critic=f"head+{HERE}:head_1"))
@@ -390,6 +408,8 @@ def test_the_recipes_are_made_of_flags(tmp_path: Path) -> None:
     made = make_fields(options, Given({}))
     assert made["recipe"] == SftRecipe(epochs=2, lora_rank=4)
     assert made["critic_recipe"] == ValueRecipe(epochs=3, lora_rank=4)
+    seeded = make_fields(options, Given({"sampling": Sampling(seed=7)}))
+    assert (seeded["recipe"].seed, seeded["critic_recipe"].seed) == (7, 7)
     with pytest.raises(UsageError, match="no questions"):
         make_fields(Options(), Given({}))
 

@@ -47,6 +47,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
         raise UsageError("no questions", hint="give --questions FILE")
     questions = QuestionFile(options.questions.resolve(), parse_columns(options.columns))
     recipe: dict[str, Any] = {name: getattr(options, name) for name in SftRecipe.model_fields}
+    recipe["seed"] = getattr(given.fields.get("sampling"), "seed", None) or recipe["seed"]  # one --seed speaks to all
     own: dict[str, Any] = {"learning_rate": options.critic_learning_rate, "epochs": options.critic_epochs}
     return {
         "folder": given.out,
