@@ -30,7 +30,7 @@ from dikast.training.trainer import train
 
 BASE, NUMBERS, WIDTH, LAYERS = 5, 5, 64, 2
 """The modulus; numbers of a question; of the model."""
-LESSONS, LESSON_STEPS = 1_500, 460
+LESSONS, LESSON_STEPS = 1_500, 520
 """Solved questions that the start learns from, and for how many steps of 32."""
 QUESTIONS, VALIDATION = 300, 40
 """Whose answers alone are known; percent of them that only measure."""
