@@ -9,18 +9,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from dikast.agents.models.engine import NEEDS, NEEDS_HINT
-from dikast.agents.models.request import Reply, Request, Tokens
+from dikast.agents.models.request import Message, Reply, Request, Tokens
 from dikast.agents.models.token_wire import (
     COMPLETIONS,
+    DETOKENIZE,
     TOKENIZE,
+    by_ids,
     from_completion,
+    from_detokenize,
     from_tokenize,
+    named,
     to_completion,
+    to_detokenize,
     to_tokenize,
 )
 from dikast.errors import UsageError
 from dikast.http.answers import Answer
 
+PROBES = ("7", "yes")
+"""Answers that have no token in common."""
 LACKING = frozenset({404, 405, 501})
 """The statuses of a route that a server does not have."""
 
@@ -37,6 +44,11 @@ class Served(Protocol):
     template: Mapping[str, Any]
     omit: tuple[str, ...]
 
+    @property
+    def words(self) -> dict[int, str]:
+        """The texts of tokens that were looked up; grows."""
+        ...
+
 
 async def ask_by_tokens(served: Served, request: Request, post: Post, explained: Explained) -> list[Reply]:
     """The replies to a request with a prefix or a completion.
@@ -51,25 +63,74 @@ async def ask_by_tokens(served: Served, request: Request, post: Post, explained:
         ModelError: As for `ServerModel.complete`.
         UsageError: The server has no route that tokenises, so is no vLLM's.
     """
-
-    async def ids(body: bytes) -> list[int]:
-        answer = await post(TOKENIZE, body)
-        if answer.status in LACKING and b"does not exist" not in answer.content:
-            told = f"{served.spec} cannot {NEEDS[request.needs[0]]}: its server has no /tokenize"
-            raise UsageError(told, hint=NEEDS_HINT)
-        if answer.status != 200:
-            raise await explained(answer, body)
-        return from_tokenize(answer, str(answer.url))
+    need = NEEDS[request.needs[0]]
 
     async def ids_of(part: Tokens) -> list[int]:
         if isinstance(part, tuple):
             return list(part)
-        return await ids(to_tokenize(served.model, text=part)) if part else []
+        return await ids_in(served, to_tokenize(served.model, text=part), post, explained, need) if part else []
 
-    prompt = await ids(to_tokenize(served.model, messages=request.messages, template=served.template))
+    chat = to_tokenize(served.model, messages=request.messages, template=served.template)
+    prompt = await ids_in(served, chat, post, explained, need)
     prefix, scored = await ids_of(request.prefix), await ids_of(request.completion or ())
     body = to_completion([*prompt, *prefix, *scored], request, served.model, served.omit)
     answer = await post(COMPLETIONS, body)
     if answer.status != 200:
         raise await explained(answer, body)
-    return from_completion(answer, request, scored, str(answer.url))
+    replies = from_completion(answer, request, scored, str(answer.url))
+    if not by_ids(request) or request.completion is not None:
+        return replies
+    for reply in replies:
+        await look_up(served, {*(reply.tokens or ()), *(id_ for one in reply.logprobs or () for id_ in one.ids)}, post)
+    return [named(reply, served.words) for reply in replies]
+
+
+async def ids_in(served: Served, body: bytes, post: Post, explained: Explained, need: str) -> list[int]:
+    """The ids that the server makes of a chat or a text.
+
+    Args:
+        served: The model.
+        body: As `to_tokenize` makes it.
+        post: Sends a body to one of its servers.
+        explained: The error for an answer that is none.
+        need: What cannot be done without, in words.
+
+    Raises:
+        ModelError: As for `ServerModel.complete`.
+        UsageError: The server has no route that tokenises, so is no vLLM's.
+    """
+    answer = await post(TOKENIZE, body)
+    if answer.status in LACKING and b"does not exist" not in answer.content:
+        raise UsageError(f"{served.spec} cannot {need}: its server has no /tokenize", hint=NEEDS_HINT)
+    if answer.status != 200:
+        raise await explained(answer, body)
+    return from_tokenize(answer, str(answer.url))
+
+
+async def look_up(served: Served, tokens: set[int], post: Post) -> None:
+    """Learn the texts of tokens that are not known yet.
+
+    Raises:
+        ModelError: The server tells none.
+    """
+    for token in sorted(tokens - set(served.words)):
+        answer = await post(DETOKENIZE, to_detokenize(served.model, token))
+        served.words[token] = from_detokenize(answer, str(answer.url))
+
+
+async def ends_of(served: Served, post: Post, explained: Explained) -> tuple[int, ...]:
+    """The token that ends a turn, read off the chat template: what follows an answer, whatever it says.
+
+    Raises:
+        ModelError: As for `ServerModel.complete`.
+        UsageError: The server has no route that tokenises.
+    """
+    found: list[list[int]] = []
+    for said in PROBES:
+        chat: tuple[Message, ...] = ({"role": "user", "content": "?"}, {"role": "assistant", "content": said})
+        body = to_tokenize(served.model, messages=chat, template=served.template, whole=True)
+        found.append(await ids_in(served, body, post, explained, "tell how a turn ends"))
+    behind = 0
+    while behind < min(map(len, found)) and len({ids[-1 - behind] for ids in found}) == 1:
+        behind += 1
+    return tuple(found[0][-behind : len(found[0]) - behind + 1]) if behind else ()
