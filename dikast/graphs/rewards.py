@@ -28,7 +28,7 @@ from dikast.agents.models.function_identity import name_of
 from dikast.agents.roles import Case, Judge
 from dikast.errors import DataError, UsageError
 from dikast.evaluation.metrics.lexical import METRICS
-from dikast.graphs.rlgf.roles import Asked, Reward, Rewarded
+from dikast.graphs.rewarding import Asked, Reward, Rewarded
 from dikast.importing import import_scripted
 from dikast.records import Outcome
 from dikast.spec_options import refuse_disallowed

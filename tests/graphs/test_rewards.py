@@ -11,12 +11,12 @@ import pytest
 from dikast.agents.models.request import Request, Sampling
 from dikast.agents.models.scripted import scripted
 from dikast.errors import DataError, UsageError
-from dikast.graphs.rlgf.rewards import load_reward, rewarding
-from dikast.graphs.rlgf.roles import Asked, Reward
+from dikast.graphs.rewarding import Asked, Reward
+from dikast.graphs.rewards import load_reward, rewarding
 from dikast.records import Outcome
 
 ASKED = Asked("Use salt.", "salt and more", "salt and pepper", "It is short.", (1, 5), Sampling())
-HERE = "tests.graphs.rlgf.test_rewards"
+HERE = "tests.graphs.test_rewards"
 
 
 @rewarding

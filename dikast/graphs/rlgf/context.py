@@ -13,8 +13,9 @@ from typing_extensions import TypedDict
 
 from dikast.agents.models.request import DEFAULT_MAX_TOKENS, MethodSampling, Sampling
 from dikast.flags import Flag, SamplingOf
+from dikast.graphs.rewarding import Reward
 from dikast.graphs.rlgf.records import Switch, Token, Turned
-from dikast.graphs.rlgf.roles import Guide, Policy, Reward
+from dikast.graphs.rlgf.roles import Guide, Policy
 from dikast.graphs.rlgf.schedules import SHARE, SWITCH_AT, Collector
 from dikast.wire import CONTEXT, Spec
 
@@ -46,7 +47,7 @@ class Context(BaseModel):
     guide: Annotated[Guide, Spec("dikast.graphs.rlgf.voices:load_guide", model=True)]
     """The guide, frozen: SPEC by token ids (the policy's tokenizer), text+SPEC by text, chat+SPEC by chat; see
     docs/methods/rlgf.md for what that costs."""
-    reward: Annotated[Reward, Spec("dikast.graphs.rlgf.rewards:load_reward")]
+    reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")]
     """metric:NAME against the reference, judge:SPEC, or function:MODULE:NAME, marked with @rewarding."""
     reference: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy")] | None = None
     """What the policy is held to by the KL penalty, as a rule itself at the start; none for no penalty."""

@@ -180,7 +180,7 @@ class World:
 
 def _reward(stream: np.random.Generator, tokens: int, places: int, kind: Kind) -> Floats:
     if kind == "independent":
-        return stream.uniform(size=tokens**places)
+        return np.asarray(stream.uniform(size=tokens**places), np.float64)
     alone = stream.normal(scale=SPREAD, size=(places, tokens))
     beside = stream.normal(scale=SPREAD, size=(tokens, tokens))
     texts = np.indices((tokens,) * places).reshape(places, -1)
@@ -188,4 +188,4 @@ def _reward(stream: np.random.Generator, tokens: int, places: int, kind: Kind) -
     for place in range(places):
         total += alone[place][texts[place]]
         total += beside[texts[place], texts[place + 1]] if place + 1 < places else 0.0
-    return 1 / (1 + np.exp(-total / np.sqrt(2 * places - 1)))
+    return np.reciprocal(1 + np.exp(-total / np.sqrt(2 * places - 1)))

@@ -42,11 +42,13 @@ class Estimate:
         value: One each.
         ess: Effective sample size: so many equally weighted completions say as much.
         power: What the weights were raised to; 1 as they are.
+        weights: How much each completion counts, shape (..., n); they add up to 1, but for `repository`.
     """
 
     value: Floats
     ess: Floats
     power: Floats
+    weights: Floats
 
 
 def direct(rewards: ArrayLike, log_shares: ArrayLike | None = None) -> Estimate:
@@ -98,16 +100,18 @@ def soft(rewards: ArrayLike, *, beta: float, log_shares: ArrayLike | None = None
     values, shares = _both(rewards, log_shares)
     logs = values / beta
     value = beta * (_log_sum(shares + logs) - _log_sum(shares))
-    return Estimate(value, _effective(shares, logs) * values.shape[-1], np.ones(values.shape[:-1]))
+    total = shares + logs
+    weights = np.exp(total - _log_sum(total)[..., None])
+    return Estimate(value, _effective(shares, logs) * values.shape[-1], np.ones(values.shape[:-1]), weights)
 
 
 def repository(rewards: ArrayLike, baseline_rewards: ArrayLike, log_shares: ArrayLike | None = None) -> Estimate:
     """The mean of exp((r - r_BL) / 2) r, as the authors' program has it: nothing divides by the weights' sum."""
     values, shares = _both(rewards, log_shares)
     logs = REPOSITORY_SCALE * (values - np.asarray(baseline_rewards, np.float64))
-    weights = np.exp(shares - _log_sum(shares)[..., None])
+    weights = np.exp(shares - _log_sum(shares)[..., None] + logs)
     ess = _effective(shares, logs) * values.shape[-1]
-    return Estimate((weights * np.exp(logs) * values).sum(-1), ess, np.ones(values.shape[:-1]))
+    return Estimate((weights * values).sum(-1), ess, np.ones(values.shape[:-1]), weights)
 
 
 def _both(rewards: ArrayLike, log_shares: ArrayLike | None) -> tuple[Floats, Floats]:
@@ -122,7 +126,7 @@ def _weighted(values: Floats, shares: Floats, logs: Floats, power: Floats) -> Es
     raised = power[..., None] * logs
     total = shares + raised
     weights = np.exp(total - _log_sum(total)[..., None])
-    return Estimate((weights * values).sum(-1), _effective(shares, raised) * values.shape[-1], power)
+    return Estimate((weights * values).sum(-1), _effective(shares, raised) * values.shape[-1], power, weights)
 
 
 def _effective(shares: Floats, logs: Floats) -> Floats:

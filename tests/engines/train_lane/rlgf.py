@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from dikast.graphs import rlgf
+from dikast.graphs.rewards import load_reward, rewarding
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
 from dikast.graphs.rlgf.grouping import Member, collect_groups
-from dikast.graphs.rlgf.rewards import load_reward, rewarding
 from dikast.graphs.rlgf.rollout import Rolling, prompt_ids, reward_function
 from dikast.graphs.rlgf.schedules import Collector
 from dikast.graphs.rlgf.torch_ppo import Learner
