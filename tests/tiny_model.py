@@ -2,6 +2,7 @@
 
     folder = make(tmp_path / "tiny")
     adapter = make_adapter(folder, tmp_path / "adapter", seed=1)
+    head = make_head(folder, tmp_path / "head")         # a value head; of any model's folder
 
 It speaks in the sixteen words of the loopback server, whatever is asked, in an order that depends on all of the prompt:
 the rows of its output layer for other tokens are zero. All of ASCII is in the vocabulary, letter by letter. The chat
@@ -106,3 +107,18 @@ def make_adapter(folder: Path, adapter: Path, seed: int = 0, spread: float = 0.3
                 weight.copy_(torch.randn(weight.shape, generator=draw) * spread)
     adapted.save_pretrained(adapter)
     return adapter
+
+
+def make_head(folder: Path, head: Path, seed: int = 0, labels: int = 1) -> Path:
+    """Write a model of a folder with a head of random weights in place of its output layer."""
+    torch: Any = import_module("torch")
+    transformers: Any = import_module("transformers")
+    torch.manual_seed(seed)
+    kind, tokenizer = transformers.AutoModelForSequenceClassification, transformers.AutoTokenizer
+    model = kind.from_pretrained(folder, num_labels=labels, dtype="float32", problem_type="regression")
+    model.config.pad_token_id = 0
+    with torch.no_grad():
+        model.score.weight.normal_(std=SPREAD)
+    model.save_pretrained(head)
+    tokenizer.from_pretrained(folder).save_pretrained(head)
+    return head

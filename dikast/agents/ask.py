@@ -1,4 +1,6 @@
-"""`ask`: the one place where roles talk to models; `score`, its sister, has them judge given words by their likelihood.
+"""`ask`: the one place where roles talk to models.
+
+`score` has them judge given words by their likelihood, `appraise` by the number of a value head.
 
 It takes any LangChain chat model, dikast's own or the user's, and around the call does what every role needs: look
 into the request cache, check the limits, turn the library's exception into a `ModelError`, take the thoughts out of the
@@ -152,6 +154,39 @@ async def score(
     """
     request = Request(prompt.render(fields), SCORED, None, 1, alternatives, prefix, tokens, completion)
     return await _send(model, request, prompt, role, 0, withhold=withhold, keep_thoughts=True)
+
+
+async def appraise(
+    model: BaseChatModel,
+    prompt: Prompt,
+    fields: Mapping[str, str],
+    completion: str,
+    *,
+    role: str,
+    withhold: bool = False,
+) -> float:
+    """Render a prompt and have a value head or reward model give a completion one number; record the call.
+
+    Args:
+        model: `transformers:`, `vllm:` or `server:` over a folder with a value head or reward model; or a script.
+        prompt: The prompt file.
+        fields: Its declared fields.
+        completion: The reply, or its beginning, as it would stand in the chat; its end of turn is added.
+        role: Who asks, for the ledger.
+        withhold: As for `ask`.
+
+    Returns:
+        The number as the head was trained to give it, finite; no activation is put on it.
+
+    Raises:
+        ModelError: The call gave no number; its subclass says how.
+        LimitReached: A limit of the ledger was used up before the call.
+        UsageError: The model gives no values, or the completion is empty.
+    """
+    request = Request(prompt.render(fields), SCORED, completion=completion, value=True)
+    answer = await _send(model, request, prompt, role, 0, withhold=withhold, keep_thoughts=True)
+    assert answer.reply.value is not None
+    return answer.reply.value
 
 
 async def _send(

@@ -39,8 +39,7 @@ class Trained:
 
     Args:
         folder: The training's.
-        model: The spec that opens what was trained; for value heads and reward models, which `transformers:` does not
-            speak through, their folder, as `AutoModelForSequenceClassification` opens it.
+        model: The spec that opens what was trained; value heads and reward models give values and do not speak.
         digest: Of the trained weights.
         rows: Trained on.
         left_out: Rows that were not: why -> how many.
@@ -187,8 +186,6 @@ def finished(inputs: Inputs, made: Path, done: Done, digest: str, manifest: Mani
 
 def opens(inputs: Inputs, made: Path) -> str:
     """The spec of what was trained, with the options that the model's had."""
-    if inputs.recipe.kind in ("value", "reward"):
-        return str(made)
     _, _, query = inputs.base.spec.rpartition("?") if "?" in inputs.base.spec else ("", "", "")
     kept = [(name, value) for name, value in parse_qsl(query, keep_blank_values=True) if name != "lora"]
     adapter = made.name == "adapter"

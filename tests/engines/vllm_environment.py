@@ -52,6 +52,7 @@ SUITES = (
     "vllm_lane/orphans.py",
     "vllm_lane/contract_served.py",
     "vllm_lane/adapters.py",
+    "vllm_lane/values.py",
     "vllm_lane/faults.py",
     "vllm_lane/run_batch.py",
     "vllm_lane/hidden_tables.py",

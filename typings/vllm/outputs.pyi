@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 from vllm.logprobs import Logprob
 
@@ -23,3 +24,10 @@ class RequestOutput:
     finished: bool
     num_cached_tokens: int | None
     prompt_logprobs: Sequence[dict[int, Logprob] | None] | None
+
+class PoolingOutput:
+    data: Any
+
+class PoolingRequestOutput:
+    outputs: PoolingOutput
+    num_cached_tokens: int | None

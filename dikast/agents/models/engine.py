@@ -4,7 +4,7 @@ Each engine (`openvino`, `server`, `vllm`, `transformers`, ...) subclasses `Engi
 everything else (LangChain's message types, keyword arguments, the synchronous call) is here once.
 
 Keyword arguments of `ainvoke`: the fields of `Sampling` (`max_tokens`, `temperature`, ...), `structured`
-(a `Structured` or its dict), `n`, `logprobs`, `prefix`, `tokens`, `completion`, `stop`. An unknown one is a
+(a `Structured` or its dict), `n`, `logprobs`, `prefix`, `tokens`, `completion`, `value`, `stop`. An unknown one is a
 `UsageError`, not a silent no-op.
 
 Not here: retries (the `server` engine's client owns them), caching and limits (`dikast.agents.ask`).
@@ -13,6 +13,7 @@ Not here: retries (the `server` engine's client owns them), caching and limits (
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
@@ -25,18 +26,51 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict, ValidationError
 
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured, TokenLogprob, Tokens
-from dikast.errors import UsageError
+from dikast.errors import ModelError, UsageError
 
 ROLES: Mapping[str, str] = {"human": "user", "ai": "assistant", "system": "system"}
 
 
+SHOWN_CHARACTERS = 60
+"""How much of a text a message shows."""
 NEEDS: Mapping[str, str] = {
     "continue": "go on from the beginning of a reply",
     "score": "score a completion that it did not draw",
     "tokens": "tell the token ids of a reply",
+    "value": "give a text a value",
 }
 """What a request may need beyond sampling, in words."""
 NEEDS_HINT = "transformers:, vllm: and a 'vllm serve' behind server: can"
+VALUE_HINT = f"over a folder with a value head or reward model ('dikast train value', 'train reward') {NEEDS_HINT}"
+SPEECH_HINT = "a value head or reward model does not speak: name it where values are asked for"
+
+
+def unable(spec: str, need: str) -> UsageError:
+    """The error of a model that cannot do what a request needs."""
+    return UsageError(f"{spec} cannot {NEEDS[need]}", hint=VALUE_HINT if need == "value" else NEEDS_HINT)
+
+
+def check_kind(spec: str, request: Request, *, headed: bool) -> None:
+    """Refuse to ask a model that speaks for a value, and a value head for anything else.
+
+    Raises:
+        UsageError: That is what was asked.
+    """
+    if request.value and not headed:
+        raise unable(spec, "value")
+    if headed and not request.value:
+        raise UsageError(f"{spec} gives values, and nothing else", hint=SPEECH_HINT)
+
+
+def check_value(request: Request, value: float, name: str) -> None:
+    """Refuse a value that is no number: nothing can be chosen by it.
+
+    Raises:
+        ModelError: It is NaN or infinite.
+    """
+    if not math.isfinite(value):
+        said = str(request.completion)[:SHOWN_CHARACTERS]
+        raise ModelError(f"{name} gave no finite value but {value}, of {said!r}", hint="was its training cut short?")
 
 
 class EngineModel(BaseChatModel):
@@ -131,7 +165,7 @@ class EngineModel(BaseChatModel):
         structured = kwargs.pop("structured", None)
         n, logprobs = kwargs.pop("n", 1), kwargs.pop("logprobs", None)
         prefix, completion = (self._tokens(name, kwargs.pop(name, None)) for name in ("prefix", "completion"))
-        tokens = bool(kwargs.pop("tokens", False))
+        tokens, value = (bool(kwargs.pop(name, False)) for name in ("tokens", "value"))
         if stop is not None:
             kwargs["stop"] = tuple(stop)
         try:
@@ -142,7 +176,7 @@ class EngineModel(BaseChatModel):
             where = ".".join(str(part) for part in first["loc"])
             raise UsageError(f"{self.spec}: argument {where!r}: {first['msg']}") from error
         wire = tuple(to_wire(message) for message in messages)
-        return Request(wire, sampling, form, int(n), logprobs, prefix or (), tokens, completion)
+        return Request(wire, sampling, form, int(n), logprobs, prefix or (), tokens, completion, value)
 
     def _tokens(self, name: str, value: object) -> Tokens | None:
         if value is None or isinstance(value, str):
@@ -152,15 +186,15 @@ class EngineModel(BaseChatModel):
             raise UsageError(f"{self.spec}: argument {name!r} must be a text, or token ids of this model")
         return tuple(cast(Sequence[int], ids))
 
-    def refuse(self, request: Request, *unable: str) -> None:
-        """Refuse a request that needs what this engine cannot do: some of `continue`, `score`, `tokens`.
+    def refuse(self, request: Request, *lacking: str) -> None:
+        """Refuse a request that needs what this engine cannot do: some of `NEEDS`.
 
         Raises:
             UsageError: It does.
         """
         for need in request.needs:
-            if need in unable:
-                raise UsageError(f"{self.spec} cannot {NEEDS[need]}", hint=NEEDS_HINT)
+            if need in lacking:
+                raise unable(self.spec, need)
 
 
 def to_wire(message: BaseMessage) -> Message:
@@ -199,7 +233,8 @@ def to_message(reply: Reply, spec: str) -> AIMessage:
         content=reply.text,
         additional_kwargs={name: text for name, text in kept.items() if text},
         response_metadata={"finish_reason": reply.finish_reason, "model_name": spec, "logprobs": logprobs}
-        | ({} if reply.tokens is None else {"token_ids": list(reply.tokens)}),
+        | ({} if reply.tokens is None else {"token_ids": list(reply.tokens)})
+        | ({} if reply.value is None else {"value": reply.value}),
         usage_metadata=UsageMetadata(
             input_tokens=reply.input_tokens,
             output_tokens=reply.output_tokens,

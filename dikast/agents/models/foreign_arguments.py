@@ -20,7 +20,7 @@ from typing import Any, cast
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.models.chat_wire import decoding_fields
-from dikast.agents.models.engine import NEEDS, NEEDS_HINT
+from dikast.agents.models.engine import unable
 from dikast.agents.models.request import MethodSampling, Request, Structured
 from dikast.errors import UsageError
 from dikast.wire import spec_of
@@ -78,7 +78,7 @@ def foreign_call(model: BaseChatModel, request: Request) -> ForeignCall:
         UsageError: It cannot be held to the form, or given a parameter or tokens, that is asked for.
     """
     if request.needs:
-        raise UsageError(f"{spec_of(model)} cannot {NEEDS[request.needs[0]]}", hint=NEEDS_HINT)
+        raise unable(spec_of(model), request.needs[0])
     wanted = decoding_fields(request.sampling, every=False)
     declared = names_of(model)
     names = {name: own_name(name, declared) for name in wanted}

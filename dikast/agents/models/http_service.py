@@ -30,7 +30,7 @@ from pydantic import PrivateAttr
 from yarl import URL
 
 from dikast.agents.models.boundary import FILTER
-from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.engine import NEEDS, EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.server import CONNECTIONS, RETRIES, TIMEOUT_SECONDS
@@ -78,7 +78,9 @@ class HttpModel(EngineModel):
             ModelTimeout: No answer within `timeout`.
             ModelRefused: A content filter stopped the request.
             HttpTargetError: It answered something else than was agreed.
+            UsageError: The request needs more than a message answered.
         """
+        self.refuse(request, *NEEDS)
         prompt = request.messages[-1]["content"]
         body = json.dumps(fill_body(self.body, prompt, request)).encode()
         address = URL(self.url)

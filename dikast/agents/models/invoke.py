@@ -21,7 +21,7 @@ from dikast.agents.models.identity import identity as identity
 from dikast.agents.models.request import Message, Reply, Request
 from dikast.wire import spec_of
 
-BESIDE_SAMPLING = ("structured", "logprobs", "prefix", "tokens", "completion")
+BESIDE_SAMPLING = ("structured", "logprobs", "prefix", "tokens", "completion", "value")
 """Arguments of `EngineModel.ainvoke` that are fields of a request."""
 
 
@@ -92,4 +92,5 @@ def from_message(message: AIMessage) -> Reply:
         reasoning_tokens=count_of(outputs.get("reasoning")),
         prefix_cached_tokens=count_of(inputs.get("cache_read")),
         tokens=None if told.get("token_ids") is None else tuple(told["token_ids"]),
+        value=told.get("value"),
     )

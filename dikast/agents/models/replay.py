@@ -53,6 +53,7 @@ class Recorded(TypedDict):
     prefix: NotRequired[list[int] | str]
     tokens: NotRequired[bool]
     completion: NotRequired[list[int] | str]
+    value: NotRequired[bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class ReplayModel(EngineModel):
         """While recording, the recorded model's; else a hash over the recordings, whatever their order in the file."""
         if self.inner is not None:
             return self.inner.fingerprint()
-        told = [[key, [asdict(reply) for reply in made.replies]] for key, made in sorted(self._read().items())]
+        told = [[key, [fields_of(reply) for reply in made.replies]] for key, made in sorted(self._read().items())]
         digest = sha256(json.dumps(told).encode()).hexdigest()
         return {"engine": "replay", "recordings": digest, "sampling": self.sampling.model_dump(mode="json")}
 
@@ -128,6 +129,12 @@ class ReplayModel(EngineModel):
         except OSError as error:
             raise refused(error, self.path, "written") from error
         recordings[made.key] = made
+
+
+def fields_of(reply: Reply) -> dict[str, Any]:
+    """A reply's fields for a fingerprint; one that not every reply has is left out, as files of before do."""
+    told = asdict(reply)
+    return told if reply.value is not None else {name: value for name, value in told.items() if name != "value"}
 
 
 def lacks_newline(file: BinaryIO) -> bool:

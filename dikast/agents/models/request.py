@@ -100,9 +100,13 @@ class Request:
         completion: What to score instead of drawing a reply: the answer's `logprobs` hold one entry for each of its
             tokens, given the prompt and the prefix. `n` is 1 and there is no form; decoding parameters change nothing.
             No end of turn is added: who wants it scored puts its token behind the others.
+        value: Whether the completion, a text, is to be given one number by a value head or a reward model, instead of
+            its tokens' log-probabilities: of the chat in which it is the reply, with its end of turn. There is no
+            prefix.
 
     Raises:
-        UsageError: There is nothing to score, or it is to be scored n times or under a form.
+        UsageError: There is nothing to score, it is to be scored n times or under a form, or a value is wanted of
+            something that is no whole text.
     """
 
     messages: tuple[Message, ...]
@@ -113,8 +117,11 @@ class Request:
     prefix: Tokens = ()
     tokens: bool = False
     completion: Tokens | None = None
+    value: bool = False
 
     def __post_init__(self) -> None:
+        if self.value and (self.prefix or not isinstance(self.completion, str)):
+            raise UsageError("a value is given to a text as a whole: pass it as the completion, without a prefix")
         if self.completion is None:
             return
         if not self.completion:
@@ -124,7 +131,9 @@ class Request:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What an engine must be able to do beyond sampling: `continue`, `score`, `tokens`."""
+        """What an engine must be able to do beyond sampling: `value`, or `continue`, `score`, `tokens`."""
+        if self.value:
+            return ("value",)
         wanted = {"continue": bool(self.prefix), "score": self.completion is not None, "tokens": self.tokens}
         return tuple(name for name, needed in wanted.items() if needed)
 
@@ -159,6 +168,7 @@ class Reply:
         prefix_cached_tokens: Prompt tokens that the engine found in its own prefix cache.
         tokens: Ids of the generated tokens, or of the scored ones, where they were asked for; an end-of-turn token that
             was generated is the last of them.
+        value: The number that was asked for, finite.
     """
 
     text: str
@@ -171,3 +181,4 @@ class Reply:
     reasoning_tokens: int = 0
     prefix_cached_tokens: int = 0
     tokens: tuple[int, ...] | None = None
+    value: float | None = None

@@ -4,8 +4,8 @@
 
 The key is SHA-256, in hex, over canonical JSON: an object with sorted names, no spaces, ASCII escapes, and the names
 `messages`, `sampling` (every field, in `Sampling`'s own units), `structured`, `n`, `logprobs`, then `prefix`, `tokens`,
-`completion`, `model`, `prompt` and `sample` where they are given. Changing any of these changes the key; the order of
-names in a schema does not, nor does the machine, the Python version or the hash seed.
+`completion`, `value`, `model`, `prompt` and `sample` where they are given. Changing any of these changes the key; the
+order of names in a schema does not, nor does the machine, the Python version or the hash seed.
 
 Not part of a key: where the model runs, timeouts, retries, and anything else that cannot change a reply's text.
 """
@@ -45,7 +45,8 @@ def as_json(request: Request) -> dict[str, Any]:
     structured = request.structured
     # Only where they are given, so that keys from before they were there stay what they are.
     more = {"prefix": as_list(request.prefix), "completion": as_list(request.completion)}
-    given = {name: value for name, value in more.items() if value} | ({"tokens": True} if request.tokens else {})
+    given = {name: value for name, value in more.items() if value}
+    given |= {name: True for name in ("tokens", "value") if getattr(request, name)}
     return given | {
         "messages": list(request.messages),
         "sampling": request.sampling.model_dump(mode="json"),

@@ -22,7 +22,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dikast.agents.models.engine import NEEDS, EngineModel
+from dikast.agents.models.engine import NEEDS, EngineModel, check_value
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import Message, Reply, Request, Sampling
 from dikast.errors import UsageError
@@ -72,8 +72,8 @@ class ScriptedModel(EngineModel):
         """Call the function `request.n` times, one after the other.
 
         Raises:
-            ModelError: The function raised it.
-            UsageError: Log-probabilities, tokens or a score are asked for, and the function gave none.
+            ModelError: The function raised it, or gave a value that is no finite number.
+            UsageError: Log-probabilities, tokens, a score or a value are asked for, and the function gave none.
         """
         return [await self._draw(request, sample) for sample in range(request.n)]
 
@@ -81,10 +81,13 @@ class ScriptedModel(EngineModel):
         inner = self.function.function if isinstance(self.function, Scripted) else self.function
         told = inner(request, sample) if takes_sample(inner) else inner(request)
         said = await told if inspect.isawaitable(told) else told
-        if isinstance(said, str):
+        if isinstance(said, str) or (request.value and said.value is None):
             self.refuse(request, *NEEDS)
         reply = make_reply(said, request) if isinstance(said, str) else said
-        if (request.logprobs is not None or request.completion is not None) and reply.logprobs is None:
+        if reply.value is not None:
+            check_value(request, reply.value, self.spec)
+        scores = request.completion is not None and not request.value
+        if (request.logprobs is not None or scores) and reply.logprobs is None:
             raise UsageError(f"{self.spec} gives no log-probabilities", hint="return a Reply that has them")
         if request.tokens and reply.tokens is None:
             raise UsageError(f"{self.spec} gives no token ids", hint="return a Reply that has them")

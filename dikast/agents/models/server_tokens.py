@@ -8,26 +8,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from dikast.agents.models.engine import NEEDS, NEEDS_HINT
-from dikast.agents.models.request import Message, Reply, Request, Tokens
+from dikast.agents.models.engine import NEEDS, NEEDS_HINT, check_value, unable
+from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Tokens
 from dikast.agents.models.token_wire import (
     COMPLETIONS,
     DETOKENIZE,
+    POOLING,
     TOKENIZE,
     by_ids,
     from_completion,
     from_detokenize,
+    from_pooling,
     from_tokenize,
     named,
     to_completion,
     to_detokenize,
+    to_pooling,
     to_tokenize,
 )
 from dikast.errors import UsageError
 from dikast.http.answers import Answer
 
-PROBES = ("7", "yes")
-"""Answers that have no token in common."""
 LACKING = frozenset({404, 405, 501})
 """The statuses of a route that a server does not have."""
 
@@ -51,7 +52,7 @@ class Served(Protocol):
 
 
 async def ask_by_tokens(served: Served, request: Request, post: Post, explained: Explained) -> list[Reply]:
-    """The replies to a request with a prefix or a completion.
+    """The replies to a request with a prefix or a completion; a value is a completion's, too.
 
     Args:
         served: The model.
@@ -63,15 +64,27 @@ async def ask_by_tokens(served: Served, request: Request, post: Post, explained:
         ModelError: As for `ServerModel.complete`.
         UsageError: The server has no route that tokenises, so is no vLLM's.
     """
-    need = NEEDS[request.needs[0]]
+
+    async def ids(body: bytes) -> list[int]:
+        return await ids_in(served, body, post, explained, NEEDS[request.needs[0]])
 
     async def ids_of(part: Tokens) -> list[int]:
         if isinstance(part, tuple):
             return list(part)
-        return await ids_in(served, to_tokenize(served.model, text=part), post, explained, need) if part else []
+        return await ids(to_tokenize(served.model, text=part)) if part else []
 
-    chat = to_tokenize(served.model, messages=request.messages, template=served.template)
-    prompt = await ids_in(served, chat, post, explained, need)
+    if request.value:
+        turn = await turn_of(served, request, ids)
+        body = to_pooling(turn, served.model)
+        answer = await post(POOLING, body)
+        if answer.status in LACKING and b"does not exist" not in answer.content:
+            raise unable(served.spec, "value")
+        if answer.status != 200:
+            raise await explained(answer, body)
+        value = from_pooling(answer, str(answer.url))
+        check_value(request, value, served.spec)
+        return [Reply(str(request.completion), SCORED_REASON, len(turn), 0, value=value)]
+    prompt = await ids(to_tokenize(served.model, messages=request.messages, template=served.template))
     prefix, scored = await ids_of(request.prefix), await ids_of(request.completion or ())
     body = to_completion([*prompt, *prefix, *scored], request, served.model, served.omit)
     answer = await post(COMPLETIONS, body)
@@ -119,18 +132,31 @@ async def look_up(served: Served, tokens: set[int], post: Post) -> None:
 
 
 async def ends_of(served: Served, post: Post, explained: Explained) -> tuple[int, ...]:
-    """The token that ends a turn, read off the chat template: what follows an answer, whatever it says.
+    """The token that ends a turn, read off the chat template: what an answer has when it has ended and not before.
 
     Raises:
         ModelError: As for `ServerModel.complete`.
         UsageError: The server has no route that tokenises.
     """
-    found: list[list[int]] = []
-    for said in PROBES:
-        chat: tuple[Message, ...] = ({"role": "user", "content": "?"}, {"role": "assistant", "content": said})
-        body = to_tokenize(served.model, messages=chat, template=served.template, whole=True)
-        found.append(await ids_in(served, body, post, explained, "tell how a turn ends"))
-    behind = 0
-    while behind < min(map(len, found)) and len({ids[-1 - behind] for ids in found}) == 1:
-        behind += 1
-    return tuple(found[0][-behind : len(found[0]) - behind + 1]) if behind else ()
+
+    async def ids(body: bytes) -> list[int]:
+        return await ids_in(served, body, post, explained, "tell how a turn ends")
+
+    chat: tuple[Message, ...] = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "yes"})
+    opened = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="opened"))
+    ended = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="ended"))
+    return tuple(ended[len(opened) : len(opened) + 1]) if ended[: len(opened)] == opened else ()
+
+
+async def turn_of(served: Served, request: Request, ids: Callable[[bytes], Awaitable[list[int]]]) -> list[int]:
+    """The tokens of a chat with the completion as its last turn, up to the one that ends it.
+
+    Raises:
+        UsageError: The chat template shows a reply that is open otherwise than one that has ended.
+    """
+    chat = [*request.messages, Message(role="assistant", content=str(request.completion))]
+    opened = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="opened"))
+    ended = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="ended"))
+    if ended[: len(opened)] != opened:
+        raise UsageError(f"{served.spec}: its chat template changes a reply when it ends it; no value can be asked")
+    return ended[: len(opened) + 1]

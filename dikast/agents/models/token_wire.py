@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from dikast.agents.models.chat_reply import (
     BrokenReply,
@@ -34,8 +34,10 @@ from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request,
 from dikast.errors import ModelError
 from dikast.http.answers import Answer
 
-TOKENIZE, DETOKENIZE, COMPLETIONS = "../tokenize", "../detokenize", "completions"
-"""Below an address that ends in /v1: vLLM has the first two beside its API."""
+TOKENIZE, DETOKENIZE, POOLING, COMPLETIONS = "../tokenize", "../detokenize", "../pooling", "completions"
+"""Below an address that ends in /v1: vLLM has all but the last beside its API."""
+Last = Literal["prompt", "opened", "ended"]
+"""A chat ends as a prompt for the reply, or in a reply that is still open, or that has ended."""
 AS_ID = "token_id:"
 """What stands before a token that is told by its id in place of its text."""
 
@@ -46,20 +48,21 @@ def to_tokenize(
     messages: Sequence[Message] = (),
     text: str = "",
     template: Mapping[str, Any] | None = None,
-    whole: bool = False,
+    last: Last = "prompt",
 ) -> bytes:
-    """The body that asks for the ids of a chat, ready for the reply, or of a text.
+    """The body that asks for the ids of a chat or of a text.
 
     Args:
         model: The served model's name.
         messages: The chat.
         text: Where there is no chat.
         template: Variables for the chat template.
-        whole: Whether the chat is over, and no reply follows.
+        last: How the chat ends.
     """
     body: dict[str, Any] = {"model": model}
     if messages:
-        body |= {"messages": messages, "add_generation_prompt": not whole}
+        body |= {"messages": messages, "add_generation_prompt": last == "prompt"}
+        body |= {"continue_final_message": True} if last == "opened" else {}
         body |= {"chat_template_kwargs": dict(template)} if template else {}
     else:
         body |= {"prompt": text, "add_special_tokens": False}
@@ -76,6 +79,27 @@ def from_tokenize(answer: Answer, where: str) -> list[int]:
     if not is_ids(ids):
         raise ModelError(f"{where}: /tokenize gave no token ids: {shown(answer.content)}")
     return cast(list[int], ids)
+
+
+def to_pooling(ids: Sequence[int], model: str) -> bytes:
+    """The body that asks a value head for its number, without an activation."""
+    body = {"model": model, "input": list(ids), "task": "classify", "use_activation": False, "encoding_format": "float"}
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def from_pooling(answer: Answer, where: str) -> float:
+    """The one number in an answer of `/pooling`.
+
+    Raises:
+        ModelError: There is none, or there are several.
+    """
+    data = mapping(answer.value).get("data")
+    found = mapping(cast(list[object], data)[0]).get("data") if isinstance(data, list) and data else None
+    numbers = cast(list[object], found) if isinstance(found, list) else [found]
+    if len(numbers) != 1 or isinstance(numbers[0], bool) or not isinstance(numbers[0], int | float):
+        hint = "a value head or reward model has one number for an output"
+        raise ModelError(f"{where}: /pooling gave no single number: {shown(answer.content)}", hint=hint)
+    return float(numbers[0])
 
 
 def to_completion(ids: Sequence[int], request: Request, model: str, omitted: Sequence[str] = ()) -> bytes:

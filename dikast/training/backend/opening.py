@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dikast.agents.models.transformers.adapters import missing_weights
+from dikast.agents.models.transformers.loading import has_head
 from dikast.errors import ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
 from dikast.training.backend.bases import SAFE, Base, on_the_cpu, open_tokenizer
@@ -71,8 +72,21 @@ def open_start(base: Base, recipe: Recipe) -> Start:
     if recipe.lora_rank and (headed or not base.lora):
         new_adapter = described_adapter(recipe, headed)
     tokenizer = open_tokenizer(base)
+    if headed and not has_head(base.folder):
+        set_padding_apart(tokenizer)
     model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return Start(model, tokenizer, new_adapter, on_cpu, half)
+
+
+def set_padding_apart(tokenizer: Any) -> None:
+    """Have a tokenizer pad with a token that ends no text.
+
+    A head reads its number off at the last token that is no padding; vLLM's at the last. Both are the end of the turn.
+    """
+    end = tokenizer.eos_token_id
+    if tokenizer.pad_token_id == end:
+        others = (token for token in (*sorted(tokenizer.added_tokens_decoder), 0, 1) if token != end)
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(next(others))
 
 
 def open_reference(reference: Base, start: Start) -> Any:

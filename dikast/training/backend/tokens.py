@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 from dikast.agents.models.control_tokens import BREAK, marked
+from dikast.agents.models.stops import until_end
 from dikast.errors import UsageError
 from dikast.http.server_errors import excerpt
 from dikast.training.rows import PROBLEMS, WHOLE
@@ -65,6 +66,17 @@ class Speaker:
         whole = self.rendered([*prompt, *completion])
         opened, after = self._split(self._opened(prompt, whole, completion[0]), whole)
         return opened, until_end(after, self.tokenizer.eos_token_id)
+
+    def whole(self, prompt: Any, completion: Any) -> Ids:
+        """The tokens of prompt and completion together, its end the last: what a value is asked of (`Request.value`).
+
+        Raises:
+            UsageError: As `pair`.
+        """
+        if isinstance(prompt, str):
+            opened, said = self._plain_pair(prompt, completion)
+            return [*opened, *said]
+        return until_end(self.encode(self.rendered([*prompt, *completion])), self.tokenizer.eos_token_id)
 
     def conversation(self, messages: Sequence[Mapping[str, str]]) -> tuple[Ids, list[int]]:
         """The tokens of a whole conversation, and their labels: the assistant's own turns, each with its end.
@@ -139,12 +151,6 @@ class Speaker:
         common = next((at for at, (one, other) in enumerate(zip(alone, whole, strict=False)) if one != other), None)
         place = min(len(alone), len(whole)) if common is None else common
         return whole[:place], whole[place:]
-
-
-def until_end(ids: Ids, end: int | None) -> Ids:
-    """The tokens up to the last that ends a reply; all where none does."""
-    last = max((place for place, token in enumerate(ids) if token == end), default=len(ids) - 1)
-    return ids[: last + 1]
 
 
 def tokenised(
@@ -224,9 +230,8 @@ def preference_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, An
 
 
 def value_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:
-    """What a value head is trained on: the whole text, and its value."""
-    prompt, completion = speaker.pair(row["prompt"], row["completion"])
-    return {"input_ids": [*prompt, *completion], "labels": float(row["value"])}
+    """What a value head is trained on: the whole text, tokenised as one, and its value."""
+    return {"input_ids": speaker.whole(row["prompt"], row["completion"]), "labels": float(row["value"])}
 
 
 def prompt_columns(row: Mapping[str, Any], speaker: Speaker) -> dict[str, Any]:

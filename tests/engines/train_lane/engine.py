@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,18 @@ import pytest
 from dikast.agents.models.request import Reply, Request, Sampling, Structured
 from dikast.agents.models.transformers.engine import Engine
 from dikast.agents.models.transformers.model import TransformersModel, render
-from dikast.errors import DataError, DikastError, ModelError, ModelTimeout, ModelUnavailable, UsageError
+from dikast.errors import (
+    DataError,
+    DikastError,
+    ModelContextOverflow,
+    ModelError,
+    ModelTimeout,
+    ModelUnavailable,
+    UsageError,
+)
 from tests.contract.requests import GREEDY, LONG, ask
 from tests.engines.train_lane.conftest import load
-from tests.tiny_model import make, make_adapter
+from tests.tiny_model import make, make_adapter, make_head
 
 LENGTHS = (1, 40, 3, 17, 90, 8, 2, 60, 33, 5, 11, 70)
 EXACT = 1e-4
@@ -371,3 +380,74 @@ async def test_no_socket_is_opened(folder: Path) -> None:
 async def test_folder_that_holds_no_model_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no model here"):
         load(f"transformers:{tmp_path}").fingerprint()
+
+
+@pytest.fixture(scope="module")
+def head(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_head(folder, tmp_path_factory.mktemp("head") / "model")
+
+
+def valued(words: int) -> Request:
+    return replace(ask("stone"), completion="red " * words + "end", value=True)
+
+
+async def test_values_do_not_depend_on_their_mates_and_are_transformers_own(head: Path) -> None:
+    torch: Any = import_module("torch")
+    transformers: Any = import_module("transformers")
+    model = load(f"transformers:{head}")
+    alone = [await one(model, valued(words)) for words in LENGTHS]
+    together = await asyncio.gather(*(one(model, valued(words)) for words in LENGTHS))
+    values = [reply.value for reply in alone]
+    assert len({round(value or 0, 3) for value in values}) == len(LENGTHS)
+    assert [reply.value for reply in together] == pytest.approx(values, abs=EXACT)
+    theirs = transformers.AutoModelForSequenceClassification.from_pretrained(head)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(head)
+    for words, reply in zip(LENGTHS, alone, strict=True):
+        request = valued(words)
+        chat = [*request.messages, {"role": "assistant", "content": request.completion}]
+        text: str = tokenizer.apply_chat_template(chat, tokenize=False)
+        ids = tokenizer.encode(text.removesuffix("\n"), add_special_tokens=False)
+        assert reply.input_tokens == len(ids)
+        with torch.no_grad():
+            assert reply.value == pytest.approx(float(theirs(torch.tensor([ids])).logits), abs=EXACT)
+    await model.aclose()
+
+
+async def test_a_head_without_a_padding_token_gives_the_same(head: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    shutil.copytree(head, bare)
+    config = json.loads((bare / "config.json").read_text())
+    (bare / "config.json").write_text(json.dumps({**config, "pad_token_id": None}))
+    models = [load(f"transformers:{folder}") for folder in (head, bare)]
+    found = [await asyncio.gather(*(one(model, valued(words)) for words in (3, 40))) for model in models]
+    assert [reply.value for reply in found[0]] == pytest.approx([reply.value for reply in found[1]], abs=EXACT)
+    for model in models:
+        await model.aclose()
+
+
+async def test_heads_do_not_speak_and_speakers_give_no_values(
+    tiny: TransformersModel, head: Path, folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="cannot give a text a value"):
+        await one(tiny, valued(3))
+    model = load(f"transformers:{head}")
+    for request in (GREEDY, replace(GREEDY, completion="red")):
+        with pytest.raises(UsageError, match="gives values, and nothing else"):
+            await one(model, request)
+    with pytest.raises(ModelContextOverflow):
+        await one(model, valued(5000))
+    await model.aclose()
+    two = load(f"transformers:{make_head(folder, tmp_path / 'two', labels=2)}")
+    with pytest.raises(UsageError, match="2 numbers for an output"):
+        await one(two, valued(3))
+
+
+async def test_a_value_that_is_no_number_is_an_error(head: Path, tmp_path: Path) -> None:
+    read: Any = import_module("safetensors.torch")
+    broken = tmp_path / "broken"
+    shutil.copytree(head, broken)
+    weights = read.load_file(broken / "model.safetensors")
+    weights["score.weight"][:] = float("nan")
+    read.save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="no finite value but nan"):
+        await one(load(f"transformers:{broken}"), valued(3))

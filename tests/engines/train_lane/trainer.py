@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
@@ -56,6 +57,20 @@ TRAININGS: list[tuple[Recipe, list[Row]]] = [
     (ValueRecipe(steps=3), VALUES),
     (RewardRecipe(steps=3), PAIRS),
 ]
+
+
+def said_by(row: Row) -> str:
+    return str(row["completion"][0]["content"])
+
+
+async def values_by(spec: str, asked: Sequence[Request]) -> list[float]:
+    """What a value head says, of all at once."""
+    model = load(spec)
+    try:
+        replies = await asyncio.gather(*(model.complete(request) for request in asked))
+    finally:
+        await model.aclose()
+    return [reply.value for [reply] in replies if reply.value is not None]
 
 
 def never(told: Mapping[str, Any]) -> None:
@@ -237,19 +252,39 @@ def test_a_value_head_learns_and_opens(folder: Path, tmp_path: Path) -> None:
     assert done.loss < 0.02 < done.first_loss
     assert done.held_loss is not None
     assert done.held_loss < 0.02
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(done.model).eval()
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(done.folder / "model").eval()
     _, speaker = opened(folder)
-    for row in VALUES[:2]:
-        prompt, completion = speaker.pair(row["prompt"], row["completion"])
+    asked = [Request(tuple(row["prompt"]), Sampling(), completion=said_by(row), value=True) for row in VALUES]
+    for row, value in zip(VALUES, asyncio.run(values_by(done.model, asked)), strict=True):
+        tokens = speaker.whole(row["prompt"], row["completion"])
+        assert tokens[-1] == speaker.tokenizer.eos_token_id != model.config.pad_token_id
         with torch.no_grad():
-            assert float(model(torch.tensor([[*prompt, *completion]])).logits) == pytest.approx(row["value"], abs=0.3)
-    more = train(ValueRecipe(steps=1), VALUES, f"transformers:{done.model}", tmp_path / "more")
+            expected = float(model(torch.tensor([tokens])).logits)
+        assert value == pytest.approx(expected, abs=EXACT * 10)
+        assert value == pytest.approx(row["value"], abs=0.3)
+    more = train(ValueRecipe(steps=1), VALUES, done.model, tmp_path / "more")
     assert more.first_loss < 0.05  # the head that was there, and no new one
+
+
+def test_a_head_reads_its_number_off_at_the_end_of_the_turn(tmp_path: Path) -> None:
+    """A tokenizer that pads with the token that ends a turn had the head read off one token before."""
+    folder = make(tmp_path / "padded")
+    tokenizer: Any = import_module("transformers").AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.save_pretrained(folder)
+    done = train(ValueRecipe(steps=1), VALUES, f"transformers:{folder}", tmp_path / "out")
+    config = json.loads((done.folder / "model" / "config.json").read_text())
+    assert config["pad_token_id"] != config["eos_token_id"]
 
 
 def test_a_reward_model_prefers_the_chosen(folder: Path, tmp_path: Path) -> None:
     done = train(RewardRecipe(epochs=8, learning_rate=5e-3), PAIRS, f"transformers:{folder}", tmp_path / "out")
     assert done.loss < 0.1 < done.first_loss
+    for row in PAIRS[:3]:
+        texts = [row[side][0]["content"] for side in ("chosen", "rejected")]
+        asked = [Request(tuple(row["prompt"]), Sampling(), completion=text, value=True) for text in texts]
+        chosen, rejected = asyncio.run(values_by(done.model, asked))
+        assert chosen > rejected
 
 
 def longer(prompts: list[Any], completions: list[Any], **rest: Any) -> list[float]:

@@ -69,7 +69,7 @@ class OpenVinoModel(EngineModel):
             ModelTimeout: `timeout` seconds have passed.
             ModelUnavailable: The engine cannot load the model, or has stopped.
         """
-        self.refuse(request, "score")
+        self.refuse(request, "score", "value")
         if request.logprobs:
             raise UsageError(
                 f"{self.spec}: OpenVINO gives log-probabilities of the sampled token only, not of alternatives",

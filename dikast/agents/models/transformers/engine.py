@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dikast.agents.models.request import Sampling, TokenLogprob
+from dikast.agents.models.request import SCORED_REASON, Sampling, TokenLogprob
 from dikast.agents.models.tickets import Engines, Ticket
 from dikast.agents.models.transformers.adapters import load_adapter
 from dikast.agents.models.transformers.draws import Draw
 from dikast.agents.models.transformers.forms import Forms
 from dikast.agents.models.transformers.groups import Group, Row, Runner, batches, score
+from dikast.agents.models.transformers.heads import values
 from dikast.agents.models.transformers.loading import Loaded, import_libraries, load
 from dikast.errors import DikastError, ModelError, ModelUnavailable
 from dikast.http.server_errors import excerpt
@@ -79,11 +80,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of it: tokens, the end-of-turn token among them, and one log-probability a token, where asked for."""
+    """What came of it.
+
+    Args:
+        tokens: The end-of-turn token among them.
+        logprobs: One a token, where asked for.
+        finish: How it ended.
+        value: A value head's number, in place of all that.
+    """
 
     tokens: tuple[int, ...]
     logprobs: tuple[TokenLogprob, ...]
     finish: str
+    value: float | None = None
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -180,8 +189,14 @@ class Engine:
             self._entering = [self._inbox.popleft() for _ in range(min(room, len(self._inbox)))]
         rows = [row for ticket in self._entering if not ticket.cancelled and (row := self._row(ticket)) is not None]
         for batch in batches(rows, self.key.batch):
-            self._guarded(batch, partial(self._score if batch[0].scored else self._begin, batch))
+            self._guarded(batch, partial(self._entrance(batch), batch))
         self._entering = []
+
+    def _entrance(self, batch: list[Row]) -> Callable[[list[Row]], None]:
+        """What is done with rows of one kind that have come in."""
+        if self.loaded.headed:
+            return self._value
+        return self._score if batch[0].scored else self._begin
 
     def _row(self, ticket: Waiting) -> Row | None:
         """The row of a request; `None` for one that cannot run, which is told."""
@@ -209,7 +224,11 @@ class Engine:
 
     def _score(self, rows: list[Row]) -> None:
         for row, logprobs in zip(rows, score(self._runner, rows), strict=True):
-            row.owner.settle(Made(tuple(row.tokens[-row.scored :]), tuple(logprobs), "scored"))
+            row.owner.settle(Made(tuple(row.tokens[-row.scored :]), tuple(logprobs), SCORED_REASON))
+
+    def _value(self, rows: list[Row]) -> None:
+        for row, value in zip(rows, values(self._runner, rows), strict=True):
+            row.owner.settle(Made((), (), SCORED_REASON, value))
 
     def _advance(self, group: Group) -> None:
         group.keep(lambda row: not row.owner.cancelled)

@@ -10,6 +10,7 @@ never pickles. torch and transformers are wrapped here and in the modules beside
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 import os
 import shutil
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -32,6 +33,8 @@ LOG = logging.getLogger("dikast")
 NEEDED = ("torch", "transformers")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 """What is set, where the user has set nothing, before transformers is imported."""
+HEADED_SUFFIX = "ForSequenceClassification"
+"""How transformers calls a model whose output is not tokens."""
 DTYPES = ("", "float32", "bfloat16", "float16")
 HASH_DIGITS = 12
 
@@ -41,13 +44,14 @@ class Loaded:
     """A model that is open.
 
     Args:
-        model: The causal language model, ready to run.
+        model: The model, ready to run.
         tokenizer: Its tokenizer.
         device: Where it lies.
         context: Tokens of prompt and reply together.
         vocabulary: Token ids that its embeddings know.
         ends: Ids of the tokens that end a reply.
         controls: Texts of the control tokens.
+        headed: Whether it is a value head or reward model, with one number for an output, and not a language model.
     """
 
     model: Any
@@ -57,6 +61,7 @@ class Loaded:
     vocabulary: int
     ends: frozenset[int]
     controls: tuple[str, ...]
+    headed: bool = False
 
 
 def import_libraries() -> tuple[Any, Any]:
@@ -167,10 +172,12 @@ def load(folder: Path, device: str, dtype: str) -> Loaded:
 
     Raises:
         MissingExtraError: torch or transformers is not installed.
-        UsageError: There is no such device.
+        UsageError: There is no such device, or the model classifies into several classes.
         ModelUnavailable: transformers cannot open the folder.
     """
     torch, transformers = import_libraries()
+    headed = has_head(folder)
+    kind_of_model = transformers.AutoModelForSequenceClassification if headed else transformers.AutoModelForCausalLM
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if place.startswith("cuda") and not torch.cuda.is_available():
         raise UsageError(f"transformers: no device {place!r}: this torch sees no GPU")
@@ -179,22 +186,33 @@ def load(folder: Path, device: str, dtype: str) -> Loaded:
     try:
         with quiet(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), **safe)
-            model = transformers.AutoModelForCausalLM.from_pretrained(
-                str(folder), dtype=kind, use_safetensors=True, **safe
-            )
+            model = kind_of_model.from_pretrained(str(folder), dtype=kind, use_safetensors=True, **safe)
             model = model.to(place).eval()
     except DikastError:
         raise
     except Exception as error:  # the library raises whatever its parts do
         raise ModelUnavailable(f"transformers cannot open {folder.name}: {excerpt(error)}") from error
-    return described(model, tokenizer, place)
+    if headed and model.config.num_labels != 1:
+        told = f"{folder.name} has {model.config.num_labels} numbers for an output"
+        raise UsageError(told, hint="a value head or reward model has one")
+    return described(model, tokenizer, place, headed)
 
 
-def described(model: Any, tokenizer: Any, device: str) -> Loaded:
+def has_head(folder: Path) -> bool:
+    """Whether a folder's model gives a text numbers instead of going on with it, by its config.json."""
+    try:
+        said: Any = json.loads((folder / "config.json").read_text(encoding="utf-8"))["architectures"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # whatever is wrong with it, transformers tells
+    return isinstance(said, list) and any(str(name).endswith(HEADED_SUFFIX) for name in cast(list[object], said))
+
+
+def described(model: Any, tokenizer: Any, device: str, headed: bool = False) -> Loaded:
     """A model with what must be known of it."""
-    told = (model.generation_config.eos_token_id, model.config.eos_token_id, tokenizer.eos_token_id)
+    generation = getattr(model, "generation_config", None)
+    told = (getattr(generation, "eos_token_id", None), model.config.eos_token_id, tokenizer.eos_token_id)
     ends = {int(one) for each in told if each is not None for one in np.atleast_1d(each)}
     controls = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None) or tokenizer.model_max_length
     vocabulary = model.get_input_embeddings().weight.shape[0]
-    return Loaded(model, tokenizer, device, int(context), int(vocabulary), frozenset(ends), tuple(controls))
+    return Loaded(model, tokenizer, device, int(context), int(vocabulary), frozenset(ends), tuple(controls), headed)

@@ -18,7 +18,8 @@ after `?`:
 | `temperature`, `max_tokens`, `seed`, ... | the model's own default sampling | greedy |
 
 It is the student of training methods, and what decoding methods act on: it goes on from a reply's beginning, scores
-completions, and has alternatives in log-probabilities. For speed on a CPU use `openvino:`, on a GPU `vllm:`.
+completions, and has alternatives in log-probabilities. A folder with a value head or reward model gives values, and
+nothing else. For speed on a CPU use `openvino:`, on a GPU `vllm:`.
 
 What is deterministic: greedy replies in float32 are the same alone and in any batch, a sampled one follows its own seed
 (numbers in `docs/design/reproducibility.md`). Control tokens in a message's text reach the model as plain characters.
@@ -40,11 +41,11 @@ from pydantic import PrivateAttr
 
 from dikast.agents.models.catalog import KNOWN, find
 from dikast.agents.models.control_tokens import BREAK, LONE_SURROGATE, marked, pieces_of
-from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.engine import EngineModel, check_kind, check_value
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Tokens
 from dikast.agents.models.seeds import draw_seed
-from dikast.agents.models.stops import cut_at_stop
+from dikast.agents.models.stops import cut_at_stop, until_end
 from dikast.agents.models.transformers.adapters import check_adapter
 from dikast.agents.models.transformers.engine import ENGINES, Asked, Engine, Key, Made
 from dikast.agents.models.transformers.forms import grammar_of
@@ -77,7 +78,8 @@ class TransformersModel(EngineModel):
         """Ask the model; `request.n` replies, each drawn with a seed of its own.
 
         Raises:
-            UsageError: A form cannot be compiled, the adapter is another model's, or a token is none of this model's.
+            UsageError: A form cannot be compiled, the adapter is another model's, a token is none of this model's, or
+                a value is asked for where there is no value head, or anything else where there is one.
             ModelContextOverflow: Prompt and reply exceed the context, told before the model is asked.
             ModelTimeout: `timeout` seconds have passed.
             ModelUnavailable: The model cannot be opened, or has stopped.
@@ -93,6 +95,7 @@ class TransformersModel(EngineModel):
 
     async def _complete(self, request: Request) -> list[Reply]:
         engine = await self._open()
+        check_kind(self.spec, request, headed=engine.loaded.headed)
         tokens, scored = await asyncio.to_thread(self._prompt, engine, request)
         grammar = await asyncio.to_thread(grammar_of, request.structured) if request.structured else ""
         adapter = (self.lora, digest_of(Path(self.lora))) if self.lora else None
@@ -118,11 +121,13 @@ class TransformersModel(EngineModel):
         return ENGINES.open(key, id(self))
 
     def _prompt(self, engine: Engine, request: Request) -> tuple[list[int], tuple[int, ...]]:
-        """The tokens of prompt and prefix, and those to score, if they leave room for the reply."""
+        """The tokens of prompt and prefix, and those to score, if they leave room for the reply; of a value, all."""
+        said = [Message(role="assistant", content=str(request.completion))] if request.value else []
+        messages = [*request.messages, *said]
         room, most = engine.loaded.context, 0 if request.completion is not None else request.sampling.max_tokens
-        least = sum(len(message["content"]) for message in request.messages) // CHARACTERS_A_TOKEN
-        tokens = [] if least > room else render(engine, request.messages, self.template)
-        prefix, scored = ids_of(engine, request.prefix), ids_of(engine, request.completion or ())
+        least = sum(len(message["content"]) for message in messages) // CHARACTERS_A_TOKEN
+        tokens = [] if least > room else render(engine, messages, self.template, ended=request.value)
+        prefix, scored = ids_of(engine, request.prefix), ids_of(engine, () if said else request.completion or ())
         for token in (*prefix, *scored):
             if not 0 <= token < engine.loaded.vocabulary:
                 raise UsageError(f"{self.spec}: there is no token {token}; the model has {engine.loaded.vocabulary}")
@@ -188,21 +193,24 @@ def ids_of(engine: Engine, tokens: Tokens) -> tuple[int, ...]:
     return tuple(token for piece in pieces_of(tokens, engine.loaded.controls) for token in encode(engine, piece))
 
 
-def render(engine: Engine, messages: Sequence[Message], template: Mapping[str, Any]) -> list[int]:
-    """A chat as the model's tokens, by its own template, ready for the reply.
+def render(
+    engine: Engine, messages: Sequence[Message], template: Mapping[str, Any], *, ended: bool = False
+) -> list[int]:
+    """A chat as the model's tokens, by its own template: ready for the reply, or up to the last end of a turn.
 
     Raises:
         UsageError: The template does not take these messages, or the model has none.
     """
     history = marked(messages, engine.loaded.controls)
-    given = {"add_generation_prompt": True, **template, "tokenize": False}
+    given = {"add_generation_prompt": not ended, **template, "tokenize": False}
     try:
         prompt: str = engine.loaded.tokenizer.apply_chat_template(history, **given)
     except Exception as error:
         hint = "" if engine.loaded.tokenizer.chat_template else "choose an instruction-tuned model"
         name = engine.key.folder.name
         raise UsageError(f"{name}: its chat template refuses the messages: {excerpt(error)}", hint=hint) from error
-    return [token for piece in prompt.split(BREAK) for token in encode(engine, piece)]
+    tokens = [token for piece in prompt.split(BREAK) for token in encode(engine, piece)]
+    return until_end(tokens, engine.loaded.tokenizer.eos_token_id) if ended else tokens
 
 
 def decode(engine: Engine, tokens: Sequence[int], before: Sequence[int] = ()) -> str:
@@ -216,6 +224,9 @@ def decode(engine: Engine, tokens: Sequence[int], before: Sequence[int] = ()) ->
 
 
 def _reply(engine: Engine, made: Made, request: Request, tokens: Sequence[int]) -> Reply:
+    if made.value is not None:
+        check_value(request, made.value, engine.key.folder.name)
+        return Reply(str(request.completion), made.finish, len(tokens), 0, value=made.value)
     ids, logprobs = made.tokens, made.logprobs
     before = request.prefix if isinstance(request.prefix, tuple) else ids_of(engine, request.prefix)
     if made.finish == SCORED_REASON:

@@ -23,6 +23,8 @@ Control tokens in a message's text, such as `<|im_end|>`, are broken by a zero-w
 open another. What is deterministic is in `docs/design/reproducibility.md`.
 
 A script that opens such a model needs `if __name__ == "__main__":`, since the engine's processes import it again.
+A folder (or `runner=pooling`) with a value head or reward model gives values, and nothing else.
+
 vLLM's usage reports are switched off, and its log goes to stderr. Not here: streaming, tool calls, images.
 """
 

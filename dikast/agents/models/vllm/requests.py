@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import count
@@ -18,17 +18,20 @@ from vllm.logprobs import Logprob
 from vllm.lora.request import LoRARequest
 from vllm.outputs import CompletionOutput, RequestOutput
 from vllm.platforms import current_platform
+from vllm.pooling_params import PoolingParams
 from vllm.renderers.params import ChatParams
 from vllm.sampling_params import RequestOutputKind, SamplingParams, StructuredOutputsParams
 from vllm.v1.engine.async_llm import AsyncLLM
 from vllm.v1.engine.exceptions import EngineDeadError
 
 from dikast.agents.models.control_tokens import BREAK
-from dikast.agents.models.request import SCORED_REASON, Reply, Request, Structured, TokenLogprob, Tokens
+from dikast.agents.models.engine import check_kind, check_value
+from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Structured, TokenLogprob, Tokens
+from dikast.agents.models.stops import until_end
 from dikast.agents.models.vllm.arguments import engine_arguments
 from dikast.agents.models.vllm.reasoning import Reasoning
 from dikast.agents.models.vllm.turns import Turns
-from dikast.errors import ModelContextOverflow, ModelError, ModelUnavailable
+from dikast.errors import ModelContextOverflow, ModelError, ModelUnavailable, UsageError
 from dikast.http.server_errors import excerpt
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 LEAST_LOGPROB = -9999.0
 """What vLLM's own server writes for a probability of 0; JSON has no infinity."""
 ZERO_WIDTH_SPACE = "\u200b"
+Calls = Callable[..., AsyncGenerator[Any]]
+"""`AsyncLLM.generate`, or `encode`."""
 BROKEN_OFF = frozenset({"abort", "error"})
 """Finish reasons of a reply that the engine gave up in the middle."""
 
@@ -49,6 +54,7 @@ class Asker:
         self._model = model
         self._reasoning = reasoning
         self._context = llm.model_config.max_model_len
+        self._headed = llm.model_config.runner_type == "pooling"
         self._controls = control_texts(llm.get_tokenizer())
         self._numbers = count()
         self._adapters: dict[tuple[str, str], LoRARequest] = {}
@@ -98,21 +104,45 @@ class Asker:
 
         Raises:
             ModelError: It got no reply; the subclass says how.
+            UsageError: A value is asked of a model without a value head, or anything else of one with it.
         """
         request = ask.request
-        prompt = await self._rendered(request, ask.template)
+        check_kind(f"vllm: {self._model}", request, headed=self._headed)
+        if request.value:
+            return [await self._value(request, ask)]
+        prompt = await self._rendered(request.messages, ask.template)
         prefix, scored = await self._ids(request.prefix), await self._ids(request.completion or ())
         prompt = {**prompt, "prompt_token_ids": [*prompt["prompt_token_ids"], *prefix, *scored]}
-        tokens, most = len(prompt["prompt_token_ids"]), 1 if scored else request.sampling.max_tokens
-        if tokens + most > self._context:
-            told = f"{tokens} prompt tokens and max_tokens={most}"
-            hint = "shorten the prompt, lower max_tokens, or open the model with a larger max_model_len"
-            raise ModelContextOverflow(f"vllm: {told} do not fit into {self._context} tokens", hint=hint)
+        self._check_room(prompt, 1 if scored else request.sampling.max_tokens)
         async with self._turns.of("adapter" if ask.lora else "none") if self._turns else nullcontext():
             output = await self._generated(prompt, ask)
         if request.completion is not None:
             return [self._score(request, output, scored)]
         return [self._reply(request, output, completion, ask.template) for completion in output.outputs]
+
+    async def _value(self, request: Request, ask: Ask) -> Reply:
+        """The number that the value head gives to the chat with the completion as its last turn."""
+        said = Message(role="assistant", content=str(request.completion))
+        prompt = await self._rendered([*request.messages, said], ask.template, ended=True)
+        ids = until_end(prompt["prompt_token_ids"], self._llm.get_tokenizer().eos_token_id)
+        prompt = {**prompt, "prompt_token_ids": ids}
+        self._check_room(prompt, 0)
+        raw = PoolingParams(task="classify", use_activation=False)
+        output = await self._last(self._llm.encode, prompt, raw, ask)
+        numbers: list[float] = output.outputs.data.flatten().tolist()
+        if len(numbers) != 1:
+            told = f"vllm: {self._model} has {len(numbers)} numbers for an output"
+            raise UsageError(told, hint="a value head or reward model has one")
+        check_value(request, numbers[0], f"vllm: {self._model}")
+        cached: int = output.num_cached_tokens or 0
+        return Reply(said["content"], SCORED_REASON, len(ids), 0, prefix_cached_tokens=cached, value=numbers[0])
+
+    def _check_room(self, prompt: Mapping[str, Any], most: int) -> None:
+        tokens = len(prompt["prompt_token_ids"])
+        if tokens + most > self._context:
+            told = f"{tokens} prompt tokens and max_tokens={most}"
+            hint = "shorten the prompt, lower max_tokens, or open the model with a larger max_model_len"
+            raise ModelContextOverflow(f"vllm: {told} do not fit into {self._context} tokens", hint=hint)
 
     async def _ids(self, part: Tokens) -> tuple[int, ...]:
         """Token ids as they are; a text's, in which no control token is one."""
@@ -123,13 +153,13 @@ class Asker:
         pieces = [await asyncio.to_thread(encode, piece, add_special_tokens=False) for piece in broken.split(BREAK)]
         return tuple(token for piece in pieces for token in piece)
 
-    async def _rendered(self, request: Request, template: Mapping[str, Any]) -> dict[str, Any]:
-        """The prompt's tokens by the model's chat template; vLLM works it out in a thread."""
+    async def _rendered(
+        self, chat_so_far: Sequence[Message], template: Mapping[str, Any], *, ended: bool = False
+    ) -> dict[str, Any]:
+        """The prompt's tokens by the model's chat template, ready for a reply or not; vLLM works it out in a thread."""
         renderer = self._llm.renderer
-        messages = [
-            {**message, "content": harmless(message["content"], self._controls)} for message in request.messages
-        ]
-        chat = ChatParams(chat_template_kwargs={"add_generation_prompt": True, **template})
+        messages = [{**message, "content": harmless(message["content"], self._controls)} for message in chat_so_far]
+        chat = ChatParams(chat_template_kwargs={"add_generation_prompt": not ended, **template})
         # Without a bound here the whole prompt is counted, so that the error can say how long it is.
         tokens = replace(renderer.default_chat_tok_params, max_total_tokens=None)
         try:
@@ -145,16 +175,13 @@ class Asker:
         if self._reasoning:
             parameters.skip_special_tokens = not self._reasoning.keeps_special_tokens(ask.template)
             extra = self._reasoning.extra(ask.template)
+        return await self._last(self._llm.generate, prompt, parameters, ask, **extra)
+
+    async def _last(self, call: Calls, prompt: Mapping[str, Any], parameters: Any, ask: Ask, **more: Any) -> Any:
+        """The last output of a request: its only one, that of a generation holding all replies (FINAL_ONLY)."""
+        number, lora = f"dikast-{next(self._numbers)}", self._adapter(ask.lora)
         try:
-            outputs = self._llm.generate(
-                prompt,
-                parameters,
-                f"dikast-{next(self._numbers)}",
-                lora_request=self._adapter(ask.lora),
-                priority=ask.priority,
-                **extra,
-            )
-            # FINAL_ONLY: the one output holds all replies.
+            outputs = call(prompt, parameters, number, lora_request=lora, priority=ask.priority, **more)
             return [output async for output in outputs][-1]
         except EngineDeadError as error:
             hint = "its log above says why; memory is the usual reason"
