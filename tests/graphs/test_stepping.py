@@ -44,6 +44,7 @@ from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
+from tests.graphs.transfer_q import letters
 
 CANARY = "CANARY-41d0"
 """In everything that a user, a model or a document says."""
@@ -153,6 +154,10 @@ def an_rlgf(folder: Path) -> tuple[Any, Any]:
     return rlgf_scripts.context(collector="aggrevated"), {"id": CANARY, "prompt": CANARY, "reference": CANARY}
 
 
+def a_transfer_q(folder: Path) -> tuple[Any, Any]:
+    return letters.context(), {"id": CANARY, "prompt": CANARY}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -163,6 +168,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("dno", a_dno),
     ("tapir", a_tapir),
     ("self_tokens", a_self_tokens),
+    ("transfer_q", a_transfer_q),
     ("rlgf", an_rlgf),
 ]
 

@@ -48,7 +48,8 @@ class Context(BaseModel):
     """The guide, frozen: SPEC by token ids (the policy's tokenizer), text+SPEC by text, chat+SPEC by chat; see
     docs/methods/rlgf.md for what that costs."""
     reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")]
-    """metric:NAME against the reference, judge:SPEC, or function:MODULE:NAME, marked with @rewarding."""
+    """metric:NAME against the reference, judge:SPEC, head:SPEC (a reward model), or function:MODULE:NAME, marked with
+    @rewarding."""
     reference: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy")] | None = None
     """What the policy is held to by the KL penalty, as a rule itself at the start; none for no penalty."""
     collector: Annotated[Collector, Flag(panel=SCHEDULE)] = "ppo_pp"

@@ -94,10 +94,10 @@ def problem_of(before: Problem, found: Sequence[Rewarded]) -> Problem:
 def extremes(
     best: Sample | None, worst: Sample | None, rolled: Sequence[Rolled], rewards: Rewards
 ) -> tuple[Sample | None, Sample | None]:
-    """The best and the worst of all completions up to now, the first of equal ones."""
+    """The best and the worst of all completions with words up to now, the first of equal ones."""
     for one in rolled:
         value = rewards[one["text"]].value
-        if value is None:
+        if value is None or not one["text"].strip():
             continue
         made = Sample(text=one["text"], reward=value)
         best = made if best is None or value > best["reward"] else best

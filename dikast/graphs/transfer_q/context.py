@@ -53,8 +53,8 @@ class Context(BaseModel):
     """The reference model, which proposes: an engine that tells next tokens by ids (transformers:, vllm:, a
     'vllm serve')."""
     reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")]
-    """What texts are worth: metric:NAME against the reference, judge:SPEC, or function:MODULE:NAME, marked with
-    @rewarding."""
+    """What texts are worth: metric:NAME against the reference, judge:SPEC, head:SPEC (a reward model), or
+    function:MODULE:NAME, marked with @rewarding."""
     baseline: Annotated[Writer, Spec("dikast.graphs.transfer_q.voices:load_writer")] | None = None
     """Who completes what the solver proposes: a model aligned to the reward, or to another one."""
     baseline_reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")] | None = None
