@@ -6,7 +6,6 @@ import time
 
 from dikast.graphs.transfer_q.context import Context
 from dikast.graphs.transfer_q.records import Spent
-from dikast.graphs.transfer_q.rolling import length_of
 
 NOTHING = Spent(calls=0, rollouts=0, rollout_tokens=0, cached_tokens=0, proposal_tokens=0)
 LAST = 1
@@ -24,11 +23,6 @@ def plus(first: Spent, second: Spent) -> Spent:
     )
 
 
-def calls_of_step(context: Context) -> int:
-    """Calls of writers for a choice, at most."""
-    return (1 if context.by_token else context.candidates) + context.candidates * context.completions
-
-
 def used_up(context: Context, spent: Spent, steps: int, tokens: int, started: float) -> str:
     """Which budget forbids a further choice; empty for none.
 
@@ -40,10 +34,10 @@ def used_up(context: Context, spent: Spent, steps: int, tokens: int, started: fl
         started: When the row began, by `time.monotonic`.
     """
     least = 1 if context.by_token else 0  # a chunk that is drawn may end at once
-    rolled = context.candidates * context.completions * length_of(context, tokens + least)
+    rolled = context.candidates * context.completions * context.completion_tokens(tokens + least)
     if context.step_budget is not None and steps >= context.step_budget:
         return f"step budget of {context.step_budget}"
-    if context.call_budget is not None and spent["calls"] + calls_of_step(context) + LAST > context.call_budget:
+    if context.call_budget is not None and spent["calls"] + context.calls_of_step + LAST > context.call_budget:
         return f"call budget of {context.call_budget}"
     if context.token_budget is not None and spent["rollout_tokens"] + rolled > context.token_budget:
         return f"token budget of {context.token_budget}"

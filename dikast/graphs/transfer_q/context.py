@@ -15,8 +15,7 @@ from dikast.agents.models.request import DEFAULT_MAX_TOKENS, MethodSampling, Sam
 from dikast.flags import Flag, SamplingOf
 from dikast.graphs.rewarding import Reward
 from dikast.graphs.transfer_q.records import Piece, Problem, Rolled, Sample, Spent, Step
-from dikast.graphs.transfer_q.roles import Writer
-from dikast.retrieval.encoders.encoder import Encoder
+from dikast.graphs.transfer_q.roles import TextEncoder, Writer
 from dikast.wire import CONTEXT, Spec
 
 Decoder: TypeAlias = Literal["transfer_q", "controlled", "soft", "args", "best_of_n", "plain"]
@@ -59,7 +58,7 @@ class Context(BaseModel):
     """Who completes what the solver proposes: a model aligned to the reward, or to another one."""
     baseline_reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")] | None = None
     """What the baseline was aligned to, where that is not the reward; for --transfer indirect."""
-    encoder: Annotated[Encoder, Spec("dikast.retrieval.encoders.encoder:load_encoder")] | None = None
+    encoder: Annotated[TextEncoder, Spec("dikast.retrieval.encoders.encoder:load_encoder")] | None = None
     """Measures coherence, the cosine between prompt and text: server:URL#MODEL, local:all-minilm-l6-v2."""
     decoder: Decoder = "transfer_q"
     """transfer_q: values by the baseline's completions. Rivals: controlled and soft, by the solver's own; args, by
@@ -156,6 +155,16 @@ class Context(BaseModel):
     def completions(self) -> int:
         """Of each candidate; none for those decoders that look at what stands."""
         return self.rollouts if self.decoder in ("transfer_q", "controlled", "soft") else 0
+
+    @property
+    def calls_of_step(self) -> int:
+        """Calls of writers for a choice, at most."""
+        return (1 if self.by_token else self.candidates) + self.candidates * self.completions
+
+    def completion_tokens(self, written: int) -> int:
+        """Tokens of a completion behind so many, at most."""
+        left = self.horizon - written
+        return max(0, left if self.rollout_tokens is None else min(left, self.rollout_tokens))
 
 
 class Input(TypedDict):

@@ -11,9 +11,7 @@ from pydantic import BaseModel
 from dikast.errors import DataError, UsageError
 from dikast.flags import Flag
 from dikast.graphs.method import OPTIONS, Row
-from dikast.graphs.transfer_q.budget import calls_of_step
 from dikast.graphs.transfer_q.context import Context
-from dikast.graphs.transfer_q.rolling import length_of
 
 OURS = ("id", "prompt", "reference")
 METRIC = "metric:"
@@ -71,7 +69,7 @@ def most_rollout_tokens(context: Context) -> int:
     """Tokens of a text's completions at most, whatever the budgets say."""
     places = range(0, context.horizon, context.step_tokens)
     each = context.candidates * context.completions
-    return sum(each * length_of(context, place + int(context.by_token)) for place in places)
+    return sum(each * context.completion_tokens(place + int(context.by_token)) for place in places)
 
 
 def most_steps(context: Context) -> int:
@@ -82,7 +80,7 @@ def most_steps(context: Context) -> int:
 def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterator[str]:
     """What a person should know before anything runs."""
     del options, rows
-    tokens, calls = most_rollout_tokens(context), most_steps(context) * calls_of_step(context)
+    tokens, calls = most_rollout_tokens(context), most_steps(context) * context.calls_of_step
     if tokens > MANY and (context.token_budget is None or context.token_budget > MANY):
         yield (
             f"up to {tokens:,} tokens of completions and {calls:,} calls a text: a larger --block, a smaller --k,"

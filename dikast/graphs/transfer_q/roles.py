@@ -6,12 +6,15 @@ off a context that names these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from dikast.agents.models.request import Sampling, Tokens
 from dikast.records import Outcome
+
+if TYPE_CHECKING:
+    from dikast.retrieval.vectors import Vectors
 
 Ids: TypeAlias = tuple[int, ...]
 
@@ -107,5 +110,28 @@ class Writer(Protocol):
         Raises:
             ModelError: There is no reply.
             UsageError: The engine tells none.
+        """
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Turns texts into vectors; see `dikast.retrieval.encoders`."""
+
+    @property
+    def spec(self) -> str:
+        """The string that stands for it in JSON."""
+        ...
+
+    def fingerprint(self) -> dict[str, object]:
+        """What changes its vectors."""
+        ...
+
+    async def encode(self, texts: Sequence[str], role: Literal["query", "document"]) -> Vectors:
+        """One vector a text, in order.
+
+        Raises:
+            RetrievalError: What came is no vectors.
+            ModelError: A server did not give any.
         """
         ...

@@ -40,12 +40,6 @@ class Rolling:
     spent: Spent
 
 
-def length_of(context: Context, tokens: int) -> int:
-    """Tokens of a completion behind so many, at most."""
-    left = context.horizon - tokens
-    return max(0, left if context.rollout_tokens is None else min(left, context.rollout_tokens))
-
-
 async def roll_out(context: Context, row: Row, begun: Beginning, pieces: Sequence[Piece]) -> Rolling:
     """The completions of candidates; a text that has ended, or is at the horizon, is its own.
 
@@ -53,7 +47,9 @@ async def roll_out(context: Context, row: Row, begun: Beginning, pieces: Sequenc
         ModelError: All completions failed; the first one's.
         LimitReached: A limit of the run was used up.
     """
-    counts = [0 if one["ended"] else length_of(context, len(begun.tokens) + len(one["tokens"])) for one in pieces]
+    counts = [
+        0 if one["ended"] else context.completion_tokens(len(begun.tokens) + len(one["tokens"])) for one in pieces
+    ]
     wanted = [(at, number) for at, count in enumerate(counts) if count for number in range(context.completions)]
     found = await all_of(complete(context, row, begun, pieces[at], counts[at], number) for at, number in wanted)
     failures = [one for one in found if isinstance(one, ModelError)]
