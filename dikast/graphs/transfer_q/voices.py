@@ -89,8 +89,11 @@ class ModelWriter:
         if not tokens:
             return Said((), "")
         told = await score(self.model, load_prompt(ANSWER), {"prompt": prompt}, tokens, role=role, tokens=True)
-        logprob = fsum(one.logprob for one in told.reply.logprobs or ())
-        return Said(tokens, told.reply.text, logprob, provenance=told.provenance.as_dict())
+        places = told.reply.logprobs or ()
+        text, logprob = told.reply.text, fsum(one.logprob for one in places)
+        if places and tokens[-1] in await self.ends():  # a server shows the token that ends a turn as text
+            text = text.removesuffix(places[-1].token)
+        return Said(tokens, text, logprob, provenance=told.provenance.as_dict())
 
     async def ends(self) -> Ids:
         """See `Writer.ends`."""

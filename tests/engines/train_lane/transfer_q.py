@@ -28,9 +28,13 @@ GREEDY: dict[str, Any] = {
 }
 
 
+def worth(text: str) -> float:
+    return (text.count("stone") + text.count("salt") / 2 + text.count("bird") / 4) / 2
+
+
 @rewarding
 def words(prompt: str, text: str, reference: str) -> float:
-    return (text.count("stone") + text.count("salt") / 2 + text.count("bird") / 4) / 2
+    return worth(text)
 
 
 @rewarding
@@ -39,7 +43,8 @@ def different(prompt: str, text: str, reference: str) -> float:
 
 
 async def write(solver: ModelWriter, baseline: ModelWriter, prompt: str = PROMPT, **given: Any) -> transfer_q.Output:
-    made = transfer_q.Context(solver=solver, baseline=baseline, **{"reward": words, **given})
+    actors: dict[str, Any] = {"solver": solver, "baseline": baseline, "reward": words}
+    made = transfer_q.Context(**{**actors, **given})
     return (await transfer_q.graph.ainvoke({"prompt": prompt}, context=made, version="v2")).value
 
 
@@ -55,14 +60,14 @@ async def test_values_come_to_their_exact_sums(tiny: TransformersModel) -> None:
         assert sum(math.exp(said.logprob) for said in following) == pytest.approx(1, abs=1e-3)
         ends = await writer.ends()
         exact = sum(
-            math.exp(said.logprob) * words("", one["text"] + ("" if said.tokens[0] in ends else said.text))
+            math.exp(said.logprob) * worth(one["text"] + ("" if said.tokens[0] in ends else said.text))
             for said in following
         )
         spread = max(0.02, float(np.std(one["rewards"])))
         assert one["value"] == pytest.approx(exact, abs=5 * spread / math.sqrt(400))
     policy = [one["policy"] or 0.0 for one in step["candidates"]]
-    priors = [one["logprob"] for one in step["candidates"]]
-    assert policy == pytest.approx(list(weighted(priors, [one["value"] for one in step["candidates"]], weight=1.0)))
+    priors, values = zip(*((one["logprob"], one["value"] or 0.0) for one in step["candidates"]), strict=True)
+    assert policy == pytest.approx(weighted(priors, values, weight=1.0).tolist())
 
 
 def tiny_vocabulary(tiny: TransformersModel) -> int:

@@ -38,14 +38,19 @@ GREEDY: dict[str, Any] = {
 """No draw decides anything."""
 
 
-@rewarding
-def short_words(prompt: str, text: str, reference: str) -> float:
+def share_of_short(text: str) -> float:
     words = text.split()
     return sum(len(word) <= 4 for word in words) / max(1, len(words))
 
 
+@rewarding
+def short_words(prompt: str, text: str, reference: str) -> float:
+    return share_of_short(text)
+
+
 async def write(writer: ModelWriter, prompt: str, **given: Any) -> transfer_q.Output:
-    made = transfer_q.Context(solver=writer, baseline=writer, reward=short_words, **given)
+    actors: dict[str, Any] = {"solver": writer, "baseline": writer, "reward": short_words}
+    made = transfer_q.Context(**actors, **given)
     return (await transfer_q.graph.ainvoke({"prompt": prompt}, context=made, version="v2")).value
 
 
@@ -64,10 +69,11 @@ async def test_six_prompts_and_what_they_cost(writer: ModelWriter) -> None:
         )
     for output in outputs:
         assert output["outcome"] == "ok"
-        assert output["reward"] == short_words("", output["text"])
+        assert output["reward"] == share_of_short(output["text"])
         assert output["steps"]
         assert all(step["guided"] for step in output["steps"])
         assert not output["seam"]
+        assert "<|" not in output["text"]
     spent = sum(output["spent"]["rollout_tokens"] for output in outputs)
     assert 0 < spent <= ALL_TOKENS
     assert sum(output["spent"]["cached_tokens"] for output in outputs) > 0

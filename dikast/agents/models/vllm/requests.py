@@ -223,7 +223,9 @@ class Asker:
         pairs = zip(scored, places, strict=True)
         given = request.completion
         return Reply(
-            text=given if isinstance(given, str) else self._llm.get_tokenizer().decode(list(scored)),
+            text=given
+            if isinstance(given, str)
+            else self._llm.get_tokenizer().decode(list(scored), skip_special_tokens=True),
             finish_reason=SCORED_REASON,
             input_tokens=len(output.prompt_token_ids or ()),
             output_tokens=0,
