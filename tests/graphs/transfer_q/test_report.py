@@ -120,6 +120,7 @@ async def test_rows_are_what_trainers_read(tmp_path: Path, kind: Kind) -> None:
             assert row["reward_chosen"] > row["reward_rejected"]
     assert "Transfer Q*" in about(kind).text[0]
     lone = [line for line in made[:1]]
-    lone[0]["output"]["worst"] = None
-    left = list(rows("preference", run_of(tmp_path, lone), context()))
-    assert left == [NO_PAIR]
+    for worst in (None, {**lone[0]["output"]["best"]}):
+        lone[0]["output"]["worst"] = worst
+        lone[0]["output"]["reward"] = lone[0]["output"]["best"]["reward"]
+        assert list(rows("preference", run_of(tmp_path, lone), context())) == [NO_PAIR]
