@@ -120,6 +120,14 @@ Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", rich_help_panel=RUN, help="Run folder; the same again resumes.")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, rich_help_panel=RUN, help="Take only the first N rows of the input.")]
+Shard = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N/OF",
+        rich_help_panel=RUN,
+        help="Do one part of the rows, such as 3/16, in a folder of its own; 'dikast runs merge' joins the folders.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, rich_help_panel=MODEL, help="Seed sent with every sampled request.")]
 Preview = Annotated[
     int | None,

@@ -37,6 +37,7 @@ CONCURRENCY = 16
 """Rows in flight from the command line: more than a laptop's engine batches, few enough for a shared server."""
 RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "limit": (options.Limit, None),
+    "shard": (options.Shard, None),
     "preview": (options.Preview, None),
     "dry_run": (options.DryRun, False),
     "force_new": (options.ForceNew, False),

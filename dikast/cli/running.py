@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dikast.agents.models.limits import Limits
     from dikast.graphs.method import Person
     from dikast.jobs.job import OnProgress, Progress
+    from dikast.jobs.shards import Shard
     from dikast.jobs.summary import Summary
 
 T = TypeVar("T")
@@ -43,16 +44,18 @@ class Running:
     max_cost: float | None = None
     price: str | None = None
     force_new: bool = False
+    shard: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
         """Out of a command's parameters.
 
         Raises:
-            UsageError: A limit or a price makes no sense.
+            UsageError: A limit, a price or a shard makes no sense.
         """
         found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
         found.limits()  # what is wrong is told now, and not when rows have been read
+        found.part()
         return found
 
     def limits(self) -> Limits:
@@ -70,6 +73,12 @@ class Running:
             price_input=price_input,
             price_output=price_output,
         )
+
+    def part(self) -> Shard | None:
+        """The part of the rows that is done; `None` for all of them."""
+        from dikast.jobs.shards import Shard
+
+        return Shard.parse(self.shard) if self.shard else None
 
     def request_cache(self, *, private: bool = False) -> RequestCache | None:
         """The request cache; `None` where it is off. A run that began with a cache of its own keeps using it.
@@ -124,6 +133,7 @@ class Running:
                 settings=settings,
                 force_new=self.force_new,
                 method=method,
+                shard=self.part(),
             )
 
 

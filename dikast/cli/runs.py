@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dikast.jobs.exports import Exported
     from dikast.jobs.reading import Run
 
-app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff.")
+app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff, merge.")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 SHORT = 8
@@ -135,6 +135,31 @@ def retry(
     with private_files() if is_private(run) else nullcontext():
         summary = finish(job(), context)
         tell_report(method, run, context, summary, json)
+    tell(summary)
+    raise typer.Exit(summary.exit_code)
+
+
+@app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder that is made.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The folders that it is made of; they stay.")],
+    json: options.Json = False,
+) -> None:
+    """Make one run folder of several: the parts (--shard) of one command, done on several machines."""
+    from dikast.cli.methods import context_of, find_method
+    from dikast.cli.run import tell_report
+    from dikast.cli.running import is_private, private_files, tell
+    from dikast.jobs.merge import merge as merge_runs
+    from dikast.jobs.reading import Run
+
+    summary = merge_runs(runs, out)
+    opened = Run.open(out)
+    method = find_method(opened)
+    with private_files() if is_private(out) else nullcontext():
+        if method is not None:
+            tell_report(method, out, context_of(opened), summary, json)
+        elif json:
+            emit({"summary": summary.as_dict(), "folder": str(out)})
     tell(summary)
     raise typer.Exit(summary.exit_code)
 

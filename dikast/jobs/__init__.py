@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from dikast.jobs.exports import export
     from dikast.jobs.inputs import Reread
     from dikast.jobs.job import Progress, retry, run
+    from dikast.jobs.merge import merge
     from dikast.jobs.previewing import Estimate, estimate, preview
     from dikast.jobs.reading import Difference, Run, diff, list_runs
+    from dikast.jobs.shards import Shard
     from dikast.jobs.summary import Summary
 
 _HOMES = {
@@ -29,11 +31,13 @@ _HOMES = {
     "Progress": "job",
     "Reread": "inputs",
     "Run": "reading",
+    "Shard": "shards",
     "Summary": "summary",
     "diff": "reading",
     "estimate": "previewing",
     "export": "exports",
     "list_runs": "reading",
+    "merge": "merge",
     "preview": "previewing",
     "retry": "job",
     "run": "job",
@@ -45,11 +49,13 @@ __all__ = [
     "Progress",
     "Reread",
     "Run",
+    "Shard",
     "Summary",
     "diff",
     "estimate",
     "export",
     "list_runs",
+    "merge",
     "preview",
     "retry",
     "run",

@@ -11,6 +11,7 @@ from dikast.jobs.current import hash_of
 from dikast.jobs.files import read_journal
 from dikast.jobs.inputs import InputSchema, read_inputs
 from dikast.jobs.keys import Row, add_keys
+from dikast.jobs.shards import Shard
 from dikast.jobs.summary import Tally
 from dikast.records import Outcome
 
@@ -26,10 +27,14 @@ class Feed:
         schema: What the graph takes.
         samples: Rows for each input.
         tally: What is finished already.
+        shard: The part of the input whose rows these are; `None` for all of it.
     """
 
-    def __init__(self, inputs: Iterable[object], schema: InputSchema, samples: int, tally: Tally) -> None:
+    def __init__(
+        self, inputs: Iterable[object], schema: InputSchema, samples: int, tally: Tally, shard: Shard | None = None
+    ) -> None:
         self._inputs, self._schema, self._samples, self._tally = inputs, schema, samples, tally
+        self.shard = shard
         self._before = len(tally.ends)
         self._known = 0
         self._passed = 0
@@ -44,6 +49,8 @@ class Feed:
             DataError: At the first bad row.
         """
         for row in add_keys(read_inputs(self._inputs, self._schema), self._samples):
+            if self.shard is not None and not self.shard.has(row.number):
+                continue
             self._passed += 1
             self.keys += bytes.fromhex(row.key)
             known = row.key in self._tally

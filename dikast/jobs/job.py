@@ -39,6 +39,7 @@ from dikast.jobs.local import Local
 from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import NAME, Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.reading import Run
+from dikast.jobs.shards import Shard
 from dikast.jobs.stopping import Stop, signals
 from dikast.jobs.summary import Summary, Tally, cost_of, summarise
 from dikast.jobs.threads import row_threads
@@ -100,6 +101,7 @@ async def run(
     force_new: bool = False,
     method: str = "",
     report: OnReport | None = None,
+    shard: Shard | None = None,
 ) -> Summary:
     """Run a graph on each row, into a run folder; do what is still owed if the folder has a run already.
 
@@ -119,6 +121,7 @@ async def run(
         force_new: Start over; a run that is there is moved aside.
         method: Where the method stands that the run is of, `module:name`, for the manifest.
         report: Called with the run and the context when the attempt has ended, such as a method's `report`.
+        shard: The part of the rows that this job does; `dikast.jobs.merge` puts the folders together.
 
     Returns:
         How the run stands; its `exit_code` is the command line's.
@@ -126,26 +129,27 @@ async def run(
     Raises:
         DataError: A bad row, or a request cache in an impossible place, before anything runs; or the disk takes no
             more, with what is finished kept.
-        UsageError: The folder is not a run's or has another writer; an argument is wrong; or a row met a setting that
-            no row can work with.
+        UsageError: The folder is not a run's, is another part's or has another writer; an argument is wrong; or a row
+            met a setting that no row can work with.
         ResumeMismatchError: The folder's run has another fingerprint.
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
     schema = check_graph(graph, samples, concurrency)
     parts = fingerprint(name_of(graph), context, samples)
     if not force_new:
-        refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally()))
+        refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally(), shard))
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
-        counted = await Feed(rows, schema, samples, tally).look_through()
+        counted = await Feed(rows, schema, samples, tally, shard).look_through()
         attempt = new_attempt(limits, counted)
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
+        manifest.shard = str(shard or "")
         notes = [schema.note, *begin(folder, manifest, counted)]
         if counted.asked is not None:
             tally.leave_out(set(split(counted.keys)))
-        feed = Feed(rows, schema, samples, tally)
+        feed = Feed(rows, schema, samples, tally, shard)
         job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
@@ -220,11 +224,16 @@ def refuse_other_settings(out: Path, parts: Parts, feed: Feed) -> None:
 
     Raises:
         ResumeMismatchError: The folder's run has another fingerprint.
+        UsageError: It is another part of its input.
     """
     with explain_os_errors(out, "read"):
         if not (out / NAME).exists():
             return
     before = read_manifest(out)
+    if before.shard != str(feed.shard or ""):
+        told = f"{out} has {f'part {before.shard}' if before.shard else 'all'} of its input"
+        asked = f"part {feed.shard}" if feed.shard else "all of it"
+        raise UsageError(f"{told}, and is to have {asked}", hint="give each part a folder of its own")
     try:
         refuse_mismatch(out, before, parts)
     except ResumeMismatchError as error:
@@ -256,6 +265,7 @@ def next_manifest(
         graph=graph,
         method=method or (before.method if before else ""),
         samples=samples,
+        shard=before.shard if before else "",
         fingerprint=parts,
         context=as_json,
         settings=dict(settings) if settings is not None else before.settings if before else {},

@@ -75,6 +75,7 @@ class Manifest(BaseModel, extra="forbid"):
         graph: The compiled graph's name.
         method: Where the method stands that the run is of, `module:name`; empty for a graph alone.
         samples: Rows for each input.
+        shard: Which part of its input it does, as `3/16`; empty for all of it.
         fingerprint: See `dikast.jobs.fingerprint`.
         context: The graph's context as JSON, actors as their specs.
         settings: Whatever the caller resolved: the flags of the command line.
@@ -85,6 +86,7 @@ class Manifest(BaseModel, extra="forbid"):
     graph: str
     method: str = ""
     samples: int
+    shard: str = ""
     fingerprint: dict[str, Any]
     context: dict[str, Any] = Field(default_factory=dict)
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -24,6 +24,7 @@ from dikast.jobs.job import check_graph
 from dikast.jobs.keys import add_keys
 from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import NAME, read_manifest
+from dikast.jobs.shards import Shard
 from dikast.jobs.summary import Tally, cost_of
 from dikast.records import Usage
 
@@ -94,6 +95,7 @@ def estimate(
     limits: Limits | None = None,
     previewed: Iterable[Mapping[str, Any]] = (),
     on_owed: Callable[[Mapping[str, Any]], object] | None = None,
+    shard: Shard | None = None,
 ) -> Estimate:
     """What a job would do and may spend; runs and writes nothing.
 
@@ -106,6 +108,7 @@ def estimate(
         limits: For their prices.
         previewed: Rows that `preview` returned, to go by as well.
         on_owed: Called with the input of each row that is owed.
+        shard: As for `run`.
 
     Raises:
         DataError: A bad row.
@@ -119,7 +122,7 @@ def estimate(
             refuse_mismatch(out, read_manifest(out), fingerprint(name_of(graph), context, samples))
         tally.read_file(out / ROWS)
     asked = owed = 0
-    for row in Feed(rows, schema, samples, tally):
+    for row in Feed(rows, schema, samples, tally, shard):
         asked, owed = asked + 1, owed + (row is not None)
         if row is not None and on_owed is not None:
             on_owed(row.input)

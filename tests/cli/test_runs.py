@@ -49,3 +49,32 @@ def test_export_and_diff(cli: Cli, tmp_path: Path) -> None:
     assert [one["row"] for one in different] == [1, 2, 3]
     assert "output.hits" in different[0]["fields"]
     assert json.loads(cli("runs", "diff", "a", "a", "--json").out) == []
+
+
+def test_parts_of_a_command_are_merged(cli: Cli, tmp_path: Path) -> None:
+    common = ["genqr", "run", "--collection", "sample", "--limit", "5", "--depth", "20"]
+    common += ["--model", "scripted:script:shout"]
+    whole = json.loads(cli(*common, "-o", "whole", "--json").out)
+    estimate = json.loads(cli(*common, "-o", "x1", "--shard", "1/2", "--dry-run", "--json").out)
+    assert estimate["rows asked"] == 3
+    for part in ("1/2", "2/2"):
+        assert cli(*common, "-o", f"x{part[0]}", "--shard", part).code == 0
+    other = cli(*common, "-o", "x1", "--shard", "2/2")
+    assert other.code == 2
+    assert "has part 1/2 of its input" in other.err
+    merged = cli("runs", "merge", "merged", "x1", "x2", "--json")
+    assert merged.code == 0
+    told = json.loads(merged.out)
+    assert {name for name in whole if told[name] != whole[name]} == {"summary", "folder"}
+    assert (told["summary"]["asked"], told["summary"]["owed"], told["folder"]) == (5, 0, "merged")
+    differing = json.loads(cli("runs", "diff", "whole", "merged", "--json").out)
+    assert {field for one in differing for field in one["fields"]} <= {"output.reformulations"}  # their seconds
+    assert sorted(path.name for path in (tmp_path / "merged/export").iterdir()) == sorted(
+        path.name for path in (tmp_path / "whole/export").iterdir()
+    )
+    again = cli("runs", "merge", "merged", "x1")
+    assert again.code == 2
+    assert "is there already" in again.err
+    wrong = cli(*common, "-o", "y", "--shard", "3/2")
+    assert wrong.code == 2
+    assert "no part of an input" in wrong.err
