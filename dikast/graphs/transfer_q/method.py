@@ -25,7 +25,7 @@ def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
     completions = steps * context.candidates * context.completions
     spoken = min(most_rollout_tokens(context), context.token_budget or most_rollout_tokens(context))
     guided = context.decoder == "transfer_q"
-    own, others = (PROBES, PROBES) if guided else (0, 0)
+    own, others = PROBES, PROBES if guided else 0
     solver = proposals + 1 + own + (0 if guided else completions)
     judges = [one.spec for one in (context.reward, context.baseline_reward) if one is not None]
     looked = steps * context.candidates * max(1, context.completions) if context.valued else 0

@@ -23,10 +23,15 @@ END_HINT = "give --ends, the ids of the tokens that end a turn, or a --block abo
 
 
 async def same_vocabulary(solver: Writer, baseline: Writer | None) -> bool:
-    """Whether solver and baseline cut a probe into the same tokens."""
+    """Whether solver and baseline cut a probe into the same tokens.
+
+    The solver is asked in any case: one that cannot score, as it has to at a text's end, says so before anything is
+    spent.
+    """
+    ours = await solver.tokens_of(PROBE, role="solver")
     if baseline is None or baseline is solver or baseline.spec == solver.spec:
         return True
-    return await solver.tokens_of(PROBE, role="solver") == await baseline.tokens_of(PROBE, role="baseline")
+    return ours == await baseline.tokens_of(PROBE, role="baseline")
 
 
 async def ends_of(context: Context) -> Ids:

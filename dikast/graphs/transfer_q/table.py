@@ -29,7 +29,7 @@ TOKENS, PLACES = 3, 5
 SPREAD = 1.0
 """Standard deviation of the solver's logits, and of the rewards' parts before they are squeezed into 0..1."""
 BETA = 0.5
-"""What baselines were aligned with; rewards lie within 0..1. Kept from an older measurement of ours, in another world."""
+"""What baselines were aligned with; rewards lie within 0..1. Of an older measurement, in another world."""
 HALVINGS = 80
 MOST_WEIGHT = 1e4
 

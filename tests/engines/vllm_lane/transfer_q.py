@@ -77,7 +77,8 @@ async def test_six_prompts_and_what_they_cost(writer: ModelWriter) -> None:
     spent = sum(output["spent"]["rollout_tokens"] for output in outputs)
     assert 0 < spent <= ALL_TOKENS
     assert sum(output["spent"]["cached_tokens"] for output in outputs) > 0
-    assert ledger.usage.calls == sum(output["spent"]["calls"] for output in outputs)
+    probes = ledger.usage.calls - sum(output["spent"]["calls"] for output in outputs)
+    assert 0 < probes <= len(PROMPTS)
 
 
 async def test_the_same_tokens_as_transformers(writer: ModelWriter, weights: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dikast.agents.ledger import recording
+from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.errors import DataError, ModelContextOverflow, ModelTimeout, ModelUnavailable, UsageError
 from dikast.graphs import transfer_q
@@ -325,6 +326,20 @@ async def test_models_by_token_ids() -> None:
 def test_settings_that_contradict_themselves(given: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         context(**given)
+
+
+async def test_a_solver_that_cannot_score_says_so_before_anything_is_spent() -> None:
+    def chatter(request: Request) -> str:
+        raise AssertionError("nothing is to be drawn")
+
+    class Draws(ScriptedModel):
+        async def complete(self, request: Request) -> list[Reply]:
+            self.refuse(request, "score")
+            return await super().complete(request)
+
+    writer = load_writer(Draws(chatter))
+    with pytest.raises(UsageError, match="cannot score"):
+        await run(context(solver=writer, baseline=writer, block=2))
 
 
 def test_the_public_names() -> None:
