@@ -25,6 +25,8 @@ PROMPTS = (
     "Why is the sky blue?",
     "Say something kind.",
 )
+PREAMBLE = "You are helping someone who reads quickly and wants an answer in one line. " * 12
+"""vLLM keeps whole blocks of a prompt, on a CPU of 128 tokens."""
 ALL_TOKENS = 20_000
 GREEDY: dict[str, Any] = {
     "block": 1,
@@ -63,7 +65,15 @@ async def test_six_prompts_and_what_they_cost(writer: ModelWriter) -> None:
     with recording() as ledger:
         outputs = await asyncio.gather(
             *(
-                write(writer, prompt, block=4, k=4, rollouts=2, horizon=20, token_budget=ALL_TOKENS // len(PROMPTS))
+                write(
+                    writer,
+                    PREAMBLE + prompt,
+                    block=4,
+                    k=4,
+                    rollouts=2,
+                    horizon=20,
+                    token_budget=ALL_TOKENS // len(PROMPTS),
+                )
                 for prompt in PROMPTS
             )
         )
