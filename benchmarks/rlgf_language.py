@@ -8,6 +8,7 @@ plain loop: here it is that loop, since TRL's trainer takes longer to start than
 `tiny_lm.NAME.reward`: of texts that the policy wrote alone, after as many sampled tokens for all (those that a group
 shares count once); `kl`: to the fine-tuned policy, in nats a text, there; `kl_at_90` and `tokens_to_90`: where the
 reward first was .9, `null` if it never was. Means of seeds; with a seed that never got there `tokens_to_90` is null.
+`rewards`, `tokens_by_seed`: the same seed by seed.
 """
 
 from __future__ import annotations
@@ -177,4 +178,5 @@ def told(runs: Sequence[Run]) -> dict[str, Any]:
         "kl_at_90": mean(run.kl[at] for run, at in reached) if whole else None,
         "reached": len(reached),
         "rewards": [run.rewards[-1] for run in runs],
+        "tokens_by_seed": [None if run.reached is None else run.tokens[run.reached] for run in runs],
     }

@@ -5,7 +5,7 @@ Light on purpose: the command line's flags are read off contexts that name `Rewa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -19,11 +19,13 @@ class Asked:
 
     Args:
         prompt: The row's.
-        text: What was written, policy's and guide's parts together.
-        reference: The row's; empty without one.
+        text: What was written.
+        reference: The row's, the first of several; empty without one.
         rubric: What makes a text good; for a judge.
         scale: Lowest and highest score of a judge.
         sampling: Of a judge.
+        others: Further references.
+        concepts: What the text is to speak of, where the row says it.
     """
 
     prompt: str
@@ -32,6 +34,19 @@ class Asked:
     rubric: str
     scale: tuple[float, float]
     sampling: Sampling
+    others: tuple[str, ...] = ()
+    concepts: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All of them; empty without any."""
+        return tuple(one for one in (self.reference, *self.others) if one.strip())
+
+    @classmethod
+    def bare(cls, prompt: str, text: str, *, references: Sequence[str] = (), concepts: Sequence[str] = ()) -> Asked:
+        """What a measure looks at, which needs no judge."""
+        first, *others = references or ("",)
+        return cls(prompt, text, first, "", (0.0, 1.0), Sampling(), tuple(others), tuple(concepts))
 
 
 @dataclass(frozen=True, slots=True)

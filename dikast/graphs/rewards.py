@@ -1,6 +1,6 @@
 """What a text is worth: by a judge, a trained head, a metric against the row's reference, or a function of the user's.
 
-    reward = load_reward("metric:rougeL")
+    reward = load_reward("metric:rougeL")                                   # or metric:coverage, of the row's concepts
     reward = load_reward("judge:server:http://localhost:8000/v1#M")         # also judge:json+SPEC, judge:logprobs+SPEC
     reward = load_reward("head:transformers:runs/reward")                   # a reward model; also vllm:, server:
     reward = load_reward("function:my_module:my_reward")
@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, TypeAlias, cast
@@ -34,14 +34,15 @@ from dikast.agents.models.load import load_role_model
 from dikast.agents.prompt import load_prompt
 from dikast.agents.roles import Case, Judge
 from dikast.errors import DataError, UsageError
-from dikast.evaluation.metrics.lexical import METRICS
+from dikast.graphs.measures import COVERAGE, LENGTH, MEASURES, METRIC, of_text
 from dikast.graphs.rewarding import Asked, Reward, Rewarded
 from dikast.importing import import_scripted
 from dikast.records import Outcome
 from dikast.spec_options import refuse_disallowed
 from dikast.wire import spec_of
 
-METRIC, JUDGE, HEAD, FUNCTION = "metric:", "judge:", "head:", "function:"
+JUDGE, HEAD, FUNCTION = "judge:", "head:", "function:"
+WANTED = {"reference": "a reference", "concepts": "concepts"}
 FORMS = "metric:NAME, judge:SPEC, head:SPEC or function:MODULE:NAME"
 PROMPT = "reward/answer"
 """What a head sees before the text: the prompt as it is."""
@@ -51,7 +52,7 @@ Function: TypeAlias = Callable[[str, str, str], float | Awaitable[float]]
 
 @dataclass(frozen=True)
 class MetricReward:
-    """One of `dikast.evaluation.metrics.lexical.METRICS` against the row's reference, on the metric's own scale."""
+    """A measure of `dikast.graphs.measures`, on its own scale: against references, or the row's concepts."""
 
     name: str
 
@@ -66,10 +67,18 @@ class MetricReward:
 
     async def reward(self, asked: Asked) -> Rewarded:
         """See `Reward.reward`."""
-        if not asked.reference.strip():
-            raise DataError(f"{self.spec} needs a reference", field="reference", hint="give every row one")
-        value = float(await asyncio.to_thread(METRICS[self.name], asked.text, [asked.reference]))
-        return value_of(value, f"{self.name} cannot measure this text, of which it sees too little")
+        if need := lacking(self.name, asked.references, asked.concepts):
+            raise DataError(f"{self.spec} needs {WANTED[need]}", field=need, hint="give every row one")
+        value = await asyncio.to_thread(of_text, self.name, asked)
+        why = f"{self.name} cannot measure this text, of which it sees too little"
+        return value_of(math.nan if value is None else value, why)
+
+
+def lacking(name: str, references: Sequence[str], concepts: Sequence[str]) -> str:
+    """The field that a measure needs and a row lacks; empty if there is none."""
+    if name == COVERAGE:
+        return "" if concepts else "concepts"
+    return "" if references or name == LENGTH else "reference"
 
 
 @dataclass(frozen=True)
@@ -159,8 +168,8 @@ def load_reward(spec: str) -> Reward:
     """
     scheme, _, rest = spec.partition(":")
     if spec.startswith(METRIC):
-        if rest not in METRICS:
-            raise UsageError(f"{spec!r}: no metric {rest!r}", hint=f"known: {', '.join(METRICS)}")
+        if rest not in MEASURES:
+            raise UsageError(f"{spec!r}: no metric {rest!r}", hint=f"known: {', '.join(MEASURES)}")
         return MetricReward(rest)
     if spec.startswith(JUDGE):
         return JudgeReward(load_judge(rest))

@@ -59,7 +59,7 @@ class Inputs:
         told |= {"rows": hash_of(self.checked.rows), "model": self.base.fingerprint()}
         told |= {"held": hash_of(self.held)} if self.held else {}
         told |= {"reference": self.reference.fingerprint()} if self.reference else {}
-        return told | ({"functions": sorted(self.functions)} if self.functions else {})
+        return told | ({"functions": functions_told(self.functions)} if self.functions else {})
 
 
 def gather(
@@ -155,6 +155,15 @@ def hash_of(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         digest.update(dumps(row, sort_keys=True, default=str).encode() + b"\n")
     return digest.hexdigest()
+
+
+def functions_told(functions: Mapping[str, Callable[..., Any]]) -> dict[str, Any]:
+    """Functions by name, each with what its own `fingerprint()` says; `None` of one that says nothing."""
+    found: dict[str, Any] = {}
+    for name, one in sorted(functions.items()):
+        tell: Any = getattr(one, "fingerprint", None)
+        found[name] = None if tell is None else dict(tell())
+    return found
 
 
 def name_of_function(function: Callable[..., Any]) -> str:

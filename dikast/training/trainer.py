@@ -91,7 +91,8 @@ def train(
         force_new: Move an older training in this folder aside, and start over.
         columns: Our name for a column -> the files'.
         rewards: GRPO's reward functions, in TRL's form.
-        rollout: GRPO's function that makes completions, in TRL's form; experimental there.
+        rollout: GRPO's function that makes completions, in TRL's form; experimental there. What functions that have a
+            `fingerprint()` tell of themselves decides what may be gone on with, as a recipe does.
 
     Raises:
         MissingExtraError: The extra `train` is not installed.

@@ -24,6 +24,8 @@ SUITES = (
     "train_lane/dno.py",
     "train_lane/self_tokens.py",
     "train_lane/rlgf.py",
+    "train_lane/rlgf_ppo.py",
+    "train_lane/rlgf_rounds.py",
     "train_lane/transfer_q.py",
     "train_lane/smollm2.py",
     "train_lane/smollm2_rounds.py",

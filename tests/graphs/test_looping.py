@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from dikast.graphs.looping import build
 from dikast.jobs.stopping import INTERRUPTED
 from dikast.records import Outcome
 from dikast.training.rounds import told
+from dikast.training.stopping import OnStep, train_stoppably
 from tests.training.rounds_plan import CountingPlan
 
 
@@ -136,3 +138,31 @@ async def test_as_a_job_a_signal_in_a_stages_own_job_stops_both_and_both_go_on(t
     assert second.outcomes == {Outcome.OK: 1}
     [row] = jobs.Run.open(tmp_path / "run").rows()
     assert row["output"]["rounds"][0]["stages"]["collect"]["result"]["outcomes"] == {"ok": 6}
+
+
+async def test_as_a_job_a_signal_in_a_training_ends_it_after_its_step_and_leaves_the_loop_owed(tmp_path: Path) -> None:
+    steps, loop = list[int](), asyncio.get_running_loop()
+
+    def train(on_step: OnStep) -> None:
+        for step in range(1, 4):
+            steps.append(step)
+            if not (tmp_path / "sent").exists():
+                (tmp_path / "sent").touch()
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(2):  # the loop hears the signal, and then tells the stage
+                    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(60)
+            on_step({"step": step})
+
+    class Training(CountingPlan):
+        async def train(self, at: Any, folder: Path) -> dict[str, Any]:
+            await train_stoppably(train)
+            return await super().train(at, folder)
+
+    PLANS["one"] = Training(rounds=2)
+    context = Context(folder=tmp_path / "run")
+    first = await jobs.run(graph, [{"id": "one"}], context, tmp_path / "run")
+    assert (first.stopped, first.finished, first.exit_code) == (INTERRUPTED, 0, 130)
+    assert steps == [1]
+    second = await jobs.run(graph, [{"id": "one"}], context, tmp_path / "run")
+    assert second.outcomes == {Outcome.OK: 1}
+    assert steps == [1, 1, 2, 3, 1, 2, 3]

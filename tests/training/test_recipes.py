@@ -41,8 +41,8 @@ def test_a_recipe_does_not_change() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}-{path.stem}" for path in FILES])
 def test_shipped_settings_are_flags_of_their_command(path: Path) -> None:
-    trainings = read_toml(path)["train"]
-    assert trainings
+    trainings = read_toml(path).get("train", {})
+    assert trainings or path.parent.name == "rlgf"  # its update is that of its command alone: tests/cli/rlgf
     for kind, settings in trainings.items():
         chosen = RECIPES[kind](**settings)
         assert {name: getattr(chosen, name) for name in settings} == settings
@@ -52,6 +52,8 @@ def test_both_sizes_are_shipped_for_each_method() -> None:
     assert [f"{path.parent.name}/{path.stem}" for path in FILES] == [
         "dno/cpu-tiny",
         "dno/gpu",
+        "rlgf/cpu-tiny",
+        "rlgf/gpu",
         "self_tokens/cpu-tiny",
         "self_tokens/gpu",
         "tapir/cpu-tiny",

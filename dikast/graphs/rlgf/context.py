@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from dikast.agents.models.request import DEFAULT_MAX_TOKENS, MethodSampling, Sampling
 from dikast.flags import Flag, SamplingOf
+from dikast.graphs.measures import MEASURES
 from dikast.graphs.rewarding import Reward
 from dikast.graphs.rlgf.records import Switch, Token, Turned
 from dikast.graphs.rlgf.roles import Guide, Policy
@@ -33,25 +34,23 @@ JUDGING = Sampling(max_tokens=1024, seed=0)
 """Greedy."""
 RUBRIC = "It does what the task asks for, and reads as if one person had written it."
 SCALE = (1.0, 5.0)
-SCHEDULE, JUDGE = "Collector", "Judge"
+BESIDE = ("coverage", "meteor-exact-stem", "length")
+"""Measures that need no extra."""
+SCHEDULE, JUDGE, MEASURING = "Collector", "Judge", "Measures"
 """Headings of flags."""
 
 
-class Context(BaseModel):
-    """Who takes part, and the method's knobs."""
+class Collecting(BaseModel):
+    """What one collection and the rounds have in common."""
 
     model_config = CONTEXT
 
-    solver: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy", model=True)]
-    """The policy: an engine that goes on from token ids and scores (transformers:, vllm:, a 'vllm serve')."""
     guide: Annotated[Guide, Spec("dikast.graphs.rlgf.voices:load_guide", model=True)]
     """The guide, frozen: SPEC by token ids (the policy's tokenizer), text+SPEC by text, chat+SPEC by chat; see
     docs/methods/rlgf.md for what that costs."""
     reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")]
-    """metric:NAME against the reference, judge:SPEC, head:SPEC (a reward model), or function:MODULE:NAME, marked with
-    @rewarding."""
-    reference: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy")] | None = None
-    """What the policy is held to by the KL penalty, as a rule itself at the start; none for no penalty."""
+    """metric:NAME against the reference, metric:coverage of the row's concepts, judge:SPEC, head:SPEC (a reward model),
+    or function:MODULE:NAME, marked with @rewarding."""
     collector: Annotated[Collector, Flag(panel=SCHEDULE)] = "ppo_pp"
     """ppo_pp: the guide begins, the policy ends; aggrevated: the other way round; lols mixes them by iteration, d2lols
     goes from aggrevated to ppo_pp; ppo has no guide."""
@@ -59,8 +58,6 @@ class Context(BaseModel):
     """How often what comes before the switch is the guide's (ppo_pp), or the policy's (aggrevated)."""
     horizon: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=HORIZON, ge=1)
     """Tokens of a text at most; the switch is uniform on its places."""
-    iteration: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=0, ge=0)
-    """Which iteration this is, from 0: decides lols and d2lols, and draws other switches."""
     share: Annotated[float, Flag(panel=SCHEDULE)] = Field(default=SHARE, ge=0, le=1)
     """lols: how often an iteration is ppo_pp's."""
     switch_at: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=SWITCH_AT, ge=0)
@@ -75,6 +72,9 @@ class Context(BaseModel):
     """What makes a text good, for a judge."""
     scale: Annotated[tuple[float, float], Flag(metavar="LOW,HIGH", panel=JUDGE)] = SCALE
     """A judge's lowest and highest score."""
+    measures: Annotated[tuple[str, ...], Flag(metavar="NAME,...", panel=MEASURING)] = BESIDE
+    """Told of each text beside its reward: coverage (of the row's concepts), length (in words), bleu, chrf, rouge1,
+    rouge2, rougeL, meteor-exact-stem (against references)."""
     sampling: Annotated[Sampling, SamplingOf("solver")] = SAMPLING
     """Of the policy's turns; how many tokens a turn has is the switch's to say."""
     guiding: Annotated[Sampling, SamplingOf("guide")] = GUIDING
@@ -83,22 +83,40 @@ class Context(BaseModel):
     """Of scores."""
 
     @model_validator(mode="after")
-    def _can_be(self) -> Context:
+    def _can_be(self) -> Collecting:
         if any(one.max_tokens != DEFAULT_MAX_TOKENS for one in (self.sampling, self.guiding)):
             raise ValueError("max_tokens: turns are as long as the switch says; give horizon")
         if self.scale[0] >= self.scale[1]:
             raise ValueError("scale: the lowest score comes first")
+        if unknown := [name for name in self.measures if name not in MEASURES]:
+            raise ValueError(f"measures: there is no {unknown[0]!r}; there are {', '.join(MEASURES)}")
         return self
+
+
+class Context(Collecting):
+    """Who takes part, and the method's knobs."""
+
+    model_config = CONTEXT
+
+    solver: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy", model=True)]
+    """The policy: an engine that goes on from token ids and scores (transformers:, vllm:, a 'vllm serve')."""
+    reference: Annotated[Policy, Spec("dikast.graphs.rlgf.voices:load_policy")] | None = None
+    """What the policy is held to by the KL penalty, as a rule itself at the start; none for no penalty."""
+    iteration: Annotated[int, Flag(panel=SCHEDULE)] = Field(default=0, ge=0)
+    """Which iteration this is, from 0: decides lols and d2lols, and draws other switches."""
 
 
 class Input(TypedDict):
     """A prompt, and a text that answers it well, for metrics and judges that look at one.
 
-    `sample` counts the texts to one prompt: each has a switch and draws of its own.
+    `sample` counts the texts to one prompt: each has a switch and draws of its own. `others` are further references,
+    `concepts` what the text is to speak of; both are for rewards and measures.
     """
 
     prompt: str
     reference: NotRequired[str]
+    others: NotRequired[list[str]]
+    concepts: NotRequired[list[str]]
     sample: NotRequired[int]
     id: NotRequired[str]
 
@@ -120,6 +138,8 @@ class Output(TypedDict):
     reward: float | None
     said: str
     """A judge's own words."""
+    measures: dict[str, float | None]
+    """`Context.measures` of the text; `None` where there is nothing to measure by."""
     kl: float | None
     own: bool
     outcome: str
@@ -140,6 +160,7 @@ class State(Input):
     tokens: list[Token]
     reward: float | None
     said: str
+    measures: dict[str, float | None]
     kl: float | None
     own: bool
     outcome: str
@@ -160,6 +181,7 @@ class Update(TypedDict, total=False):
     tokens: list[Token]
     reward: float | None
     said: str
+    measures: dict[str, float | None]
     kl: float | None
     own: bool
     outcome: str

@@ -31,6 +31,7 @@ rows that differ in `sample`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ from langgraph.types import Command
 from dikast.agents.failures import node_failure_of
 from dikast.agents.ledger import current
 from dikast.errors import DataError
+from dikast.graphs.measures import measure
 from dikast.graphs.rewarding import Asked
 from dikast.graphs.rlgf.advantages import penalised
 from dikast.graphs.rlgf.context import Context, Input, Output, State, Update
@@ -87,6 +89,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
         "reason": "",
         "text": "",
         "said": "",
+        "measures": {},
         "reward": None,
         "logprobs": [],
         "held": None,
@@ -95,7 +98,12 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
 
 def uniforms(context: Context, *what: object) -> Uniforms:
     """Three numbers in [0, 1), by seed, iteration and what they are for."""
-    told = json.dumps([context.seed, context.iteration, *what]).encode()
+    return uniforms_of(context.seed, context.iteration, *what)
+
+
+def uniforms_of(seed: int, iteration: int, *what: object) -> Uniforms:
+    """The same, for whoever has no context of this graph."""
+    told = json.dumps([seed, iteration, *what]).encode()
     digest = hashlib.sha256(told).digest()
     numbers = [int.from_bytes(digest[8 * at : 8 * at + 8], "big") >> (64 - BITS) for at in range(3)]
     return cast(Uniforms, tuple(number / 2**BITS for number in numbers))
@@ -176,14 +184,23 @@ async def weigh(state: State, runtime: Runtime[Context]) -> Update:
 
 
 async def reward(state: State, runtime: Runtime[Context]) -> Update:
-    """What the whole text is worth."""
+    """What the whole text is worth, and what else is told of it."""
     context = runtime.context
     tell_step(runtime, NAME, "reward", f"{len(state['text'])} characters are judged")
     asked = Asked(
-        state["prompt"], state["text"], state.get("reference") or "", context.rubric, context.scale, context.judging
+        state["prompt"],
+        state["text"],
+        state.get("reference") or "",
+        context.rubric,
+        context.scale,
+        context.judging,
+        tuple(state.get("others") or ()),
+        tuple(state.get("concepts") or ()),
     )
     found = await context.reward.reward(asked)
-    return {"reward": found.value, "said": found.said, "outcome": found.outcome, "reason": found.reason}
+    beside = await asyncio.to_thread(measure, context.measures, asked)
+    told: Update = {"reward": found.value, "said": found.said, "outcome": found.outcome, "reason": found.reason}
+    return {**told, "measures": beside}
 
 
 @on_error

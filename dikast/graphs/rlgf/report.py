@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
+from dikast.graphs.measures import METRIC, means
 from dikast.graphs.method import Report
 from dikast.graphs.rlgf.context import Context
 from dikast.jobs.reading import Run
 from dikast.pages import Cell, Page, Table, Text
 from dikast.records import Outcome
+
+BESIDE = ("measure", "optimised", "mean", "of texts by the policy alone", "measured")
+Measured: TypeAlias = Mapping[str, float | None]
 
 
 @dataclass
@@ -22,6 +27,8 @@ class Found:
     unrewarded: int = 0
     rewards: list[float] = field(default_factory=list[float])
     own: list[float] = field(default_factory=list[float])
+    beside: list[Measured] = field(default_factory=list[Measured])
+    own_beside: list[Measured] = field(default_factory=list[Measured])
     kl: list[float] = field(default_factory=list[float])
     owners: Counter[str] = field(default_factory=Counter[str])
     trained: Counter[str] = field(default_factory=Counter[str])
@@ -33,7 +40,6 @@ class Found:
 
 def report(run: Run, context: Context) -> Report:
     """Count what a run found."""
-    del context
     found = Found()
     for row in run.rows():
         found.rows += 1
@@ -42,7 +48,7 @@ def report(run: Run, context: Context) -> Report:
         else:
             count_row(found, row["output"])
     asked = run.manifest.attempts[-1].asked
-    data = as_data(found) | {"asked": found.rows if asked is None else asked}
+    data = as_data(found) | {"asked": found.rows if asked is None else asked, "optimised": context.reward.spec}
     return Report(page_of(data), data)
 
 
@@ -58,8 +64,10 @@ def count_row(found: Found, output: dict[str, Any]) -> None:
         found.unrewarded += 1
         return
     found.rewards.append(output["reward"])
+    found.beside.append(output["measures"])
     if output["own"]:
         found.own.append(output["reward"])
+        found.own_beside.append(output["measures"])
     if output["kl"] is not None:
         found.kl.append(output["kl"])
 
@@ -71,7 +79,7 @@ def mean(values: list[float]) -> float | None:
 
 def as_data(found: Found) -> dict[str, Any]:
     """The figures, for programs."""
-    guides = found.owners["guide"]
+    guides, whole = found.owners["guide"], found.owners.total()
     return {
         "rows": found.rows,
         "failed": found.failed,
@@ -82,6 +90,9 @@ def as_data(found: Found) -> dict[str, Any]:
         "own_texts": len(found.own),
         "kl": mean(found.kl),
         "tokens": {owner: found.owners[owner] for owner in ("policy", "guide")},
+        "policy_share": found.owners["policy"] / whole if whole else None,
+        "measures": means(found.beside),
+        "own_measures": means(found.own_beside),
         "masked_share": 1 - found.trained["guide"] / guides if guides else None,
         "dropped": found.dropped,
         "moved": found.moved,
@@ -104,4 +115,16 @@ def page_of(data: dict[str, Any]) -> Page:
         ("texts without a reward", data["unrewarded"]),
         ("texts that failed", data["failed"]),
     )
-    return Page("", (Text(told), Table(("figure", "value"), lines)))
+    parts: list[Text | Table] = [Text(told), Table(("figure", "value"), lines)]
+    if data["measures"]:
+        parts.append(Table(BESIDE, tuple(lines_of(data)), "beside the reward"))
+    return Page("", tuple(parts))
+
+
+def lines_of(data: dict[str, Any]) -> Iterator[tuple[Cell, ...]]:
+    """What is told beside the reward: each measure, and whether it is what was optimised."""
+    for name, one in data["measures"].items():
+        own = data["own_measures"].get(name, {"mean": None})
+        yield name, "yes" if data["optimised"] == f"{METRIC}{name}" else "no", one["mean"], own["mean"], one["n"]
+    whole = sum(data["tokens"].values())
+    yield "policy's share of the tokens", "no", data["policy_share"], 1.0 if data["own_texts"] else None, whole

@@ -3,7 +3,7 @@
     rolling = Rolling(guide=guide_of, horizon=48, collector="ppo_pp", beta=0.8)
     done = train(
         GrpoRecipe(group=8, completion_length=48), rows, "transformers:MODEL?lora=...", Path("runs/rlgf"),
-        rewards=[reward_function(load_reward("metric:rougeL"))], rollout=rolling,
+        rewards=[RewardFunction(load_reward("metric:rougeL"))], rollout=rolling,
     )
 
 A group's texts share what is before the switch (`grouping.py`), so that the group's mean is the value of the text so
@@ -31,7 +31,9 @@ from dikast.graphs.rlgf.schedules import SHARE, SWITCH_AT, Collector, Schedule
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker
 from dikast.training.backend.tokens import Speaker as Renderer
 from dikast.training.backend.tokens import prompt_columns
+from dikast.training.inputs import name_of_function
 
+SETTINGS = ("horizon", "collector", "beta", "share", "switch_at", "switch_reward", "temperature", "seed")
 LOGPROB = 0.0
 """What TRL is told for each token; it computes its own unless vLLM samples, and has to be told something finite."""
 
@@ -43,7 +45,7 @@ class Rolling:
     Args:
         guide: (the model that is trained, its tokenizer) -> the guide, called once, before the first step.
         horizon: Tokens of a text at most.
-        collector: See `dikast.graphs.rlgf.schedules`; an iteration is a call of TRL's.
+        collector: See `dikast.graphs.rlgf.schedules`; an iteration is a call of TRL's, and so a step.
         beta: See `dikast.graphs.rlgf.turns.plan_of`.
         share: LOLS's.
         switch_at: D2LOLS's.
@@ -69,9 +71,15 @@ class Rolling:
 
     def __post_init__(self) -> None:
         self.schedule = Schedule(self.collector, self.share, self.switch_at, self.switch_reward)
-        self._uniform = random.Random(self.seed).random
+        self._uniform: Callable[[], float] = random.Random(self.seed).random
         self._guide: Speaker | None = None
         self._policy: TorchSpeaker | None = None
+
+    def fingerprint(self) -> dict[str, object]:
+        """Its settings, which a training that is gone on with has to share; of the guide what it tells, or its name."""
+        tell: Any = getattr(self.guide, "fingerprint", None)
+        settings = {name: getattr(self, name) for name in SETTINGS}
+        return {**settings, "guide": name_of_function(self.guide) if tell is None else dict(tell())}
 
     def __call__(self, prompts: Sequence[Any], trainer: Any) -> dict[str, Any]:
         """TRL's call: each prompt as often as its group has texts, one after the other."""
@@ -81,8 +89,12 @@ class Rolling:
             raise UsageError(f"{len(prompts)} prompts are no multiple of the group ({members})")
         ends = ends_of(model, tokenizer)
         if self._policy is None or self._guide is None:
+            # A training that goes on has iterations behind it: a step each, as `GrpoRecipe` has it.
+            self.iteration = int(trainer.state.global_step)
+            seed = self.seed + self.iteration
+            self._uniform = random.Random(seed).random
             self._guide = self.guide(model, tokenizer)
-            self._policy = TorchSpeaker(model, ends=ends, seed=self.seed, temperature=self.temperature)
+            self._policy = TorchSpeaker(model, ends=ends, seed=seed, temperature=self.temperature)
         ids = [prompt_ids(tokenizer, prompt) for prompt in prompts[::members]]
         plans = schedule_plans(
             self.schedule, self.iteration, len(ids), horizon=self.horizon, beta=self.beta, uniform=self._uniform
@@ -127,15 +139,8 @@ def prompt_ids(tokenizer: Any, prompt: Any) -> list[int]:
     return [*prompt_columns({"prompt": prompt}, Renderer(tokenizer))["input_ids"]]
 
 
-def reward_function(
-    reward: Reward,
-    *,
-    rubric: str = RUBRIC,
-    scale: tuple[float, float] = SCALE,
-    sampling: Sampling | None = None,
-    rolling: Rolling | None = None,
-) -> Callable[..., list[float | None]]:
-    """A reward in TRL's form; a row's `reference` column is what metrics measure by.
+class RewardFunction:
+    """A reward in TRL's form; a row's columns `reference`, `others` and `concepts` are what metrics measure by.
 
     Args:
         reward: See `dikast.graphs.rewards`.
@@ -144,25 +149,52 @@ def reward_function(
         sampling: Of a judge.
         rolling: Who is told of the rewards, for D2LOLS's switch by reward.
     """
-    judging = sampling or Sampling(max_tokens=1024, seed=0)
 
-    async def all_of(asked: Sequence[Asked]) -> list[float | None]:
-        found = await asyncio.gather(*(reward.reward(one) for one in asked))
-        return [one.value for one in found]
+    def __init__(
+        self,
+        reward: Reward,
+        *,
+        rubric: str = RUBRIC,
+        scale: tuple[float, float] = SCALE,
+        sampling: Sampling | None = None,
+        rolling: Rolling | None = None,
+    ) -> None:
+        self.reward, self.rubric, self.scale, self.rolling = reward, rubric, scale, rolling
+        self.sampling = sampling or Sampling(max_tokens=1024, seed=0)
+        self.__name__ = self.__qualname__ = f"reward {reward.spec}"  # TRL's log has it
 
-    def rewarded(prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
-        references: Sequence[str] = columns.get("reference") or [""] * len(prompts)
+    def fingerprint(self) -> dict[str, object]:
+        """What changes its values."""
+        judging = {"rubric": self.rubric, "scale": list(self.scale), "judging": self.sampling.model_dump(mode="json")}
+        return {"reward": dict(self.reward.fingerprint()), **judging}
+
+    def __call__(self, prompts: Sequence[Any], completions: Sequence[Any], **columns: Any) -> list[float | None]:
+        """TRL's call: a value a completion; `None` for one that has none."""
+
+        def column(name: str, at: int) -> Any:
+            return columns[name][at] if columns.get(name) else None
+
         asked = [
-            Asked(spoken(prompt), spoken(said), reference or "", rubric, scale, judging)
-            for prompt, said, reference in zip(prompts, completions, references, strict=True)
+            Asked(
+                spoken(prompt),
+                spoken(said),
+                column("reference", at) or "",
+                self.rubric,
+                self.scale,
+                self.sampling,
+                tuple(column("others", at) or ()),
+                tuple(column("concepts", at) or ()),
+            )
+            for at, (prompt, said) in enumerate(zip(prompts, completions, strict=True))
         ]
-        values = asyncio.run(all_of(asked))
-        if rolling is not None:
-            rolling.measure([0.0 if value is None else value for value in values])
+        values = asyncio.run(self._all_of(asked))
+        if self.rolling is not None:
+            self.rolling.measure([0.0 if value is None else value for value in values])
         return values
 
-    rewarded.__qualname__ = rewarded.__name__ = f"reward {reward.spec}"
-    return rewarded
+    async def _all_of(self, asked: Sequence[Asked]) -> list[float | None]:
+        found = await asyncio.gather(*(self.reward.reward(one) for one in asked))
+        return [one.value for one in found]
 
 
 def spoken(said: Any) -> str:

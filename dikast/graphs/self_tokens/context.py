@@ -74,11 +74,14 @@ class Context(BaseModel):
 class Input(TypedDict):
     """A question with the answer that it should have.
 
+    `answer` is what is right, where the reference does not end with it: own answers are compared with it, and no row
+    and no prompt has it.
     `question` names the question where several rows are of it, one an epoch; random numbers depend on it, or on the id.
     """
 
     prompt: str
     reference: str
+    answer: NotRequired[str]
     id: NotRequired[str]
     question: NotRequired[str]
     epoch: NotRequired[int]

@@ -139,6 +139,7 @@ async def answer(state: State, runtime: Runtime[Context]) -> Update:
         context.speaking,
         stream,
         tokens=context.gap > 0,
+        right=state.get("answer", ""),
     )
     return {"draft": draft, "outcome": draft["outcome"], "reason": draft["reason"]}
 

@@ -22,7 +22,9 @@ class QuestionOptions(BaseModel):
     questions: Annotated[Path | None, Flag(metavar="FILE")] = None
     """Questions and references: CSV, TSV, JSON, JSON lines, Parquet."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
-    """Names in your file: prompt=question,reference=answer."""
+    """Names in your file: prompt=question,reference=solution; answer=result, where a reference does not end with it."""
+    instruction: Annotated[str, Flag(metavar="TEXT")] = ""
+    """Stands before every prompt, a blank line between: what to do with the documents of a file."""
 
 
 class Options(QuestionOptions):
@@ -54,8 +56,12 @@ def read_questions(options: QuestionOptions, *, reference: bool) -> list[Row]:
         texts: dict[str, Any] = {"prompt": row.text("prompt")}
         if reference or row.values.get("reference") not in (None, ""):
             texts["reference"] = row.text("reference")
+        if row.values.get("answer") not in (None, ""):
+            texts["answer"] = row.text("answer")
         if empty := next((name for name, text in texts.items() if not text.strip()), None):
             raise row.error(empty, "is empty")
+        if options.instruction.strip():
+            texts["prompt"] = f"{options.instruction.strip()}\n\n{texts['prompt']}"
         found.append({**{name: value for name, value in row.values.items() if name != "reference"}, **texts, "id": id_})
     if not found:
         raise DataError("has no row", path=options.questions, hint="give a question and a reference a row")

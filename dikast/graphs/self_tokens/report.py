@@ -12,6 +12,7 @@ from typing import Any
 from dikast.errors import MissingExtraError
 from dikast.graphs.method import Report
 from dikast.graphs.self_tokens.context import Context
+from dikast.graphs.self_tokens.matching import nearness
 from dikast.jobs.reading import Run
 from dikast.pages import Page, Table, Text
 from dikast.records import Outcome
@@ -40,6 +41,7 @@ class Found:
     epochs: dict[int, Replaced] = field(default_factory=lambda: defaultdict[int, Replaced](Replaced))
     answers: int = 0
     right: int = 0
+    near: list[float] = field(default_factory=list[float])
     failed: int = 0
     rows: int = 0
     beyond: int = 0
@@ -67,6 +69,12 @@ def report(run: Run, context: Context) -> Report:
         share = f"{found.right / found.answers:.1%} [{low:.1%}, {high:.1%}]"
         parts.append(Text(f"{found.answers} own answers, {found.right} of them right: {share}"))
         data["answers"] = {"asked": found.answers, "right": found.right, "interval": [low, high]}
+        if found.near:
+            data["answers"] |= {"nearness": sum(found.near) / len(found.near)}
+            told = (
+                f"in the mean {data['answers']['nearness']:.3f} near to the reference, 0..1 (METEOR without synonyms)"
+            )
+            parts.append(Text(told))
     if found.points:
         bins = binned(found.points)
         columns = ("places", "tokens", "teacher-forced", "free-running", "gap")
@@ -102,6 +110,8 @@ def add_up(rows: Iterable[Mapping[str, Any]]) -> Found:
         if output["draft"]:
             found.answers += 1
             found.right += output["draft"]["right"]
+            near = nearness(output["draft"]["text"], row["input"]["reference"])
+            found.near += [] if near is None else [near]
         for point in output["gap"]:
             found.points[point["place"]].append((point["forced"], point["free"]))
         found.beyond += output["beyond"]

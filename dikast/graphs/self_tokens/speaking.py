@@ -110,19 +110,20 @@ async def answer(
     stream: np.random.Generator,
     *,
     tokens: bool,
+    right: str = "",
 ) -> Draft:
     """The model's own answer; its ids where they are needed."""
     wanted = sampling.model_copy(update={"seed": int(stream.integers(SEEDS))})
     said = await solver.go_on(load_prompt(PROMPT), {"prompt": prompt}, sampling=wanted, tokens=tokens)
-    return draft_of(said, reference, how, tokens=tokens)
+    return draft_of(said, reference, how, tokens=tokens, right=right)
 
 
-def draft_of(said: Answer, reference: str, how: Match, *, tokens: bool = False) -> Draft:
+def draft_of(said: Answer, reference: str, how: Match, *, tokens: bool = False, right: str = "") -> Draft:
     """An answer as a record."""
     return Draft(
         text=said.reply.text,
         tokens=said_before_end(said) if tokens else None,
-        right=matches(said.reply.text, reference, how),
+        right=matches(said.reply.text, reference, how, right),
         outcome=said.outcome,
         reason=said.reason,
         usage=said.usage.as_dict(),

@@ -10,11 +10,11 @@ from pydantic import BaseModel
 
 from dikast.errors import DataError, UsageError
 from dikast.flags import Flag
+from dikast.graphs.measures import COVERAGE, LENGTH, METRIC
 from dikast.graphs.method import OPTIONS, Row
 from dikast.graphs.transfer_q.context import Context
 
 OURS = ("id", "prompt", "reference")
-METRIC = "metric:"
 MANY = 20_000
 """Tokens of completions a text, beyond which a CPU is busy for hours."""
 
@@ -45,7 +45,12 @@ def read_input(options: Options, context: Context) -> list[Row]:
     if unknown := sorted(set(columns) - set(OURS)):
         raise UsageError(f"no column of ours is called {unknown[0]!r}", hint=f"ours: {', '.join(OURS)}")
     rewards = (context.reward, context.baseline_reward)
-    measured = next((one.spec for one in rewards if one is not None and one.spec.startswith(METRIC)), "")
+    specs = [one.spec for one in rewards if one is not None]
+    if METRIC + COVERAGE in specs:
+        raise UsageError(
+            f"{METRIC}{COVERAGE} needs concepts, which rows of transfer-q have not", hint="take another one"
+        )
+    measured = next((spec for spec in specs if spec.startswith(METRIC) and spec != METRIC + LENGTH), "")
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for row in read_rows(options.prompts, columns):

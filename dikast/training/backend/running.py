@@ -87,7 +87,7 @@ def run(job: Job, on_step: OnStep | None = None) -> Done:
         DataError: The disk is full.
         DikastError: The model cannot be opened.
     """
-    with explained(job), muted():
+    with explained(job.folder), muted():
         start = open_start(job.base, job.recipe)
         reference = None if job.reference is None else open_reference(job.reference, start)
         trainer = trainer_of(job, start, reference, [watcher(job.folder, on_step)])
@@ -144,7 +144,7 @@ def told(trainer: Any, held: float | None) -> Done:
 
 
 @contextmanager
-def explained(job: Job) -> Generator[None]:
+def explained(folder: Path) -> Generator[None]:
     """What the libraries raise, in one line.
 
     Raises:
@@ -158,13 +158,13 @@ def explained(job: Job) -> Generator[None]:
     except MemoryError as error:
         raise TrainingError("out of memory", hint=MEMORY_HINT) from error
     except OSError as error:
-        raise refused(error, error.filename or job.folder, "written", "folder") from error
+        raise refused(error, error.filename or folder, "written", "folder") from error
     except Exception as error:
         text = str(error)
         if any(sign in text for sign in MEMORY_SIGNS):
             raise TrainingError(f"out of memory: {excerpt(error)}", hint=MEMORY_HINT) from error
         if any(sign in text for sign in DISK_SIGNS):
-            raise refused(OSError(errno.ENOSPC, "No space left on device"), job.folder, "written", "folder") from error
+            raise refused(OSError(errno.ENOSPC, "No space left on device"), folder, "written", "folder") from error
         raise
 
 

@@ -208,8 +208,21 @@ def save(trainer: Any, recipe: Recipe, folder: Path, weights: str) -> None:
         weights: Digest of the base model, which an adapter is written with.
     """
     model = trainer.accelerator.unwrap_model(trainer.model)
+    save_model(model, trainer.processing_class, recipe.kind not in HEADED, folder, weights)
+
+
+def save_model(model: Any, tokenizer: Any, alone: bool, folder: Path, weights: str) -> None:
+    """Write a model as it is into a folder: its adapter, or the whole with its tokenizer.
+
+    Args:
+        model: transformers' or PEFT's.
+        tokenizer: Its tokenizer.
+        alone: Whether an adapter is written without the model below it.
+        folder: A new one.
+        weights: Digest of the base model, which an adapter is written with.
+    """
     adapter = hasattr(model, "peft_config")
-    if adapter and recipe.kind not in HEADED:
+    if adapter and alone:
         model.peft_config[DEFAULT].base_model_name_or_path = None  # a path of this machine; `BASE` says it by content
         model.save_pretrained(str(folder), selected_adapters=[DEFAULT])
         (folder / BASE).write_text(json.dumps({"weights": weights}) + "\n", encoding="utf-8")
@@ -217,4 +230,4 @@ def save(trainer: Any, recipe: Recipe, folder: Path, weights: str) -> None:
         return
     whole = model.merge_and_unload() if adapter else model
     whole.save_pretrained(str(folder))
-    trainer.processing_class.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))

@@ -160,6 +160,7 @@ def test_what_is_wrong_is_one_line(cli: Cli) -> None:
     for wrong, told in (
         ((*SOLVER, *REWARD), "baseline"),
         ((*SOLVER, *BASELINE, "--reward", "nice"), "nice"),
+        ((*SOLVER, *BASELINE, "--reward", "metric:coverage"), "concepts"),
         ((*SOLVER, *BASELINE, *REWARD, "--transfer", "indirect"), "--baseline-reward"),
         ((*SOLVER, *BASELINE, *REWARD, "--weight", "-1"), "weight"),
         ((*SOLVER, *BASELINE, *REWARD, "--decoder", "beam"), "beam"),

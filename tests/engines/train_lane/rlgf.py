@@ -7,16 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from dikast.errors import ResumeMismatchError, UsageError
 from dikast.graphs import rlgf
 from dikast.graphs.rewards import load_reward, rewarding
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
 from dikast.graphs.rlgf.grouping import Member, collect_groups
-from dikast.graphs.rlgf.rollout import Rolling, prompt_ids, reward_function
+from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, prompt_ids, sampled_tokens
 from dikast.graphs.rlgf.schedules import Collector
 from dikast.graphs.rlgf.torch_ppo import Learner
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker, frozen_copy
@@ -28,7 +30,8 @@ from dikast.training.backend.opening import Start, open_start
 from dikast.training.backend.rollouts import grpo_trainer
 from dikast.training.backend.trainers import arguments
 from dikast.training.recipes import GrpoRecipe
-from dikast.training.trainer import train
+from dikast.training.stopping import Cancelled
+from dikast.training.trainer import Trained, train
 
 EXACT = 1e-5
 HORIZON, GROUP = 6, 4
@@ -81,7 +84,7 @@ def one_step(folder: Path, out: Path, collector: Any, beta: float = 1.0) -> tupl
         seen.members, seen.prompts = list(rolling.collected), told["prompt_ids"]
         return told
 
-    inner = reward_function(stones)
+    inner = RewardFunction(stones)
 
     def rewards(prompts: Any, completions: Any, **columns: Any) -> Any:
         seen.rewards = [value or 0.0 for value in inner(prompts, completions, **columns)]
@@ -150,7 +153,7 @@ def test_a_guide_s_tokens_have_no_gradient(folder: Path, tmp_path: Path, collect
 def test_two_steps_run_and_owners_reach_the_rewards(folder: Path, tmp_path: Path, collector: Any) -> None:
     owners: list[list[str]] = []
     rolling = Rolling(guide_of, HORIZON, collector=collector, switch_at=1)
-    inner = reward_function(load_reward("function:tests.engines.train_lane.rlgf:stones"), rolling=rolling)
+    inner = RewardFunction(load_reward("function:tests.engines.train_lane.rlgf:stones"), rolling=rolling)
 
     def rewards(prompts: Any, completions: Any, **columns: Any) -> Any:
         owners.extend(columns["owners"])
@@ -162,6 +165,103 @@ def test_two_steps_run_and_owners_reach_the_rewards(folder: Path, tmp_path: Path
     assert rolling.sampled > 0
     assert {owner for text in owners for owner in text} == {"policy", "guide"}
     assert all("policy" in text for text in owners)
+
+
+def test_a_training_that_goes_on_has_its_iterations_behind_it_and_the_same_settings(
+    folder: Path, tmp_path: Path
+) -> None:
+    recipe = RECIPE.model_copy(update={"steps": 2, "lora_rank": 4, "save_every": 1})
+    reward = RewardFunction(load_reward("function:tests.engines.train_lane.rlgf:stones"))
+
+    def rolling(**other: Any) -> Rolling:
+        settings: dict[str, Any] = {"collector": "d2lols", "switch_at": 1, **other}
+        return Rolling(guide_of, HORIZON, **settings)
+
+    def go(made: Rolling, on_step: Any = None) -> Trained:
+        spec = f"transformers:{folder}"
+        return train(recipe, ROWS, spec, tmp_path / "out", rewards=[reward], rollout=made, on_step=on_step)
+
+    def stop(line: Any) -> None:
+        if (tmp_path / "out" / "checkpoints" / "checkpoint-1").is_dir():
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        go(rolling(), stop)
+    second = rolling()
+    assert go(second).steps == 2
+    assert second.iteration == 2
+    assert {one.text.plan.kind for one in second.collected} == {"ppo_pp"}
+    with pytest.raises(ResumeMismatchError, match="beta"):
+        go(rolling(beta=0.5))
+    assert go(rolling()).steps == 2
+
+
+def rolled(
+    folder: Path, rolling: Rolling, prompts: Sequence[Any], *, step: int = 0, training: bool = True, end: int = 0
+) -> Any:
+    """What the rollout tells a trainer whose groups have three texts, or two where it evaluates."""
+    start = opened(folder)
+    start.tokenizer.eos_token_id = end or start.tokenizer.eos_token_id
+    start.model.train(training)
+
+    def unwrapped(model: Any) -> Any:
+        return model
+
+    trainer = SimpleNamespace(
+        processing_class=start.tokenizer,
+        model=start.model,
+        accelerator=SimpleNamespace(unwrap_model=unwrapped),
+        num_generations=3,
+        num_generations_eval=2,
+        state=SimpleNamespace(global_step=step),
+    )
+    told = rolling(prompts, trainer)
+    assert start.model.training is training
+    return told
+
+
+@pytest.mark.parametrize("collector", ["ppo_pp", "aggrevated"])
+def test_the_rollout_tells_trl_each_text_beside_its_prompt(folder: Path, collector: Collector) -> None:
+    start = opened(folder)
+    first, second = (row["prompt"] for row in ROWS[:2])
+    rolling = Rolling(guide_of, HORIZON, collector, beta=1.0, seed=1)
+    told = rolled(folder, rolling, [first] * 3 + [second] * 3)
+    ids = [prompt_ids(start.tokenizer, one) for one in (first, second)]
+    assert told["prompt_ids"] == [ids[0]] * 3 + [ids[1]] * 3
+    assert [len(one) for one in told["completion_ids"]] == [len(one) for one in told["env_mask"]]
+    for member, mask, owners, logprobs in zip(
+        rolling.collected, told["env_mask"], told["owners"], told["logprobs"], strict=True
+    ):
+        assert mask == [int(owner == "policy" and at >= member.shared) for at, owner in enumerate(owners)]
+        assert all(one == 0.0 for one in logprobs)
+        assert len(logprobs) == len(mask)
+    assert any("guide" in one for one in told["owners"])
+    assert any(one.shared for one in rolling.collected)
+    assert (rolling.iteration, rolling.sampled) == (1, sampled_tokens(rolling.collected))
+    assert rolling.sampled > 0
+    held = Rolling(guide_of, HORIZON, beta=1.0, seed=1)
+    assert rolled(folder, held, [first] * 2 + [second] * 2, training=False)["prompt_ids"] == [ids[0]] * 2 + [ids[1]] * 2
+    with pytest.raises(UsageError, match="no multiple of the group"):
+        rolled(folder, rolling, [first] * 4)
+
+
+def test_the_rollout_draws_by_its_seed_its_step_and_its_temperature(folder: Path) -> None:
+    def texts(step: int = 0, **knobs: Any) -> list[list[int]]:
+        made = Rolling(guide_of, 12, collector="ppo", **knobs)
+        return rolled(folder, made, [ROWS[0]["prompt"]] * 3, step=step)["completion_ids"]
+
+    assert texts() == texts()
+    assert texts() != texts(seed=1)
+    assert texts(step=1) == texts(seed=1)  # a training that goes on does not draw the same again
+    start = opened(folder)
+    ends = (start.tokenizer.eos_token_id,)
+    ids = prompt_ids(start.tokenizer, ROWS[0]["prompt"])
+    greedy = TorchSpeaker(start.model, ends=ends, seed=0, top_k=1).go_on([ids], [12])
+    assert texts(temperature=1e-4) == greedy * 3
+    # What ends a text ends it, also where a turn has no further token: the guide does not go on.
+    first = greedy[0][0]
+    ended = Rolling(guide_of, 12, "aggrevated", beta=1.0, temperature=1e-4)
+    assert rolled(folder, ended, [ROWS[0]["prompt"]] * 3, end=first)["completion_ids"] == [[first]] * 3
 
 
 def test_groups_share_what_is_before_the_switch(folder: Path) -> None:

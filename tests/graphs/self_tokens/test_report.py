@@ -14,7 +14,7 @@ from dikast.graphs.self_tokens.story import story
 from dikast.jobs import Run
 from dikast.jobs.manifest import Attempt, Manifest
 from dikast.jobs.reading import OUTCOMES
-from dikast.pages import Table
+from dikast.pages import Table, markdown
 from dikast.stats import wilson
 
 
@@ -91,9 +91,13 @@ def test_few_places_have_a_line_each() -> None:
 
 
 def test_answers_are_counted(tmp_path: Path) -> None:
-    drafts = [{"right": right, "text": "four"} for right in (True, False, False, True)]
+    drafts = [{"right": right, "text": "Five" if right else "four"} for right in (True, False, False, True)]
     told = report(Made(tmp_path, [row(draft=one) for one in drafts]), CONTEXT)
-    assert told.data["answers"] == {"asked": 4, "right": 2, "interval": list(wilson(2, 4))}
+    assert told.data["answers"] == {
+        **{"asked": 4, "right": 2, "interval": list(wilson(2, 4))},
+        "nearness": 0.25,  # half of METEOR's best for a text of one word, in half of the answers
+    }
+    assert "0.250 near" in markdown(told.page)
     assert "epochs" not in told.data
     assert "gap" not in told.data
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,8 +34,10 @@ from dikast.graphs.tapir.teacher import ModelTeacher
 from dikast.pages import markdown
 from dikast.training import mixture
 from dikast.training.recipes import SftRecipe
+from dikast.training.rounds import At
 from dikast.training.rows import problem_of
 from dikast.training.splits import digest_of
+from dikast.training.stopping import OnStep
 from tests.graphs.tapir.cast import Said, Scripted, points, shown
 
 TASKS = ("add", "sort", "spell")
@@ -88,12 +92,13 @@ class School:
         model = scripted.model.model_copy(update={"spec": spec})
         return ModelSolver(model)
 
-    def train(self, recipe: SftRecipe, rows: Path, model: str, folder: Path) -> Trained:
+    def train(self, recipe: SftRecipe, rows: Path, model: str, folder: Path, on_step: OnStep) -> Trained:
         folder.mkdir(parents=True, exist_ok=True)
         if error := self.breaks:
             self.breaks = None
             raise error
         assert recipe.learning_rate == 1e-3
+        on_step({"step": 1, "steps": 1, "loss": 0.5})
         found = [json.loads(line) for line in rows.read_text().splitlines()]
         self.trained.append(found)
         known = set(model.removeprefix("scripted:").split(",")) - {""}
@@ -356,3 +361,29 @@ def test_defaults_that_stand_twice_are_the_same() -> None:
     assert knobs.Context.model_fields["learning_rate"].default == SftRecipe.model_fields["learning_rate"].default
     assert set(measuring.Context.model_fields) - {"solver"} <= set(knobs.Context.model_fields)
     assert set(expansion.Context.model_fields) <= set(knobs.Context.model_fields)
+
+
+async def test_broken_off_a_training_is_told_to_stop(tmp_path: Path) -> None:
+    began, cancelled = asyncio.Event(), threading.Event()
+    loop, stopped = asyncio.get_running_loop(), list[str]()
+
+    def slow(recipe: SftRecipe, rows: Path, model: str, folder: Path, on_step: OnStep) -> Trained:
+        on_step({"step": 1})
+        loop.call_soon_threadsafe(began.set)
+        cancelled.wait(60)
+        try:
+            on_step({"step": 2})
+        except Exception as error:
+            stopped.append(type(error).__name__)
+            raise
+        raise AssertionError("not stopped")
+
+    plan = TapirPlan(context(tmp_path), slow, School().student)
+    task = asyncio.create_task(plan.train(At(tmp_path, 1, plan.start()), tmp_path / "train"))
+    await began.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert stopped == ["Cancelled"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dikast.agents.ledger import recording
-from dikast.agents.models.request import Reply, Request
+from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.errors import DataError, ModelContextOverflow, ModelTimeout, ModelUnavailable, UsageError
 from dikast.graphs import transfer_q
@@ -329,17 +329,16 @@ def test_settings_that_contradict_themselves(given: dict[str, Any], told: str) -
 
 
 async def test_a_solver_that_cannot_score_says_so_before_anything_is_spent() -> None:
+    asked: list[Request] = []
+
     def chatter(request: Request) -> str:
-        raise AssertionError("nothing is to be drawn")
+        asked.append(request)
+        return "words"
 
-    class Draws(ScriptedModel):
-        async def complete(self, request: Request) -> list[Reply]:
-            self.refuse(request, "score")
-            return await super().complete(request)
-
-    writer = load_writer(Draws(chatter))
+    writer = load_writer(ScriptedModel(chatter))
     with pytest.raises(UsageError, match="cannot score"):
         await run(context(solver=writer, baseline=writer, block=2))
+    assert [one.completion is None for one in asked] == [False]
 
 
 def test_the_public_names() -> None:

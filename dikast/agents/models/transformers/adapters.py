@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, simplefilter
 
 from dikast.errors import MissingExtraError, UsageError
 from dikast.http.server_errors import excerpt
@@ -50,10 +51,13 @@ def load_adapter(runner: Runner, adapter: tuple[str, str]) -> str:
         raise MissingExtraError("peft, which loads adapters,", extra="train")
     peft: Any = import_module("peft")
     try:
-        if runner.adapters:
-            runner.model.load_adapter(folder, adapter_name=name, is_trainable=False)
-        else:
-            runner.model = peft.PeftModel.from_pretrained(runner.model, folder, adapter_name=name, is_trainable=False)
+        with catch_warnings():
+            simplefilter("ignore", FutureWarning)  # of transformers to peft, on a name that peft still asks for
+            if runner.adapters:
+                runner.model.load_adapter(folder, adapter_name=name, is_trainable=False)
+            else:
+                given = {"adapter_name": name, "is_trainable": False}
+                runner.model = peft.PeftModel.from_pretrained(runner.model, folder, **given)
         missing = missing_weights(runner.model, Path(folder), name)
     except Exception as error:  # peft raises whatever its parts do
         raise UsageError(

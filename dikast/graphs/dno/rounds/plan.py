@@ -13,7 +13,6 @@ Whoever trains is given in the context, so that tests need no torch.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,16 +50,13 @@ from dikast.training.pairs import count_sources
 from dikast.training.recipes import KEEPING
 from dikast.training.replay import replay
 from dikast.training.rounds import At, Decision, Policy, Stage, told
+from dikast.training.stopping import train_stoppably
 
 OWN, MIXTURE = "own.jsonl", "rows.jsonl"
 TRAIN = (("train", 1),)
 """Prompts were split before they were asked: all rows of a round are for training."""
 SAYING = ("samples", "seed", "sampling", "teaching", "judging")
 PAIRING = ("least", "student_margin", "teacher_margin", "rule", "scores", "replay_first", "replay_ratio", "seed")
-
-
-class Cancelled(Exception):
-    """Stops a training after its step; the loop was broken off."""
 
 
 @dataclass(frozen=True)
@@ -193,25 +189,9 @@ class DnoPlan:
 
     async def train(self, at: At, folder: Path) -> Told:
         """The next policy; a loop that is broken off stops the training after its step."""
-        stop = threading.Event()
-
-        def on_step(_: Mapping[str, Any]) -> None:
-            if stop.is_set():
-                raise Cancelled
-
         rows, context = at.folder_of("rows") / MIXTURE, self.context
-        work = asyncio.ensure_future(
-            asyncio.to_thread(
-                context.trainer.train, context.recipe, rows, at.policy["model"], folder.resolve(), on_step
-            )
-        )
-        try:
-            done = await asyncio.shield(work)
-        except asyncio.CancelledError:
-            stop.set()
-            await asyncio.wait([work])
-            work.exception()  # it was told to stop, and how it did so says nothing new
-            raise
+        train, model, out = context.trainer.train, at.policy["model"], folder.resolve()
+        done = await train_stoppably(lambda on_step: train(context.recipe, rows, model, out, on_step))
         return dict(
             TrainedRecord(
                 model=done.model,

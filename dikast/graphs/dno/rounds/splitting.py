@@ -1,27 +1,20 @@
-"""Which prompts a round asks, and which only measure: by the prompt's hash, so that no prompt is in two of them."""
+"""The prompts of DNO's rounds by part: see `dikast.training.parts`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dikast.errors import DataError
 from dikast.graphs.dno.conversation import messages_of
 from dikast.graphs.method import Row
+from dikast.training.parts import VALIDATION, part_name, part_of, split_parts
 from dikast.training.rows import as_conversation
-from dikast.training.splits import digest_of, split_of
+from dikast.training.splits import digest_of
 
-VALIDATION = "validation"
-SCALE = 1_000
-"""Shares in whole numbers: a part's is the rest over the parts, to a thousandth of a percent."""
-
-
-def part_name(part: int) -> str:
-    """What a part, from 1, is called."""
-    return f"part-{part}"
+__all__ = ["VALIDATION", "part_name", "part_of", "split_prompts"]
 
 
 def split_prompts(rows: Sequence[Row], parts: int, validation: int) -> Mapping[str, list[Row]]:
-    """The prompts by part, and those for validation; equal prompts are together, and once in each.
+    """The prompts by part, and those for validation, by the hash of the conversation that they are.
 
     Args:
         rows: Inputs of the graph.
@@ -31,19 +24,4 @@ def split_prompts(rows: Sequence[Row], parts: int, validation: int) -> Mapping[s
     Raises:
         DataError: A part, or the validation, has no prompt.
     """
-    shares = [(VALIDATION, validation * SCALE * parts)]
-    shares += [(part_name(part), (100 - validation) * SCALE) for part in range(1, parts + 1)]
-    found: dict[str, dict[str, Row]] = {name: {} for name, _ in shares}
-    for row in rows:
-        digest = digest_of(as_conversation(messages_of(row)))
-        found[split_of(digest, shares)].setdefault(digest, row)
-    empty = next((name for name, mine in found.items() if not mine), None)
-    if empty is not None:
-        hint = "give more prompts, fewer --parts, or another --validation"
-        raise DataError(f"{len(rows)} prompts, and none of them falls into {empty}", field="prompts", hint=hint)
-    return {name: list(mine.values()) for name, mine in found.items()}
-
-
-def part_of(round_: int, parts: int) -> int:
-    """The part that a round asks: 1, 2, ..., and from the first again."""
-    return (round_ - 1) % parts + 1
+    return split_parts(rows, lambda row: digest_of(as_conversation(messages_of(row))), parts, validation)

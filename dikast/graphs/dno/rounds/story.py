@@ -1,25 +1,5 @@
-"""A loop told: each round's stages, and why its policy was taken or not."""
+"""A loop of DNO's told: see `dikast.graphs.loop_story`."""
 
-from __future__ import annotations
+from dikast.graphs.loop_story import story
 
-import json
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-from dikast.pages import Page, Text
-
-
-def story(row: Mapping[str, Any]) -> Page:
-    """The rounds, in their order."""
-    output = row["output"]
-    title = f"policy: {output['policy']['model']}" + (f"; {output['reason']}" if output["reason"] else "")
-    return Page(title, tuple(part for one in output["rounds"] for part in _tell(one)))
-
-
-def _tell(one: Mapping[str, Any]) -> Iterator[Text]:
-    taken = "promoted" if one["promoted"] else "not promoted"
-    yield Text(f"round {one['round']}: {taken}: {one['reason']}", "heading")
-    for name, stage in one["stages"].items():
-        told = {key: value for key, value in stage["result"].items() if key != "usage"}
-        attempts = f", {stage['attempts']} attempts" if stage["attempts"] > 1 else ""
-        yield Text(f"{stage['folder']}: {stage['seconds']:.1f} s{attempts}; {json.dumps(told)}", label=name)
+__all__ = ["story"]

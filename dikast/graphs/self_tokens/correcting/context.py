@@ -39,10 +39,14 @@ class Context(BaseModel):
 
 
 class Input(TypedDict):
-    """A question; a reference, where both passes are to be measured by it. No prompt has the reference."""
+    """A question; a reference, where both passes are to be measured by it; `answer` as for `self-tokens run`.
+
+    No prompt has either.
+    """
 
     prompt: str
     reference: NotRequired[str]
+    answer: NotRequired[str]
     id: NotRequired[str]
 
 

@@ -63,7 +63,7 @@ async def draft(state: State, runtime: Runtime[Context]) -> Update:
     context = runtime.context
     tell_step(runtime, NAME, "draft", "the model answers")
     said = await context.solver.go_on(load_prompt(PROMPT), {"prompt": state["prompt"]}, sampling=context.speaking)
-    made = record(said, state.get("reference"), context.match)
+    made = record(said, state.get("reference"), context.match, state.get("answer", ""))
     return {"draft": made, "outcome": made["outcome"], "reason": made["reason"]}
 
 
@@ -94,7 +94,7 @@ async def correct(state: State, runtime: Runtime[Context]) -> Update:
         cue = f"{cue}\n\nWhat a critic says of it:\n{fence(critique['text'], 'critique')}"
     fields = {"prompt": state["prompt"], "answer": draft_of(state), "cue": cue}
     said = await context.solver.go_on(load_prompt("self_tokens/correct"), fields, sampling=context.speaking)
-    made = record(said, state.get("reference"), context.match)
+    made = record(said, state.get("reference"), context.match, state.get("answer", ""))
     return {"correction": made, "outcome": made["outcome"], "reason": made["reason"]}
 
 

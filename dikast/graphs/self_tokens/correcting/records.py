@@ -24,11 +24,11 @@ class Pass(TypedDict):
     provenance: dict[str, Any]
 
 
-def record(said: Answer, reference: str | None, how: Match) -> Pass:
+def record(said: Answer, reference: str | None, how: Match, right: str = "") -> Pass:
     """A pass as a record."""
     return Pass(
         text=said.reply.text,
-        right=None if reference is None else matches(said.reply.text, reference, how),
+        right=None if reference is None else matches(said.reply.text, reference, how, right),
         outcome=said.outcome,
         reason=said.reason,
         usage=said.usage.as_dict(),

@@ -1,4 +1,4 @@
-"""What a second pass did: of wrong drafts how many it mended, of right ones how many it broke."""
+"""What a second pass did: of wrong drafts how many it mended, of right ones how many it broke; nearer or not."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from dikast.graphs.method import Report
 from dikast.graphs.self_tokens.correcting.context import Context
+from dikast.graphs.self_tokens.matching import nearness
 from dikast.jobs.reading import Run
 from dikast.pages import Page, Table, Text
 from dikast.stats import wilson
@@ -28,8 +29,11 @@ def report(run: Run, context: Context) -> Report:
         for name, one in lines.items()
     )
     table = Table(("answers", "count", "of", "share", "95 % interval"), rows, "first and second pass")
-    parts = (measured, table) if both else (measured,)
+    near = nearness_of(run.rows())
+    told = "nearness to the reference, 0..1 (METEOR without synonyms): draft {draft:.3f}, correction {correction:.3f}"
+    parts = (measured, table, *([Text(told.format(**near))] if near else [])) if both else (measured,)
     data = {"rows": counts["rows"], "measured": both, "unchanged": counts["unchanged"], "answers": lines}
+    data |= {"nearness": near}
     return Report(Page("", parts), data)
 
 
@@ -49,6 +53,21 @@ def count(rows: Iterable[Mapping[str, Any]]) -> Counter[str]:
         counts["fixed"] += not draft["right"] and after["right"]
         counts["broken"] += draft["right"] and not after["right"]
     return counts
+
+
+def nearness_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, float] | None:
+    """How near both passes come to the reference, in the mean over rows that have both; `None` of nothing."""
+    found: list[tuple[float, float]] = []
+    for row in rows:
+        reference, output = row["input"].get("reference"), row["output"]
+        if reference and output and output["draft"] and output["correction"]:
+            draft, after = (nearness(output[name]["text"], reference) for name in ("draft", "correction"))
+            if draft is not None and after is not None:
+                found.append((draft, after))
+    if not found:
+        return None
+    sums = [sum(column) / len(found) for column in zip(*found, strict=True)]
+    return {"draft": sums[0], "correction": sums[1]}
 
 
 def share_of(part: int, whole: int) -> dict[str, Any]:

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -40,6 +39,7 @@ from dikast.training.mixture import hard_share
 from dikast.training.recipes import SftRecipe
 from dikast.training.rounds import At, Decision, Policy, Result, Stage, summed, told
 from dikast.training.serving import serve
+from dikast.training.stopping import OnStep, train_stoppably
 
 RUN, NEW, ROWS = "measured", "expanded", "rows.jsonl"
 MOST_FAILED = 0.1
@@ -90,17 +90,17 @@ class Made(Protocol):
         ...
 
 
-Trainer = Callable[[SftRecipe, Path, str, Path], Made]
-"""(recipe, file of rows, model, folder) -> what was made; called in a thread."""
+Trainer = Callable[[SftRecipe, Path, str, Path, OnStep], Made]
+"""(recipe, file of rows, model, folder, what is called after each step) -> what was made; called in a thread."""
 Students = Callable[[str], Any]
 """The spec of a policy -> a solver that speaks as it."""
 
 
-def train(recipe: SftRecipe, rows: Path, model: str, folder: Path) -> Made:
+def train(recipe: SftRecipe, rows: Path, model: str, folder: Path, on_step: OnStep) -> Made:
     """The trainer that ships; see `dikast.training.trainer.train`."""
     from dikast.training import trainer
 
-    return trainer.train(recipe, rows, model, folder)
+    return trainer.train(recipe, rows, model, folder, on_step=on_step)
 
 
 class TapirPlan:
@@ -178,9 +178,9 @@ class TapirPlan:
         return result
 
     async def train(self, at: At, folder: Path) -> Result:
-        """Train the current student on the rows, in a thread."""
-        rows = at.folder_of("rows") / ROWS
-        made = await asyncio.to_thread(self.trainer, self.context.recipe, rows, at.policy["model"], folder)
+        """Train the current student on the rows; a loop that is broken off stops the training after its step."""
+        rows, model, recipe = at.folder_of("rows") / ROWS, at.policy["model"], self.context.recipe
+        made = await train_stoppably(lambda on_step: self.trainer(recipe, rows, model, folder, on_step))
         kept = {
             name: getattr(made, name) for name in ("model", "digest", "rows", "steps", "tokens", "loss", "first_loss")
         }
