@@ -24,6 +24,7 @@ METHODS: Mapping[str, str] = {
     "tapir": "TAPIR: find what a student finds hard, write more of it, train in rounds.",
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
+    "transfer_q": "Transfer Q*: a reward guides a model that nobody trains, by completions of another.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
     "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
 }

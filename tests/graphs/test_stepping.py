@@ -45,6 +45,7 @@ from tests.graphs.rest_mcts import scripts as rest_mcts_scripts
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
+from tests.graphs.transfer_q import letters
 
 CANARY = "CANARY-41d0"
 """In everything that a user, a model or a document says."""
@@ -161,6 +162,10 @@ def a_rest_mcts(folder: Path) -> tuple[Any, Any]:
     return made, {"id": CANARY, "question": CANARY, "answer": CANARY}
 
 
+def a_transfer_q(folder: Path) -> tuple[Any, Any]:
+    return letters.context(), {"id": CANARY, "prompt": CANARY}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -171,6 +176,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("dno", a_dno),
     ("tapir", a_tapir),
     ("self_tokens", a_self_tokens),
+    ("transfer_q", a_transfer_q),
     ("rlgf", an_rlgf),
     ("rest_mcts", a_rest_mcts),
 ]

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from dikast.graphs.measures import METRIC, means
 from dikast.graphs.method import Report
 from dikast.graphs.rlgf.context import Context
-from dikast.graphs.rlgf.measures import METRIC, means
 from dikast.jobs.reading import Run
 from dikast.pages import Cell, Page, Table, Text
 from dikast.records import Outcome

@@ -158,6 +158,10 @@ class TransformersModel(EngineModel):
         engine = await self._open()
         return len(await asyncio.to_thread(encode, engine, text))
 
+    async def end_tokens(self) -> tuple[int, ...]:
+        """The tokens that end a turn."""
+        return tuple(sorted((await self._open()).loaded.ends))
+
     def requests_held(self) -> int:
         """How many requests wait or run in the engine, this model's and those of others that share it."""
         return 0 if self._engine is None else self._engine.held

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import pytest
 
-from dikast.agents.models.request import Request, Sampling
+from dikast.agents.models.request import Reply, Request, Sampling
 from dikast.agents.models.scripted import scripted
 from dikast.errors import DataError, UsageError
-from dikast.graphs.rlgf.rewards import load_reward, rewarding
-from dikast.graphs.rlgf.roles import Asked, Reward
+from dikast.graphs.rewarding import Asked, Reward
+from dikast.graphs.rewards import load_reward, rewarding
 from dikast.records import Outcome
 
 ASKED = Asked("Use salt.", "salt and more", "salt and pepper", "It is short.", (1, 5), Sampling())
-HERE = "tests.graphs.rlgf.test_rewards"
+HERE = "tests.graphs.test_rewards"
 
 
 @rewarding
@@ -72,6 +73,23 @@ async def test_a_judge_scores_under_the_rubric() -> None:
     assert (silent.value, silent.outcome, silent.said) == (None, Outcome.UNPARSED, "Fine.")
 
 
+@scripted
+def head(request: Request) -> Reply:
+    assert request.value
+    assert request.messages[0]["content"] == "Use salt."
+    return Reply(str(request.completion), "scored", 1, 0, value=0.1 * len(str(request.completion)))
+
+
+async def test_a_head_values_the_text() -> None:
+    reward = load_reward(f"head:scripted:{HERE}:head")
+    assert reward.spec == f"head:scripted:{HERE}:head"
+    assert (await reward.reward(ASKED)).value == pytest.approx(1.3)
+    nothing = await reward.reward(replace(ASKED, text=""))
+    assert (nothing.value, nothing.outcome) == (None, Outcome.UNPARSED)
+    with pytest.raises(UsageError, match="cannot give a text a value"):
+        await load_reward(f"head:scripted:{HERE}:mute").reward(ASKED)
+
+
 async def test_a_function_of_the_user_s() -> None:
     reward = load_reward(f"function:{HERE}:letters")
     assert isinstance(reward, Reward)
@@ -84,7 +102,13 @@ async def test_a_function_of_the_user_s() -> None:
 
 
 def test_fingerprints_tell_rewards_apart() -> None:
-    specs = ("metric:bleu", "metric:rougeL", f"judge:scripted:{HERE}:mute", f"function:{HERE}:letters")
+    specs = (
+        "metric:bleu",
+        "metric:rougeL",
+        f"judge:scripted:{HERE}:mute",
+        f"head:scripted:{HERE}:head",
+        f"function:{HERE}:letters",
+    )
     found: list[Mapping[str, object]] = [load_reward(spec).fingerprint() for spec in specs]
     assert all(one not in found[:at] for at, one in enumerate(found))
 

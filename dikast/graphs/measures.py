@@ -22,7 +22,7 @@ from functools import cache
 from typing import Any
 
 from dikast.evaluation.metrics.lexical import METRICS
-from dikast.graphs.rlgf.roles import Asked
+from dikast.graphs.rewarding import Asked
 
 METRIC = "metric:"
 """Before a measure's name, where it is the reward."""

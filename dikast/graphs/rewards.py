@@ -1,7 +1,8 @@
-"""What a text is worth: by a judge, by a metric against the row's reference, or by a Python function of the user's.
+"""What a text is worth: by a judge, a trained head, a metric against the row's reference, or a function of the user's.
 
     reward = load_reward("metric:rougeL")                                   # or metric:coverage, of the row's concepts
     reward = load_reward("judge:server:http://localhost:8000/v1#M")         # also judge:json+SPEC, judge:logprobs+SPEC
+    reward = load_reward("head:transformers:runs/reward")                   # a reward model; also vllm:, server:
     reward = load_reward("function:my_module:my_reward")
 
     @rewarding                                                              # in my_module.py
@@ -23,26 +24,35 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, TypeAlias, cast
 
+from langchain_core.language_models.chat_models import BaseChatModel
+
+from dikast.agents.ask import appraise
 from dikast.agents.judge import load_judge
 from dikast.agents.models.function_identity import name_of
+from dikast.agents.models.identity import identity
+from dikast.agents.models.load import load_role_model
+from dikast.agents.prompt import load_prompt
 from dikast.agents.roles import Case, Judge
 from dikast.errors import DataError, UsageError
-from dikast.graphs.rlgf.measures import COVERAGE, LENGTH, MEASURES, METRIC, of_text
-from dikast.graphs.rlgf.roles import Asked, Reward, Rewarded
+from dikast.graphs.measures import COVERAGE, LENGTH, MEASURES, METRIC, of_text
+from dikast.graphs.rewarding import Asked, Reward, Rewarded
 from dikast.importing import import_scripted
 from dikast.records import Outcome
 from dikast.spec_options import refuse_disallowed
+from dikast.wire import spec_of
 
-JUDGE, FUNCTION = "judge:", "function:"
+JUDGE, HEAD, FUNCTION = "judge:", "head:", "function:"
 WANTED = {"reference": "a reference", "concepts": "concepts"}
-FORMS = "metric:NAME, judge:SPEC or function:MODULE:NAME"
+FORMS = "metric:NAME, judge:SPEC, head:SPEC or function:MODULE:NAME"
+PROMPT = "reward/answer"
+"""What a head sees before the text: the prompt as it is."""
 Function: TypeAlias = Callable[[str, str, str], float | Awaitable[float]]
 """(prompt, text, reference; empty without one) -> reward."""
 
 
 @dataclass(frozen=True)
 class MetricReward:
-    """A measure of `dikast.graphs.rlgf.measures`, on its own scale: against references, or the row's concepts."""
+    """A measure of `dikast.graphs.measures`, on its own scale: against references, or the row's concepts."""
 
     name: str
 
@@ -93,6 +103,29 @@ class JudgeReward:
         return Rewarded(found.score, found.outcome, found.reason, found.text)
 
 
+@dataclass(frozen=True)
+class HeadReward:
+    """The number that a value head or reward model gives to the text as the answer to the prompt."""
+
+    model: BaseChatModel
+
+    @property
+    def spec(self) -> str:
+        """`head:` and the model's."""
+        return HEAD + spec_of(self.model)
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """The model's, and the prompt's."""
+        return {"head": identity(self.model), "prompt": dict(load_prompt(PROMPT).fingerprint())}
+
+    async def reward(self, asked: Asked) -> Rewarded:
+        """See `Reward.reward`."""
+        if not asked.text:
+            return Rewarded(None, Outcome.UNPARSED, f"{self.spec} has no value for an empty text")
+        fields = {"prompt": asked.prompt}
+        return Rewarded(await appraise(self.model, load_prompt(PROMPT), fields, asked.text, role="reward"), Outcome.OK)
+
+
 class FunctionReward:
     """A function of the user's, marked with `rewarding`; sync functions are called on the event loop."""
 
@@ -140,6 +173,8 @@ def load_reward(spec: str) -> Reward:
         return MetricReward(rest)
     if spec.startswith(JUDGE):
         return JudgeReward(load_judge(rest))
+    if spec.startswith(HEAD):
+        return HeadReward(load_role_model(rest, "reward", "reward()"))
     if spec.startswith(FUNCTION):
         refuse_disallowed(scheme, f"reward {spec!r}")
         return import_scripted(rest, spec, FunctionReward, __name__)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dikast.errors import DataError
-from dikast.graphs.rlgf.measures import MEASURES, coverage, means, measure
-from dikast.graphs.rlgf.rewards import load_reward
-from dikast.graphs.rlgf.roles import Asked
+from dikast.graphs.measures import MEASURES, coverage, means, measure
+from dikast.graphs.rewarding import Asked
+from dikast.graphs.rewards import load_reward
 from tests.graphs.rlgf.scripts import Counts, context, run
 
 
