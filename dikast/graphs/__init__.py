@@ -26,6 +26,7 @@ METHODS: Mapping[str, str] = {
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
     "transfer_q": "Transfer Q*: a reward guides a model that nobody trains, by completions of another.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
+    "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
 }
 """Folder -> one line of help."""
 

@@ -41,6 +41,7 @@ from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
+from tests.graphs.rest_mcts import scripts as rest_mcts_scripts
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
@@ -158,6 +159,13 @@ def a_transfer_q(folder: Path) -> tuple[Any, Any]:
     return letters.context(), {"id": CANARY, "prompt": CANARY}
 
 
+def a_rest_mcts(folder: Path) -> tuple[Any, Any]:
+    solver = rest_mcts_scripts.Adder(says=lambda partial, sample: f"{CANARY} {len(partial.steps)} {sample}")
+    critic = rest_mcts_scripts.Knows(says=lambda solution: 0.5)
+    made = rest_mcts_scripts.context(solver=solver, critic=critic, depth=2)
+    return made, {"id": CANARY, "question": CANARY, "answer": CANARY}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -170,6 +178,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("self_tokens", a_self_tokens),
     ("transfer_q", a_transfer_q),
     ("rlgf", an_rlgf),
+    ("rest_mcts", a_rest_mcts),
 ]
 
 

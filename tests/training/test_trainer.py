@@ -132,7 +132,7 @@ def test_spec_of_what_was_trained_keeps_the_models_options() -> None:
     )
     assert opens(inputs(), Path("out/adapter")) == "transformers:base?lora=out/adapter"
     assert opens(inputs(recipe=SftRecipe(lora_rank=0)), Path("out/model")) == "transformers:out/model"
-    assert opens(inputs(recipe=ValueRecipe()), Path("out/model")) == "out/model"
+    assert opens(inputs(recipe=ValueRecipe()), Path("out/model")) == "transformers:out/model"
 
 
 def test_a_folder_is_one_trainings_and_nobody_elses(tmp_path: Path) -> None:
