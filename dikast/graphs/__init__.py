@@ -25,10 +25,11 @@ METHODS: Mapping[str, str] = {
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
+    "zo_ranksgd": "ZO-RankSGD: set a method's knobs by rankings of its runs.",
 }
 """Folder -> one line of help."""
 
-COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge"}
+COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge", "zo_ranksgd": "tune"}
 """Folder -> the command's noun, where it is another word than the folder's."""
 
 PUBLIC: Mapping[str, str] = {

@@ -18,7 +18,7 @@ share of the points' common offset stays in the estimate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,8 +90,9 @@ def estimate(offsets: Floats, ranking: Ranking, mu: float, compat: Compat = "pap
     count = len(offsets)
     weighed = weights(ranking, count, compat)
     number = edge_count(ranking, count)
-    found: Floats = weighed @ offsets / (number * mu) if number else np.zeros(offsets.shape[1])
-    return found
+    if not number:
+        return np.zeros_like(offsets[0])
+    return weighed @ offsets / (number * mu)
 
 
 def estimate_by_edges(offsets: Floats, ranking: Ranking, mu: float) -> Floats:
@@ -102,7 +103,7 @@ def estimate_by_edges(offsets: Floats, ranking: Ranking, mu: float) -> Floats:
     """
     found = edges(ranking, len(offsets))
     steps: list[Floats] = [(offsets[worse] - offsets[better]) / mu for better, worse in found]
-    return np.stack(steps).mean(axis=0) if steps else np.zeros(offsets.shape[1])
+    return cast(Floats, np.stack(steps).mean(axis=0)) if steps else np.zeros_like(offsets[0])
 
 
 def edge_count(ranking: Ranking, count: int) -> int:

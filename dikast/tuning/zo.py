@@ -3,13 +3,13 @@
     algorithm = ZoRankSGD(start, ZoSettings(candidates=15, best=5), seed=0)
 
 Two questions a round. *Probe*: m points x + mu xi, of which the k best are named; they give the estimate g of
-`dikast.tuning.estimator`. *Step*: x itself and x - eta gamma^i g for i < l; the first one is the next x, so that a round
-never makes it worse, as far as the ranking is right. Without steps (`steps=0`), x - eta g is taken unasked: the
+`dikast.tuning.estimator`. *Step*: x itself and x - eta gamma^i g for i < l; whichever is first is the next x, so that a
+round never makes it worse, as far as the ranking is right. Without steps (`steps=0`), x - eta g is taken unasked: the
 paper's algorithm 1.
 
-Beyond the paper, each off unless asked for: `averaged` (algorithm 3: where x stays, the next round's estimate is joined to this
-one's), `adaptive` (eta and mu follow what was chosen), `elite` (the best probe is among the steps), `antithetic` pairs, a
-`subspace`, a box (points are moved to its border, and the estimate knows where they were then).
+Off unless asked for: `averaged` (the paper's algorithm 3: where x stays, the next round's estimate is joined to this
+one's), and beyond the paper: `adaptive` (eta and mu follow what was chosen), `elite` (the best probe is among the
+steps), `antithetic` pairs, a `subspace`, a box (points are moved to its border, and the estimate knows where they are).
 
 Paper: Tang et al.: Zeroth-Order Optimization Meets Human Feedback, arXiv 2303.03751, algorithms 1 to 3.
 

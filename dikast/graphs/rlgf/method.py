@@ -60,4 +60,5 @@ method = Method(
         "rollouts": Export(deferred(f"{TRAINING}:about_rollouts"), partial(deferred(f"{TRAINING}:rollouts"))),
     },
     after=what_next,
+    measures=deferred("dikast.graphs.rlgf.report:measures"),
 )

@@ -1,0 +1,141 @@
+"""The method that is tuned, run with some settings: a trial is a run folder like any other.
+
+    tuned = Tuned.of(context)
+    trial = await tuned.run(number, settings, rows, ranker)
+
+Nothing here knows a method: its graph runs its context over its rows by `dikast.jobs.run`, and a request that was made
+before costs nothing, since the trials share the request cache of the run around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pydantic import BaseModel
+
+from dikast import jobs
+from dikast.errors import DataError, UsageError
+from dikast.graphs import METHODS, load_method
+from dikast.graphs.method import Method
+from dikast.graphs.zo_ranksgd.context import Context
+from dikast.graphs.zo_ranksgd.records import Trial
+from dikast.graphs.zo_ranksgd.roles import Ran, Ranker
+from dikast.importing import import_object
+from dikast.training.rounds import told
+from dikast.tuning.knobs import Knob, parse_knobs, with_settings
+
+TRIALS, HELD = "trials", "held"
+
+
+def find_method(reference: str) -> Method:
+    """A method of dikast's by its folder's name, or the one at `module:name`.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if reference in METHODS:
+        return load_method(reference)
+    found = import_object(reference)
+    if not isinstance(found, Method):
+        hint = "name a dikast.graphs.method.Method"
+        raise UsageError(f"{reference} is a {type(found).__name__}, and no method", hint=hint)
+    return found
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A method with knobs.
+
+    Args:
+        context: The tuning's.
+        folder: Where the trials lie.
+        method: What is tuned.
+        knobs: What is moved.
+    """
+
+    context: Context
+    folder: Path
+    method: Method
+    knobs: tuple[Knob, ...]
+
+    @classmethod
+    def of(cls, context: Context, folder: Path) -> Tuned:
+        """The method of a tuning.
+
+        Raises:
+            UsageError: There is none of its name, or a knob is none of its context's.
+        """
+        knobs = parse_knobs(context.knobs, type(context.base))
+        return cls(context, folder, find_method(context.method), knobs)
+
+    def ran(self, trial: Trial) -> Ran:
+        """A trial with its run."""
+        place = self.folder / trial["folder"] if trial["folder"] else None
+        return Ran(trial, place, with_settings(self.context.base, self.knobs, trial["settings"]) if place else None)
+
+    async def run(
+        self,
+        number: int,
+        settings: Mapping[str, Any],
+        rows: Sequence[Mapping[str, Any]],
+        ranker: Ranker,
+        *,
+        held: bool = False,
+    ) -> tuple[Trial, Mapping[str, float] | None]:
+        """Run the method with these settings; begun before and broken off, it goes on.
+
+        Args:
+            number: Of the trial.
+            settings: Knob -> value.
+            rows: Inputs of its graph.
+            ranker: Who gives the rows their values, if anybody does.
+            held: Whether these are the rows that are held out.
+
+        Returns:
+            The trial, and key of a row -> value.
+
+        Raises:
+            LimitReached: A limit stopped it.
+            UsageError: A signal did, or a setting that no row can work with.
+        """
+        name = f"{HELD if held else TRIALS}/{number:04}"
+        trial = Trial(
+            trial=number,
+            settings=dict(settings),
+            folder=name,
+            outcome="ok",
+            reason="",
+            asked=len(rows),
+            scored=0,
+            value=None,
+            usage={},
+        )
+        try:
+            made = with_settings(self.context.base, self.knobs, settings)
+        except UsageError as error:
+            return {**trial, "folder": "", "outcome": "refused", "reason": error.message}, None
+        try:
+            trial["usage"] = told(await self._job(made, rows, self.folder / name))["usage"]
+        except DataError as error:
+            return {**trial, "outcome": "failed", "reason": error.message}, None
+        values = await ranker.values(Ran(trial, self.folder / name, made))
+        if values is not None:
+            trial["scored"] = len(values)
+            trial["value"] = fmean(values.values()) if values else None
+        return trial, values
+
+    async def _job(self, made: BaseModel, rows: Sequence[Mapping[str, Any]], folder: Path) -> jobs.Summary:
+        place = f"dikast.graphs.{self.context.method}.method:method"
+        return await jobs.run(
+            self.method.load_graph(),
+            rows,
+            made,
+            folder,
+            concurrency=self.context.concurrency,
+            settings=self.context.facts,
+            method=place if self.context.method in METHODS else self.context.method,
+        )
