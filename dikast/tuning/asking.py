@@ -65,12 +65,12 @@ class Box:
     """Where points may lie.
 
     Args:
-        low: Of every coordinate; `None` for no bound.
+        low: Of every coordinate, or of each; `None` for no bound.
         high: The same.
     """
 
-    low: float | None = None
-    high: float | None = None
+    low: float | Floats | None = None
+    high: float | Floats | None = None
 
     def clip(self, points: Floats) -> Floats:
         """The points, each at its nearest place within."""

@@ -47,8 +47,9 @@ class ZoSettings:
         antithetic: Whether probes come in pairs, one on each side.
         subspace: Dimensions of the subspace in which a round's probes lie.
         averaged: Whether the estimates of rounds that found no better step are averaged with the next one.
-        adaptive: Whether eta and mu are divided by gamma after the longest step was taken, up to twice what they were
-            given, and multiplied by it after none was.
+        adaptive: Whether eta and mu are divided by gamma after the longest step was taken, or where all points were
+            equally good, up to twice what they were given; and multiplied by it after no step was.
+        floor: Below which share of what they were given they do not shrink.
         elite: Whether the probe's best point is among the steps.
         compat: Whose weights.
     """
@@ -63,6 +64,7 @@ class ZoSettings:
     subspace: int | None = None
     averaged: bool = False
     adaptive: bool = False
+    floor: float = 0.0
     elite: bool = False
     compat: Compat = "paper"
 
@@ -143,6 +145,11 @@ class ZoRankSGD:
         estimated = estimate(points - self._point, ranking, self.mu, self.settings.compat)
         self._failed.append(estimated)
         gradient = np.mean(self._failed, axis=0)
+        if not gradient.any():  # all points are equally good: there is nothing to step along
+            if self.settings.adaptive:
+                self._scale = min(self._scale / self.settings.gamma, GROWTH)
+            self._settle()
+            return
         if not self.settings.steps:
             self._point = self.box.clip(self._point - self.eta * gradient)
             self._settle()
@@ -165,7 +172,7 @@ class ZoRankSGD:
             if chosen == question.known:
                 self._scale = min(self._scale / self.settings.gamma, GROWTH)
             elif chosen == 0:
-                self._scale *= self.settings.gamma
+                self._scale = max(self._scale * self.settings.gamma, self.settings.floor)
         stayed = chosen == 0 and self.settings.averaged
         self._settle(forget=not stayed)
 

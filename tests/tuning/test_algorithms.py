@@ -145,6 +145,19 @@ def test_steps_shrink_after_none_was_better_and_grow_after_the_longest() -> None
     assert (kept.mu, kept.eta) == (1.0, 1.0)
 
 
+def test_where_all_points_are_equally_good_it_looks_further_and_steps_nowhere() -> None:
+    algorithm = ZoRankSGD(np.zeros(2), ZoSettings(candidates=3, mu=1.0, adaptive=True), seed=0)
+    algorithm.ask()
+    algorithm.tell([[0, 1, 2]])
+    assert (cast(Question, algorithm.ask()).about, algorithm.mu, algorithm.best.tolist()) == (PROBE, 2.0, [0, 0])
+
+
+def test_they_shrink_to_the_floor() -> None:
+    algorithm, _ = step_of(adaptive=True, floor=0.75)
+    algorithm.tell([[0]])
+    assert algorithm.mu == 0.75
+
+
 def test_a_tie_between_staying_and_a_step_stays() -> None:
     algorithm, _ = step_of()
     algorithm.tell([[2, 0]])

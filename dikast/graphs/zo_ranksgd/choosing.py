@@ -13,7 +13,6 @@ from dikast.graphs.zo_ranksgd.searching import stand
 from dikast.graphs.zo_ranksgd.tuned import Tuned
 from dikast.records import Outcome
 from dikast.training.rounds import summed
-from dikast.tuning.knobs import settings_at
 
 NOT_ASKED = "people are not asked about held rows"
 SAME = "the settings are those that it began with"
@@ -26,7 +25,7 @@ def conclude(tuned: Tuned, state: State) -> Update:
     if any(one["value"] is not None for one in sound):
         chosen = trials[order_of(sound, lowest=tuned.context.goal == "lowest")[0][0] - 1]
     else:
-        settings = settings_at(tuned.knobs, stand(tuned, state).best.tolist()) if state["rounds"] else start["settings"]
+        settings = tuned.settings_at(stand(tuned, state).best.tolist()) if state["rounds"] else start["settings"]
         chosen = next((one for one in sound if one["settings"] == settings), start)
     reason = state["reason"]
     if not sound:

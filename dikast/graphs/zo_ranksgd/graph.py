@@ -45,7 +45,7 @@ from dikast.graphs.zo_ranksgd.records import Round
 from dikast.graphs.zo_ranksgd.roles import Comparison, Ranked
 from dikast.graphs.zo_ranksgd.searching import STALLED, ask_next, ground_of, is_stalled, ranking_of, room_left
 from dikast.graphs.zo_ranksgd.tuned import Tuned
-from dikast.tuning.knobs import settings_at, settings_in
+from dikast.tuning.knobs import settings_in
 from dikast.wire import check, check_input
 
 __all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
@@ -97,7 +97,7 @@ async def run(state: State, runtime: Runtime[Context]) -> Update:
     tuned, ranker = tuned_of(state, runtime), ranker_of(runtime.context)
     journal, trials, asked = Journal(tuned.folder), list(state["trials"]), list[int]()
     for point in question["points"]:
-        settings = settings_at(tuned.knobs, point)
+        settings = tuned.settings_at(point)
         known = next((one["trial"] for one in trials if one["settings"] == settings), None)
         if known is None:
             trial, _ = await tuned.run(len(trials) + 1, settings, state["rows"], ranker)

@@ -18,7 +18,7 @@ TUNING = "tuning"
 SAMPLE = 50
 """Rows that each settings are run on, where there are as many again to hold out."""
 BUDGET = 24
-"""About four rounds of ZO-RankSGD."""
+"""About six rounds of ZO-RankSGD."""
 
 
 class Options(BaseModel):

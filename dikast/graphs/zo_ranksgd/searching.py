@@ -21,6 +21,8 @@ from dikast.tuning.zo import ZoRankSGD, ZoSettings
 UNIT = Box(0.0, 1.0)
 SIGMA = 0.3
 """CMA-ES's first standard deviation, in shares of a knob's range: what its manual advises."""
+FLOOR = 0.25
+"""What is left of mu and eta at least: below, a knob is hardly moved."""
 ROUNDS_WITHOUT_NEW = 5
 """Questions about known settings alone, after which nothing new is near."""
 STALLED = f"{ROUNDS_WITHOUT_NEW} questions in a row were about known settings alone"
@@ -34,7 +36,7 @@ def algorithm_of(tuned: Tuned, start: Mapping[str, Any], budget: int) -> Algorit
         UsageError: A knob stands where it cannot begin.
     """
     context, knobs = tuned.context, tuned.knobs
-    at = np.array([knob.place(start[knob.name]) for knob in knobs])
+    at = np.array([knob.place(start[knob.name]) for knob in knobs]) * tuned.lengths
     if context.algorithm == "cma":
         return CmaEs(at, SIGMA, seed=context.seed, box=UNIT)
     if context.algorithm == "random":
@@ -52,9 +54,10 @@ def algorithm_of(tuned: Tuned, start: Mapping[str, Any], budget: int) -> Algorit
         steps=context.steps,
         antithetic=context.antithetic,
         adaptive=True,
+        floor=FLOOR,
         elite=True,
     )
-    return ZoRankSGD(at, settings, seed=context.seed, box=UNIT)
+    return ZoRankSGD(at, settings, seed=context.seed, box=Box(0.0, np.array(tuned.lengths)))
 
 
 def stand(tuned: Tuned, state: State) -> Algorithm:

@@ -26,7 +26,7 @@ from dikast.graphs.zo_ranksgd.records import Trial
 from dikast.graphs.zo_ranksgd.roles import Ran, Ranker
 from dikast.importing import import_object
 from dikast.training.rounds import told
-from dikast.tuning.knobs import Knob, parse_knobs, with_settings
+from dikast.tuning.knobs import Knob, Value, parse_knobs, settings_at, with_settings
 
 TRIALS, HELD = "trials", "held"
 
@@ -71,6 +71,20 @@ class Tuned:
         """
         knobs = parse_knobs(context.knobs, type(context.base))
         return cls(context, folder, find_method(context.method), knobs)
+
+    @property
+    def lengths(self) -> list[float]:
+        """How long each knob's way is to the algorithm: for ZO-RankSGD no more than a probe's reach for each value.
+
+        A choice of two on a way of length 1 would hardly ever be seen from its other half.
+        """
+        if self.context.algorithm != "zo":
+            return [1.0] * len(self.knobs)
+        return [1.0 if knob.most is None else min(1.0, knob.most * self.context.mu) for knob in self.knobs]
+
+    def settings_at(self, point: Sequence[float]) -> dict[str, Value]:
+        """Knob -> value, at a point of the algorithm's."""
+        return settings_at(self.knobs, [at / length for at, length in zip(point, self.lengths, strict=True)])
 
     def ran(self, trial: Trial) -> Ran:
         """A trial with its run."""
