@@ -101,14 +101,34 @@ def parse_rest(
     guard_numbers(made)
     seeded = (source := ctx.get_parameter_source("seed")) is not None and source.name != "DEFAULT"
     words = [*rest, *(["--seed", str(ctx.params["seed"])] if seeded else [])]
+    settings = settings_for(ctx, noun, frozenset(one.name for one in parameters))
     try:
-        made.main(words, prog_name=f"dikast tune {noun}", standalone_mode=False, default_map=ctx.default_map)
+        made.main(words, prog_name=f"dikast tune {noun}", standalone_mode=False, default_map=settings)
     except PARSER_ERROR as error:
         told = " ".join(error.format_message().split())
         raise UsageError(told, hint=f"the method's flags: dikast {noun} run --help") from error
     if not found:  # it was asked for its help
         raise typer.Exit
     return command, *found[0]
+
+
+def settings_for(ctx: typer.Context, noun: str, known: frozenset[str]) -> dict[str, Any]:
+    """What settings files say to the method: its run command's table, `[genqr.run]`, over what stands above any table.
+
+    Raises:
+        DataError: The file that was named holds something that neither the method nor the tuning has.
+    """
+    from dikast.settings import PROJECT_FILE, for_command, read_toml
+
+    found: dict[str, Any] = {}
+    ours = {parameter.name for parameter in ctx.command.params} | RUN_FLAGS.keys()
+    for place in (Path(PROJECT_FILE), ctx.params.get("config")):
+        if place is not None and place.is_file():
+            said = for_command(read_toml(place), [noun, "run"])
+            if place == ctx.params.get("config"):
+                options.refuse_unknown(said.keys() - known - ours, known, place, [noun, "run"])
+            found |= {name: value for name, value in said.items() if name in known}
+    return found
 
 
 def tune(ctx: typer.Context, **given: Any) -> None:

@@ -31,6 +31,7 @@ from dikast.graphs import (
     self_tokens,
     summhay,
     tapir,
+    zo_ranksgd,
 )
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.target import load_target
@@ -153,6 +154,14 @@ def an_rlgf(folder: Path) -> tuple[Any, Any]:
     return rlgf_scripts.context(collector="aggrevated"), {"id": CANARY, "prompt": CANARY, "reference": CANARY}
 
 
+def a_zo_ranksgd(folder: Path) -> tuple[Any, Any]:
+    base, given = a_genqr(folder)
+    context = zo_ranksgd.Context(
+        method="genqr", base=base, knobs="mixing", judge=load_judge(saying("[[A]]")), folder=folder
+    )
+    return context, {"id": "tuning", "rows": [given], "budget": 4}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -164,6 +173,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("tapir", a_tapir),
     ("self_tokens", a_self_tokens),
     ("rlgf", an_rlgf),
+    ("zo_ranksgd", a_zo_ranksgd),
 ]
 
 

@@ -105,7 +105,7 @@ class Context(BaseModel):
         """Out of JSON, the base is the method's own kind of context again."""
         fields = cast(dict[str, Any], given) if isinstance(given, dict) else {}
         if isinstance(fields.get("base"), dict) and isinstance(fields.get("method"), str):
-            from dikast.graphs.zo_ranksgd.tuned import find_method
+            from dikast.graphs.zo_ranksgd.finding import find_method
 
             return {**fields, "base": find_method(fields["method"]).context.model_validate(fields["base"])}
         return cast(Any, given)  # whatever it is, Pydantic says what is wrong

@@ -77,7 +77,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
 
 async def propose(state: State, runtime: Runtime[Context]) -> Update:
     """Have the algorithm ask, brought to where it stood by what it was told."""
-    tell_step(runtime, NAME, "propose", f"round {len(state['rounds']) + 1}: settings are chosen")
+    tell_step(runtime, NAME, "propose", f"round {len(state['rounds']) + 1}, settings are chosen")
     room = room_left(state)
     if is_stalled(state["rounds"]):
         return {"question": None, "reason": STALLED}
@@ -112,7 +112,7 @@ async def rank(state: State, runtime: Runtime[Context]) -> Update:
     """Have the runs ranked, and write the answer down."""
     question, number = state["question"], len(state["rounds"]) + 1
     assert question is not None
-    tell_step(runtime, NAME, "rank", f"round {number}: the runs are ranked")
+    tell_step(runtime, NAME, "rank", f"round {number}, the runs are ranked")
     tuned, ranker = tuned_of(state, runtime), ranker_of(runtime.context)
     journal = Journal(tuned.folder)
     sound = [one for one in state["trials"] if one["trial"] in state["asked"] and one["outcome"] == "ok"]

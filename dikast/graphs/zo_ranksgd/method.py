@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from dikast.graphs.method import Calls, Method, Row, deferred
+from dikast.graphs.method import Calls, Method, Person, Row, deferred
 from dikast.graphs.zo_ranksgd.context import Context
 from dikast.graphs.zo_ranksgd.options import Options, notes, read_input
 
@@ -16,7 +16,7 @@ CHARACTERS_PER_TOKEN = 4
 
 def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
     """What all trials ask of each role at most: as if no request came again, which most do."""
-    from dikast.graphs.zo_ranksgd.tuned import find_method
+    from dikast.graphs.zo_ranksgd.finding import find_method
 
     calls_of, sums = find_method(context.method).calls, dict[str, list[int]]()
     tuned, held, budget = row["rows"], row.get("held", []), row["budget"]
@@ -50,11 +50,13 @@ def what_next(out: Path, rows: Iterable[Row]) -> str:
     return f"what was tried: dikast runs show {out} 1; each trial is a run: dikast runs list {out}/tuning/trials"
 
 
-def person_of(context: Context, out: Path, say: object) -> object:
+def person_of(context: Context, out: Path, say: Callable[[str], None]) -> Person | None:
     """Whoever answers at the terminal, where a person ranks."""
     if not context.human:
         return None
-    return deferred("dikast.graphs.zo_ranksgd.person:person_of")(context, out, say)
+    from dikast.graphs.zo_ranksgd import asked
+
+    return asked.person_of(context, out, say)
 
 
 method = Method(
@@ -62,10 +64,10 @@ method = Method(
     context=Context,
     options=Options,
     rows=read_input,
-    notes=notes,  # pyright: ignore[reportArgumentType]
+    notes=notes,
     calls=count_calls,
     report=deferred("dikast.graphs.zo_ranksgd.report:report"),
     story=deferred("dikast.graphs.zo_ranksgd.story:story"),
     after=what_next,
-    person=person_of,  # pyright: ignore[reportArgumentType]
+    person=person_of,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -42,7 +42,7 @@ def split_rows(rows: Iterable[Row], options: Options, seed: int) -> tuple[list[d
     """
     every = [dict(row) for row in rows]
     size = options.sample or min(SAMPLE, (len(every) + 1) // 2)
-    held = min(size, len(every) - size) if options.held is None else options.held
+    held = max(0, min(size, len(every) - size)) if options.held is None else options.held
     if size + held > len(every):
         hint = "give fewer: --sample N --held N"
         raise DataError(f"{size} rows to tune on and {held} to hold out, of {len(every)}", hint=hint)
@@ -70,11 +70,11 @@ def input_of(options: Options, context: Context, rows: Iterable[Row]) -> Row:
     return {"id": TUNING, "rows": tuned, "held": held, "budget": options.trials}
 
 
-def notes(options: Options, context: Context, inputs: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+def notes(options: Options, context: Context, inputs: Iterable[Row]) -> Iterable[str]:
     """What is tuned, on what."""
     from dikast.tuning.knobs import parse_knobs, settings_in
 
-    given = inputs[0]
+    given = next(iter(inputs))
     knobs = parse_knobs(context.knobs, type(context.base))
     start = settings_in(knobs, context.base)
     yield "knobs: " + "; ".join(f"{one.name} from {one.told()}, now {start[one.name]}" for one in knobs)

@@ -12,20 +12,15 @@ what is open. Outputs that are equal are shown once. Nobody is told which settin
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dikast.graphs.terminal import Terminal
 from dikast.graphs.zo_ranksgd.context import Context
 from dikast.graphs.zo_ranksgd.outputs import as_json, outputs_of, text_of
 from dikast.graphs.zo_ranksgd.records import Answered
 from dikast.graphs.zo_ranksgd.roles import Comparison, Ran, Ranked
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from dikast.jobs.job import OnProgress
 
 SAME = "="
 """What says that all outputs are equally good."""
@@ -139,41 +134,3 @@ def read_order(text: str, most: int) -> list[int]:
     if len(set(found)) < len(found):
         raise ValueError("a number stands there twice")
     return found
-
-
-class Asked:
-    """The tuning's graph with a person at the terminal.
-
-    Args:
-        terminal: Where the person is asked.
-    """
-
-    def __init__(self, terminal: Terminal) -> None:
-        from dikast.graphs.zo_ranksgd.graph import graph
-
-        self.terminal, self._graph = terminal, graph
-        self.name, self.checkpointer, self.builder = graph.name, None, graph.builder
-
-    def as_graph(self) -> Any:
-        """This, where a compiled graph is expected: a job calls `ainvoke` and reads `name` and `builder`."""
-        return self
-
-    @property
-    def on_progress(self) -> OnProgress:
-        """Leaves an open question when the job is told to stop."""
-        return self.terminal.notice
-
-    async def ainvoke(self, row: Mapping[str, Any], *, context: Context, version: Any) -> Any:
-        """Tune, asking at the terminal."""
-        asking = context.model_copy(update={"ranker": PersonRanker(context, self.terminal)})
-        graph: Any = self._graph
-        return await graph.ainvoke(row, context=asking, version=version)
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-def person_of(context: Context, out: Path, say: Callable[[str], None]) -> Asked | None:
-    """Whoever answers at the terminal, where a person ranks."""
-    del out
-    return Asked(Terminal(say)) if context.human else None

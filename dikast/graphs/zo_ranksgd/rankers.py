@@ -20,10 +20,10 @@ from dikast.agents.roles import Case, Judge
 from dikast.errors import UsageError
 from dikast.graphs.method import Values
 from dikast.graphs.zo_ranksgd.context import Context
+from dikast.graphs.zo_ranksgd.finding import find_method
 from dikast.graphs.zo_ranksgd.outputs import number_at, outputs_of, text_of
 from dikast.graphs.zo_ranksgd.records import Trial
 from dikast.graphs.zo_ranksgd.roles import Comparison, Ran, Ranked, Ranker
-from dikast.graphs.zo_ranksgd.tuned import find_method
 from dikast.jobs.reading import Run
 from dikast.records import Outcome
 

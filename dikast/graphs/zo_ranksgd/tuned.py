@@ -19,31 +19,16 @@ from pydantic import BaseModel
 
 from dikast import jobs
 from dikast.errors import DataError, UsageError
-from dikast.graphs import METHODS, load_method
+from dikast.graphs import METHODS
 from dikast.graphs.method import Method
 from dikast.graphs.zo_ranksgd.context import Context
+from dikast.graphs.zo_ranksgd.finding import find_method
 from dikast.graphs.zo_ranksgd.records import Trial
 from dikast.graphs.zo_ranksgd.roles import Ran, Ranker
-from dikast.importing import import_object
 from dikast.training.rounds import told
 from dikast.tuning.knobs import Knob, Value, parse_knobs, settings_at, with_settings
 
 TRIALS, HELD = "trials", "held"
-
-
-def find_method(reference: str) -> Method:
-    """A method of dikast's by its folder's name, or the one at `module:name`.
-
-    Raises:
-        UsageError: There is none.
-    """
-    if reference in METHODS:
-        return load_method(reference)
-    found = import_object(reference)
-    if not isinstance(found, Method):
-        hint = "name a dikast.graphs.method.Method"
-        raise UsageError(f"{reference} is a {type(found).__name__}, and no method", hint=hint)
-    return found
 
 
 @dataclass(frozen=True)
