@@ -61,13 +61,23 @@ async def compare_held(tuned: Tuned, ranker: Ranker, state: State, chosen: int) 
     )
     if ranker.spec == "human":
         return {**nothing, "reason": NOT_ASKED}
+    trials = state["trials"]
+    before, old = await tuned.run(1, trials[0]["settings"], rows, ranker, held=True)
     if chosen == 1:
-        return {**nothing, "reason": SAME}
-    found = [
-        await tuned.run(number, state["trials"][number - 1]["settings"], rows, ranker, held=True)
-        for number in (1, chosen)
-    ]
-    (before, old), (after, new) = found
+        value = before["value"]
+        same = None if value is None else 0.0
+        return Held(
+            rows=len(rows),
+            compared=before["scored"],
+            before=value,
+            after=value,
+            difference=same,
+            low=same,
+            high=same,
+            p=None,
+            reason=SAME,
+        )
+    after, new = await tuned.run(chosen, trials[chosen - 1]["settings"], rows, ranker, held=True)
     if lost := next((one for one in (before, after) if one["outcome"] != "ok"), None):
         return {**nothing, "reason": lost["reason"]}
     if old is None or new is None:

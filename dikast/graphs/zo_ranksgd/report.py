@@ -111,7 +111,7 @@ def cell(value: object) -> Cell:
 
 def held_part(held: Mapping[str, Any]) -> Text | Table:
     """The comparison on held rows."""
-    if held["reason"]:
+    if held["difference"] is None:
         return Text(f"{held['rows']} held rows: nothing to compare: {held['reason']}", "note")
     columns = ("rows", "compared", "before", "after", "difference", "low", "high", "p")
     return Table(columns, (tuple(held[name] for name in columns),), "held rows, 95 % interval")
@@ -122,9 +122,11 @@ def notes_of(data: Mapping[str, Any]) -> list[str]:
     held, found = data["held"], list[str]()
     if data["reason"]:
         found.append(f"it ended early: {data['reason']}")
+    if data["chosen"] == 1:
+        found.append("nothing that was tried ranked higher than the settings that it began with")
     if data["value"] is not None and (held is None or held["difference"] is None) and data["chosen"] != 1:
         found.append("the value is that of the rows that were tuned on, the best of many: expect less elsewhere")
-    if held is not None and held["low"] is not None and held["low"] <= 0 <= held["high"]:
+    if held is not None and held["p"] is not None and held["low"] <= 0 <= held["high"]:
         found.append("on held rows the interval holds 0: they do not show that the new settings are better")
     lost = data["outcomes"].get("refused", 0) + data["outcomes"].get("failed", 0)
     if lost:
