@@ -6,13 +6,15 @@ has it. Where both have one of a name (`--judge`), it is the tuning's; behind `-
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
+from pydantic import BaseModel
 
 from dikast.cli import PARSER_ERROR, options
 from dikast.cli.methods import place_of
@@ -23,10 +25,11 @@ from dikast.cli.run import RUN_FLAGS, RunCommand, flag, preset_flag, with_parame
 from dikast.cli.running import Running
 from dikast.errors import UsageError
 from dikast.graphs import METHODS, command_of, load_method
-from dikast.graphs.method import Method
+from dikast.graphs.method import Method, Row
 
 if TYPE_CHECKING:
     from dikast.graphs.zo_ranksgd.context import Context
+    from dikast.jobs import Summary
 
 TUNING = "zo_ranksgd"
 LEFT_OUT = frozenset({"limit", "preview", "concurrency"})
@@ -149,12 +152,12 @@ def tune(ctx: typer.Context, **given: Any) -> None:
     rows = inner.read_rows(chosen, base, inner_given["limit"])
     for note in method.notes(chosen, base, rows) if method.notes else ():
         say(note)
-    outer = command_of_tuning(private=method.private)
+    outer = command_of_tuning(method, partial(method.facts, chosen, base) if method.facts else None)
     picked = cast(Options, outer.read_options(given))
     ready = {
         "method": reference,
         "base": base,
-        "facts": {**named_settings(inner_given), **facts_of(method, chosen, base)},
+        "facts": named_settings(inner_given),
         "folder": given["out"],
         "concurrency": given["concurrency"],
     }
@@ -172,33 +175,38 @@ def tune(ctx: typer.Context, **given: Any) -> None:
     outer.run_job(inputs, picked, context, running, recorded, given["json"], closing=base)
 
 
-def command_of_tuning(*, private: bool) -> RunCommand:
+@dataclass(frozen=True)
+class TuningCommand(RunCommand):
     """The tuning's own command.
 
     Args:
-        private: Whether the tuned method's files are for their owner's eyes alone, and so the tuning's.
+        facts: What the tuned method records beside its settings; asked on the event loop of the job, where its actors
+            live.
     """
-    method = replace(load_method(TUNING), private=private)
+
+    facts: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
+
+    async def job(
+        self, rows: Iterable[Row], chosen: BaseModel, context: Any, running: Running, settings: dict[str, Any]
+    ) -> Summary:
+        """The job, with these facts in each trial's manifest."""
+        if self.facts is not None:
+            context = context.model_copy(update={"facts": {**context.facts, **await self.facts()}})
+        return await super().job(rows, chosen, context, running, settings)
+
+
+def command_of_tuning(tuned: Method, facts: Callable[[], Awaitable[Mapping[str, Any]]] | None) -> TuningCommand:
+    """The tuning's own command; its files are as private as the tuned method's."""
+    method = replace(load_method(TUNING), private=tuned.private)
     of_options, of_context = knobs_of(method.options, INPUT), knobs_of(method.context)
-    return RunCommand(
-        method, place_of(TUNING), {one.name: one for one in of_options}, {one.name: one for one in of_context}
-    )
+    flags = ({one.name: one for one in of_options}, {one.name: one for one in of_context})
+    return TuningCommand(method, place_of(TUNING), *flags, facts=facts)
 
 
 def named_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """The method's flags as its own run would record them."""
     plain = (str, int, float, bool, list, type(None))
     return {name: value if isinstance(value, plain) else str(value) for name, value in given.items()}
-
-
-def facts_of(method: Method, chosen: Any, base: Any) -> Mapping[str, Any]:
-    """What the method records beside the settings."""
-    import asyncio
-
-    async def ask() -> Mapping[str, Any]:
-        return await method.facts(chosen, base) if method.facts else {}
-
-    return asyncio.run(ask())
 
 
 def parameters_of() -> list[Parameter]:

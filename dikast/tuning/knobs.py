@@ -52,7 +52,7 @@ class Knob:
     """A coordinate.
 
     Args:
-        name: As it was written, with underscores.
+        name: The flag's of its field, with underscores.
         path: The field, and within it the part.
         kind: What its values are.
         low: The lowest; of a choice 0.
@@ -153,8 +153,7 @@ def parse_knob(text: str, model: type[BaseModel]) -> Knob:
         UsageError: As for `parse_knobs`.
     """
     written, _, given = text.partition("=")
-    name = written.strip().replace("-", "_")
-    path, info = find_field(name, model)
+    name, path, info = find_field(written.strip().replace("-", "_"), model)
     base, _ = without_none(info.annotation)
     if get_origin(base) is Literal:
         return choice_knob(name, path, get_args(base), given)
@@ -267,20 +266,19 @@ def names_of(model: type[BaseModel]) -> list[str]:
     return found
 
 
-def find_field(name: str, model: type[BaseModel]) -> tuple[tuple[str, ...], FieldInfo]:
-    """The field of a knob; a decoding parameter also by its bare name, where one role has any.
+def find_field(name: str, model: type[BaseModel]) -> tuple[str, tuple[str, ...], FieldInfo]:
+    """The field of a knob, and the whole name; a decoding parameter's bare one will do where one role has any.
 
     Raises:
         UsageError: There is none, or several.
     """
     fields = fields_of(model)
-    places = [fields[name]] if name in fields else [one for one in fields.values() if one[0][1:] == (name,)]
-    if len(places) > 1:
-        told = ", ".join(one for one, (path, _) in fields.items() if path[1:] == (name,))
-        raise UsageError(f"knob {name} may be one of several", hint=f"say which: {told}")
-    if not places or places[0][0][-1] == SEED:
+    names = [name] if name in fields else [one for one, (path, _) in fields.items() if path[1:] == (name,)]
+    if len(names) > 1:
+        raise UsageError(f"knob {name} may be one of several", hint=f"say which: {', '.join(names)}")
+    if not names or fields[names[0]][0][-1] == SEED:
         raise UsageError(f"knob {name}: there is none of that name", hint=f"some of {', '.join(names_of(model))}")
-    return places[0]
+    return names[0], *fields[names[0]]
 
 
 def settings_at(knobs: Sequence[Knob], point: Sequence[float]) -> dict[str, Value]:

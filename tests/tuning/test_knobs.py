@@ -118,14 +118,15 @@ def test_what_is_no_knob_is_told_in_a_line(text: str, said: str) -> None:
 
 
 def test_a_bare_name_of_two_roles_has_to_say_which() -> None:
-    assert parse_knob("temperature", Settings).path == ("sampling", "temperature")
+    bare = parse_knob("temperature", Settings)
+    assert (bare.name, bare.path) == ("solver_temperature", ("sampling", "temperature"))
     with pytest.raises(UsageError, match="say which: solver_temperature, judge_temperature"):
         parse_knob("temperature", Two)
 
 
 def test_settings_are_put_into_a_context_and_checked_as_a_whole() -> None:
     base, knobs = Settings(name="mine"), parse_knobs("copies=1:9,way,temperature=0:1", Settings)
-    assert settings_in(knobs, base) == {"copies": 3, "way": "middle", "temperature": 0.4}
+    assert settings_in(knobs, base) == {"copies": 3, "way": "middle", "solver_temperature": 0.4}
     made = with_settings(base, knobs, settings_at(knobs, [0.2, 1.0, 0.25]))
     assert (made.copies, made.way, made.sampling.temperature, made.name) == (2, "high", 0.25, "mine")
     with pytest.raises(UsageError, match="copies: too many of them on high"):

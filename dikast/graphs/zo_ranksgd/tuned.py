@@ -9,6 +9,7 @@ before costs nothing, since the trials share the request cache of the run around
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,6 +124,7 @@ class Tuned:
             return {**trial, "outcome": "failed", "reason": error.message}, None
         values = await ranker.values(Ran(trial, self.folder / name, made))
         if values is not None:
+            values = {key: value for key, value in values.items() if math.isfinite(value)}
             trial["scored"] = len(values)
             trial["value"] = fmean(values.values()) if values else None
         return trial, values
