@@ -86,13 +86,13 @@ async def test_broken_off_anywhere_it_ends_as_if_it_had_not_been(
 
     monkeypatch.setattr(tuned.Tuned, "run", breaking)
     broken = 0
-    while True:
+    for _ in range(20):
         try:
             await tune(tuning(tmp_path / "parts", algorithm=algorithm), 9)
             break
         except LimitReached:
             broken += 1
-    assert broken >= 4
+    assert 4 <= broken < 20
     assert what_was_done(tmp_path / "parts") == what_was_done(tmp_path / "whole")
 
 
