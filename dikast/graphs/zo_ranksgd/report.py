@@ -24,6 +24,7 @@ def report(run: Run, context: Context) -> Report:
     output = record["output"]
     data = {
         "algorithm": context.algorithm,
+        "goal": context.goal,
         "settings": output["settings"],
         "flags": flags_of(output["settings"]),
         "start": output["start"],
@@ -117,6 +118,11 @@ def held_part(held: Mapping[str, Any]) -> Text | Table:
     return Table(columns, (tuple(held[name] for name in columns),), "held rows, 95 % interval")
 
 
+def is_worse(held: Mapping[str, Any], goal: str) -> bool:
+    """Whether the whole interval says so."""
+    return held["high"] < 0 if goal == "highest" else held["low"] > 0
+
+
 def notes_of(data: Mapping[str, Any]) -> list[str]:
     """What a person should know beside the figures."""
     held, found = data["held"], list[str]()
@@ -126,7 +132,9 @@ def notes_of(data: Mapping[str, Any]) -> list[str]:
         found.append("nothing that was tried ranked higher than the settings that it began with")
     if data["value"] is not None and (held is None or held["difference"] is None) and data["chosen"] != 1:
         found.append("the value is that of the rows that were tuned on, the best of many: expect less elsewhere")
-    if held is not None and held["p"] is not None and held["low"] <= 0 <= held["high"]:
+    if held is not None and held["p"] is not None and is_worse(held, data["goal"]):
+        found.append("on held rows the new settings are worse: keep those that it began with, or tune on more rows")
+    elif held is not None and held["p"] is not None and held["low"] <= 0 <= held["high"]:
         found.append("on held rows the interval holds 0: they do not show that the new settings are better")
     lost = data["outcomes"].get("refused", 0) + data["outcomes"].get("failed", 0)
     if lost:
