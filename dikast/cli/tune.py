@@ -54,6 +54,8 @@ def reference_of(noun: str) -> str:
     Raises:
         UsageError: No command is called so, or it is no method's that could be tuned.
     """
+    if noun.startswith("-"):
+        raise UsageError(f"{noun} stands before METHOD, and is no flag of a tuning", hint="dikast tune --help")
     if ":" in noun:
         return noun
     folders = {command_of(name): name for name in METHODS if name != TUNING}
