@@ -43,7 +43,15 @@ from dikast.graphs.zo_ranksgd.journal import Journal
 from dikast.graphs.zo_ranksgd.rankers import ranker_of
 from dikast.graphs.zo_ranksgd.records import Round
 from dikast.graphs.zo_ranksgd.roles import Comparison, Ranked
-from dikast.graphs.zo_ranksgd.searching import STALLED, ask_next, ground_of, is_stalled, ranking_of, room_left
+from dikast.graphs.zo_ranksgd.searching import (
+    STALLED,
+    algorithm_of,
+    ask_next,
+    ground_of,
+    is_stalled,
+    ranking_of,
+    room_left,
+)
 from dikast.graphs.zo_ranksgd.tuned import Tuned
 from dikast.tuning.knobs import settings_in
 from dikast.wire import check, check_input
@@ -67,8 +75,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
     journal = Journal(tuned.folder)
     journal.begin(ground_of(context, ranker, state))
     trials, start = journal.trials(), settings_in(tuned.knobs, context.base)
-    for knob in tuned.knobs:
-        knob.place(start[knob.name])  # what cannot be a start is told now
+    algorithm_of(tuned, start, state["budget"])  # what it cannot begin with, or lacks, is told now
     if not trials:
         trials = [(await tuned.run(1, start, state["rows"], ranker))[0]]
         journal.add_trial(trials[0])

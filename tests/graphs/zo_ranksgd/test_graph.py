@@ -15,7 +15,14 @@ from typing import Any
 
 import pytest
 
-from dikast.errors import DataError, DikastError, LimitReached, ResumeMismatchError, UsageError
+from dikast.errors import (
+    DataError,
+    DikastError,
+    LimitReached,
+    MissingExtraError,
+    ResumeMismatchError,
+    UsageError,
+)
 from dikast.graphs import genqr, zo_ranksgd
 from dikast.graphs.zo_ranksgd import tuned
 from dikast.graphs.zo_ranksgd.journal import Journal
@@ -122,6 +129,15 @@ async def test_more_trials_go_on_from_the_last(tmp_path: Path) -> None:
     assert more["value"] >= few["value"]
     again = await tune(tuning(tmp_path), 10)
     assert again == more
+
+
+async def test_without_its_package_cma_is_told_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cma", None)
+    with pytest.raises(MissingExtraError, match=r"CMA-ES is not installed \(pip install 'dikast\[tune\]'\)"):
+        await tune(tuning(tmp_path, algorithm="cma"), 9)
+    assert not (tmp_path / "t/trials").exists()
 
 
 async def test_a_grid_has_the_levels_of_its_trials_and_no_others(tmp_path: Path) -> None:
