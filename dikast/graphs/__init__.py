@@ -27,10 +27,11 @@ METHODS: Mapping[str, str] = {
     "transfer_q": "Transfer Q*: a reward guides a model that nobody trains, by completions of another.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
     "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
+    "zo_ranksgd": "ZO-RankSGD: set a method's knobs by rankings of its runs.",
 }
 """Folder -> one line of help."""
 
-COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge"}
+COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge", "zo_ranksgd": "tune"}
 """Folder -> the command's noun, where it is another word than the folder's."""
 
 PUBLIC: Mapping[str, str] = {

@@ -31,6 +31,7 @@ from dikast.graphs import (
     self_tokens,
     summhay,
     tapir,
+    zo_ranksgd,
 )
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.target import load_target
@@ -166,6 +167,14 @@ def a_transfer_q(folder: Path) -> tuple[Any, Any]:
     return letters.context(), {"id": CANARY, "prompt": CANARY}
 
 
+def a_zo_ranksgd(folder: Path) -> tuple[Any, Any]:
+    base, given = a_genqr(folder)
+    context = zo_ranksgd.Context(
+        method="genqr", base=base, knobs="mixing", judge=load_judge(saying("[[A]]")), folder=folder
+    )
+    return context, {"id": "tuning", "rows": [given], "budget": 4}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -179,6 +188,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("transfer_q", a_transfer_q),
     ("rlgf", an_rlgf),
     ("rest_mcts", a_rest_mcts),
+    ("zo_ranksgd", a_zo_ranksgd),
 ]
 
 
