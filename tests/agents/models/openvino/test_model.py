@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,6 +206,16 @@ async def test_stop_cuts_at_the_character_where_it_begins(model: OpenVinoModel) 
         assert reply.text == whole.text[: whole.text.index(stop)]
         assert reply.finish_reason == "stop"
         assert reply.output_tokens <= whole.output_tokens
+
+
+async def test_a_stop_that_the_first_token_ends_leaves_an_empty_reply(model: OpenVinoModel) -> None:
+    """The native pipeline then has no reply to read; waiting for one never ended, and took the engine down."""
+    said = replace(ask("What is 3 + 4? Steps, one a line.", max_tokens=20), prefix="1. Add 3 and 4.")
+    [first] = await model.complete(said)
+    assert first.text.startswith("\n")
+    stopped = replace(said, sampling=said.sampling.model_copy(update={"stop": ("\n",)}))
+    replies = await asyncio.wait_for(asyncio.gather(*(model.complete(stopped) for _ in range(3))), 300)
+    assert {(reply.text, reply.finish_reason) for [reply] in replies} == {("", "stop")}
 
 
 async def test_logprobs_are_the_tokens_of_the_text(model: OpenVinoModel) -> None:
