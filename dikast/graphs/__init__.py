@@ -25,6 +25,7 @@ METHODS: Mapping[str, str] = {
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
+    "duo": "Duo-LLM: small or big, in a model's layers or over two models; oracle, router, budget.",
 }
 """Folder -> one line of help."""
 

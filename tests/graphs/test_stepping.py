@@ -41,6 +41,7 @@ from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
+from tests.graphs.duo import cast as duo_cast
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
@@ -153,6 +154,10 @@ def an_rlgf(folder: Path) -> tuple[Any, Any]:
     return rlgf_scripts.context(collector="aggrevated"), {"id": CANARY, "prompt": CANARY, "reference": CANARY}
 
 
+def a_duo(folder: Path) -> tuple[Any, Any]:
+    return duo_cast.context(duo_cast.always(f"{CANARY} 5"), duo_cast.always("4", "big")), {**duo_cast.ROW, "id": CANARY}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -164,6 +169,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("tapir", a_tapir),
     ("self_tokens", a_self_tokens),
     ("rlgf", an_rlgf),
+    ("duo", a_duo),
 ]
 
 

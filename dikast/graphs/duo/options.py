@@ -1,0 +1,1 @@
+"""That of the study over tiers."""
