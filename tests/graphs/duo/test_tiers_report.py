@@ -61,7 +61,7 @@ async def test_every_policy_stands_at_its_cost(tmp_path: Path) -> None:
         assert policies[name]["cost"] == pytest.approx(0.5 * 0.1 + 0.5 * 1.0)
     assert policies["router"]["right"] == 1.0
     assert policies["router"]["cost"] == pytest.approx(0.6)  # the small model's reply is paid for, too
-    assert data["router"]["gain"] == pytest.approx(1 - policies["mix"]["right"])
+    assert data["router"]["gain"] == pytest.approx(1 - (0.5 + 0.5 * 0.5 / 0.9))
     assert data["router"]["low"] > 0
     assert 0.7 < policies["null"]["right"] < 1
     assert data["plans"]["oracle"] == {"skip, small": 40, "skip, big": 40}
