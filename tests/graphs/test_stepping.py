@@ -24,6 +24,7 @@ from dikast.graphs import (
     astral,
     cweval,
     dno,
+    duo,
     genqr,
     hidden_tables,
     load_method,
@@ -41,7 +42,7 @@ from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
-from tests.graphs.duo import cast as duo_cast
+from tests.graphs.duo import inside
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
@@ -155,7 +156,7 @@ def an_rlgf(folder: Path) -> tuple[Any, Any]:
 
 
 def a_duo(folder: Path) -> tuple[Any, Any]:
-    return duo_cast.context(duo_cast.always(f"{CANARY} 5"), duo_cast.always("4", "big")), {**duo_cast.ROW, "id": CANARY}
+    return duo.Context(duo=inside.Written()), {"id": CANARY, "text": f"to be {CANARY}"}
 
 
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [

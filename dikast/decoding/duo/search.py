@@ -69,8 +69,9 @@ class Search:
     """
 
     def __init__(self, duo: Duo, ids: Any, mask: Any = None) -> None:
-        self.duo, self.ids = duo, ids
-        self.mask = torch.ones_like(ids) if mask is None else mask
+        self.duo = duo
+        self.ids: Any = ids
+        self.mask: Any = torch.ones_like(ids) if mask is None else mask
         self.tokens: Floats = self.mask[:, 1:].sum(1).cpu().numpy().astype(float)
         if ids.shape[1] < 2 or self.tokens.min() < 1:
             raise UsageError("a sequence of fewer than two tokens has no loss")
@@ -262,10 +263,10 @@ class Search:
             self.refuse_deep()
             candidates = [tuple(one) for one in every_route(self.duo.depth).tolist()]
         within = sorted((one for one in candidates if self.fits(one, budget)), key=lambda one: (self.cost(one), one))
-        count, length = self.ids.shape
+        count, length = len(self.tokens), int(self.ids.shape[1])
         routes = np.tile(np.asarray(within[0], np.int64), (count, length, 1))
         losses = np.zeros((count, length - 1))
-        rows = np.repeat(np.arange(count), len(within)).tolist()
+        rows = [row for row in range(count) for _ in within]
         whole, whole_mask = self.ids, self.mask
         try:
             for token in range(length - 1):

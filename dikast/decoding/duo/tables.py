@@ -4,8 +4,8 @@
     cross_fitted(table, allowed, tokens)            # chosen by every other token, scored on the rest
     null(table, allowed, tokens, seed=0)            # where no route suits a sequence
 
-A table is (routes, sequences, tokens) in nats, as `Search.table` gives it; or (routes, sequences, 2), the sums over every
-other token and over the rest.
+A table is (routes, sequences, tokens) in nats, as `Search.table` gives it; or (routes, sequences, 2), the sums over
+every other token and over the rest.
 """
 
 from __future__ import annotations

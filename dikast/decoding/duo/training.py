@@ -23,10 +23,10 @@ torch: Any = import_module("torch")
 
 RANDOM = (0.2, 0.4, 0.4)
 """Skip, small, big. The paper draws big and small evenly; how often it skips could not be read."""
-STEEP = 64
-"""Halvings of the interval in which the calibrated preference is looked for."""
-FARTHEST = 50.0
-"""Logits beyond which no preference changes anything."""
+STEEP, CLOSE = 30, 1e-4
+"""Halvings at most of the interval in which the calibrated preference is looked for, and when it is close enough."""
+FARTHEST = 1e9
+"""Beyond, no preference changes anything: all is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +254,13 @@ def calibrate(duo: Duo, ids: Any, target: float, mask: Any = None) -> float:
     here = cost_at(0.0)
     if here <= target:
         return here
-    low, high = 0.0, FARTHEST
+    low, high = 0.0, 1.0
+    while cost_at(high) > target and high < FARTHEST:
+        low, high = high, 2 * high
     for _ in range(STEEP):
         middle = (low + high) / 2
         low, high = (low, middle) if cost_at(middle) <= target else (middle, high)
-        if high - low < 1e-4:
+        if high - low < CLOSE * high:
             break
     return cost_at(high)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from itertools import product
@@ -30,6 +33,8 @@ from dikast.decoding.duo import (
 from dikast.decoding.duo.tables import cross_fitted, null, oracle_of
 from dikast.decoding.duo.training import budget_loss, calibrate, hard_cost
 from dikast.errors import DataError, UsageError
+from dikast.graphs.duo.learning import Recipe, learn
+from tests.tiny_model import make
 
 EXACT = 1e-6
 VOCABULARY, WIDTH, WIDE, SMALLER = 32, 32, 64, 4
@@ -156,7 +161,8 @@ def test_the_oracle_is_the_best_of_all_routes_by_brute_force(layers: int) -> Non
         for row in range(6):
             with torch.no_grad(), made.using(route):
                 losses[place, row] = float(made.losses(ids[row : row + 1]).mean())
-    costs = [sum(made.costs()[one] for one in route) / (layers * made.costs()[BIG]) for route in every_route(layers)]
+    unit = [one / made.costs()[BIG] / layers for one in made.costs()]
+    costs = [sum(unit[one] for one in route) for route in product(range(3), repeat=layers)]
     before = np.full(6, np.inf)
     for budget in (0.0, 0.25, 0.5, 0.75, 1.0):
         within = [place for place, cost in enumerate(costs) if cost <= budget + 1e-9]
@@ -175,7 +181,7 @@ def test_the_oracle_is_the_best_of_all_routes_by_brute_force(layers: int) -> Non
 
 
 def test_beams_find_what_all_routes_have_at_a_twentieth_of_the_cost() -> None:
-    made, ids = trained(6), sentences(16, seed=9)
+    made, ids = trained(6), sentences(10, seed=9)
     search = Search(made, ids)
     table = search.table().sum(axis=2) / 11
     costs = np.asarray([search.cost(route) for route in every_route(6)])
@@ -333,3 +339,66 @@ def test_what_cannot_be_taken_apart_is_told() -> None:
     deep = Search(Duo.of(backbone(9), 4), sentences(2))
     with pytest.raises(UsageError, match="19,683 routes"):
         deep.exhaustive(0.5)
+
+
+TEXTS = [
+    " ".join(["red", "blue", "stone", "north", "cloud", "lamp", "seven", "tree"][(at + step * n) % 8] for n in range(8))
+    for at in range(8)
+    for step in (1, 3)
+]
+
+
+async def test_from_a_model_and_texts_to_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dikast.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "tiny")
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"body": one}) + "\n" for one in TEXTS))
+    told: list[str] = []
+    recipe = Recipe(small=8, target=0.4, steps=40, router_steps=20, batch=8, learning_rate=3e-3)
+    made = learn(TEXTS, f"transformers:{tmp_path / 'tiny'}", recipe, tmp_path / "out", told.append)
+    assert made["mixed"]["last"] < made["mixed"]["first"]
+    assert made["cost"] <= 0.4
+    again = learn(TEXTS, f"transformers:{tmp_path / 'tiny'}", recipe, tmp_path / "out", told.append)
+    assert "done already" in told[-2]
+    assert (again["cost"], again["routers"]) == (made["cost"], made["routers"])
+    with pytest.raises(UsageError, match="another recipe"):
+        learn(TEXTS[:3], f"transformers:{tmp_path / 'tiny'}", recipe, tmp_path / "out")
+    with pytest.raises(UsageError, match="only transformers:"):
+        learn(TEXTS, "openvino:x", recipe, tmp_path / "other")
+    oracle = replace(recipe, teach="oracle", steps=5)
+    taught = learn(TEXTS[:4], f"transformers:{tmp_path / 'tiny'}", oracle, tmp_path / "taught")
+    assert taught["oracle"]["cost"] <= 0.4
+    run = ("duo", "run", "--duo", "out/duo", "--texts", "t.jsonl", "--columns", "text=body", "--budget", "0.4")
+    assert await asyncio.to_thread(called, main, [*run, "-o", "study", "--json"]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "study" / "rows.jsonl").read_text().splitlines()]
+    assert len(rows) == len(TEXTS)
+    opened = Duo.open(tmp_path / "out" / "duo")
+    for row in rows[:3]:
+        output = row["output"]
+        assert output["oracle"]["cost"] <= 0.4
+        assert output["oracle"]["loss"] <= output["fixed"]["small"] + EXACT
+        flops = output["router"]["cost"] * output["tokens"] * 2 * opened.costs()[BIG]
+        assert output["router"]["flops"] == pytest.approx(flops)
+        by_name = zip(("skip", "small", "big"), (0, 4, 8), strict=True)
+        sums = [sum(one) / (output["tokens"] - 1) for one in output["oracle"]["losses"]]
+        assert all(output["fixed"][name] == pytest.approx(sums[at], abs=1e-5) for name, at in by_name)
+    assert await asyncio.to_thread(called, main, [*run, "-o", "study", "--json"]) == 0  # nothing is owed
+    assert await asyncio.to_thread(called, main, ["runs", "show", "study", "1"]) == 0
+    of = ("--texts", "t.jsonl", "--columns", "text=body", "--model", f"transformers:{tmp_path / 'tiny'}")
+    few = ("--small", "8", "--steps", "3", "--router-steps", "3", "--only-small", "-o", "by-command", "--json")
+    assert await asyncio.to_thread(called, main, ["duo", "train", *of, *few]) == 0
+    assert (tmp_path / "by-command" / "duo" / "duo.json").is_file()
+    missing = ("duo", "run", "--duo", "nowhere", "--texts", "t.jsonl", "--columns", "text=body", "-o", "none")
+    assert await asyncio.to_thread(called, main, list(missing)) == 1
+
+
+def called(main: Any, arguments: list[str]) -> int:
+    """The exit code of a command."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["dikast", *arguments])
+        try:
+            code = main()
+        except SystemExit as ended:
+            code = ended.code
+    return int(code or 0)

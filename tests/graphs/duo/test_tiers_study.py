@@ -7,11 +7,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from dikast.graphs.duo.ladders import Floats, rungs_of, take
 from dikast.graphs.duo.tiers.context import Context
 from dikast.graphs.duo.tiers.plans import calls_of, plans
 from dikast.graphs.duo.tiers.router import FEATURES, Logistic, Seen, fits, routers, train
 from dikast.graphs.duo.tiers.study import (
-    Floats,
     Measured,
     Policy,
     cross_fitted,
@@ -19,8 +19,6 @@ from dikast.graphs.duo.tiers.study import (
     mix,
     null,
     oracle,
-    rungs_of,
-    take,
 )
 
 

@@ -19,7 +19,8 @@ from dikast.jobs.reading import Run
 from dikast.pages import Cell, Figure, Page, Table, Text
 
 if TYPE_CHECKING:
-    from dikast.graphs.duo.tiers.study import Ints, Measured, Policy
+    from dikast.graphs.duo.ladders import Ints
+    from dikast.graphs.duo.tiers.study import Measured, Policy
 
 BUDGETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 CURVES, DOTS = "budget.svg", "policies.svg"

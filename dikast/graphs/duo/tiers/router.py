@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from dikast.graphs.duo.ladders import Floats, Ints
 from dikast.graphs.duo.tiers.context import Context
 from dikast.graphs.duo.tiers.plans import ROUTES, Route, after, states_at
-from dikast.graphs.duo.tiers.study import Floats, Ints, Measured, Policy
+from dikast.graphs.duo.tiers.study import Measured, Policy
 from dikast.records import CUT_REASONS
 
 FEWEST = 10

@@ -5,10 +5,7 @@
     cross_fitted(measured, budget)      # chosen by some samples, scored on another
     null(measured, budget, seed)        # the oracle, where right and wrong are dealt out at random within each plan
 
-A budget is a bound (<=) on the mean cost of a question, in the prices' unit. The oracle spends it best: each row has a
-ladder of plans, each rung dearer and better, and rungs are taken in the order of what they bring for the money. With
-one label a plan, right or wrong, that is exact; with shares of several samples it may leave less than one rung unspent.
-More budget takes the same rungs and further ones, so that nothing is ever lost by it.
+A budget is a bound (<=) on the mean cost of a question, in the prices' unit; how it is spent best, `ladders` says.
 """
 
 from __future__ import annotations
@@ -18,14 +15,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from dikast.graphs.duo.ladders import Floats, Ints, rungs_of, take
 from dikast.graphs.duo.tiers.context import Context
 from dikast.graphs.duo.tiers.plans import calls_of, plans
 from dikast.records import Outcome
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 PERMUTATIONS = 20
 
 
@@ -112,55 +107,6 @@ def mix(policies: Sequence[Policy], budget: float) -> Policy:
     low, high = policies[upper - 1], policies[upper]
     share = (budget - costs[upper - 1]) / (costs[upper] - costs[upper - 1])
     return Policy(low.right + share * (high.right - low.right), low.cost + share * (high.cost - low.cost))
-
-
-@dataclass(frozen=True, slots=True)
-class Rungs:
-    """What there is to take, the best bargain first; each row's own are in order.
-
-    Args:
-        row: Whose rung.
-        plan: The plan that it leads to.
-        spent: What it and all before it cost together.
-        first: Each row's plan before any rung.
-    """
-
-    row: Ints
-    plan: Ints
-    spent: Floats
-    first: Ints
-
-
-def rungs_of(value: Floats, cost: Floats) -> Rungs:
-    """The ladders of all rows, (rows, plans) each; the cheapest plan of a row is its first."""
-    found: list[tuple[float, int, int, float, int]] = []
-    first = np.zeros(len(value), np.int64)
-    for row in range(len(value)):
-        here = int(np.lexsort((-value[row], cost[row]))[0])
-        first[row] = here
-        step = 0
-        while True:
-            gain, more = value[row] - value[row, here], cost[row] - cost[row, here]
-            better = np.flatnonzero(gain > 0)
-            if not len(better):
-                break
-            worth = gain[better] / np.maximum(more[better], 1e-12)
-            best = better[np.lexsort((-more[better], -worth))[0]]
-            found.append((float(-gain[best] / max(more[best], 1e-12)), row, step, float(more[best]), int(best)))
-            here, step = int(best), step + 1
-    found.sort(key=lambda one: one[:3])
-    spent = float(cost[np.arange(len(first)), first].sum()) + np.cumsum([one[3] for one in found])
-    rows, taken = np.asarray([one[1] for one in found], np.int64), np.asarray([one[4] for one in found], np.int64)
-    return Rungs(rows, taken, spent, first)
-
-
-def take(rungs: Rungs, budget: float) -> Ints:
-    """The plan of each row, all together costing `budget` a row at most."""
-    chosen = rungs.first.copy()
-    room = budget * len(chosen)
-    count = int(np.searchsorted(rungs.spent, room * (1 + 1e-12), side="right"))
-    chosen[rungs.row[:count]] = rungs.plan[:count]  # of a row's own, the last one wins
-    return chosen
 
 
 def scored(measured: Measured, chosen: Sequence[Ints]) -> Policy:
