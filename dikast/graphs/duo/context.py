@@ -21,7 +21,7 @@ class Context(BaseModel):
 
     model_config = CONTEXT
 
-    duo: Annotated[RoutedModel, Flag(metavar="FOLDER"), Spec("dikast.graphs.duo.roles:load_duo")]
+    duo: Annotated[RoutedModel, Flag(metavar="FOLDER"), Spec("dikast.graphs.duo.torch_duo:load_duo")]
     """A model with two modules a layer: a folder that 'dikast duo train' wrote."""
     budget: float = Field(default=0.5, ge=0, le=1)
     """What the oracle's feed-forward modules may cost, as a share of all big."""

@@ -1,17 +1,14 @@
 """Who takes part in the study inside a model: one that can send its tokens on any route.
 
-duo = load_duo("runs/duo/duo")         # a folder that `dikast duo train` wrote
+duo = dikast.graphs.duo.torch_duo.load_duo("runs/duo/duo")      # a folder that `dikast duo train` wrote
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from dikast.graphs.duo.records import Fixed, Routed, Searched
-
-if TYPE_CHECKING:
-    from dikast.graphs.duo.torch_duo import TorchDuo
 
 Way: TypeAlias = Literal["exhaustive", "beam", "coordinate"]
 
@@ -52,10 +49,3 @@ class RoutedModel(Protocol):
     async def route(self, tokens: Sequence[int]) -> Routed:
         """What the routers do, and what comes of it."""
         ...
-
-
-def load_duo(source: str) -> TorchDuo:
-    """A model from its folder; it is opened at first use."""
-    from dikast.graphs.duo.torch_duo import TorchDuo
-
-    return TorchDuo(source)

@@ -145,3 +145,8 @@ class TorchDuo:
             )
 
         return await self._do(follow)
+
+
+def load_duo(source: str) -> TorchDuo:
+    """A model from its folder; it is opened at first use."""
+    return TorchDuo(source)
