@@ -29,7 +29,7 @@ import sys
 import time
 from collections.abc import Sequence
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,15 @@ from dikast.stats import bootstrap
 torch: Any = import_module("torch")
 transformers: Any = import_module("transformers")
 
-SYMBOLS, LENGTH = 24, 16
+SYMBOLS, LENGTH = 16, 16
 EASY, HARD = SYMBOLS, SYMBOLS + 1
 LAYERS, WIDTH, WIDE, SMALL = 4, 32, 128, 4
 DEEP, DEEP_STEPS, DEEP_ROWS = 6, 150, 32
 """The beam is tried over six layers, after a short training."""
 ROWS, HELD, ORACLE_ROWS = 4_096, 256, 512
-STEPS, ROUTER_STEPS = 1_000, 150
+STEPS, ROUTER_STEPS = 1_200, 120
 RATE, BATCH = 3e-3, 32
-TARGETS = (0.15, 0.3, 0.5)
+TARGETS = (0.3, 0.6)
 TARGET = 0.3
 """Where `recovered` is told."""
 BUDGET = 0.5
@@ -64,7 +64,8 @@ SECRET = 7
 def texts(rows: int, seed: int) -> Any:
     """Half easy, half hard."""
     random, secret = np.random.default_rng(seed), np.random.default_rng(SECRET)
-    table = secret.integers(SYMBOLS, size=(SYMBOLS, SYMBOLS))
+    # A permutation of the symbol before the last for each last one: all pairs stay as frequent as they begin.
+    table = np.stack([secret.permutation(SYMBOLS) for _ in range(SYMBOLS)], axis=1)
     said = np.empty((rows, LENGTH), np.int64)
     hard = random.random(rows) < 0.5
     said[:, 0] = np.where(hard, HARD, EASY)
@@ -105,9 +106,9 @@ def identities(seed: int) -> dict[str, Any]:
         found = Search(duo, ids).exhaustive(budget)
         for row in range(len(ids)):
             losses: list[float] = []
-            for route in every_route(4).tolist():
-                unit = sum(duo.costs()[one] for one in route) / (4 * duo.costs()[BIG])
-                if unit <= budget + 1e-9:
+            for route in product(range(3), repeat=4):
+                cost = sum(duo.costs()[one] for one in route) / (4 * duo.costs()[BIG])
+                if cost <= budget + 1e-9:
                     with torch.no_grad(), duo.using(route):
                         losses.append(float(duo.losses(ids[row : row + 1]).mean()))
             equal = equal and abs(min(losses) - float(found.loss[row])) < 1e-5
@@ -136,7 +137,7 @@ def beam_of(seed: int) -> dict[str, float]:
     return {
         "beam_recall": float((within.mean() - found.loss.mean()) / gap),
         "beam_cost": found.tried / 3**DEEP,
-        "beam_hits": float(np.mean(found.loss <= within.min(axis=1) + 1e-6)),
+        "beam_hits": sum((found.loss <= within.min(axis=1) + 1e-6).tolist()) / DEEP_ROWS,
         "beam_recall_3x": float((within.mean() - longer.loss.mean()) / gap),
     }
 

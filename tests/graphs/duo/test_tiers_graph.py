@@ -27,6 +27,8 @@ def test_plans_are_numbered_in_base_three_and_a_skip_costs_no_call() -> None:
     assert calls_of(("small", "skip", "big"), True) == ("s", "sb")
     assert calls_of(("small", "skip", "big"), False) == ("s", "b")
     assert calls_of(("skip", "skip"), True) == ()
+    assert [after("s", "skip", revise) for revise in (True, False)] == ["s", "s"]
+    assert [after("s", "big", revise) for revise in (True, False)] == ["sb", "b"]
     for steps, revise in product((1, 2, 3), (True, False)):
         reached = {""}
         for step in range(steps):

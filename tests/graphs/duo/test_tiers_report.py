@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from dikast.errors import ModelTimeout
+from dikast.graphs.duo.tiers import router
 from dikast.graphs.duo.tiers.report import CURVES, report
 from dikast.graphs.duo.tiers.story import story
+from dikast.graphs.duo.tiers.study import Measured
 from dikast.graphs.duo.tiers.training import FAILED, about, routes
 from dikast.jobs import Run
 from dikast.jobs.exports import LeftOut
@@ -72,6 +74,22 @@ async def test_every_policy_stands_at_its_cost(tmp_path: Path) -> None:
     assert "policies.svg" in page
     assert (tmp_path / "export" / CURVES).read_text().startswith("<?xml")
     assert found.data["curves"]["oracle"] == sorted(found.data["curves"]["oracle"])
+
+
+async def test_no_question_is_routed_by_a_router_that_has_learnt_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, lines = await rows(13)
+    learnt: list[set[int]] = []
+    real = router.routers
+
+    def watched(seen: router.Seen, context: Any) -> Any:
+        learnt.append(set(seen.row.tolist()))
+        return real(seen, context)
+
+    monkeypatch.setattr(router, "routers", watched)
+    assert router.route(Measured.of(lines, made), made, [0.5]) is not None
+    held = [set(range(13)) - one for one in learnt]
+    assert sorted(row for one in held for row in one) == list(range(13))  # each once
+    assert len(held) == made.folds
 
 
 async def test_what_cannot_be_said_is_not_said(tmp_path: Path) -> None:
