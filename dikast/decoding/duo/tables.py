@@ -45,6 +45,7 @@ def null(table: Floats, allowed: NDArray[np.bool_], tokens: Floats, seed: int, p
     random = np.random.default_rng(seed)
     losses = table[allowed].sum(axis=2) / tokens
     level = losses.mean(axis=0)
-    apart = losses - level
+    # What lies around a mean of n varies less by (n - 1) / n than what lies around the truth.
+    apart = (losses - level) * np.sqrt(len(losses) / max(1, len(losses) - 1))
     dealt = (random.permuted(apart, axis=1) for _ in range(permutations))
     return float(np.mean([(one.min(axis=0) + level).mean() for one in dealt]))

@@ -123,9 +123,11 @@ class Losses:
         random = np.random.default_rng(seed)
         losses = self.a_token()
         level = losses.mean(axis=1, keepdims=True)
+        # What lies around a mean of n varies less by (n - 1) / n than what lies around the truth.
+        apart = (losses - level) * np.sqrt(losses.shape[1] / max(1, losses.shape[1] - 1))
         found: list[float] = []
         for _ in range(PERMUTATIONS):
-            dealt = random.permuted(losses - level, axis=0) + level
+            dealt = random.permuted(apart, axis=0) + level
             chosen = self.spend(-dealt, self.budget)
             found.append(float(dealt[np.arange(len(chosen)), chosen].mean()))
         return float(np.mean(found))
