@@ -28,6 +28,7 @@ METHODS: Mapping[str, str] = {
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
     "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
     "zo_ranksgd": "ZO-RankSGD: set a method's knobs by rankings of its runs.",
+    "duo": "Duo-LLM: small or big, in a model's layers or over two models; oracle, router, budget.",
 }
 """Folder -> one line of help."""
 

@@ -28,6 +28,7 @@ SUITES = (
     "train_lane/rlgf_ppo.py",
     "train_lane/rlgf_rounds.py",
     "train_lane/transfer_q.py",
+    "train_lane/duo.py",
     "train_lane/smollm2.py",
     "train_lane/smollm2_rounds.py",
 )

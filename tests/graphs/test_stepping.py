@@ -24,6 +24,7 @@ from dikast.graphs import (
     astral,
     cweval,
     dno,
+    duo,
     genqr,
     hidden_tables,
     load_method,
@@ -42,6 +43,7 @@ from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
+from tests.graphs.duo import inside
 from tests.graphs.rest_mcts import scripts as rest_mcts_scripts
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
@@ -175,6 +177,10 @@ def a_zo_ranksgd(folder: Path) -> tuple[Any, Any]:
     return context, {"id": "tuning", "rows": [given], "budget": 4}
 
 
+def a_duo(folder: Path) -> tuple[Any, Any]:
+    return duo.Context(duo=inside.Written()), {"id": CANARY, "text": f"to be {CANARY}"}
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -189,6 +195,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("rlgf", an_rlgf),
     ("rest_mcts", a_rest_mcts),
     ("zo_ranksgd", a_zo_ranksgd),
+    ("duo", a_duo),
 ]
 
 
