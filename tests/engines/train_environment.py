@@ -25,6 +25,7 @@ SUITES = (
     "train_lane/self_tokens.py",
     "train_lane/rlgf.py",
     "train_lane/h2o.py",
+    "train_lane/kv_engine.py",
     "train_lane/smollm2.py",
     "train_lane/smollm2_rounds.py",
 )

@@ -79,6 +79,11 @@ class Policy(Protocol):
         ...
 
     @property
+    def told(self) -> str:
+        """The policy with its amounts, as a model spec has them: `h2o&heavy=0.1&recent=0.1`."""
+        ...
+
+    @property
     def observes(self) -> Observed:
         """Whose attention is summed: nobody's, every query's, or that of the prompt's last `WINDOW` queries."""
         ...
@@ -98,6 +103,11 @@ class Full:
 
     name: str = "full"
     observes: Observed = "nothing"
+
+    @property
+    def told(self) -> str:
+        """As in a model spec."""
+        return self.name
 
     def room(self, length: int) -> Room | None:
         """No bound."""
@@ -125,6 +135,11 @@ class Bounded:
     ranked: Callable[[Seen], Any]
     heavy: Amount = HEAVY
     recent: Amount = RECENT
+
+    @property
+    def told(self) -> str:
+        """As in a model spec."""
+        return f"{self.name}&heavy={self.heavy}&recent={self.recent}"
 
     def room(self, length: int) -> Room | None:
         """Whole numbers as they are, shares rounded; one slot at least."""
