@@ -24,6 +24,7 @@ METHODS: Mapping[str, str] = {
     "tapir": "TAPIR: find what a student finds hard, write more of it, train in rounds.",
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
+    "h2o": "H2O: what a small key-value cache saves and costs, on your own prompts.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
 }
 """Folder -> one line of help."""

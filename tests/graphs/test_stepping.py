@@ -25,6 +25,7 @@ from dikast.graphs import (
     cweval,
     dno,
     genqr,
+    h2o,
     hidden_tables,
     load_method,
     reviseval,
@@ -41,6 +42,7 @@ from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
+from tests.graphs.h2o.benches import Scripted
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
@@ -153,6 +155,11 @@ def an_rlgf(folder: Path) -> tuple[Any, Any]:
     return rlgf_scripts.context(collector="aggrevated"), {"id": CANARY, "prompt": CANARY, "reference": CANARY}
 
 
+def an_h2o(folder: Path) -> tuple[Any, Any]:
+    row = {"id": CANARY, "prompt": f"{CANARY} " * 40, "policy": "h2o", "heavy": 0.1, "recent": 0.1, "answer": CANARY}
+    return h2o.Context(solver=Scripted()), row
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -164,6 +171,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("tapir", a_tapir),
     ("self_tokens", a_self_tokens),
     ("rlgf", an_rlgf),
+    ("h2o", an_h2o),
 ]
 
 

@@ -63,6 +63,11 @@ class KVCache(Base):
         for mine, theirs in zip(self.layers, other.layers, strict=True):
             mine.merge(theirs)
 
+    def keep_all(self) -> None:
+        """From now on, let nothing more go."""
+        for layer in self.layers:
+            layer.keep_all()
+
     @property
     def nbytes(self) -> int:
         """Bytes of all keys and values, as they lie in memory."""

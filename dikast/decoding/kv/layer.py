@@ -355,6 +355,10 @@ class KVLayer(Base):
         self.filled, self.width = kept, width
         self._show(width)
 
+    def keep_all(self) -> None:
+        """From now on, let nothing more go."""
+        self.rooms = [None] * len(self.filled)
+
     # Memory.
 
     def _make_room(self, needed: int) -> None:
@@ -378,6 +382,11 @@ class KVLayer(Base):
         """Places of the kept tokens, in order: row, head, places."""
         rows = self._positions[:, :, : self.width].tolist()
         return [[sorted(place for place in head if place >= 0) for head in row] for row in rows]
+
+    @property
+    def scores(self) -> Any:
+        """Summed attention of the slots in use, shape (rows, heads, slots); by place, where nothing was let go."""
+        return self._scores[:, :, : self.width]
 
     @property
     def nbytes(self) -> int:

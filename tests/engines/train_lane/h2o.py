@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, cast
 
 import pytest
 
+from benchmarks.h2o_reference import MADE, PROMPT, SHAPES, logits_of, make, padded, prompt_of, reference
 from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of
 from dikast.decoding.kv import layer as layers
 from dikast.errors import UsageError
@@ -18,28 +17,7 @@ torch: Any = import_module("torch")
 transformers: Any = import_module("transformers")
 
 EXACT, ROUNDING = 1e-5, 1e-4
-PROMPT, MADE, VOCABULARY, HEADS = 40, 20, 60, 4
-SHAPES = ("llama", "opt", "neox")
 AMOUNTS = ((0.1, 0.1), (8, 8), (0.3, 0.0), (0, 5), (20, 10))
-
-
-def make(shape: str) -> Any:
-    """A tiny model with weights large enough that attention is uneven."""
-    torch.manual_seed(0)
-    sizes = {"vocab_size": VOCABULARY, "hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": HEADS}
-    if shape == "llama":
-        config = transformers.LlamaConfig(
-            **sizes, intermediate_size=96, num_key_value_heads=2, max_position_embeddings=2048, initializer_range=0.3
-        )
-    elif shape == "opt":
-        config = transformers.OPTConfig(
-            **sizes, ffn_dim=96, word_embed_proj_dim=48, max_position_embeddings=2048, init_std=0.3, dropout=0.0
-        )
-    else:
-        config = transformers.GPTNeoXConfig(
-            **sizes, intermediate_size=96, max_position_embeddings=2048, initializer_range=0.3
-        )
-    return transformers.AutoModelForCausalLM.from_config(config).eval()
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -52,86 +30,11 @@ def llama() -> Any:
     return make("llama")
 
 
-def prompt_of(length: int, seed: int = 1) -> Any:
-    return torch.randint(1, VOCABULARY, (1, length), generator=torch.Generator().manual_seed(seed))
-
-
-def padded(prompts: Sequence[Any]) -> tuple[Any, Any]:
-    longest = max(prompt.shape[1] for prompt in prompts)
-    pads = [longest - prompt.shape[1] for prompt in prompts]
-    pad = torch.nn.functional.pad
-    ids = torch.cat([pad(prompt, (count, 0)) for prompt, count in zip(prompts, pads, strict=True)])
-    mask = torch.cat([pad(torch.ones_like(prompt), (count, 0)) for prompt, count in zip(prompts, pads, strict=True)])
-    return ids, mask
-
-
-def logits_of(model: Any, cache: Any, ids: Any, mask: Any = None, made: int = MADE) -> Any:
-    """Logits of what is generated, shape (rows, tokens, vocabulary)."""
-    out = model.generate(
-        ids,
-        attention_mask=torch.ones_like(ids) if mask is None else mask,
-        cache=cache,
-        max_new_tokens=made,
-        do_sample=False,
-        output_logits=True,
-        return_dict_in_generate=True,
-        pad_token_id=0,
-        eos_token_id=None,
-    )
-    return torch.stack(out.logits, 1)
-
-
 def step(model: Any, cache: Any, ids: Any, mask: Any) -> Any:
     """One pass; logits of all its columns."""
     places = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
     with torch.no_grad():
         return model(input_ids=ids, attention_mask=mask, position_ids=places, cache=cache, use_cache=True).logits
-
-
-# The reference: every key stays, and a mask says which are alive. One sequence; written from the paper's Algorithm 1.
-
-
-@dataclass
-class Reference:
-    heavy: int
-    recent: int
-    alive: dict[int, Any] = field(default_factory=dict[int, Any])
-    scores: dict[int, Any] = field(default_factory=dict[int, Any])
-    lost: dict[int, Any] = field(default_factory=dict[int, Any])
-
-    def attend(self, module: Any, query: Any, key: Any, value: Any, _: Any, scaling: float, **given: Any) -> Any:
-        at, group = module.layer_idx, query.shape[1] // key.shape[1]
-        count, total = query.shape[2], key.shape[2]
-        before = self.alive.get(at, torch.ones((key.shape[1], 0), dtype=torch.bool))
-        alive = torch.cat([before, torch.ones((key.shape[1], count), dtype=torch.bool)], 1)
-        seen = torch.arange(total)[None, :] <= torch.arange(total - count, total)[:, None]
-        keys, values = key.repeat_interleave(group, 1)[0], value.repeat_interleave(group, 1)[0]
-        logits = torch.einsum("hqd,hkd->hqk", query[0], keys) * scaling
-        allowed = alive.repeat_interleave(group, 0)[:, None] & seen
-        weights = logits.masked_fill(~allowed, float("-inf")).softmax(-1)
-        scores = torch.nn.functional.pad(self.scores.get(at, torch.zeros((key.shape[1], 0))), (0, count))
-        scores = scores + weights.sum(1).view(-1, group, total).mean(1)
-        lost = self.lost.get(at, torch.zeros(key.shape[1]))
-        for head in range(key.shape[1]):
-            while int(alive[head].sum()) > self.heavy + self.recent:
-                old = [place for place in range(total - self.recent) if alive[head, place]]
-                goes = min(old, key=lambda place: float(scores[head, place]))
-                alive[head, goes] = False
-                lost[head] += scores[head, goes]
-                scores[head, goes] = 0.0
-        self.alive[at], self.scores[at], self.lost[at] = alive, scores, lost
-        return torch.einsum("hqk,hkd->qhd", weights, values)[None].contiguous(), None
-
-
-@contextmanager
-def reference(model: Any, heavy: int, recent: int) -> Generator[Reference]:
-    made, before = Reference(heavy, recent), model.config._attn_implementation
-    transformers.AttentionInterface.register("h2o_reference", made.attend)
-    model.set_attn_implementation("h2o_reference")
-    try:
-        yield made
-    finally:
-        model.set_attn_implementation(before)
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -11,7 +11,7 @@ Options after `?`:
 | `cache_gb` | GB of key-value cache; memory is taken as it fills | 2 |
 | `timeout` | seconds that a call may take, waiting for its turn included | no bound |
 | `fast` | `1`: quantised activations and cache, see below | `0` |
-| `kv`, `heavy`, `recent` | `h2o` or `h2o-normalised`: a cache that forgets, in blocks of 32 tokens; see below | all is kept |
+| `kv`, `heavy`, `recent` | `h2o`, `h2o-normalised`: a cache that forgets, in blocks of 32; see below | all is kept |
 | `temperature`, `max_tokens`, `seed`, ... | the model's own default sampling | greedy |
 
 Engine: OpenVINO GenAI (openvino-genai 2026.4), continuous batching. Model objects with the same file, `threads`,
@@ -23,9 +23,9 @@ with requests arriving at other times (112 of 112). A sampled one follows its ow
 same alone and in a batch in 14 of 16 cases. With `fast=1` (1.5 times the tokens a CPU second) a request sent alone is
 repeatable, and in a batch about half of all greedy replies differ from that one. Another CPU or version may differ.
 
-With `kv=h2o&heavy=192&recent=128` a reply's cache holds 320 tokens and one block: once the prompt has been read, OpenVINO's
-own eviction keeps the first block, the last tokens and the blocks that were attended most. The choice is one for all
-heads of a layer (`transformers:` chooses in each head, token by token); prefixes are then not shared.
+With `kv=h2o&heavy=192&recent=128` a reply's cache holds 320 tokens and one block: once the prompt has been read,
+OpenVINO's own eviction keeps the first block, the last tokens and the blocks that were attended most. The choice is one
+for all heads of a layer (`transformers:` chooses in each head, token by token); prefixes are then not shared.
 
 Control tokens in a message's text, such as `<|im_end|>`, reach the model as plain characters: no text can end its turn
 or open another. Lone surrogates become U+FFFD.

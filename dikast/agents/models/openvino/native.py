@@ -113,8 +113,10 @@ def load_pipeline(genai: Any, path: Path, settings: Settings) -> Any:
 
 
 def eviction_config(genai: Any, policy: str, heavy: int, recent: int) -> Any:
-    """OpenVINO's cache eviction: it keeps the first block always, the last `recent` tokens, and the blocks between that
-    are worth most, in one choice for all heads of a layer. The prompt is read whole; what is let go is let go after.
+    """OpenVINO's cache eviction.
+
+    It keeps the first block always, the last `recent` tokens, and of what is between the blocks that are worth most, in
+    one choice for all heads of a layer. The prompt is read whole; what is let go is let go after it.
     """
     modes = {"h2o": genai.AggregationMode.SUM, "h2o-normalised": genai.AggregationMode.NORM_SUM}
     return genai.CacheEvictionConfig(BLOCK, recent, heavy + recent, modes[policy])

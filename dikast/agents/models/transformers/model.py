@@ -10,8 +10,8 @@ after `?`:
 | option | what | default |
 | --- | --- | --- |
 | `lora` | a LoRA adapter's folder, as peft saves it; models that differ in it alone share the base's memory | none |
-| `kv` | a cache that forgets: `h2o`, `h2o-normalised`, `window`, `sink`, `snapkv`, or `full` (`dikast.decoding.kv`) | all is kept |
-| `heavy`, `recent` | with `kv`: keys and values kept for what they are worth, and the last ones: tokens, or a share of the prompt (`.1`) | .1, .1 |
+| `kv` | a cache that forgets: `h2o`, `h2o-normalised`, `window`, `sink`, `snapkv`, `full` | all is kept |
+| `heavy`, `recent` | of `kv`: the most worth and the last; tokens, or a share of the prompt (`.1`) | .1, .1 |
 | `device` | `cpu`, `cuda`, `cuda:1` | a GPU where there is one |
 | `dtype` | `float32`, `bfloat16`, `float16` | float32 on a CPU, as stored on a GPU |
 | `batch` | sequences that run at once; more wait | 64 |
@@ -21,7 +21,7 @@ after `?`:
 
 It is the student of training methods, and what decoding methods act on: it goes on from a reply's beginning, scores
 completions, and has alternatives in log-probabilities. A folder with a value head or reward model gives values, and
-nothing else. For speed on a CPU use `openvino:`, on a GPU `vllm:`.
+nothing else. What `kv` means: `dikast.decoding.kv.policies`. For speed on a CPU use `openvino:`, on a GPU `vllm:`.
 
 What is deterministic: greedy replies in float32 are the same alone and in any batch, a sampled one follows its own seed
 (numbers in `docs/design/reproducibility.md`). Control tokens in a message's text reach the model as plain characters.
@@ -102,13 +102,17 @@ class TransformersModel(EngineModel):
         engine = await self._open()
         check_kind(self.spec, request, headed=engine.loaded.headed)
         if self.kv is not None and engine.loaded.headed:
-            raise UsageError(f"{self.spec}: a value is read in one pass, in which nothing can be forgotten", hint="no kv")
+            raise UsageError(
+                f"{self.spec}: a value is read in one pass, in which nothing can be forgotten", hint="no kv"
+            )
         tokens, scored = await asyncio.to_thread(self._prompt, engine, request)
         grammar = await asyncio.to_thread(grammar_of, request.structured) if request.structured else ""
         adapter = (self.lora, digest_of(Path(self.lora))) if self.lora else None
         alternatives = request.logprobs
         seeds = [draw_seed(request.sampling, draw) for draw in range(request.n)]
-        asked = [Asked(tokens, request.sampling, seed, alternatives, grammar, scored, adapter, self.kv) for seed in seeds]
+        asked = [
+            Asked(tokens, request.sampling, seed, alternatives, grammar, scored, adapter, self.kv) for seed in seeds
+        ]
         tickets = [engine.submit(one) for one in asked]
         try:
             made = [await ticket.future for ticket in tickets]
