@@ -12,9 +12,9 @@ Not here: what attending means (`layer.py`).
 from __future__ import annotations
 
 import threading
-from importlib import import_module
 from typing import Any
 
+from dikast.decoding.kv.libraries import library
 from dikast.errors import UsageError
 
 NAME = "dikast_kv"
@@ -22,10 +22,10 @@ NAME = "dikast_kv"
 FOREIGN = ("s_aux", "softcap", "position_bias", "sliding_window")
 """Arguments of attention functions that the caches here do not understand."""
 
-torch: Any = import_module("torch")
-transformers: Any = import_module("transformers")
-sdpa: Any = import_module("transformers.integrations.sdpa_attention").sdpa_attention_forward
-masking: Any = import_module("transformers.masking_utils")
+torch: Any = library("torch")
+transformers: Any = library("transformers")
+sdpa: Any = library("transformers.integrations.sdpa_attention").sdpa_attention_forward
+masking: Any = library("transformers.masking_utils")
 
 
 class Link(threading.local):

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Any
 
 from dikast.decoding.kv.attention import watch
 from dikast.decoding.kv.layer import Filling, KVLayer
+from dikast.decoding.kv.libraries import library
 from dikast.decoding.kv.policies import HEAVY, RECENT, Amount, Policy, policy_of
 from dikast.errors import UsageError
 
-Base: Any = import_module("transformers.cache_utils").Cache
+Base: Any = library("transformers.cache_utils").Cache
 
 
 class KVCache(Base):

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 from dikast.decoding.kv.attention import LINK, Columns, sdpa
+from dikast.decoding.kv.libraries import library
 from dikast.decoding.kv.policies import KERNEL, WINDOW, Policy, Room, Seen
 from dikast.errors import UsageError
 
@@ -28,8 +28,8 @@ SPARE, SPARE_SHARE = 64, 8
 EMPTY = -1
 """The position of a slot that holds nothing."""
 
-torch: Any = import_module("torch")
-Base: Any = import_module("transformers.cache_utils").CacheLayerMixin
+torch: Any = library("torch")
+Base: Any = library("transformers.cache_utils").CacheLayerMixin
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
+from dikast.decoding.kv import libraries
 from dikast.decoding.kv.policies import POLICIES, Amount, Bounded, Room, policy_of, read_amount
-from dikast.errors import UsageError
+from dikast.errors import MissingExtraError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,15 @@ def test_amounts_are_read_as_written() -> None:
     assert isinstance(read_amount("1.0"), float)
     with pytest.raises(ValueError, match="ten"):
         read_amount("ten")
+
+
+def test_without_torch_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(name: str) -> None:
+        return None
+
+    monkeypatch.setattr(libraries, "find_spec", nowhere)
+    with pytest.raises(MissingExtraError, match=r"dikast\[train\]"):
+        libraries.library("transformers.cache_utils")
 
 
 def test_no_torch_is_imported_for_a_policy() -> None:
