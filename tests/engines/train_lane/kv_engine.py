@@ -12,8 +12,10 @@ import pytest
 
 from dikast.agents.models.request import Reply, Request, Sampling
 from dikast.agents.models.transformers.model import TransformersModel, render
-from dikast.decoding.kv import POLICIES, H2OCache
-from dikast.errors import UsageError
+from dikast.decoding.kv import POLICIES, H2OCache, policy_of
+from dikast.errors import ModelContextOverflow, UsageError
+from dikast.graphs.h2o.removal import REMOVALS, policy_for
+from dikast.graphs.h2o.roles import load_bench
 from tests.contract.requests import GREEDY, ask
 from tests.engines.train_lane.conftest import load
 from tests.tiny_model import make_head
@@ -101,3 +103,37 @@ async def test_values_have_nothing_to_forget(folder: Path, tmp_path: Path) -> No
     with pytest.raises(UsageError, match="in one pass"):
         await model.complete(replace(GREEDY, value=True, completion="stone"))
     await model.aclose()
+
+
+async def test_the_bench_reads_what_the_engine_scores(folder: Path) -> None:
+    """`dikast h2o run`'s measurements: the losses of a text are those that the engine gives, cache by cache."""
+    bench = load_bench(f"transformers:{folder}")
+    prompt = "stone " * 60
+    full = await bench.measure(prompt, None, None, 12)
+    assert await bench.measure(prompt, None, None, 12) is full, "the full cache is measured once a prompt"
+    small = await bench.measure(prompt, full["tokens"], policy_of("h2o", 0.1, 0.1), 12)
+    for spec, found in (("", full), (f"?{SMALL}", small)):
+        model = load(f"transformers:{folder}{spec}")
+        request = ask(prompt, Sampling(max_tokens=12))
+        scored = await one(model, replace(request, completion=tuple(full["tokens"])))
+        assert found["losses"] == pytest.approx([-value for value in values(scored)], abs=EXACT)
+        assert found["said"] == (await one(model, request)).text
+        await model.aclose()
+    assert full["slots"] == full["prompt_tokens"] + len(full["tokens"])
+    assert small["slots"] == 2 * round(0.1 * small["prompt_tokens"])
+    assert small["bytes"] < 0.3 * full["bytes"]
+    seen = await bench.observe(prompt)
+    assert seen["tokens"] == full["prompt_tokens"]
+    assert 0.2 <= seen["skew"] <= 1
+
+
+async def test_what_is_removed_is_gone_and_nothing_after_it(folder: Path) -> None:
+    bench = load_bench(f"transformers:{folder}")
+    prompt = "stone river " * 40
+    full = await bench.measure(prompt, None, None, 12)
+    for name in REMOVALS:
+        without = await bench.measure(prompt, full["tokens"], policy_for(name, 0.25, 0.0), 12)
+        removed = round(0.25 * full["prompt_tokens"])
+        assert without["slots"] == full["prompt_tokens"] - removed + len(full["tokens"])
+    with pytest.raises(ModelContextOverflow):
+        await bench.measure("stone " * 3000, None, None, 12)

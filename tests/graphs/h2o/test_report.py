@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
 import pytest
 
+from dikast.graphs import h2o
 from dikast.graphs.h2o.graph import compared
 from dikast.graphs.h2o.report import add_up, line_of
+from dikast.graphs.h2o.story import story
+from dikast.pages import Table, Text
+from tests.graphs.h2o.benches import Scripted
 
 
 def measured(size: int, losses: list[float], seconds: float = 1.0, said: str = "x") -> Any:
@@ -50,3 +55,18 @@ def test_needles_are_counted_by_depth() -> None:
     cache = caches["h2o", 0.2]
     assert cache.depths[0.0] == [(True, True), (False, True)]
     assert line_of(cache)["found"] == [2, 3]
+
+
+def test_a_row_is_told_with_both_replies() -> None:
+    bench = Scripted()
+    context: Any = h2o.Context(solver=bench)
+    graph: Any = h2o.graph
+    asked = {"prompt": "word " * 40, "policy": "h2o", "heavy": 0.1, "recent": 0.1}
+    output = asyncio.run(graph.ainvoke(asked, context=context))
+    page = story({"input": asked, "output": output})
+    assert page.title.startswith("h2o: heavy 0.1, recent 0.1 of the prompt; 0.16 of the memory")
+    quotes = {part.label: part.text for part in page.parts if isinstance(part, Text) and part.kind == "quote"}
+    assert quotes["reply with the full cache, stop"] == "the wick, he said"
+    assert quotes["reply with the small cache, stop"] == "a box"
+    [table] = [part for part in page.parts if isinstance(part, Table)]
+    assert [row[:3] for row in table.rows] == [("full", 50, 500), ("small", 8, 80)]
