@@ -12,8 +12,9 @@
 | flips | SmolLM2 as judge of pairs in DIR: how often its verdict differs under a small cache, and under another order |
 
 Speed is of decoding steps alone, the upkeep of scores included; what is beside it is transformers' own `DynamicCache`
-with torch's scaled dot product attention, in the same process, its keys and values random numbers at the same length
-(what a step costs does not depend on them). `excess` is perplexity over the full cache's, less 1. Nothing was tuned.
+with torch's scaled dot product attention, in the same process and in turn. Its keys and values are random numbers at
+the same length (what a step costs does not depend on them). `cpu_ratio` is of processor seconds, which other jobs on
+the machine stretch less. `excess` is perplexity over the full cache's, less 1. Nothing was tuned.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ def smollm2() -> tuple[Any, Any]:
     """The model and its tokenizer."""
     import transformers
 
-    folder = folder_of(MODEL)
+    folder = str(folder_of(MODEL))
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(folder)
     return model.eval(), transformers.AutoTokenizer.from_pretrained(folder)
 
@@ -124,30 +125,39 @@ def speed(model: Any, length: int, steps: int) -> dict[str, float]:
         for layer in range(len(small.layers)):
             full.update(torch.randn(shape), torch.randn(shape), layer)
         full_bytes = sum(one.untyped_storage().nbytes() for layer in full.layers for one in (layer.keys, layer.values))
-        timed = {name: step_times(model, cache, steps) for name, cache in (("small", small), ("full", full))}
+        timed, busy = step_times(model, {"small": small, "full": full}, steps)
     return {
         "length": length,
         "slots": small.slots,
         "memory_ratio": small.nbytes / full_bytes,
         "memory_ratio_with_upkeep": (small.nbytes + small.upkeep) / full_bytes,
         "tokens_per_s_ratio": median(timed["full"]) / median(timed["small"]),
+        "cpu_ratio": median(busy["full"]) / median(busy["small"]),
+        "full_cpu_ms": median(busy["full"]) * 1000,
+        "small_cpu_ms": median(busy["small"]) * 1000,
         "full_ms": median(timed["full"]) * 1000,
         "small_ms": median(timed["small"]) * 1000,
         "prefill_s": prefill,
     }
 
 
-def step_times(model: Any, cache: Any, steps: int) -> list[float]:
-    """Seconds of each step."""
+def step_times(
+    model: Any, caches: Mapping[str, Any], steps: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds of each step by cache, and those of the processor; in turn, so that load meets both."""
     import h2o_reference as tiny
 
     token = tiny.torch.tensor([[5]])
-    times: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in caches}
+    busy: dict[str, list[float]] = {name: [] for name in caches}
     for _ in range(steps + WARM):
-        started = time.perf_counter()
-        model(input_ids=token, cache=cache, use_cache=True)
-        times.append(time.perf_counter() - started)
-    return times[WARM:]
+        for name, cache in caches.items():
+            started, spent = time.perf_counter(), time.process_time()
+            model(input_ids=token, cache=cache, use_cache=True)
+            times[name].append(time.perf_counter() - started)
+            busy[name].append(time.process_time() - spent)
+    kept = [{name: some[WARM:] for name, some in one.items()} for one in (times, busy)]
+    return kept[0], kept[1]
 
 
 def documents(data: Path, tokenizer: Any, length: int, count: int) -> Any:
@@ -240,7 +250,7 @@ def openvino() -> dict[str, float]:
 
 async def flips(data: Path, most: int) -> dict[str, Any]:
     """Verdicts of one judge on the same pairs in both orders, under each cache."""
-    pairs = [row.values for row in read_rows(data / "pairwise" / "pairs.jsonl")]
+    pairs: list[Mapping[str, Any]] = [row.values for row in read_rows(data / "pairwise" / "pairs.jsonl")]
     short = [one for one in pairs if len(one["input"]) + len(one["output_1"]) + len(one["output_2"]) <= SHORT][:most]
     told: dict[str, list[tuple[int | None, int | None]]] = {}
     for name, options in CACHES.items():
@@ -276,7 +286,7 @@ def parts(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Mapping
     evals: Path | None = given.data / "evals" if given.data and (given.data / "evals").is_dir() else given.data
     every: dict[str, Callable[[], Mapping[str, Any]]] = {
         "exact": exact,
-        "speed": lambda: {**(at := speed(model, LENGTH, steps)), "long": speed(long_model(), LONG, steps), "at": at},
+        "speed": lambda: {**speed(model, LENGTH, steps), "long": speed(long_model(), LONG, steps)},
         "openvino": lambda: {"openvino": openvino()},
     }
     if evals is not None:
