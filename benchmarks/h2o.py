@@ -221,6 +221,7 @@ def openvino() -> dict[str, float]:
     genai = import_genai()
     used: dict[str, float] = {}
     steps: dict[str, float] = {}
+    busy: dict[str, float] = {}
     for name, kv in (("full", None), ("small", KV)):
         pipeline = load_pipeline(genai, find(MODEL), Settings(threads=1, cache_gb=1, kv=kv))
         words = " ".join(f"Box {number} holds {number * 7 % 13} apples." for number in range(OPENVINO_LENGTH // 8))
@@ -229,19 +230,24 @@ def openvino() -> dict[str, float]:
         config.max_new_tokens, config.ignore_eos = OPENVINO_STEPS, True
         handle = pipeline.add_request(0, tokens, config)
         times: list[float] = []
+        spent: list[float] = []
         usage: list[float] = []
         while pipeline.has_non_finished_requests():
-            started = time.perf_counter()
+            started, used_up = time.perf_counter(), time.process_time()
             pipeline.step()
             times.append(time.perf_counter() - started)
+            spent.append(time.process_time() - used_up)
             usage.append(pipeline.get_metrics().cache_usage)
         del handle
-        used[name], steps[name] = median(usage[2:-1]), median(times[2:-1])
+        used[name], steps[name], busy[name] = (median(one[2:-1]) for one in (usage, times, spent))
         used[f"{name}_tokens"] = tokens.shape[1]
         del pipeline
     return {
         "kv_ratio": used["small"] / used["full"],
         "step_ratio": steps["small"] / steps["full"],
+        "step_cpu_ratio": busy["small"] / busy["full"],
+        "full_step_cpu_ms": busy["full"] * 1000,
+        "small_step_cpu_ms": busy["small"] * 1000,
         "prompt_tokens": used["full_tokens"],
         "full_step_ms": steps["full"] * 1000,
         "small_step_ms": steps["small"] * 1000,
@@ -252,7 +258,7 @@ async def flips(data: Path, most: int) -> dict[str, Any]:
     """Verdicts of one judge on the same pairs in both orders, under each cache."""
     pairs: list[Mapping[str, Any]] = [row.values for row in read_rows(data / "pairwise" / "pairs.jsonl")]
     short = [one for one in pairs if len(one["input"]) + len(one["output_1"]) + len(one["output_2"]) <= SHORT][:most]
-    told: dict[str, list[tuple[int | None, int | None]]] = {}
+    told: dict[str, list[tuple[str, str]]] = {}
     for name, options in CACHES.items():
         judge = load_judge(f"logprobs+transformers:{MODEL}{options}")
         told[name] = [(await verdict(judge, pair, False), await verdict(judge, pair, True)) for pair in short]
@@ -265,17 +271,18 @@ async def flips(data: Path, most: int) -> dict[str, Any]:
         for name in CACHES if name != "full"
     }  # fmt: skip
     contradicted = {name: fmean(first != second for first, second in some) for name, some in told.items()}
-    unread = sum(side is None for some in told.values() for both in some for side in both)
+    unread = sum(side not in ("1", "2") for some in told.values() for both in some for side in both)
     return {"pairs": len(short), "verdicts": 2 * len(short), "flipped": flipped,
             "order_contradictions": contradicted, "unparsed": unread}  # fmt: skip
 
 
-async def verdict(judge: Any, pair: Mapping[str, Any], swapped: bool) -> int | None:
-    """Which answer is better, 0 or 1, whatever the order in which they are shown."""
+async def verdict(judge: Any, pair: Mapping[str, Any], swapped: bool) -> str:
+    """Which answer is better, as `1` or `2` of the file whatever the order in which they are shown; or the outcome."""
     texts = (pair["output_1"], pair["output_2"])
     case = Case(pair["input"], texts[::-1] if swapped else texts, RUBRIC)
     found = await judge.judge(case, sampling=Sampling(max_tokens=8))
-    return None if found.side is None else (1 - found.side if swapped else found.side)
+    names = ("2", "1") if swapped else ("1", "2")
+    return {"first": names[0], "second": names[1]}.get(found.side, str(found.side or found.outcome))
 
 
 def parts(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]:
