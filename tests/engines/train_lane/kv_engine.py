@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dikast.agents.models.request import Reply, Request, Sampling
+from dikast.agents.models.transformers import groups
 from dikast.agents.models.transformers.model import TransformersModel, render
 from dikast.decoding.kv import POLICIES, H2OCache, policy_of
 from dikast.errors import ModelContextOverflow, UsageError
@@ -63,6 +64,31 @@ async def test_replies_do_not_depend_on_their_mates(tiny: TransformersModel, fol
     assert model._engine is tiny._engine, "models that differ in their cache alone share the weights"
     differs = [values(mine) != pytest.approx(values(all_), abs=EXACT) for mine, all_ in zip(alone, full, strict=True)]
     assert any(differs) is (policy != "full")
+    await model.aclose()
+
+
+async def test_caches_of_other_kinds_do_not_mix(tiny: TransformersModel, folder: Path) -> None:
+    """Rows under one policy meet newcomers under another, and under none."""
+    models = [load(f"transformers:{folder}?{SMALL}"), load(f"transformers:{folder}?kv=window"), tiny]
+    requests = [ask("stone " * words, Sampling(max_tokens=24), logprobs=1) for words in (40, 33, 36)]
+    alone = [await one(model, request) for request in requests for model in models]
+
+    async def late(model: TransformersModel, request: Request, rank: int) -> Reply:
+        await asyncio.sleep(0.002 * rank)
+        return await one(model, request)
+
+    order = [(model, request) for request in requests for model in models]
+    found = await asyncio.gather(*(late(model, request, rank) for rank, (model, request) in enumerate(order)))
+    assert_equal(found, alone)
+    for model in models[:2]:
+        await model.aclose()
+
+
+async def test_a_prompt_that_is_read_in_parts_is_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(f"transformers:{folder}?{SMALL}")
+    whole = [await one(model, request) for request in crowd()]
+    monkeypatch.setattr(groups, "PREFILL_TOKENS", 48)
+    assert_equal([await one(model, request) for request in crowd()], whole)
     await model.aclose()
 
 
