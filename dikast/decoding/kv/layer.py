@@ -264,7 +264,7 @@ class KVLayer(Base):
         if columns > 1 or any(count != self.width for count in self.filled):
             logits = logits.masked_fill(~self._allowed(places)[:, :, None], float("-inf"))
         weights = logits.softmax(-1)
-        if self._padding and columns > 1:
+        if columns > 1 and (self._padding or self.policy.observes == "last"):
             # A token has itself to attend to, padding has not: its weights are of everything, and are left out.
             weights = weights * (places >= 0)[:, None, None, :, None]
         return weights.sum(3).mean(2)
