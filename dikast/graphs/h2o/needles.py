@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from dikast.agents.prompt import load_prompt
+
 NAMES = ("Ada", "Bruno", "Clara", "Dino", "Edda", "Faris", "Greta", "Hugo")
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
@@ -24,6 +26,6 @@ def with_needle(document: str, key: str, depth: float) -> tuple[str, str]:
     name, number = NAMES[drawn[0] % len(NAMES)], str(10_000 + int.from_bytes(drawn[1:5], "big") % 90_000)
     ends = [0, *(found.end() for found in SENTENCE_END.finditer(document)), len(document)]
     at = min(ends, key=lambda end: abs(end - depth * len(document)))
-    needle = f" The secret number of {name} is {number}. "
-    question = f"What is the secret number of {name}? Answer with the number alone."
-    return f"{document[:at]}{needle}{document[at:]}\n\n{question}".strip(), number
+    fields = {"before": document[:at], "name": name, "number": number, "after": document[at:]}
+    [asked] = load_prompt("h2o/needle").render(fields)
+    return asked["content"].strip(), number
