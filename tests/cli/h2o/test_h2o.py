@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from dikast.decoding.kv.policies import Policy
 from dikast.errors import ModelUnavailable
 from dikast.graphs.h2o import roles
 from dikast.graphs.h2o.records import Measured
@@ -24,11 +26,13 @@ class Breaking(Scripted):
 
     left = 6
 
-    async def measure(self, *given: object) -> Measured:  # pyright: ignore[reportIncompatibleMethodOverride]
+    async def measure(
+        self, prompt: str, text: str | Sequence[int] | None, policy: Policy | None, max_tokens: int
+    ) -> Measured:
         self.left -= 1
         if not self.left:
             raise ModelUnavailable("scripted: gone")
-        return await super().measure(*given)  # pyright: ignore[reportArgumentType]
+        return await super().measure(prompt, text, policy, max_tokens)
 
 
 @pytest.fixture
