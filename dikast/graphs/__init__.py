@@ -25,6 +25,7 @@ METHODS: Mapping[str, str] = {
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
     "transfer_q": "Transfer Q*: a reward guides a model that nobody trains, by completions of another.",
+    "h2o": "H2O: what a small key-value cache saves and costs, on your own prompts.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
     "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
     "zo_ranksgd": "ZO-RankSGD: set a method's knobs by rankings of its runs.",

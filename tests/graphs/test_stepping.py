@@ -26,6 +26,7 @@ from dikast.graphs import (
     dno,
     duo,
     genqr,
+    h2o,
     hidden_tables,
     load_method,
     reviseval,
@@ -44,6 +45,7 @@ from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
 from tests.graphs.duo import inside
+from tests.graphs.h2o.benches import Scripted
 from tests.graphs.rest_mcts import scripts as rest_mcts_scripts
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
@@ -181,6 +183,11 @@ def a_duo(folder: Path) -> tuple[Any, Any]:
     return duo.Context(duo=inside.Written()), {"id": CANARY, "text": f"to be {CANARY}"}
 
 
+def an_h2o(folder: Path) -> tuple[Any, Any]:
+    row = {"id": CANARY, "prompt": f"{CANARY} " * 40, "policy": "h2o", "heavy": 0.1, "recent": 0.1, "answer": CANARY}
+    return h2o.Context(solver=Scripted()), row
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -196,6 +203,7 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("rest_mcts", a_rest_mcts),
     ("zo_ranksgd", a_zo_ranksgd),
     ("duo", a_duo),
+    ("h2o", an_h2o),
 ]
 
 
