@@ -25,6 +25,7 @@ SUITES = (
     "train_lane/self_tokens.py",
     "train_lane/rlgf.py",
     "train_lane/rest_mcts.py",
+    "train_lane/rest_mcts_rounds.py",
     "train_lane/rlgf_ppo.py",
     "train_lane/rlgf_rounds.py",
     "train_lane/transfer_q.py",

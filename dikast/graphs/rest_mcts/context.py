@@ -42,13 +42,11 @@ def numeric() -> AnswerCheck:
     return load_check("numeric")
 
 
-class Context(BaseModel):
-    """Who takes part, and the method's knobs."""
+class Searching(BaseModel):
+    """The critic, the check, and the knobs: what a run and each round of a loop have in common."""
 
     model_config = CONTEXT
 
-    solver: Annotated[StepSolver, Spec("dikast.graphs.rest_mcts.solvers:load_step_solver", model=True)]
-    """The policy: SPEC, or prefix+SPEC, chat+SPEC for how a next step is asked for."""
     critic: Annotated[StepCritic, Spec("dikast.graphs.rest_mcts.critics:load_critic", model=True)]
     """Values partial solutions: a model's SPEC, head+SPEC for a trained value head, function:MODULE:NAME."""
     check: Annotated[AnswerCheck, Flag(metavar="CHECK"), Spec("dikast.graphs.rest_mcts.checks:load_check")] = Field(
@@ -104,7 +102,7 @@ class Context(BaseModel):
     """Of steps and solutions; greedy decodes at temperature 0. The tokens are those of a step."""
 
     @model_validator(mode="after")
-    def _can_be(self) -> Context:
+    def _can_be(self) -> Searching:
         if unknown := [one for one in self.searches if one not in SEARCHES]:
             raise ValueError(f"searches: none is called {unknown[0]!r}; there are {', '.join(SEARCHES)}")
         if len(set(self.searches)) < len(self.searches):
@@ -113,6 +111,15 @@ class Context(BaseModel):
         if drawn and self.branch > 1 and self.sampling.temperature == 0:
             raise ValueError("branch > 1 needs sampling with a temperature above 0: greedy replies are all the same")
         return self
+
+
+class Context(Searching):
+    """Who takes part, and the method's knobs."""
+
+    model_config = CONTEXT
+
+    solver: Annotated[StepSolver, Spec("dikast.graphs.rest_mcts.solvers:load_step_solver", model=True)]
+    """The policy: SPEC, or prefix+SPEC, chat+SPEC for how a next step is asked for."""
 
 
 class Input(TypedDict):

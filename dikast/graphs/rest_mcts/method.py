@@ -64,4 +64,5 @@ method = Method(
     story=deferred("dikast.graphs.rest_mcts.story:story"),
     exports=exports(),
     after=what_next,
+    verbs={"rounds": "rounds"},
 )

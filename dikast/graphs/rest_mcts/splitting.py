@@ -2,8 +2,7 @@ r"""Solutions as steps, and steps as solutions.
 
     split("16 - 3 = 13\n13 * 2 = 26", "line")       # ["16 - 3 = 13", "13 * 2 = 26"]
 
-A step is a line, a paragraph, a sentence, or what stands under a mark of its own ("Step 2: ..."). Policies write by
-line or by paragraph, where an engine can be told to stop; solutions from elsewhere are split in any of the four ways.
+A step is a line or a paragraph, at whose end an engine can be told to stop.
 """
 
 from __future__ import annotations
@@ -13,20 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 Unit: TypeAlias = Literal["line", "paragraph"]
-"""By what a policy's solution is divided while it is written."""
-Splitting: TypeAlias = Literal["line", "paragraph", "sentence", "mark"]
+"""By what a solution is divided into steps."""
 
 SEPARATORS: Mapping[Unit, str] = {"line": "\n", "paragraph": "\n\n"}
-PATTERNS: Mapping[Splitting, re.Pattern[str]] = {
-    "line": re.compile(r"\n"),
-    "paragraph": re.compile(r"\n[ \t]*\n"),
-    "sentence": re.compile(r"(?<=[.!?])\s+(?=[^\s\da-z])|\n"),
-    "mark": re.compile(r"\n(?=[ \t]*[*#]{0,4}[ \t]*step[ \t]+\d+\b)", re.IGNORECASE),
-}
-"""Where a step ends. A sentence goes on behind a full stop that a digit or a small letter follows: `approx. 3`."""
+PATTERNS: Mapping[Unit, re.Pattern[str]] = {"line": re.compile(r"\n"), "paragraph": re.compile(r"\n[ \t]*\n")}
+"""Where a step ends."""
 
 
-def split(text: str, by: Splitting) -> list[str]:
+def split(text: str, by: Unit) -> list[str]:
     """The steps of a solution, without white space around them; none is empty."""
     parts = PATTERNS[by].split(text.replace("\r\n", "\n"))
     return [part.strip() for part in parts if part.strip()]

@@ -43,7 +43,11 @@ WHAT = (
 )
 OWN: Mapping[str, Mapping[str, str]] = {
     "sft": {"appraised": "the critic's value of it", "search": "which search found it"},
-    "value": {"distance": "fewest further steps to a right answer that were found", "search": "which search found it"},
+    "value": {
+        "distance": "fewest further steps to a right answer that were found",
+        "appraised": "the critic's value of it",
+        "search": "which search found it",
+    },
     "stepwise": {"right": "whether the final answer is", "search": "which search found it"},
 }
 
@@ -102,7 +106,7 @@ def of_tree(kind: Kind, record: Record, nodes: list[Node], context: Context) -> 
     elif kind == "value":
         for one in nodes[1:]:
             known = one["inferred"] is not None
-            columns = {"value": one["inferred"], "distance": one["distance"]}
+            columns = {"value": one["inferred"], "distance": one["distance"], "appraised": one["appraised"]}
             yield candidate(kind, record, nodes, one, context, columns) if known else UNKNOWN
     else:
         rescued = distances(nodes)

@@ -1,0 +1,63 @@
+"""The rounds' knobs and actors (`Context`); what goes into the graph and comes out is that of `dikast.graphs.looping`.
+
+Light on purpose: the command line reads the flags of `dikast rest-mcts rounds` off this file, so it loads no engine.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dikast.flags import Flag, NoFlag
+from dikast.graphs.rest_mcts.context import Searching
+from dikast.graphs.rest_mcts.rounds.roles import Questions, Trainer, TrlTrainer
+from dikast.training.recipes import SftRecipe, ValueRecipe
+from dikast.wire import CONTEXT, Spec
+
+ROUNDS = "Rounds"
+"""The heading of the loop's flags."""
+
+
+class Context(Searching):
+    """Who takes part, and the loop's knobs beside those of a search."""
+
+    model_config = CONTEXT
+
+    folder: Annotated[Path, NoFlag("the run's own folder")] = Field(json_schema_extra={"fingerprint": False})
+    """Where the rounds' stages lie."""
+    questions: Annotated[
+        Questions, Spec("dikast.graphs.rest_mcts.rounds.roles:load_questions"), NoFlag("made of --questions")
+    ]
+    """What is asked, with gold answers."""
+    solver: Annotated[str, Flag(metavar="SPEC")] = Field(min_length=1)
+    """The policy that the first round begins with: transformers:MODEL, with or without an adapter; before it prefix+
+    or chat+ for how a next step is asked for."""
+    sampler: Annotated[str, Flag(metavar="SPEC", panel=ROUNDS)] = ""
+    """An engine with the same base model that writes the steps, and is given each round's adapter: vllm:MODEL or
+    server:URL#MODEL; without one, the policy's own."""
+    trainer: Annotated[Trainer, Spec("dikast.graphs.rest_mcts.rounds.roles:load_trainer"), NoFlag("TRL's")] = (
+        TrlTrainer()
+    )
+    """Who trains."""
+    recipe: Annotated[SftRecipe, NoFlag("each of its fields is a flag")] = SftRecipe()
+    """How the policy is trained on right solutions."""
+    critic_recipe: Annotated[ValueRecipe, NoFlag("made of the recipe's flags and --critic-...")] = ValueRecipe()
+    """How the critic is trained on inferred values."""
+    rounds: Annotated[int, Flag(panel=ROUNDS)] = Field(default=2, ge=1, json_schema_extra={"fingerprint": False})
+    """How many; a higher number later goes on from the last."""
+    parts: Annotated[int, Flag(panel=ROUNDS)] = Field(default=1, ge=1)
+    """Into how many disjoint parts the questions fall, by their hash; each round takes the next, after the last the
+    first."""
+    validation: Annotated[int, Flag(metavar="PERCENT", panel=ROUNDS)] = Field(default=20, ge=1, le=90)
+    """Percent of the questions that are never trained on: policies answer them greedily, and are measured."""
+    critic_validation: Annotated[int, Flag(metavar="PERCENT", panel=ROUNDS)] = Field(default=10, ge=0, le=90)
+    """Percent of a round's searched questions whose values the new critic is not trained on, but measured by, beside
+    the old one's; at 0 every new critic is taken."""
+    policy: Annotated[Literal["best", "last"], Flag(panel=ROUNDS)] = "best"
+    """`best` takes a new policy only if its accuracy on held-back questions has not fallen, `last` always."""
+    margin: Annotated[float, Flag(panel=ROUNDS)] = Field(default=0.0, ge=-1, le=1)
+    """By how much that accuracy (0 to 1) has to rise for `best`; below 0 it may fall so far."""
+    least_value: float = 0.0
+    """Right solutions that the critic values lower are no training rows for the policy; the program's is .2."""
