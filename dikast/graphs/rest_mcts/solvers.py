@@ -9,8 +9,8 @@
 | `chat+SPEC` | by a message that quotes question and steps | a longer prompt; the model may comment or begin anew |
 | `SPEC` | by prefix where the engine can, else by chat; a note tells which | |
 
-By prefix a step ends at a line break (`line`) or an empty line (`paragraph`), at which the engine stops. A reply without
-words is asked for once more behind one more line break, since models write empty lines; if that has no words either,
+By prefix a step ends at a line break (`line`) or an empty line (`paragraph`), at which the engine stops. A reply that
+has no words is asked for once more behind one more line break, since models write empty lines; if there are none again,
 the policy has ended its turn.
 """
 
