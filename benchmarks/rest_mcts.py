@@ -2,13 +2,15 @@
 
     .venv/bin/python benchmarks/rest_mcts.py --data ../shared/data/reasoning --json
     .venv/bin/python benchmarks/rest_mcts.py --data ../shared/data/reasoning --full --json     # five seeds
+    .venv/bin/python benchmarks/rest_mcts.py --rounds --full --json    # rounds[] alone: needs the extra train
 
-No language model: the world of the searches is multi-step arithmetic. A question is a start and so many numbers to add;
-the policy writes one running sum a step, right with probability .7, else 1 to 9 too much, so that no error makes good
-another, and goes on from its own sums; a step is 10 tokens. The critic gives what the paper's recursion says of the
-true distance, with Gaussian noise (.2) of one draw for each partial solution, clipped to [0, 1], and spends no token.
-All searches run in the shipped graph with its own defaults, under one budget: the tokens of 20 whole solutions. `mcts`
-has no gate, so that it spends its budget as best-of-N does; `mcts_gate` ends at a value of .9, the graph's default.
+No language model but in `rounds[]`, which `benchmarks/rest_mcts_rounds.py` describes: the world of the searches is
+multi-step arithmetic. A question is a start and so many numbers to add; the policy writes one running sum a step, right
+with probability .7, else 1 to 9 too much, so that no error makes good another, and goes on from its own sums; a step is
+10 tokens. The critic gives what the paper's recursion says of the true distance, with Gaussian noise (.2) of one draw
+for each partial solution, clipped to [0, 1], and spends no token. All searches run in the shipped graph with its own
+defaults, under one budget: the tokens of 20 whole solutions. `mcts` has no gate, so that it spends its budget as
+best-of-N does; `mcts_gate` ends at a value of .9, the graph's default.
 
 `accuracy`, `tokens`, `gains` (of mcts over each other search, points, 95 %, paired by question) are of questions of 8
 steps; `by_steps` has 4, 6, 8 and 10, `by_noise` (with --full) other critics, of one seed. `answer_check`: labels that
@@ -479,8 +481,12 @@ def load_model_critic(function: Any) -> Any:
 
 
 async def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """All figures."""
+    """All figures, or with --rounds those of the rounds alone."""
     seeds = range(args.first_seed, args.first_seed + (args.seeds or (SEEDS if args.full else 1)))
+    if args.rounds:
+        from benchmarks.rest_mcts_rounds import self_training
+
+        return {"benchmark": "rest_mcts", "rounds": await self_training(folder, seeds)}
     by_steps: dict[int, list[dict[str, list[dict[str, Any]]]]] = {count: [] for count in ALL_STEPS}
     for seed in seeds:
         for count, found in by_steps.items():
@@ -543,6 +549,7 @@ def main() -> None:
         "--first-seed", type=int, default=100, help="seeds below 100 were looked at while this was written"
     )
     parser.add_argument("--full", action="store_true", help="five seeds, and other noises and budgets")
+    parser.add_argument("--rounds", action="store_true", help="only rounds[]: two of self-training with a tiny model")
     parser.add_argument("--json", action="store_true", help="only the last line on stdout (it always is one object)")
     args = parser.parse_args()
     began = time.perf_counter()

@@ -30,9 +30,9 @@ from dikast.training.trainer import train
 
 BASE, NUMBERS, WIDTH, LAYERS = 5, 5, 64, 2
 """The modulus; numbers of a question; of the model."""
-LESSONS, LESSON_STEPS = 1_500, 430
+LESSONS, LESSON_STEPS = 1_500, 520
 """Solved questions that the start learns from, and for how many steps of 32."""
-QUESTIONS, VALIDATION = 200, 40
+QUESTIONS, VALIDATION = 300, 40
 """Whose answers alone are known; percent of them that only measure."""
 STEPS, TOKENS = 60, 160
 """Of a round's training; of a question's search: six whole solutions."""
@@ -136,15 +136,17 @@ def start_of(folder: Path, seed: int) -> str:
 async def loop(folder: Path, start: str, questions: Path, seed: int, **knobs: Any) -> dict[str, Any]:
     """Two rounds; their accuracy, what they cost."""
     common: dict[str, Any] = {"steps": STEPS, "batch_size": 16, "save_every": 9999, "seed": seed, "dtype": "float32"}
+    asked: Any = QuestionFile(questions, {})
     context = rounds.Context(
         folder=folder,
-        questions=QuestionFile(questions, {}),
+        questions=asked,
         solver=f"prefix+{start}",
         critic=half,
         recipe=SftRecipe(**common, lora_rank=0, learning_rate=5e-4),
         critic_recipe=ValueRecipe(**common, lora_rank=0, learning_rate=1e-3),
         rounds=2,
         validation=VALIDATION,
+        critic_validation=20,
         policy="last",
         tokens=TOKENS,
         solution_tokens=40,
