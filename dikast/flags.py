@@ -11,7 +11,12 @@ docstring become the flag's. These marks say the rest; `dikast.cli.run` reads th
 
 from __future__ import annotations
 
+import types
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +60,22 @@ class SamplingOf:
     """
 
     role: str
+
+
+def marks_of(info: FieldInfo) -> dict[type, Any]:
+    """A field's marks by their class, those inside `| None` among them."""
+    inner = [mark for part in get_args(info.annotation) for mark in getattr(part, "__metadata__", ())]
+    return {type(mark): mark for mark in [*inner, *info.metadata]}
+
+
+def without_none(annotation: Any) -> tuple[Any, bool]:
+    """The type beside `None`, and whether `None` was there."""
+    if get_origin(annotation) not in (Union, types.UnionType):
+        return annotation, False
+    rest = [part for part in get_args(annotation) if part is not type(None)]
+    return (without_marks(rest[0]) if len(rest) == 1 else annotation), type(None) in get_args(annotation)
+
+
+def without_marks(annotation: Any) -> Any:
+    """The type under `Annotated`."""
+    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation

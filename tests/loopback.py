@@ -109,6 +109,7 @@ class Loopback:
         app.router.add_post("/v1/embeddings", self._chat)
         app.router.add_post("/v1/completions", self._chat)
         app.router.add_post("/tokenize", self._tokenize)
+        app.router.add_post("/detokenize", self._detokenize)
         app.router.add_get("/v1/models", self._models)
         if self.adapters is not None:
             app.router.add_post("/v1/load_lora_adapter", self._load_adapter)
@@ -125,6 +126,10 @@ class Loopback:
     async def _tokenize(self, request: web.Request) -> web.StreamResponse:
         body: dict[str, Any] = json.loads(await request.read())
         return self._unauthorized(request) or web.json_response({"tokens": token_world.prompt_ids(body)})
+
+    async def _detokenize(self, request: web.Request) -> web.StreamResponse:
+        body: dict[str, Any] = json.loads(await request.read())
+        return self._unauthorized(request) or web.json_response({"prompt": token_world.text_of(body["tokens"])})
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
         return self._unauthorized(request) or web.json_response({"data": [{"id": ECHO}, {"id": THINKER}]})

@@ -58,10 +58,22 @@ def _completion(body: dict[str, Any], index: int) -> dict[str, Any]:
         choice["token_ids"] = ids_of(text)
     if body.get("logprobs") is not None:
         words = text.split()
-        top = {word: LIKELY - rank for rank, word in enumerate(VOCABULARY[: body["logprobs"]])}
-        told = {"tokens": words, "token_logprobs": [LIKELY] * len(words), "top_logprobs": [top] * len(words)}
+        ranked = [[word, *(one for one in VOCABULARY if one != word)][: body["logprobs"]] for word in words]
+        tops = [{_spelled(one, body): LIKELY - rank for rank, one in enumerate(top)} for top in ranked]
+        spelled = [_spelled(word, body) for word in words]
+        told = {"tokens": spelled, "token_logprobs": [LIKELY] * len(words), "top_logprobs": tops}
         choice["logprobs"] = told
     return choice
+
+
+def _spelled(word: str, body: dict[str, Any]) -> str:
+    [one] = ids_of(word)
+    return f"token_id:{one}" if body.get("return_tokens_as_token_ids") else word
+
+
+def text_of(tokens: Sequence[int]) -> str:
+    """The answer of `/detokenize`."""
+    return " ".join(_words[one] for one in tokens)
 
 
 def _scores(body: dict[str, Any], whole: list[str], vocabulary: Sequence[str]) -> list[dict[str, Any] | None]:

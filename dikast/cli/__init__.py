@@ -36,13 +36,14 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "measure": ("dikast.cli.measure:app", "Score TREC run files against judgments, with tests."),
     "runs": ("dikast.cli.runs:app", "Look into run folders: list, show, retry, export, diff."),
     "train": ("dikast.cli.train:app", "Train a model on rows: SFT, DPO, a value head, a reward model."),
+    "tune": ("dikast.cli.tune:app", METHODS["zo_ranksgd"]),
     "models": ("dikast.cli.models:app", "List, fetch and check language models."),
     "graphs": ("dikast.cli.graphs:app", "List and draw the graphs."),
     "doctor": ("dikast.cli.doctor:app", "Say what is here, what is missing, and what to install for what."),
 }
 """Name -> (module and object, help). The help stands here so that listing the commands imports none of them."""
-METHOD_OF: Mapping[str, str] = {command_of(name): name for name in METHODS}
-"""A method's noun -> its folder."""
+METHOD_OF: Mapping[str, str] = {command_of(name): name for name in METHODS if command_of(name) not in NOUNS}
+"""A method's noun -> its folder, of those whose run command is made from their `Method`."""
 COMMANDS: Mapping[str, str] = {
     **{noun: METHODS[name] for noun, name in METHOD_OF.items()},
     **{noun: about for noun, (_, about) in NOUNS.items()},

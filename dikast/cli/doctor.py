@@ -100,6 +100,7 @@ PACKAGES = (
     ("tokenizers (local: encoder)", "tokenizers", "encoder"),
     ("pytest (cweval)", "pytest", "cweval"),
     ("static scanner (cweval report --static)", "bandit", "static"),
+    ("CMA-ES (tune --algorithm cma)", "cma", "tune"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")

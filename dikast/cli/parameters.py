@@ -19,12 +19,11 @@ Anything else says why it has no flag (`NoFlag`), or is refused.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 import typer
 from annotated_types import Ge, Gt, Le, Lt
@@ -34,7 +33,7 @@ from pydantic.fields import FieldInfo
 from dikast.agents.models.request import Sampling
 from dikast.cli.options import METHOD, MODEL
 from dikast.errors import UsageError
-from dikast.flags import Flag, NoFlag, SamplingOf
+from dikast.flags import Flag, NoFlag, SamplingOf, marks_of, without_marks, without_none
 from dikast.wire import Spec, spec_of
 
 PLAIN = (str, int, float, bool, Path)
@@ -153,12 +152,6 @@ def kind_of(model: type[BaseModel], name: str, base: Any, flag: Flag) -> tuple[A
     raise UsageError(told, hint="annotate it with dikast.flags.NoFlag('why'), and set it in the method's fields()")
 
 
-def marks_of(info: FieldInfo) -> dict[type, Any]:
-    """A field's marks by their class, those inside `| None` among them."""
-    inner = [mark for part in get_args(info.annotation) for mark in getattr(part, "__metadata__", ())]
-    return {type(mark): mark for mark in [*inner, *info.metadata]}
-
-
 def spec_in(base: Any, marks: Mapping[type, Any]) -> tuple[Spec | None, bool]:
     """How an actor is loaded, and whether the field holds several; `None` for a field without one."""
     if get_origin(base) is tuple:
@@ -166,19 +159,6 @@ def spec_in(base: Any, marks: Mapping[type, Any]) -> tuple[Spec | None, bool]:
         spec = next((mark for mark in found if isinstance(mark, Spec)), None)
         return spec, spec is not None
     return marks.get(Spec), False
-
-
-def without_none(annotation: Any) -> tuple[Any, bool]:
-    """The type beside `None`, and whether `None` was there."""
-    if get_origin(annotation) not in (Union, types.UnionType):
-        return annotation, False
-    rest = [part for part in get_args(annotation) if part is not type(None)]
-    return (without_marks(rest[0]) if len(rest) == 1 else annotation), type(None) in get_args(annotation)
-
-
-def without_marks(annotation: Any) -> Any:
-    """The type under `Annotated`."""
-    return get_args(annotation)[0] if hasattr(annotation, "__metadata__") else annotation
 
 
 def typer_bounds(info: FieldInfo) -> dict[str, Any]:

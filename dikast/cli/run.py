@@ -258,10 +258,22 @@ class RunCommand:
         running: Running,
         settings: dict[str, Any],
         as_json: bool,
+        closing: Any = None,
     ) -> None:
-        """Run what is owed, tell what came of it."""
+        """Run what is owed, tell what came of it.
+
+        Args:
+            rows: The graph's inputs.
+            chosen: The method's options.
+            context: The graph's context.
+            running: What does not change results.
+            settings: For the manifest.
+            as_json: Whether one JSON document is printed.
+            closing: Another context whose actors are closed at the end; the graph's own without.
+        """
         with private_files() if self.method.private else nullcontext():
-            summary = finish(self.job(rows, chosen, context, running, settings), context)
+            held = context if closing is None else closing
+            summary = finish(self.job(rows, chosen, context, running, settings), held)
             tell_report(self.method, running.out, context, summary, as_json)
         tell(summary)
         if summary.owed == 0 and self.method.after is not None and (hint := self.method.after(running.out, rows)):

@@ -35,6 +35,9 @@ PERMUTATIONS = 128
 CANDIDATES_FROM = 0.7
 """Of the threshold: banding finds half of the pairs at its own threshold, and nearly all that lie so far above it."""
 
+RUNS = (2, 3, 4)
+"""Words of the runs that a text should not repeat; Su et al."""
+
 PAIRS = 20_000
 """The distance of more pairs than these is estimated from so many of them."""
 
@@ -142,3 +145,16 @@ def _pairs(n: int) -> Iterable[tuple[int, int]]:
     random = Random(0)
     draws = ((int(random.random() * n), int(random.random() * (n - 1))) for _ in range(PAIRS))
     return ((i, j + (j >= i)) for i, j in draws)
+
+
+def unrepeated(text: str) -> float:
+    """How little a text repeats itself: the product, over runs of 2, 3 and 4 words, of the share that is different.
+
+    1 - rep-n of Welleck et al. (arXiv 1908.04319), multiplied as in Su et al. (arXiv 2202.06417); 1 for a text too
+    short to have such runs.
+    """
+    words, product = text.casefold().split(), 1.0
+    for n in RUNS:
+        runs = [tuple(words[at : at + n]) for at in range(len(words) - n + 1)]
+        product *= len(set(runs)) / len(runs) if runs else 1.0
+    return product

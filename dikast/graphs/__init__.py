@@ -24,12 +24,16 @@ METHODS: Mapping[str, str] = {
     "tapir": "TAPIR: find what a student finds hard, write more of it, train in rounds.",
     "dno": "DNO: a student's answers scored beside a gold one, pairs of them, rounds of training.",
     "self_tokens": "BASH and RAC: train on the model's own tokens and answers; draft, then correct.",
+    "transfer_q": "Transfer Q*: a reward guides a model that nobody trains, by completions of another.",
+    "h2o": "H2O: what a small key-value cache saves and costs, on your own prompts.",
     "rlgf": "RLGF: a policy and a guide write texts in turns; rewards, and owners by token.",
     "rest_mcts": "ReST-MCTS*: search for solutions step by step, guided by a value; rows to train both on.",
+    "zo_ranksgd": "ZO-RankSGD: set a method's knobs by rankings of its runs.",
+    "duo": "Duo-LLM: small or big, in a model's layers or over two models; oracle, router, budget.",
 }
 """Folder -> one line of help."""
 
-COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge"}
+COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge", "zo_ranksgd": "tune"}
 """Folder -> the command's noun, where it is another word than the folder's."""
 
 PUBLIC: Mapping[str, str] = {

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 """An input of a graph, or a line of a journal."""
+Values = Callable[["Run", Any], Mapping[str, float]]
+"""(run, context) -> key of a row -> its number; without the rows that failed, or that could not be measured."""
 CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English: for estimates, and for budgets where no tokenizer is at hand."""
 RAC = "rac"
@@ -161,6 +163,8 @@ class Method:
         exports: Name -> a data set that a run can become.
         after: (run folder, rows) -> what to do next, for a person; empty for nothing.
         person: (context, run folder, say) -> who takes part at the terminal, if the context asks for somebody.
+        measures: A measure's name -> what reads it off a run's rows, more being better; raises `UsageError` for a name
+            that is none of the method's. For `dikast tune`, which looks for settings that make its mean higher.
         private: Whether a run's files are for their owner's eyes alone, its request cache among them.
         verbs: Other jobs of the method, each a `Method` in a folder within this one's: verb of the command -> folder.
     """
@@ -181,12 +185,26 @@ class Method:
     exports: Mapping[str, Export] = field(default_factory=dict[str, Export])
     after: Callable[[Path, Iterable[Row]], str] | None = None
     person: Callable[[Any, Path, Callable[[str], None]], Person | None] | None = None
+    measures: Callable[[str], Values] | None = None
     private: bool = False
     verbs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def load_graph(self) -> Graph:
         """The compiled graph."""
         return load_object(self.graph) if isinstance(self.graph, str) else self.graph
+
+
+def measure_named(name: str, known: Mapping[str, Values]) -> Values:
+    """One of a method's measures.
+
+    Raises:
+        UsageError: It has none of that name.
+    """
+    from dikast.errors import UsageError
+
+    if name not in known:
+        raise UsageError(f"the method has no measure {name!r}", hint=f"there are {', '.join(known)}")
+    return known[name]
 
 
 def load_object(place: str) -> Any:

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
@@ -101,12 +102,16 @@ def now() -> str:
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
     """Python's version and those of the packages that are installed."""
     found = {"python": ".".join(str(number) for number in sys.version_info[:3])}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return found | {package: known for package in packages if (known := installed(package))}
+
+
+@cache
+def installed(package: str) -> str:
+    """A package's version, empty if it is not installed; asked once, since all of them together take 10 ms."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def changed_versions(old: dict[str, str], new: dict[str, str]) -> str:

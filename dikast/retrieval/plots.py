@@ -25,7 +25,7 @@ WIDTH, HEIGHT = 6.4, 4.0
 """Inches: matplotlib's own width, a little lower."""
 BETTER, WORSE, LINE = "#1b7837", "#762a83", "#4d4d4d"
 """Told apart by people who cannot tell red from green (ColorBrewer's PRGn)."""
-COLOURS = (BETTER, WORSE, LINE)
+COLOURS = (BETTER, WORSE, LINE, "#2166ac", "#e08214")
 NAMED = 25
 """Queries up to which each bar is named."""
 

@@ -96,6 +96,16 @@ async def test_a_score_without_words_is_a_score(tmp_path: Path) -> None:
     assert answers[1].reply == answers[0].reply
 
 
+async def test_tokens_without_words_are_a_reply_that_is_kept(tmp_path: Path) -> None:
+    def end_of_line(request: Request) -> Reply:
+        return Reply("\n", "length", 4, 1, tokens=(10,))
+
+    with recording(cache=RequestCache(tmp_path / "c.sqlite")) as ledger:
+        for _ in range(2):
+            await ask(ScriptedModel(end_of_line), PROMPT, FIELDS, role="solver", sampling=Sampling(), tokens=True)
+    assert (ledger.usage.calls, ledger.usage.cached_calls) == (1, 1)
+
+
 @pytest.mark.parametrize("needs", [{"prefix": (1,)}, {"prefix": "a"}, {"tokens": True}, {"completion": "a"}])
 async def test_models_that_cannot_say_so(needs: dict[str, Any]) -> None:
     request = Request(MESSAGES, GREEDY, **needs)

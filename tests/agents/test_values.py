@@ -22,7 +22,7 @@ from dikast.agents.models.replay import ReplayModel
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from dikast.agents.models.request_key import request_key
 from dikast.agents.models.scripted import ScriptedModel
-from dikast.agents.models.server_tokens import ask_by_tokens
+from dikast.agents.models.server_tokens import ask_by_tokens, ends_of
 from dikast.agents.prompt import parse_prompt
 from dikast.errors import ModelError, UsageError
 from dikast.http.answers import Answer
@@ -121,6 +121,7 @@ class Head:
     template: Mapping[str, Any] = field(default_factory=dict[str, Any])
     omit: tuple[str, ...] = ()
     trims: bool = False
+    words: dict[int, str] = field(default_factory=dict[int, str])
     bodies: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
     async def post(self, path: str, body: bytes) -> Answer:
@@ -169,3 +170,10 @@ async def test_servers_that_give_no_value() -> None:
         await Head({"data": [{"data": [1.0]}]}, trims=True).value()
     with pytest.raises(ModelError, match="no finite value"):
         await Head({"data": [{"data": [math.nan]}]}).value()
+
+
+async def test_how_a_turn_ends_is_read_off_the_chat_template() -> None:
+    head = Head({})
+    assert await ends_of(head, head.post, head.explained) == (END,)
+    trimming = Head({}, trims=True)
+    assert await ends_of(trimming, trimming.post, trimming.explained) == ()

@@ -32,6 +32,7 @@ from tests.contract.requests import (
     continued,
     emptied,
     of_length,
+    ranked,
     scored,
     spelled,
     stopped,
@@ -84,7 +85,7 @@ async def record(model: EngineModel) -> None:
     letters = [(await model.complete(letter))[0] for letter in LETTERS]
     requests = [SHORT, SAMPLES, LONG, *FORMS.values(), *LOGPROBS.values(), *MANY, *NAMED]
     requests += [stopped(first), emptied(first), of_length(LONG_PROMPT_WORDS)]
-    requests += [TEXT_PREFIX, SCORED_TEXT, *continued(told), scored(told), spelled(letters)]
+    requests += [TEXT_PREFIX, SCORED_TEXT, *continued(told), *ranked(told), scored(told), spelled(letters)]
     await asyncio.gather(*(model.complete(request) for request in requests))
 
 

@@ -72,6 +72,12 @@ def continued(told: Reply) -> list[Request]:
     ]
 
 
+def ranked(told: Reply) -> list[Request]:
+    """`GREEDY` with alternatives and their ids, whole and from behind its first token."""
+    whole = replace(GREEDY, tokens=True, logprobs=3)
+    return [whole, replace(whole, prefix=(told.tokens or ())[:1])]
+
+
 def scored(told: Reply) -> Request:
     """`GREEDY`'s reply, scored."""
     return replace(GREEDY, completion=told.tokens or (), tokens=True, logprobs=2)

@@ -39,6 +39,7 @@ from tests.contract.requests import (
     continued,
     emptied,
     of_length,
+    ranked,
     scored,
     spelled,
     stopped,
@@ -207,6 +208,22 @@ async def test_completion_is_scored_as_it_was_drawn_or_refused(engine: Engine) -
     assert other.logprobs is not None
     assert other.logprobs[0].logprob < reply.logprobs[0].logprob
     assert (other.text, len(other.logprobs)) == ("a red stone", len(other.tokens or ()))
+
+
+async def test_alternatives_have_ids_or_are_refused(engine: Engine) -> None:
+    if not engine.scores:
+        with pytest.raises(UsageError):
+            await one(engine, ranked(await one(engine, GREEDY))[0])
+        return
+    told = await one(engine, TOLD)
+    for request in ranked(told):
+        reply = await one(engine, request)
+        assert reply.logprobs
+        for token in reply.logprobs:
+            assert len(set(token.ids)) == len(token.ids) == len(token.top) == 3
+            assert not any(text.startswith("token_id:") for text, _ in token.top)
+        # Greedy: the likeliest token is the one that was taken.
+        assert tuple(token.ids[0] for token in reply.logprobs) == reply.tokens
 
 
 async def test_tokens_are_not_joined_on_their_way(engine: Engine) -> None:

@@ -28,6 +28,10 @@ SUITES = (
     "train_lane/rest_mcts_rounds.py",
     "train_lane/rlgf_ppo.py",
     "train_lane/rlgf_rounds.py",
+    "train_lane/transfer_q.py",
+    "train_lane/duo.py",
+    "train_lane/h2o.py",
+    "train_lane/kv_engine.py",
     "train_lane/smollm2.py",
     "train_lane/smollm2_rounds.py",
 )

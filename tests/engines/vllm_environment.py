@@ -57,6 +57,7 @@ SUITES = (
     "vllm_lane/run_batch.py",
     "vllm_lane/hidden_tables.py",
     "vllm_lane/rest_mcts.py",
+    "vllm_lane/transfer_q.py",
 )
 """Each in a process of its own, so that one engine at a time is in memory."""
 

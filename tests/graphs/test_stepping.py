@@ -24,13 +24,16 @@ from dikast.graphs import (
     astral,
     cweval,
     dno,
+    duo,
     genqr,
+    h2o,
     hidden_tables,
     load_method,
     reviseval,
     self_tokens,
     summhay,
     tapir,
+    zo_ranksgd,
 )
 from dikast.graphs.astral.safety_oracle import load_safety_oracle
 from dikast.graphs.astral.target import load_target
@@ -41,10 +44,13 @@ from dikast.records import Document
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
 from tests.graphs.cweval.small import NAME, TASK_ID, Reader, no_box
+from tests.graphs.duo import inside
+from tests.graphs.h2o.benches import Scripted
 from tests.graphs.rest_mcts import scripts as rest_mcts_scripts
 from tests.graphs.rlgf import scripts as rlgf_scripts
 from tests.graphs.self_tokens.words import Words
 from tests.graphs.summhay.hay import hay
+from tests.graphs.transfer_q import letters
 
 CANARY = "CANARY-41d0"
 """In everything that a user, a model or a document says."""
@@ -161,6 +167,27 @@ def a_rest_mcts(folder: Path) -> tuple[Any, Any]:
     return made, {"id": CANARY, "question": CANARY, "answer": CANARY}
 
 
+def a_transfer_q(folder: Path) -> tuple[Any, Any]:
+    return letters.context(), {"id": CANARY, "prompt": CANARY}
+
+
+def a_zo_ranksgd(folder: Path) -> tuple[Any, Any]:
+    base, given = a_genqr(folder)
+    context = zo_ranksgd.Context(
+        method="genqr", base=base, knobs="mixing", judge=load_judge(saying("[[A]]")), folder=folder
+    )
+    return context, {"id": "tuning", "rows": [given], "budget": 4}
+
+
+def a_duo(folder: Path) -> tuple[Any, Any]:
+    return duo.Context(duo=inside.Written()), {"id": CANARY, "text": f"to be {CANARY}"}
+
+
+def an_h2o(folder: Path) -> tuple[Any, Any]:
+    row = {"id": CANARY, "prompt": f"{CANARY} " * 40, "policy": "h2o", "heavy": 0.1, "recent": 0.1, "answer": CANARY}
+    return h2o.Context(solver=Scripted()), row
+
+
 CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("genqr", a_genqr),
     ("hidden_tables", a_hidden_tables),
@@ -171,8 +198,12 @@ CASES: list[tuple[str, Callable[[Path], tuple[Any, Any]]]] = [
     ("dno", a_dno),
     ("tapir", a_tapir),
     ("self_tokens", a_self_tokens),
+    ("transfer_q", a_transfer_q),
     ("rlgf", an_rlgf),
     ("rest_mcts", a_rest_mcts),
+    ("zo_ranksgd", a_zo_ranksgd),
+    ("duo", a_duo),
+    ("h2o", an_h2o),
 ]
 
 

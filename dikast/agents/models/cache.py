@@ -87,7 +87,8 @@ class RequestCache:
 
     def put(self, key: str, reply: Reply) -> None:
         """Keep a reply, unless it is one that another attempt may better."""
-        said = reply.finish_reason in KEPT_FINISH_REASONS and reply.text.strip() and not reply.refusal
+        # Tokens that are no text are a reply too: a line's end, or the end of a turn behind a given beginning.
+        said = reply.finish_reason in KEPT_FINISH_REASONS and (reply.text.strip() or reply.tokens) and not reply.refusal
         if said or reply.finish_reason == SCORED_REASON:
             with self._open() as connection:
                 connection.execute("INSERT OR REPLACE INTO replies VALUES (?, ?)", (key, json.dumps(asdict(reply))))
@@ -149,7 +150,12 @@ def from_json(fields: dict[str, Any]) -> Reply:
     tokens = None
     if logprobs is not None:
         tokens = tuple(
-            TokenLogprob(token["token"], token["logprob"], tuple((text, value) for text, value in token["top"]))
+            TokenLogprob(
+                token["token"],
+                token["logprob"],
+                tuple((text, value) for text, value in token["top"]),
+                tuple(token.get("ids", ())),
+            )
             for token in logprobs
         )
     return Reply(**fields, logprobs=tokens, tokens=None if ids is None else tuple(ids))

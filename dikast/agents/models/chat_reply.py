@@ -104,9 +104,10 @@ def token_of(entry: object) -> TokenLogprob:
     value = logprob_of(fields.get("logprob"))
     if value is None or not isinstance(fields.get("token"), str):
         raise TypeError("a token's log-probability should be a finite number")
-    return TokenLogprob(
-        mend_text(fields["token"]), value, tuple((token, top) for token, top in pairs if top is not None)
-    )
+    kept = tuple((token, top) for token, top in pairs if top is not None)
+    ids = [top.get("id") for top in alternatives]
+    whole = is_ids(ids) and len(kept) == len(ids)
+    return TokenLogprob(mend_text(fields["token"]), value, kept, tuple(cast(list[int], ids)) if whole else ())
 
 
 def logprob_of(value: object) -> float | None:

@@ -25,7 +25,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict, ValidationError
 
-from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured, Tokens
+from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured, TokenLogprob, Tokens
 from dikast.errors import ModelError, UsageError
 
 ROLES: Mapping[str, str] = {"human": "user", "ai": "assistant", "system": "system"}
@@ -110,6 +110,14 @@ class EngineModel(BaseChatModel):
             ModelUnavailable: The engine cannot be opened.
         """
         del text
+        return None
+
+    async def end_tokens(self) -> tuple[int, ...] | None:
+        """The ids of the tokens that end a turn; `None` from an engine that does not tell.
+
+        Raises:
+            ModelUnavailable: The engine cannot be opened.
+        """
         return None
 
     async def aclose(self) -> None:
@@ -216,7 +224,7 @@ def to_message(reply: Reply, spec: str) -> AIMessage:
             {
                 "token": token.token,
                 "logprob": token.logprob,
-                "top_logprobs": [{"token": text, "logprob": value} for text, value in token.top],
+                "top_logprobs": alternatives_of(token),
             }
             for token in reply.logprobs
         ]
@@ -235,3 +243,9 @@ def to_message(reply: Reply, spec: str) -> AIMessage:
             output_token_details=OutputTokenDetails(reasoning=reply.reasoning_tokens),
         ),
     )
+
+
+def alternatives_of(token: TokenLogprob) -> list[dict[str, Any]]:
+    """The alternatives at a token's place, as the API writes them; with their ids, where they are known."""
+    told: list[dict[str, Any]] = [{"token": text, "logprob": value} for text, value in token.top]
+    return [{**one, "id": id_} for one, id_ in zip(told, token.ids, strict=True)] if token.ids else told

@@ -140,11 +140,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token of a reply: its text, natural-log probability, and the likeliest alternatives at its place."""
+    """A token of a reply: its text, natural-log probability, and the likeliest alternatives at its place.
+
+    `ids` are those of the alternatives, in their order, where token ids were asked for and the engine knows them; else
+    empty. Two tokens can have one text.
+    """
 
     token: str
     logprob: float
     top: tuple[tuple[str, float], ...] = ()
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

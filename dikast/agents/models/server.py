@@ -55,7 +55,8 @@ from dikast.agents.models.engine import NEEDS, EngineModel
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.refused_fields import advise, wants_other_bound
 from dikast.agents.models.request import Message, Reply, Request, Sampling
-from dikast.agents.models.server_tokens import LACKING, ask_by_tokens
+from dikast.agents.models.server_tokens import LACKING, Explained, Post, ask_by_tokens, ends_of
+from dikast.agents.models.token_wire import by_ids
 from dikast.errors import DikastError, ModelError, ModelUnavailable, UsageError
 from dikast.http.access import authorization, blotted, check_address, key_variable
 from dikast.http.server_errors import excerpt, explain
@@ -102,6 +103,7 @@ class ServerModel(EngineModel):
     key_env: str = ""
     _transport: Transport = PrivateAttr()
     _bound: Bound = PrivateAttr(default="max_tokens")
+    _words: dict[int, str] = PrivateAttr(default_factory=dict[int, str])
 
     def model_post_init(self, context: Any) -> None:
         """Make the transport; it opens nothing."""
@@ -120,13 +122,12 @@ class ServerModel(EngineModel):
             UsageError: The dialect, or a server that is no vLLM's, cannot say what the request asks for.
         """
         headers, key = authorization(self.key_env)
-        if request.prefix or request.completion is not None:
+        # A chat's answer tells alternatives by their texts alone.
+        if request.prefix or request.completion is not None or by_ids(request):
             self.refuse(request, *(NEEDS if self.dialect == "openai" else ()))
 
-            async def post(path: str, body: bytes) -> Answer:
-                return await self._transport.post(path, body, headers)
-
-            return await ask_by_tokens(self, request, post, lambda answer, body: self._explained(answer, key, body))
+            post, explained = self._posting(headers, key)
+            return await ask_by_tokens(self, request, post, explained)
         body = self._body(request)
         answer = await self._transport.post("chat/completions", body, headers, is_broken)
         if wants_other_bound(answer, body):
@@ -136,6 +137,28 @@ class ServerModel(EngineModel):
         if answer.status != 200 or error_in(answer):
             raise await self._explained(answer, key, body)
         return read(answer, request, key)
+
+    @property
+    def words(self) -> dict[int, str]:
+        """The texts of tokens that the server was asked for."""
+        return self._words
+
+    async def end_tokens(self) -> tuple[int, ...] | None:
+        """The token that ends a turn, read off the server's chat template; `None` for vendors' servers.
+
+        Raises:
+            ModelError: As for `complete`.
+            UsageError: The server is no vLLM's.
+        """
+        if self.dialect == "openai":
+            return None
+        return await ends_of(self, *self._posting(*authorization(self.key_env))) or None
+
+    def _posting(self, headers: Mapping[str, str], key: str) -> tuple[Post, Explained]:
+        async def post(path: str, body: bytes) -> Answer:
+            return await self._transport.post(path, body, headers)
+
+        return post, lambda answer, body: self._explained(answer, key, body)
 
     def _body(self, request: Request) -> bytes:
         return to_body(request, self.model, self.dialect, self.template, self.omit, self._bound)

@@ -12,12 +12,17 @@ from dikast.agents.models.engine import NEEDS, NEEDS_HINT, check_value, unable
 from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Tokens
 from dikast.agents.models.token_wire import (
     COMPLETIONS,
+    DETOKENIZE,
     POOLING,
     TOKENIZE,
+    by_ids,
     from_completion,
+    from_detokenize,
     from_pooling,
     from_tokenize,
+    named,
     to_completion,
+    to_detokenize,
     to_pooling,
     to_tokenize,
 )
@@ -40,6 +45,11 @@ class Served(Protocol):
     template: Mapping[str, Any]
     omit: tuple[str, ...]
 
+    @property
+    def words(self) -> dict[int, str]:
+        """The texts of tokens that were looked up; grows."""
+        ...
+
 
 async def ask_by_tokens(served: Served, request: Request, post: Post, explained: Explained) -> list[Reply]:
     """The replies to a request with a prefix or a completion; a value is a completion's, too.
@@ -56,13 +66,7 @@ async def ask_by_tokens(served: Served, request: Request, post: Post, explained:
     """
 
     async def ids(body: bytes) -> list[int]:
-        answer = await post(TOKENIZE, body)
-        if answer.status in LACKING and b"does not exist" not in answer.content:
-            told = f"{served.spec} cannot {NEEDS[request.needs[0]]}: its server has no /tokenize"
-            raise UsageError(told, hint=NEEDS_HINT)
-        if answer.status != 200:
-            raise await explained(answer, body)
-        return from_tokenize(answer, str(answer.url))
+        return await ids_in(served, body, post, explained, NEEDS[request.needs[0]])
 
     async def ids_of(part: Tokens) -> list[int]:
         if isinstance(part, tuple):
@@ -86,7 +90,62 @@ async def ask_by_tokens(served: Served, request: Request, post: Post, explained:
     answer = await post(COMPLETIONS, body)
     if answer.status != 200:
         raise await explained(answer, body)
-    return from_completion(answer, request, scored, str(answer.url))
+    replies = from_completion(answer, request, scored, str(answer.url))
+    if not by_ids(request) or request.completion is not None:
+        return replies
+    for reply in replies:
+        await look_up(served, {*(reply.tokens or ()), *(id_ for one in reply.logprobs or () for id_ in one.ids)}, post)
+    return [named(reply, served.words) for reply in replies]
+
+
+async def ids_in(served: Served, body: bytes, post: Post, explained: Explained, need: str) -> list[int]:
+    """The ids that the server makes of a chat or a text.
+
+    Args:
+        served: The model.
+        body: As `to_tokenize` makes it.
+        post: Sends a body to one of its servers.
+        explained: The error for an answer that is none.
+        need: What cannot be done without, in words.
+
+    Raises:
+        ModelError: As for `ServerModel.complete`.
+        UsageError: The server has no route that tokenises, so is no vLLM's.
+    """
+    answer = await post(TOKENIZE, body)
+    if answer.status in LACKING and b"does not exist" not in answer.content:
+        raise UsageError(f"{served.spec} cannot {need}: its server has no /tokenize", hint=NEEDS_HINT)
+    if answer.status != 200:
+        raise await explained(answer, body)
+    return from_tokenize(answer, str(answer.url))
+
+
+async def look_up(served: Served, tokens: set[int], post: Post) -> None:
+    """Learn the texts of tokens that are not known yet.
+
+    Raises:
+        ModelError: The server tells none.
+    """
+    for token in sorted(tokens - set(served.words)):
+        answer = await post(DETOKENIZE, to_detokenize(served.model, token))
+        served.words[token] = from_detokenize(answer, str(answer.url))
+
+
+async def ends_of(served: Served, post: Post, explained: Explained) -> tuple[int, ...]:
+    """The token that ends a turn, read off the chat template: what an answer has when it has ended and not before.
+
+    Raises:
+        ModelError: As for `ServerModel.complete`.
+        UsageError: The server has no route that tokenises.
+    """
+
+    async def ids(body: bytes) -> list[int]:
+        return await ids_in(served, body, post, explained, "tell how a turn ends")
+
+    chat: tuple[Message, ...] = ({"role": "user", "content": "?"}, {"role": "assistant", "content": "yes"})
+    opened = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="opened"))
+    ended = await ids(to_tokenize(served.model, messages=chat, template=served.template, last="ended"))
+    return tuple(ended[len(opened) : len(opened) + 1]) if ended[: len(opened)] == opened else ()
 
 
 async def turn_of(served: Served, request: Request, ids: Callable[[bytes], Awaitable[list[int]]]) -> list[int]:

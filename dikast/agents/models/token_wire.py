@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from dikast.agents.models.chat_reply import (
@@ -33,10 +34,12 @@ from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request,
 from dikast.errors import ModelError
 from dikast.http.answers import Answer
 
-TOKENIZE, POOLING, COMPLETIONS = "../tokenize", "../pooling", "completions"
-"""Below an address that ends in /v1: vLLM has the first two beside its API."""
+TOKENIZE, DETOKENIZE, POOLING, COMPLETIONS = "../tokenize", "../detokenize", "../pooling", "completions"
+"""Below an address that ends in /v1: vLLM has all but the last beside its API."""
 Last = Literal["prompt", "opened", "ended"]
 """A chat ends as a prompt for the reply, or in a reply that is still open, or that has ended."""
+AS_ID = "token_id:"
+"""What stands before a token that is told by its id in place of its text."""
 
 
 def to_tokenize(
@@ -119,8 +122,51 @@ def to_completion(ids: Sequence[int], request: Request, model: str, omitted: Seq
     body |= {"n": request.n} if request.n != 1 else {}
     body |= {"logprobs": request.logprobs} if request.logprobs is not None else {}
     body |= {"return_token_ids": True} if request.tokens else {}
+    body |= {"return_tokens_as_token_ids": True} if by_ids(request) else {}
     body |= form(request.structured, "vllm") if request.structured else {}
     return json.dumps(body, separators=(",", ":")).encode()
+
+
+def by_ids(request: Request) -> bool:
+    """Whether alternatives are to be told by their ids, in place of their texts."""
+    return request.tokens and bool(request.logprobs)
+
+
+def to_detokenize(model: str, token: int) -> bytes:
+    """The body that asks for a token's text."""
+    return json.dumps({"model": model, "tokens": [token]}, separators=(",", ":")).encode()
+
+
+def from_detokenize(answer: Answer, where: str) -> str:
+    """The text in an answer of `/detokenize`.
+
+    Raises:
+        ModelError: There is none.
+    """
+    text = mapping(answer.value).get("prompt")
+    if not isinstance(text, str):
+        raise ModelError(f"{where}: /detokenize gave no text: {shown(answer.content)}")
+    return mend_text(text)
+
+
+def named(reply: Reply, texts: Mapping[int, str]) -> Reply:
+    """A reply whose alternatives were told by their ids, with their texts.
+
+    Args:
+        reply: As `from_completion` read it.
+        texts: Of each token in it.
+    """
+    pairs = zip(reply.logprobs or (), reply.tokens or (), strict=True)
+    logprobs = (
+        TokenLogprob(
+            texts[own],
+            one.logprob,
+            tuple((texts[id_], top[1]) for id_, top in zip(one.ids, one.top, strict=True)),
+            one.ids,
+        )
+        for one, own in pairs
+    )
+    return replace(reply, logprobs=tuple(logprobs))
 
 
 def from_completion(answer: Answer, request: Request, scored: Sequence[int], where: str) -> list[Reply]:
@@ -152,23 +198,32 @@ def _reply(choice: Mapping[str, Any], place: int, usage: Mapping[str, Any], requ
         finish_reason=mend_text(finish_reason(choice.get("finish_reason"))),
         input_tokens=count_of(usage.get("prompt_tokens")),
         output_tokens=split_evenly(count_of(usage.get("completion_tokens")), request.n, place),
-        logprobs=None if request.logprobs is None else _sampled(choice, request.logprobs, where),
+        logprobs=None if request.logprobs is None else _sampled(choice, request, where),
         prefix_cached_tokens=count_of(mapping(usage.get("prompt_tokens_details")).get("cached_tokens")),
         tokens=ids_in(choice, where) if request.tokens else None,
     )
 
 
-def _sampled(choice: Mapping[str, Any], alternatives: int, where: str) -> tuple[TokenLogprob, ...]:
+def _sampled(choice: Mapping[str, Any], request: Request, where: str) -> tuple[TokenLogprob, ...]:
     told = mapping(choice.get("logprobs"))
     tops = told.get("top_logprobs") or [None] * len(told.get("tokens") or ())
     try:
         found = list(zip(told["tokens"], told["token_logprobs"], tops, strict=True))
     except (KeyError, TypeError, ValueError):
         raise ModelError(f"{where}: the server gave no log-probabilities that can be read") from None
-    return tuple(
-        TokenLogprob(mend_text(str(token)), _number(value, where), _ranked(mapping(top), alternatives))
-        for token, value, top in found
-    )
+    made: list[TokenLogprob] = []
+    for token, value, top in found:
+        ranked = _ranked(mapping(top), request.logprobs or 0)
+        ids = _ids(ranked, where) if by_ids(request) else ()
+        made.append(TokenLogprob(mend_text(str(token)), _number(value, where), ranked, ids))
+    return tuple(made)
+
+
+def _ids(ranked: tuple[tuple[str, float], ...], where: str) -> tuple[int, ...]:
+    told = [text.removeprefix(AS_ID) for text, _ in ranked]
+    if not all(text.startswith(AS_ID) for text, _ in ranked) or not all(one.isdecimal() for one in told):
+        raise ModelError(f"{where}: the server told no ids of alternatives", hint="vLLM does")
+    return tuple(map(int, told))
 
 
 def _ranked(top: Mapping[str, Any], alternatives: int) -> tuple[tuple[str, float], ...]:
@@ -204,9 +259,11 @@ def _scored(token: int, place: Mapping[str, Any], alternatives: int, where: str)
     own = mapping(place.get(str(token)))
     if not own:
         raise ModelError(f"{where}: the server scored other tokens than it was given")
-    ranked = sorted((mapping(entry) for entry in place.values()), key=lambda entry: count_of(entry.get("rank")))
-    top = tuple((_word(entry), _number(entry.get("logprob"), where)) for entry in ranked[:alternatives])
-    return TokenLogprob(_word(own), _number(own.get("logprob"), where), top)
+    entries = [(str(id_), mapping(entry)) for id_, entry in place.items()]
+    ranked = sorted(entries, key=lambda entry: count_of(entry[1].get("rank")))[:alternatives]
+    top = tuple((_word(entry), _number(entry.get("logprob"), where)) for _, entry in ranked)
+    ids = tuple(int(id_) for id_, _ in ranked if id_.isdecimal())
+    return TokenLogprob(_word(own), _number(own.get("logprob"), where), top, ids if len(ids) == len(top) else ())
 
 
 def _word(entry: Mapping[str, Any]) -> str:

@@ -53,4 +53,5 @@ method = Method(
     exports=training_exports("dikast.graphs.cweval.training", "sft", "preference", "unpaired", "value", "rac"),
     after=what_next,
     verbs={"score": "scoring"},
+    measures=deferred("dikast.graphs.cweval.report:measures"),
 )

@@ -11,14 +11,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from dikast.files import write_json
-from dikast.graphs.cweval.measured import Measured, measured_of_run
+from dikast.graphs.cweval.measured import Measured, measured_of_run, results_of
 from dikast.graphs.cweval.page import data_of, page_of
 from dikast.graphs.cweval.records import SampleResult
 from dikast.graphs.cweval.static import Compared, compare, scan
-from dikast.graphs.method import Report
+from dikast.graphs.method import Report, Values, measure_named
 from dikast.jobs.exports import replacing
 from dikast.jobs.reading import Run
 from dikast.pages import without_figures
@@ -36,6 +37,22 @@ def report(run: Run, context: Any) -> Report:
     again = f"do failed rows again: dikast runs retry {run.path}"
     note = f"{missing} of {measured.report.whole.asked} samples have no result, and count as failures; {again}"
     return Report(without_figures(page_of([measured], "")), data_of(measured), (note,) if missing else ())
+
+
+def measures(name: str) -> Values:
+    """`functional`, `secure`, `func_secure`: whether a sample is.
+
+    Raises:
+        UsageError: It is another name.
+    """
+    return measure_named(name, {one: partial(results_named, one) for one in ("functional", "secure", "func_secure")})
+
+
+def results_named(name: str, run: Run, context: Any) -> Mapping[str, float]:
+    """Key of a row -> 1 or 0, after the last round; without rows that have no result."""
+    del context
+    pairs = ((row["key"], results_of(row)) for row in run.rows())
+    return {key: float(getattr(pair[1], name)) for key, pair in pairs if pair is not None}
 
 
 def write_samples(run: Run) -> None:

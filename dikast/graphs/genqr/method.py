@@ -59,9 +59,9 @@ def person_of(context: Context, out: Path, say: Callable[[str], None]) -> Person
     """Whoever answers at the terminal, where feedback is a person's."""
     if context.feedback != "human":
         return None
-    from dikast.graphs.genqr.person import Asked, Terminal
+    from dikast.graphs.genqr.person import Asked, Reader
 
-    return Asked(out, Terminal(say))
+    return Asked(out, Reader(say))
 
 
 def read_preset(name: Any) -> Mapping[str, Any]:
@@ -83,4 +83,5 @@ method = Method(
     story=deferred("dikast.graphs.genqr.story:story"),
     exports=training_exports("dikast.graphs.genqr.training", "sft", "preference", "unpaired", "value"),
     person=person_of,
+    measures=deferred("dikast.graphs.genqr.measured:measures"),
 )

@@ -6,31 +6,26 @@ that Ctrl-C, a crash or a night may come between question and answer: the same c
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
-import os
-import signal
-import stat
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from langgraph.types import Command, GraphOutput
 
-from dikast.errors import MissingExtraError, UsageError
+from dikast.errors import MissingExtraError
+from dikast.graphs.terminal import Terminal
 
 if TYPE_CHECKING:
-    from dikast.jobs.job import OnProgress, Progress
+    from dikast.jobs.job import OnProgress
 
 CHECKPOINTS = "checkpoints.sqlite"
 SHOWN_CHARACTERS = 500
 """Of a document, in the terminal."""
 NONE = ("none", "0", "-")
 """What says that no document is relevant."""
-CHUNK = 4096
 
 
 class Asked:
@@ -41,7 +36,7 @@ class Asked:
         terminal: Where the person is asked.
     """
 
-    def __init__(self, out: Path, terminal: Terminal) -> None:
+    def __init__(self, out: Path, terminal: Reader) -> None:
         from dikast.graphs import genqr
 
         self.path, self.terminal = out / CHECKPOINTS, terminal
@@ -107,89 +102,28 @@ def thread_of(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(row, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]
 
 
-class Terminal:
-    """Asks on stderr, reads lines from stdin; a question can be interrupted while it waits.
-
-    Args:
-        say: Prints a line for people, control characters shown.
-    """
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._asking = False
-        self._buffer = b""
-
-    def notice(self, now: Progress) -> None:
-        """Leave an open question when the job is told to stop: it cannot be drained, so it is cancelled.
-
-        A second interrupt is what cancels rows in flight.
-        """
-        if now.stopping and self._asking:
-            self._asking = False
-            signal.raise_signal(signal.SIGINT)
+class Reader(Terminal):
+    """Shows documents, and asks which are relevant."""
 
     async def ask(self, question: Mapping[str, Any]) -> list[str]:
         """Show documents, return the ids of the relevant ones, best first; ask again until the answer is one."""
         documents: Sequence[Mapping[str, str]] = question["documents"]
-        self._say(f"\nquery: {question['query']}")
+        self.say(f"\nquery: {question['query']}")
         for number, document in enumerate(documents, start=1):
             text = " ".join(document["contents"].split())
             more = " ..." if len(text) > SHOWN_CHARACTERS else ""
-            self._say(f"  {number}. [{document['docid']}] {text[:SHOWN_CHARACTERS]}{more}")
+            self.say(f"  {number}. [{document['docid']}] {text[:SHOWN_CHARACTERS]}{more}")
         if not documents:
-            self._say("  nothing was found; the query is rewritten without documents")
+            self.say("  nothing was found; the query is rewritten without documents")
             return []
-        self._say("which are relevant? numbers, best first (1 3), or 'none'")
+        self.say("which are relevant? numbers, best first (1 3), or 'none'")
         while True:
             try:
-                places = read_numbers(await self._line(), len(documents))
+                places = read_numbers(await self.line(), len(documents))
             except ValueError as error:
-                self._say(f"  {error}; numbers from 1 to {len(documents)}, best first, or 'none'")
+                self.say(f"  {error}; numbers from 1 to {len(documents)}, best first, or 'none'")
                 continue
             return [documents[place - 1]["docid"] for place in places]
-
-    async def _line(self) -> str:
-        self._asking = True
-        try:
-            line = await self._read()
-        finally:
-            self._asking = False
-        if not line:
-            hint = "answer every question, or give the answers a line each; the same command goes on from here"
-            raise UsageError("the input ended before an answer was given", hint=hint)
-        return line
-
-    async def _read(self) -> str:
-        """The next line of stdin with its end; empty where the input has ended.
-
-        A terminal or pipe is waited for on the event loop, so that an interrupt is not held up by a blocked read.
-        """
-        try:
-            number = sys.stdin.fileno()
-            waits = not stat.S_ISREG(os.fstat(number).st_mode)
-        except (OSError, ValueError):  # not a file of the system's
-            return sys.stdin.readline()
-        if not waits:
-            return sys.stdin.readline()
-        while b"\n" not in self._buffer:
-            chunk = await read_available(number)
-            if not chunk:
-                break
-            self._buffer += chunk
-        line, end, self._buffer = self._buffer.partition(b"\n")
-        return (line + end).decode(errors="replace")
-
-
-async def read_available(number: int) -> bytes:
-    """Wait for the next bytes on a file descriptor."""
-    loop = asyncio.get_running_loop()
-    ready = asyncio.Event()
-    loop.add_reader(number, ready.set)
-    try:
-        await ready.wait()
-    finally:
-        loop.remove_reader(number)
-    return os.read(number, CHUNK)
 
 
 def read_numbers(text: str, most: int) -> list[int]:

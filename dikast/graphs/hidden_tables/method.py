@@ -56,4 +56,5 @@ method = Method(
         "pyqtax": Export(about_pyqtax, pyqtax_rows),
         **training_exports("dikast.graphs.hidden_tables.training", "sft", "preference", "unpaired", "value", "rac"),
     },
+    measures=deferred("dikast.graphs.hidden_tables.report:measures"),
 )

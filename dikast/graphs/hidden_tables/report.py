@@ -7,9 +7,10 @@ from typing import Any
 
 from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.hidden_tables.options import games_of, oracle_of
-from dikast.graphs.method import Report, Row
+from dikast.graphs.method import Report, Row, Values, measure_named
 from dikast.jobs.reading import Run
 from dikast.pages import Page, Table, Text
+from dikast.records import Outcome
 from dikast.tables.questions import Question
 from dikast.tables.report import UNFINISHED, Category, by_category
 
@@ -30,6 +31,28 @@ def report(run: Run, context: Context) -> Report:
     said = Text(f"{scored} scored of {whole.asked} asked; a question without a result is not right")
     told = {"asked": whole.asked, "scored": scored, "categories": [one.as_dict() for one in categories]}
     return Report(Page("", (said, table_of(categories))), told, notes)
+
+
+def measures(name: str) -> Values:
+    """`accuracy`: the share of a game's questions that were answered rightly.
+
+    Raises:
+        UsageError: It is another name.
+    """
+    return measure_named(name, {"accuracy": accuracy_of})
+
+
+def accuracy_of(run: Run, context: Any) -> Mapping[str, float]:
+    """Key of a row -> right questions of those with a known answer; without games that failed or have none."""
+    del context
+    found: dict[str, float] = {}
+    for row in run.rows():
+        if row["output"] is None or Outcome(row["outcome"]).failed:
+            continue
+        right = [turn["correct"] for turn in row["output"]["turns"] if turn["correct"] is not None]
+        if right:
+            found[row["key"]] = sum(right) / len(right)
+    return found
 
 
 def turns_of(run: Run) -> Iterator[Mapping[str, Any]]:

@@ -24,7 +24,7 @@ from typing import Any, TypeAlias, cast, get_args
 
 from dikast.agents.models.function_identity import name_of
 from dikast.errors import UsageError
-from dikast.graphs.rest_mcts.answers import Form, final_answer, same, says_end
+from dikast.evaluation.answers import Form, final_answer, same, says_end
 from dikast.graphs.rest_mcts.roles import AnswerCheck, Answered, Verdict
 from dikast.importing import import_scripted
 from dikast.records import Outcome
@@ -49,7 +49,7 @@ Function: TypeAlias = Callable[[str, str, str], bool | Awaitable[bool]]
 
 @dataclass(frozen=True)
 class TextCheck:
-    """Reads the answer off the solution's text; see `dikast.graphs.rest_mcts.answers`."""
+    """Reads the answer off the solution's text; see `dikast.evaluation.answers`."""
 
     form: Form
 

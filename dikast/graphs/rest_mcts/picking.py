@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dikast.graphs.rest_mcts.answers import most_common
+from dikast.evaluation.answers import most_common
 from dikast.graphs.rest_mcts.context import VALUELESS, WHOLE, Context
 from dikast.graphs.rest_mcts.tree import Node, is_dead, is_whole, open_nodes, select
 

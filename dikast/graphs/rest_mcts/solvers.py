@@ -9,10 +9,9 @@
 | `chat+SPEC` | by a message that quotes question and steps | a longer prompt; the model may comment or begin anew |
 | `SPEC` | by prefix where the engine can, else by chat; a note tells which | |
 
-By prefix a step ends at a line break (`line`) or an empty line (`paragraph`), at which the engine stops; OpenVINO's
-does not, it writes on for as many tokens as a step may have, and they count. A reply without words is asked for once
-more behind one more line break, since models write empty lines; if that has no words either, the policy has ended its
-turn.
+By prefix a step ends at a line break (`line`) or an empty line (`paragraph`), at which the engine stops. A reply that
+has no words is asked for once more behind one more line break, since models write empty lines; if there are none again,
+the policy has ended its turn.
 """
 
 from __future__ import annotations
@@ -39,8 +38,6 @@ Form: TypeAlias = Literal["prefix", "chat"]
 PREFIXES: Mapping[str, Form] = {"prefix+": "prefix", "chat+": "chat"}
 CONTINUING = ("transformers", "vllm", "openvino")
 """Engines that go on from the beginning of a reply; of servers, those of the dialect vllm do."""
-STOPLESS = ("openvino",)
-"""Engines that hang where the first token of a reply is a stop string: they write on, and the first step is taken."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +85,7 @@ class ModelStepSolver:
     async def _go_on(self, partial: Partial, sampling: Sampling, sample: int) -> Proposal:
         separator = SEPARATORS[partial.unit]
         before = "".join(f"{step}{separator}" for step in partial.steps)
-        stops = () if scheme_of(self.model) in STOPLESS else (separator,)
-        stopping = sampling.model_copy(update={"stop": (*sampling.stop, *stops)})
+        stopping = sampling.model_copy(update={"stop": (*sampling.stop, separator)})
         first = await self._ask(load_prompt(SOLVE), solving(partial), stopping, sample, before)
         found = step_of(first, partial)
         left = sampling.max_tokens - found.tokens

@@ -45,4 +45,5 @@ method = Method(
     story=deferred("dikast.graphs.reviseval.story:story"),
     exports=training_exports("dikast.graphs.reviseval.training", "sft", "preference", "unpaired", "value"),
     after=what_next,
+    measures=deferred("dikast.graphs.reviseval.report:measures"),
 )

@@ -13,9 +13,9 @@ from typing import Any
 
 from dikast.errors import DataError
 from dikast.evaluation.interchange.columns import verdicts_as_rows
-from dikast.graphs.method import Report
+from dikast.graphs.method import Report, Values, measure_named
 from dikast.graphs.reviseval.context import Context
-from dikast.graphs.reviseval.results import JudgedRun, id_of, scores_of, verdicts_of, winners_of
+from dikast.graphs.reviseval.results import JudgedRun, id_of, labels_of, scores_of, verdicts_of, winners_of
 from dikast.jobs.exports import replacing
 from dikast.jobs.reading import Run
 from dikast.pages import Page, Table, Text
@@ -51,6 +51,31 @@ def report(run: Run, context: Context) -> Report:
     told = Text(f"{scored} scored of {len(seen) if asked is None else asked} asked")
     table = Table(("verdict", "rows"), tuple(sorted(counts.items())))
     return Report(Page("", (told, table)), {"verdicts": dict(counts), "asked": asked, "scored": scored})
+
+
+def measures(name: str) -> Values:
+    """`agreement`: whether the verdict is people's, in the column `gold`; a row without a verdict disagrees.
+
+    Raises:
+        UsageError: It is another name.
+    """
+    return measure_named(name, {"agreement": agreement_of})
+
+
+def agreement_of(run: Run, context: Any) -> Mapping[str, float]:
+    """Key of a row -> 1 or 0; without rows that failed, or that have no label.
+
+    Raises:
+        DataError: No row has a label, or one has a label that is no verdict.
+    """
+    del context
+    judged = JudgedRun(run.path.name, list(run.rows()), {})
+    labels, winners = labels_of(judged), winners_of(judged)
+    return {
+        row["key"]: float(winners[id_] == labels[id_])
+        for row in judged.rows
+        if (id_ := id_of(row)) in labels and not Outcome(row["outcome"]).failed
+    }
 
 
 def describe_row(row: Mapping[str, Any], single: bool) -> tuple[Mapping[str, object], str]:

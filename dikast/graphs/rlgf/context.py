@@ -13,9 +13,10 @@ from typing_extensions import TypedDict
 
 from dikast.agents.models.request import DEFAULT_MAX_TOKENS, MethodSampling, Sampling
 from dikast.flags import Flag, SamplingOf
-from dikast.graphs.rlgf.measures import MEASURES
+from dikast.graphs.measures import MEASURES
+from dikast.graphs.rewarding import Reward
 from dikast.graphs.rlgf.records import Switch, Token, Turned
-from dikast.graphs.rlgf.roles import Guide, Policy, Reward
+from dikast.graphs.rlgf.roles import Guide, Policy
 from dikast.graphs.rlgf.schedules import SHARE, SWITCH_AT, Collector
 from dikast.wire import CONTEXT, Spec
 
@@ -47,9 +48,9 @@ class Collecting(BaseModel):
     guide: Annotated[Guide, Spec("dikast.graphs.rlgf.voices:load_guide", model=True)]
     """The guide, frozen: SPEC by token ids (the policy's tokenizer), text+SPEC by text, chat+SPEC by chat; see
     docs/methods/rlgf.md for what that costs."""
-    reward: Annotated[Reward, Spec("dikast.graphs.rlgf.rewards:load_reward")]
-    """metric:NAME against the reference, metric:coverage of the row's concepts, judge:SPEC, or function:MODULE:NAME,
-    marked with @rewarding."""
+    reward: Annotated[Reward, Spec("dikast.graphs.rewards:load_reward")]
+    """metric:NAME against the reference, metric:coverage of the row's concepts, judge:SPEC, head:SPEC (a reward model),
+    or function:MODULE:NAME, marked with @rewarding."""
     collector: Annotated[Collector, Flag(panel=SCHEDULE)] = "ppo_pp"
     """ppo_pp: the guide begins, the policy ends; aggrevated: the other way round; lols mixes them by iteration, d2lols
     goes from aggrevated to ppo_pp; ppo has no guide."""

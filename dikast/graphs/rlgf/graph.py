@@ -45,11 +45,11 @@ from langgraph.types import Command
 from dikast.agents.failures import node_failure_of
 from dikast.agents.ledger import current
 from dikast.errors import DataError
+from dikast.graphs.measures import measure
+from dikast.graphs.rewarding import Asked
 from dikast.graphs.rlgf.advantages import penalised
 from dikast.graphs.rlgf.context import Context, Input, Output, State, Update
-from dikast.graphs.rlgf.measures import measure
 from dikast.graphs.rlgf.records import Token, Turned, record_switch, record_turn
-from dikast.graphs.rlgf.roles import Asked
 from dikast.graphs.rlgf.schedules import Schedule
 from dikast.graphs.rlgf.turns import Uniforms, Written, plan_of
 from dikast.graphs.stepping import AsyncStateGraph, tell_step

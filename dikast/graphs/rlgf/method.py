@@ -61,4 +61,5 @@ method = Method(
     },
     after=what_next,
     verbs={"rounds": "rounds"},
+    measures=deferred("dikast.graphs.rlgf.report:measures"),
 )

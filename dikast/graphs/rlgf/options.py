@@ -16,10 +16,10 @@ from pydantic import BaseModel
 
 from dikast.errors import DataError, UsageError
 from dikast.flags import Flag
+from dikast.graphs.measures import COVERAGE, LENGTH, METRIC, check_measures
 from dikast.graphs.method import OPTIONS
 from dikast.graphs.method import Row as Given
 from dikast.graphs.rlgf.context import Context
-from dikast.graphs.rlgf.measures import COVERAGE, LENGTH, METRIC, check_measures
 
 if TYPE_CHECKING:
     from dikast.row import Row

@@ -7,15 +7,31 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from dikast.graphs.method import Report
+from dikast.graphs.measures import METRIC, means
+from dikast.graphs.method import Report, Values, measure_named
 from dikast.graphs.rlgf.context import Context
-from dikast.graphs.rlgf.measures import METRIC, means
 from dikast.jobs.reading import Run
 from dikast.pages import Cell, Page, Table, Text
 from dikast.records import Outcome
 
 BESIDE = ("measure", "optimised", "mean", "of texts by the policy alone", "measured")
 Measured: TypeAlias = Mapping[str, float | None]
+
+
+def measures(name: str) -> Values:
+    """`reward`: of each text.
+
+    Raises:
+        UsageError: It is another name.
+    """
+    return measure_named(name, {"reward": rewards_of})
+
+
+def rewards_of(run: Run, context: Any) -> Mapping[str, float]:
+    """Key of a row -> its text's reward; without those that have none."""
+    del context
+    ended = (row for row in run.rows() if row["output"] is not None and not Outcome(row["outcome"]).failed)
+    return {row["key"]: row["output"]["reward"] for row in ended if row["output"]["reward"] is not None}
 
 
 @dataclass

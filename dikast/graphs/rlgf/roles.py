@@ -1,12 +1,12 @@
-"""What RLGF asks of those who take part: a policy that is trained, a guide that is a black box, a reward.
+"""What RLGF asks of those who take part: a policy that is trained, a guide that is a black box.
 
-A language model plays them (`voices.py`, `rewards.py`), or the user's own object. Light on purpose: the command line's
+A language model plays them (`voices.py`), or the user's own object. Light on purpose: the command line's
 flags are read off a context that names these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -101,74 +101,5 @@ class Guide(Protocol):
         Raises:
             ModelError: There is no reply.
             UsageError: The engine cannot do what its form needs.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a reward looks at.
-
-    Args:
-        prompt: The row's.
-        text: What was written, policy's and guide's parts together.
-        reference: The row's, the first of several; empty without one.
-        rubric: What makes a text good; for a judge.
-        scale: Lowest and highest score of a judge.
-        sampling: Of a judge.
-        others: Further references.
-        concepts: What the text is to speak of, where the row says it.
-    """
-
-    prompt: str
-    text: str
-    reference: str
-    rubric: str
-    scale: tuple[float, float]
-    sampling: Sampling
-    others: tuple[str, ...] = ()
-    concepts: tuple[str, ...] = ()
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """All of them; empty without any."""
-        return tuple(one for one in (self.reference, *self.others) if one.strip())
-
-    @classmethod
-    def bare(cls, prompt: str, text: str, *, references: Sequence[str] = (), concepts: Sequence[str] = ()) -> Asked:
-        """What a measure looks at, which needs no judge."""
-        first, *others = references or ("",)
-        return cls(prompt, text, first, "", (0.0, 1.0), Sampling(), tuple(others), tuple(concepts))
-
-
-@dataclass(frozen=True, slots=True)
-class Rewarded:
-    """What a text is worth; `value` is `None` where the outcome is not `ok`. `said` is a judge's own words."""
-
-    value: float | None
-    outcome: Outcome
-    reason: str = ""
-    said: str = ""
-
-
-@runtime_checkable
-class Reward(Protocol):
-    """Says what a text is worth."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for it in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What changes its values."""
-        ...
-
-    async def reward(self, asked: Asked) -> Rewarded:
-        """The value of one text.
-
-        Raises:
-            ModelError: A judge could not be asked.
-            DataError: A metric has no reference.
         """
         ...

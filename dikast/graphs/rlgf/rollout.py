@@ -23,10 +23,10 @@ from typing import Any, cast
 
 from dikast.agents.models.request import Sampling
 from dikast.errors import UsageError
+from dikast.graphs.rewarding import Asked, Reward
 from dikast.graphs.rlgf.collecting import Speaker, own_reward, schedule_plans
 from dikast.graphs.rlgf.context import RUBRIC, SCALE
 from dikast.graphs.rlgf.grouping import Member, collect_groups
-from dikast.graphs.rlgf.roles import Asked, Reward
 from dikast.graphs.rlgf.schedules import SHARE, SWITCH_AT, Collector, Schedule
 from dikast.graphs.rlgf.torch_speaker import TorchSpeaker
 from dikast.training.backend.tokens import Speaker as Renderer
@@ -143,7 +143,7 @@ class RewardFunction:
     """A reward in TRL's form; a row's columns `reference`, `others` and `concepts` are what metrics measure by.
 
     Args:
-        reward: See `dikast.graphs.rlgf.rewards`.
+        reward: See `dikast.graphs.rewards`.
         rubric: For a judge.
         scale: For a judge.
         sampling: Of a judge.

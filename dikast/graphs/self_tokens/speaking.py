@@ -6,9 +6,7 @@ engine that goes on from ids serves, and a row that is made again is the same.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,8 +18,8 @@ from dikast.graphs.self_tokens.matching import Match, matches
 from dikast.graphs.self_tokens.mixing import Places, draw, mix, runs_of
 from dikast.graphs.self_tokens.records import Bash, Draft, Point, Read
 from dikast.graphs.self_tokens.roles import TokenSolver
+from dikast.graphs.together import all_of
 
-T = TypeVar("T")
 PROMPT = "self_tokens/answer"
 SEEDS = 2**31
 """Seeds are below it: every engine takes such ones."""
@@ -166,14 +164,3 @@ def said_before_end(answer: Answer) -> list[int]:
     """The ids of what was said, without the token that ended it."""
     ids = list(ids_of(answer))
     return ids[:-1] if answer.reply.finish_reason == "stop" else ids
-
-
-async def all_of(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results in order; where a call fails, the others are stopped before its error is raised."""
-    tasks = [asyncio.ensure_future(one) for one in calls]
-    try:
-        return [await task for task in tasks]
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

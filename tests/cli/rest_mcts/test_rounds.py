@@ -23,14 +23,14 @@ def policy(request):
 def value(question, solution):
     return 0.5
 """
-ROUNDS = ("rest-mcts", "rounds", "--questions", "q.jsonl", "-o", "run", "--critic", "function:rest_models:value")
+ROUNDS = ("rest-mcts", "rounds", "--questions", "q.jsonl", "-o", "run", "--critic", "function:rest_round_models:value")
 SOLVER = ("--solver", "transformers:nowhere")
 
 
 @pytest.fixture(autouse=True)
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("rest_models.py").write_text(MODELS)
+    Path("rest_round_models.py").write_text(MODELS)
     rows = [{"question": f"{n} and 1?", "answer": str(n + 1)} for n in range(20)]
     Path("q.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     Path("open.jsonl").write_text("".join(f"{json.dumps({**row, 'answer': ''})}\n" for row in rows))
@@ -56,7 +56,7 @@ def test_the_recipes_that_come_with_it_are_taken(cli: Cli, size: str) -> None:
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (("--solver", "scripted:rest_models:policy"), 2, "only transformers: models are trained"),
+        (("--solver", "scripted:rest_round_models:policy"), 2, "only transformers: models are trained"),
         ((*SOLVER, "--parts", "29"), 1, "none of them falls into"),
         ((*SOLVER, "--critic-epochs", "0"), 2, "critic-epochs"),
         ((*SOLVER, "--solver-temperature", "0"), 2, "needs sampling"),

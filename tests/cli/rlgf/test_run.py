@@ -14,7 +14,7 @@ MODELS = r"""
 from dikast.agents.models.request import Reply, TokenLogprob
 from dikast.agents.models.scripted import scripted
 from dikast.errors import ModelUnavailable
-from dikast.graphs.rlgf.rewards import rewarding
+from dikast.graphs.rewards import rewarding
 
 
 def letters(request, own):

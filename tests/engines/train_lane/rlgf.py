@@ -14,10 +14,10 @@ import pytest
 
 from dikast.errors import ResumeMismatchError, UsageError
 from dikast.graphs import rlgf
+from dikast.graphs.rewards import load_reward, rewarding
 from dikast.graphs.rlgf.advantages import Ppo
 from dikast.graphs.rlgf.collecting import Speaker, collect, draw_plans
 from dikast.graphs.rlgf.grouping import Member, collect_groups
-from dikast.graphs.rlgf.rewards import load_reward, rewarding
 from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, prompt_ids, sampled_tokens
 from dikast.graphs.rlgf.schedules import Collector
 from dikast.graphs.rlgf.torch_ppo import Learner

@@ -28,7 +28,7 @@ import os
 import signal
 from pathlib import Path
 
-from dikast.graphs.rlgf.rewards import rewarding
+from dikast.graphs.rewards import rewarding
 
 
 @rewarding

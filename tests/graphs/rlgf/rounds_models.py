@@ -10,7 +10,7 @@ from typing import Any
 
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.scripted import scripted
-from dikast.graphs.rlgf.rewards import rewarding
+from dikast.graphs.rewards import rewarding
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
 from dikast.graphs.rlgf.rounds.records import Updated
 from dikast.training.stopping import OnStep

@@ -11,8 +11,9 @@ from typing import Any
 from dikast.agents.models.request import Reply, Request, Sampling, TokenLogprob
 from dikast.agents.models.scripted import scripted
 from dikast.graphs import rlgf
+from dikast.graphs.rewarding import Asked, Rewarded
 from dikast.graphs.rlgf.graph import uniforms
-from dikast.graphs.rlgf.roles import Asked, Ids, Policy, Rewarded, Said, Weighed
+from dikast.graphs.rlgf.roles import Ids, Policy, Said, Weighed
 from dikast.records import Outcome, Provenance
 
 ROW: rlgf.Input = {"id": "r", "prompt": "Use the word salt.", "reference": "salt and pepper"}

@@ -12,7 +12,7 @@ from dikast.agents.models.request import Request, Sampling
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.errors import DataError, ModelTimeout, UsageError
 from dikast.graphs import rlgf
-from dikast.graphs.rlgf.roles import Rewarded
+from dikast.graphs.rewarding import Rewarded
 from dikast.graphs.rlgf.voices import load_guide, load_policy
 from dikast.records import Outcome
 from tests.graphs.rlgf.scripts import (

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dikast.agents.models.request import Reply, TokenLogprob
 from dikast.agents.models.scripted import scripted
-from dikast.graphs.rlgf.rewards import rewarding
+from dikast.graphs.rewards import rewarding
 
 
 async def said(kind, request):

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from dikast.errors import ModelTimeout
+from dikast.graphs.rewarding import Rewarded
 from dikast.graphs.rlgf.report import report
-from dikast.graphs.rlgf.roles import Rewarded
 from dikast.graphs.rlgf.story import story
 from dikast.graphs.rlgf.training import FAILED, NOT_BEST, UNREWARDED, about, about_rollouts, rollouts, rows
 from dikast.jobs import Run

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from dikast.errors import ResumeMismatchError
+from dikast.graphs.rewards import load_reward
 from dikast.graphs.rlgf.collecting import Speaker
 from dikast.graphs.rlgf.grouping import Member
-from dikast.graphs.rlgf.rewards import load_reward
 from dikast.graphs.rlgf.rollout import RewardFunction, Rolling, ends_of, sampled_tokens, spoken
 from dikast.graphs.rlgf.turns import Owner, Plan, Written
 from dikast.training.folder import open_training, write_training

@@ -283,11 +283,12 @@ class Engine:
                 self._forms.prove(ticket.form)
             if ticket.handle.get_status() != running:
                 ended.append(ticket)
+        # Read first: if that fails, all who wait are still among those that run, and hear of it.
+        outcomes = [(ticket, self._outcome(ticket.handle)) for ticket in ended if not ticket.cancelled]
         if ended:
             self._running = [ticket for ticket in self._running if ticket not in ended]
-        for ticket in ended:
-            if not ticket.cancelled:
-                ticket.settle(self._outcome(ticket.handle))
+        for ticket, outcome in outcomes:
+            ticket.settle(outcome)
 
     def _outcome(self, handle: Any) -> Generated | ModelError:
         if handle.get_status() != self.genai.GenerationStatus.FINISHED:
@@ -295,7 +296,10 @@ class Engine:
             return ModelError(
                 f"OpenVINO ran out of its {gigabytes} GB of key-value cache", hint=f"?cache_gb={2 * gigabytes}"
             )
-        [made] = handle.read_all()
+        replies = handle.read_all()
+        if not replies:
+            return Generated([], [], "stop")  # the first token ended a stop string, and is not part of the reply
+        [made] = replies
         return Generated(list(made.generated_ids), list(made.generated_log_probs), made.finish_reason.name.lower())
 
     def _unavailable(self, told: str) -> ModelUnavailable:

@@ -11,16 +11,21 @@ Options after `?`:
 | `cache_gb` | GB of key-value cache; memory is taken as it fills | 2 |
 | `timeout` | seconds that a call may take, waiting for its turn included | no bound |
 | `fast` | `1`: quantised activations and cache, see below | `0` |
+| `kv`, `heavy`, `recent` | `h2o`, `h2o-normalised`: a cache that forgets, in blocks of 32; see below | all is kept |
 | `temperature`, `max_tokens`, `seed`, ... | the model's own default sampling | greedy |
 
 Engine: OpenVINO GenAI (openvino-genai 2026.4), continuous batching. Model objects with the same file, `threads`,
-`cache_gb` and `fast` share one engine; it opens at the first call and closes when the last of them is closed. No
+`cache_gb`, `fast` and `kv` share one engine; it opens at the first call and closes when the last of them is closed. No
 socket is opened.
 
 What is deterministic, as measured with SmolLM2-135M on AVX-512: a greedy reply is the same alone, in a batch of 64 and
 with requests arriving at other times (112 of 112). A sampled one follows its own seed, not the batch's, and was the
 same alone and in a batch in 14 of 16 cases. With `fast=1` (1.5 times the tokens a CPU second) a request sent alone is
 repeatable, and in a batch about half of all greedy replies differ from that one. Another CPU or version may differ.
+
+With `kv=h2o&heavy=192&recent=128` a reply's cache holds 320 tokens and one block: once the prompt has been read,
+OpenVINO's own eviction keeps the first block, the last tokens and the blocks that were attended most. The choice is one
+for all heads of a layer (`transformers:` chooses in each head, token by token); prefixes are then not shared.
 
 Control tokens in a message's text, such as `<|im_end|>`, reach the model as plain characters: no text can end its turn
 or open another. Lone surrogates become U+FFFD.
@@ -41,6 +46,7 @@ from pydantic import PrivateAttr
 from dikast.agents.models.catalog import find, locate
 from dikast.agents.models.control_tokens import BREAK, marked
 from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.kv_options import take_blocks
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.openvino.engine import ENGINES, Engine, Generated
 from dikast.agents.models.openvino.native import CACHE_GB, Settings, extract_reason, form_text, generation_config
@@ -134,6 +140,7 @@ class OpenVinoModel(EngineModel):
             "engine": "openvino",
             "weights": weights_hash(path.resolve(), stat.st_size, stat.st_mtime_ns),
             "fast": self.settings.fast,
+            **({"kv": list(self.settings.kv)} if self.settings.kv else {}),
             "sampling": self.sampling.model_dump(mode="json"),
         }
 
@@ -173,9 +180,9 @@ def open_model(target: str, options: dict[str, str], spec: str) -> OpenVinoModel
     given = Options("openvino", options)
     threads, cache_gb = given.count("threads", 0), given.count("cache_gb", CACHE_GB, least=1)
     timeout = given.number("timeout", 1.0) if "timeout" in options else None
-    fast, sampling = _switch(given, "fast"), given.sampling()
+    fast, kv, sampling = _switch(given, "fast"), take_blocks(given), given.sampling()
     given.done()
-    settings = Settings(threads=threads, cache_gb=cache_gb, fast=fast)
+    settings = Settings(threads=threads, cache_gb=cache_gb, fast=fast, kv=kv)
     return OpenVinoModel(spec=spec, target=target, settings=settings, timeout=timeout, sampling=sampling)
 
 

@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from dikast.agents.models.kv_options import BLOCK
 from dikast.agents.models.request import Request, Structured
 from dikast.agents.models.seeds import draw_seed
 from dikast.errors import MissingExtraError, ModelUnavailable, UsageError
@@ -47,11 +48,13 @@ class Settings:
         threads: CPU threads; 0 for all cores.
         cache_gb: GB of key-value cache.
         fast: Quantised activations and cache: faster, and replies then depend on what else is in the batch.
+        kv: A cache that forgets: policy, heavy and recent tokens, in whole blocks; see `kv_options.take_blocks`.
     """
 
     threads: int = 0
     cache_gb: int = CACHE_GB
     fast: bool = False
+    kv: tuple[str, int, int] | None = None
 
     def properties(self) -> dict[str, str]:
         """As OpenVINO names them."""
@@ -96,7 +99,10 @@ def load_pipeline(genai: Any, path: Path, settings: Settings) -> Any:
     scheduler.max_num_batched_tokens = BATCHED_TOKENS
     scheduler.cache_size = settings.cache_gb
     # Under quantised arithmetic a prompt that is found in the cache and one that is not differ in the last digits.
-    scheduler.enable_prefix_caching = not settings.fast
+    # A cache that forgets has no prefixes to share.
+    scheduler.enable_prefix_caching = not settings.fast and settings.kv is None
+    if settings.kv is not None:
+        scheduler.use_cache_eviction, scheduler.cache_eviction_config = True, eviction_config(genai, *settings.kv)
     try:
         return genai.ContinuousBatchingPipeline(str(path), scheduler, "CPU", settings.properties(), {})
     except Exception as error:
@@ -104,6 +110,16 @@ def load_pipeline(genai: Any, path: Path, settings: Settings) -> Any:
             f"OpenVINO cannot load {path.name}: {extract_reason(error)}",
             hint="it reads GGUFs of llama, qwen2, qwen3 (F16, Q8_0, Q4_0, Q4_1, Q4_K, Q6_K); cache_gb must fit in RAM",
         ) from error
+
+
+def eviction_config(genai: Any, policy: str, heavy: int, recent: int) -> Any:
+    """OpenVINO's cache eviction.
+
+    It keeps the first block always, the last `recent` tokens, and of what is between the blocks that are worth most, in
+    one choice for all heads of a layer. The prompt is read whole; what is let go is let go after it.
+    """
+    modes = {"h2o": genai.AggregationMode.SUM, "h2o-normalised": genai.AggregationMode.NORM_SUM}
+    return genai.CacheEvictionConfig(BLOCK, recent, heavy + recent, modes[policy])
 
 
 def generation_config(genai: Any, request: Request, draw: int) -> Any:

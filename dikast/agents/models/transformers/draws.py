@@ -108,14 +108,19 @@ def told(torch: Any, tokenizer: Any, logits: Any, tokens: Sequence[int], one: Dr
     values = torch.log_softmax(logits.float(), -1)
     own: list[float] = values.gather(-1, torch.tensor(tokens, device=values.device)[:, None])[:, 0].tolist()
     top: list[tuple[tuple[str, float], ...]] = [()] * len(own)
+    ids: list[tuple[int, ...]] = [()] * len(own)
     if one.alternatives:
         best = values.topk(min(one.alternatives, values.shape[-1]), -1)
+        ids = [tuple(place) for place in best.indices.tolist()]
         top = [
             tuple((text_of(tokenizer, token), bounded(value)) for token, value in zip(*place, strict=True))
             for place in zip(best.indices.tolist(), best.values.tolist(), strict=True)
         ]
     texts = (text_of(tokenizer, token) for token in tokens)
-    return [TokenLogprob(text, bounded(value), likely) for text, value, likely in zip(texts, own, top, strict=True)]
+    return [
+        TokenLogprob(text, bounded(value), likely, likely_ids)
+        for text, value, likely, likely_ids in zip(texts, own, top, ids, strict=True)
+    ]
 
 
 def text_of(tokenizer: Any, token: int) -> str:

@@ -29,6 +29,7 @@ from dikast.agents.models.transformers.forms import Forms
 from dikast.agents.models.transformers.groups import Group, Row, Runner, batches, score
 from dikast.agents.models.transformers.heads import values
 from dikast.agents.models.transformers.loading import Loaded, import_libraries, load
+from dikast.decoding.kv.policies import Policy
 from dikast.errors import DikastError, ModelError, ModelUnavailable
 from dikast.http.server_errors import excerpt
 
@@ -67,6 +68,7 @@ class Asked:
         grammar: Of the form, as `forms.grammar_of` writes it; empty for none.
         scored: Tokens to score instead of drawing; empty for a draw.
         adapter: Folder and digest of a LoRA adapter.
+        kv: Which keys and values are kept; `None` for all, in transformers' own cache.
     """
 
     tokens: Sequence[int]
@@ -76,6 +78,7 @@ class Asked:
     grammar: str = ""
     scored: Sequence[int] = ()
     adapter: tuple[str, str] | None = None
+    kv: Policy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +207,14 @@ class Engine:
         try:
             adapter = load_adapter(self._runner, asked.adapter) if asked.adapter else ""
             matcher = self._forms.matcher(asked.grammar) if asked.grammar else None
+            if asked.kv is not None:
+                self._runner.watch()
         except DikastError as error:
             ticket.settle(error)
             return None
         generator = self.torch.Generator().manual_seed(asked.seed)
         draw = Draw(asked.sampling, generator, asked.alternatives, matcher, asked.tokens)
-        return Row([*asked.tokens, *asked.scored], draw, adapter, len(asked.scored), ticket)
+        return Row([*asked.tokens, *asked.scored], draw, adapter, len(asked.scored), ticket, asked.kv)
 
     def _begin(self, rows: list[Row]) -> None:
         group = Group.begin(self._runner, rows)

@@ -7,7 +7,8 @@
 
 Padding is masked and positions count from a row's own first token, so that a row's numbers do not depend on its
 mates', but for rounding (1e-6 in float32). Groups whose caches are plain ones are merged, so that newcomers join those
-that run; models with other caches (sliding windows, states) run as several groups, one after the other.
+that run, and so are groups under one cache policy (`dikast.decoding.kv`); models with other caches (sliding windows,
+states) run as several groups, one after the other.
 
 Not here: threads, waiting, texts (`engine.py`).
 """
@@ -15,15 +16,17 @@ Not here: threads, waiting, texts (`engine.py`).
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import Any
 
 from dikast.agents.models.request import TokenLogprob
 from dikast.agents.models.transformers.draws import Draw, draw, told
 from dikast.agents.models.transformers.loading import Loaded
+from dikast.decoding.kv.policies import Policy
 
 PREFILL_TOKENS = 4096
 """Tokens of one forward pass, padding among them: bounds the activations."""
@@ -43,6 +46,7 @@ class Row:
         adapter: Name of the LoRA adapter, as it was loaded; empty for none.
         scored: Number of the last tokens that are scored, 0 for a row that draws.
         owner: Who wants it; nothing here looks at it.
+        kv: Which keys and values are kept; `None` for all.
     """
 
     tokens: Sequence[int]
@@ -50,6 +54,12 @@ class Row:
     adapter: str
     scored: int
     owner: Any
+    kv: Policy | None = None
+
+    @property
+    def kind(self) -> tuple[str, str, int]:
+        """Rows of one kind may run together. Under a policy completions of one length: what is let go depends on it."""
+        return self.adapter, self.kv.told if self.kv else "", self.scored if self.kv else int(self.scored > 0)
 
 
 class Runner:
@@ -112,14 +122,27 @@ class Runner:
         tensor = self.torch.tensor
         return tensor(ids, device=self.loaded.device), tensor(mask, device=self.loaded.device)
 
-    def prefill(self, ids: Any, mask: Any, upto: int) -> tuple[Any, Any]:
-        """Run columns before `upto`, in chunks; logits of the last of them, and the cache."""
+    def prefill(self, ids: Any, mask: Any, upto: int, policy: Policy | None = None) -> tuple[Any, Any]:
+        """Run columns before `upto`, in chunks; logits of the last of them, and the cache, under a policy."""
         size = max(1, PREFILL_TOKENS // ids.shape[0])
-        logits, cache = None, None
-        for start in range(0, upto, size):
-            end = min(upto, start + size)
-            logits, cache = self.forward(ids[:, start:end], mask[:, :end], cache, 1)
+        logits, cache = None, None if policy is None else self._forgetting(policy)
+        with nullcontext() if cache is None else cache.filling():
+            for start in range(0, upto, size):
+                end = min(upto, start + size)
+                logits, cache = self.forward(ids[:, start:end], mask[:, :end], cache, 1)
         return logits, cache
+
+    def watch(self) -> None:
+        """Make sure that the model can run under a cache policy.
+
+        Raises:
+            UsageError: It cannot.
+        """
+        import_module("dikast.decoding.kv.attention").watch(self.loaded.model)
+
+    def _forgetting(self, policy: Policy) -> Any:
+        """A cache under a policy; its module imports torch."""
+        return import_module("dikast.decoding.kv.cache").KVCache(self.loaded.model, policy)
 
 
 class Group:
@@ -134,7 +157,7 @@ class Group:
         """Run the prompts, and draw each row's first token. The rows have one adapter."""
         ids, mask = runner.padded(rows)
         with runner.adapted(rows[0].adapter):
-            logits, cache = runner.prefill(ids, mask, ids.shape[1])
+            logits, cache = runner.prefill(ids, mask, ids.shape[1], rows[0].kv)
         group = cls(runner, list(rows), mask, cache)
         group._draw(logits)
         return group
@@ -145,8 +168,13 @@ class Group:
         return self.rows[0].adapter
 
     @property
+    def kv(self) -> Policy | None:
+        """The rows' cache policy."""
+        return self.rows[0].kv
+
+    @property
     def length(self) -> int:
-        """Columns in the cache."""
+        """Columns that the mask has: those in the cache, and under a policy those that were let go too."""
         return self.mask.shape[1]
 
     def step(self) -> None:
@@ -193,11 +221,11 @@ class Group:
 
     def takes(self, other: Group, most: int) -> bool:
         """Whether another group may be merged into this one, up to `most` rows."""
-        if self.adapter != other.adapter or len(self.rows) + len(other.rows) > most:
+        if self.adapter != other.adapter or self.kv != other.kv or len(self.rows) + len(other.rows) > most:
             return False
-        near = self.length, other.length
+        near = (self.length, other.length) if self.kv is None else (self.cache.slots, other.cache.slots)
         close = max(near) <= max(PADDING_SHARE * min(near), min(near) + PADDING_FREE)
-        return close and self.plain and other.plain
+        return close and (self.kv is not None or (self.plain and other.plain))
 
     def merge(self, other: Group) -> None:
         """Take in another group's rows; the shorter cache is padded on its left."""
@@ -207,10 +235,14 @@ class Group:
             short = longest - group.length
             if short:
                 group.mask = pad(group.mask, (short, 0))
-                for layer in group.cache.layers:
+                for layer in group.cache.layers if group.kv is None else ():
                     layer.keys = pad(layer.keys, (0, 0, short, 0))
                     layer.values = pad(layer.values, (0, 0, short, 0))
         self.mask = torch.cat([self.mask, other.mask])
+        if self.kv is not None:
+            self.cache.merge(other.cache)
+            self.rows += other.rows
+            return
         for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
             mine.keys = torch.cat([mine.keys, theirs.keys])
             mine.values = torch.cat([mine.values, theirs.values])
@@ -223,13 +255,9 @@ def score(runner: Runner, rows: Sequence[Row]) -> list[list[TokenLogprob]]:
     columns: int = ids.shape[1]
     # The logits of a column are for the token in the next one.
     start = columns - max(row.scored for row in rows) - 1
-    size = max(1, SCORED_PLACES // len(rows))
     scores = [list[TokenLogprob]() for _ in rows]
     with runner.adapted(rows[0].adapter):
-        _, cache = runner.prefill(ids, mask, start)
-        for begin in range(start, columns - 1, size):
-            end = min(columns - 1, begin + size)
-            logits, cache = runner.forward(ids[:, begin:end], mask[:, :end], cache, end - begin)
+        for begin, end, logits in _scored(runner, rows, ids, mask, start):
             for row, places, mine in zip(rows, logits, scores, strict=True):
                 first = max(begin, columns - 1 - row.scored)
                 if first < end:
@@ -238,15 +266,37 @@ def score(runner: Runner, rows: Sequence[Row]) -> list[list[TokenLogprob]]:
     return scores
 
 
+def _scored(runner: Runner, rows: Sequence[Row], ids: Any, mask: Any, start: int) -> Iterator[tuple[int, int, Any]]:
+    """Logits of the columns from `start`, but for the last: where they begin, where they end, and they.
+
+    Under a cache policy a completion is read as it would be made: token by token, something let go after each.
+    """
+    columns: int = ids.shape[1]
+    policy = rows[0].kv
+    if policy is None:
+        size = max(1, SCORED_PLACES // len(rows))
+        _, cache = runner.prefill(ids, mask, start)
+        for begin in range(start, columns - 1, size):
+            end = min(columns - 1, begin + size)
+            logits, cache = runner.forward(ids[:, begin:end], mask[:, :end], cache, end - begin)
+            yield begin, end, logits
+        return
+    logits, cache = runner.prefill(ids, mask, start + 1, policy)
+    for begin in range(start, columns - 1):
+        if begin > start:
+            logits, cache = runner.forward(ids[:, begin : begin + 1], mask[:, : begin + 1], cache, 1)
+        yield begin, begin + 1, logits
+
+
 def batches(rows: Sequence[Row], most: int) -> list[list[Row]]:
     """Rows by adapter, kind and like lengths: in groups of `most` rows and `PREFILL_TOKENS` at most, or of one row."""
     made: list[list[Row]] = []
-    for row in sorted(rows, key=lambda row: (row.adapter, bool(row.scored), len(row.tokens))):
+    for row in sorted(rows, key=lambda row: (*row.kind, len(row.tokens))):
         last = made[-1] if made else []
         length = len(row.tokens)
         fits = (
             bool(last)
-            and (last[0].adapter, bool(last[0].scored)) == (row.adapter, bool(row.scored))
+            and last[0].kind == row.kind
             and len(last) < most
             and length * (len(last) + 1) <= PREFILL_TOKENS
             and length <= max(PADDING_SHARE * len(last[0].tokens), len(last[0].tokens) + PADDING_FREE)

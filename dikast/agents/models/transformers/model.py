@@ -10,6 +10,8 @@ after `?`:
 | option | what | default |
 | --- | --- | --- |
 | `lora` | a LoRA adapter's folder, as peft saves it; models that differ in it alone share the base's memory | none |
+| `kv` | a cache that forgets: `h2o`, `h2o-normalised`, `window`, `sink`, `snapkv`, `full` | all is kept |
+| `heavy`, `recent` | of `kv`: the most worth and the last; tokens, or a share of the prompt (`.1`) | .1, .1 |
 | `device` | `cpu`, `cuda`, `cuda:1` | a GPU where there is one |
 | `dtype` | `float32`, `bfloat16`, `float16` | float32 on a CPU, as stored on a GPU |
 | `batch` | sequences that run at once; more wait | 64 |
@@ -19,7 +21,7 @@ after `?`:
 
 It is the student of training methods, and what decoding methods act on: it goes on from a reply's beginning, scores
 completions, and has alternatives in log-probabilities. A folder with a value head or reward model gives values, and
-nothing else. For speed on a CPU use `openvino:`, on a GPU `vllm:`.
+nothing else. What `kv` means: `dikast.decoding.kv.policies`. For speed on a CPU use `openvino:`, on a GPU `vllm:`.
 
 What is deterministic: greedy replies in float32 are the same alone and in any batch, a sampled one follows its own seed
 (numbers in `docs/design/reproducibility.md`). Control tokens in a message's text reach the model as plain characters.
@@ -42,6 +44,7 @@ from pydantic import PrivateAttr
 from dikast.agents.models.catalog import KNOWN, find
 from dikast.agents.models.control_tokens import BREAK, LONE_SURROGATE, marked, pieces_of
 from dikast.agents.models.engine import EngineModel, check_kind, check_value
+from dikast.agents.models.kv_options import take_policy
 from dikast.agents.models.model_options import Options
 from dikast.agents.models.request import SCORED_REASON, Message, Reply, Request, Tokens
 from dikast.agents.models.seeds import draw_seed
@@ -72,6 +75,8 @@ class TransformersModel(EngineModel):
     """What the option `batch` says; that name is LangChain's."""
     timeout: float | None = None
     template: Mapping[str, Any] = {}
+    kv: Any = None
+    """A `dikast.decoding.kv` policy; `None` for the model's own cache."""
     _engine: Engine | None = PrivateAttr(default=None)
 
     async def complete(self, request: Request) -> list[Reply]:
@@ -96,12 +101,18 @@ class TransformersModel(EngineModel):
     async def _complete(self, request: Request) -> list[Reply]:
         engine = await self._open()
         check_kind(self.spec, request, headed=engine.loaded.headed)
+        if self.kv is not None and engine.loaded.headed:
+            raise UsageError(
+                f"{self.spec}: a value is read in one pass, in which nothing can be forgotten", hint="no kv"
+            )
         tokens, scored = await asyncio.to_thread(self._prompt, engine, request)
         grammar = await asyncio.to_thread(grammar_of, request.structured) if request.structured else ""
         adapter = (self.lora, digest_of(Path(self.lora))) if self.lora else None
         alternatives = request.logprobs
         seeds = [draw_seed(request.sampling, draw) for draw in range(request.n)]
-        asked = [Asked(tokens, request.sampling, seed, alternatives, grammar, scored, adapter) for seed in seeds]
+        asked = [
+            Asked(tokens, request.sampling, seed, alternatives, grammar, scored, adapter, self.kv) for seed in seeds
+        ]
         tickets = [engine.submit(one) for one in asked]
         try:
             made = [await ticket.future for ticket in tickets]
@@ -150,6 +161,7 @@ class TransformersModel(EngineModel):
         told: dict[str, object] = {"engine": "transformers", "weights": weights_of(self.target)}
         told |= {"lora": digest_of(Path(self.lora))} if self.lora else {}
         told |= {"dtype": self.dtype} if self.dtype else {}
+        told |= {"kv": self.kv.told} if self.kv is not None else {}
         told |= {"template": dict(self.template)} if self.template else {}
         return {**told, "sampling": self.sampling.model_dump(mode="json")}
 
@@ -157,6 +169,10 @@ class TransformersModel(EngineModel):
         """How many tokens a text has, chat template not counted."""
         engine = await self._open()
         return len(await asyncio.to_thread(encode, engine, text))
+
+    async def end_tokens(self) -> tuple[int, ...]:
+        """The tokens that end a turn."""
+        return tuple(sorted((await self._open()).loaded.ends))
 
     def requests_held(self) -> int:
         """How many requests wait or run in the engine, this model's and those of others that share it."""
@@ -261,6 +277,7 @@ def open_model(target: str, options: dict[str, str], spec: str) -> TransformersM
         "rows": given.count("batch", BATCH, least=1),
         "timeout": given.number("timeout", 1.0) if "timeout" in options else None,
         "template": given.json_object("template"),
+        "kv": take_policy(given),
         "sampling": given.sampling(),
     }
     given.done()

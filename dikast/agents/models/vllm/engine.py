@@ -124,6 +124,14 @@ class Engine:
         asker = await asyncio.wrap_future(self._asker)
         return await self._cross(asker.count_tokens(text))
 
+    async def end_tokens(self) -> tuple[int, ...]:
+        """The tokens that end a turn.
+
+        Raises:
+            ModelError: The engine cannot be opened.
+        """
+        return (await asyncio.wrap_future(self._asker)).end_tokens()
+
     async def aclose(self) -> None:
         """End the engine and its processes. Requests in flight end as `ModelUnavailable`."""
         await close_in_thread(self.close)

@@ -111,6 +111,11 @@ class VllmModel(EngineModel):
         engine = self._engine = acquire(Key.of(self.model, self.arguments, lora=self.lora is not None), self._user)
         return await engine.count_tokens(text)
 
+    async def end_tokens(self) -> tuple[int, ...]:
+        """The tokens that end a turn; opens the engine."""
+        engine = self._engine = acquire(Key.of(self.model, self.arguments, lora=self.lora is not None), self._user)
+        return await engine.end_tokens()
+
     def fingerprint(self) -> dict[str, object]:
         """The model or its weights' digest, engine arguments that change replies, adapter, template and sampling."""
         told: dict[str, object] = {"engine": "vllm", "model": identity(self.model)}

@@ -92,6 +92,13 @@ class Asker:
         tokens = await asyncio.to_thread(self._llm.get_tokenizer().encode, text, add_special_tokens=False)
         return len(tokens)
 
+    def end_tokens(self) -> tuple[int, ...]:
+        """The tokens that end a turn."""
+        told: Any = self._llm.model_config.try_get_generation_config().get("eos_token_id")
+        given = [told] if isinstance(told, int) else list(told or ())
+        own = self._llm.get_tokenizer().eos_token_id
+        return tuple(sorted({*given, *([] if own is None else [own])}))
+
     async def ask(self, ask: Ask) -> list[Reply]:
         """The replies to one request; cancelling it frees what it holds in the engine.
 
@@ -216,7 +223,9 @@ class Asker:
         pairs = zip(scored, places, strict=True)
         given = request.completion
         return Reply(
-            text=given if isinstance(given, str) else self._llm.get_tokenizer().decode(list(scored)),
+            text=given
+            if isinstance(given, str)
+            else self._llm.get_tokenizer().decode(list(scored), skip_special_tokens=True),
             finish_reason=SCORED_REASON,
             input_tokens=len(output.prompt_token_ids or ()),
             output_tokens=0,
@@ -293,9 +302,9 @@ def logprobs_of(completion: CompletionOutput, alternatives: int) -> tuple[TokenL
 def logprob_of(token: int, place: Mapping[int, Logprob], alternatives: int) -> TokenLogprob:
     """A token's log-probability at its place, and those of the likeliest tokens there."""
     own = place[token]
-    ranked = sorted(place.values(), key=lambda entry: entry.rank or 0)[:alternatives]
-    top = tuple((entry.decoded_token or "", bounded(entry.logprob)) for entry in ranked)
-    return TokenLogprob(own.decoded_token or "", bounded(own.logprob), top)
+    ranked = sorted(place.items(), key=lambda entry: entry[1].rank or 0)[:alternatives]
+    top = tuple((entry.decoded_token or "", bounded(entry.logprob)) for _, entry in ranked)
+    return TokenLogprob(own.decoded_token or "", bounded(own.logprob), top, tuple(id_ for id_, _ in ranked))
 
 
 def bounded(logprob: float) -> float:

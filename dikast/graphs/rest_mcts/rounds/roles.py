@@ -60,7 +60,7 @@ class QuestionFile:
 
         return {"questions": digest(list(self.rows)).hex()}
 
-    @cached_property
+    @property
     def rows(self) -> Sequence[Row]:
         """The questions.
 
@@ -68,6 +68,10 @@ class QuestionFile:
             DataError: The file or a row is broken, or a question has no answer.
             UsageError: A column of ours is not known.
         """
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> Sequence[Row]:
         from dikast.errors import DataError
         from dikast.graphs.rest_mcts.options import read_questions
 

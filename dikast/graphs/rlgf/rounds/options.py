@@ -63,7 +63,7 @@ def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[s
     Raises:
         MissingExtraError: A measure needs a library that is not installed.
     """
-    from dikast.graphs.rlgf.measures import check_measures
+    from dikast.graphs.measures import check_measures
     from dikast.graphs.rlgf.rounds.plan import RlgfPlan
 
     del options, rows

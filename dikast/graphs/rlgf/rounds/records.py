@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from dikast.graphs.rlgf.measures import means
+from dikast.graphs.measures import means
 
 
 class Collected(TypedDict):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dikast.graphs.measures import METRIC
 from dikast.graphs.method import Report
-from dikast.graphs.rlgf.measures import METRIC
 from dikast.graphs.rlgf.rounds.context import Context
 from dikast.jobs.reading import Run
 from dikast.pages import Cell, Page, Table, Text

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from dikast.agents.models.catalog import find
 from dikast.agents.models.load import load_model
 from dikast.agents.models.openvino.engine import Engine, split_in_half
 from dikast.agents.models.openvino.model import OpenVinoModel, render
-from dikast.agents.models.openvino.native import Settings, choice_grammar, extract_reason, import_genai
+from dikast.agents.models.openvino.native import Settings, choice_grammar, eviction_config, extract_reason, import_genai
 from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured
 from dikast.agents.models.seeds import draw_seed
 from dikast.errors import (
@@ -78,6 +79,12 @@ async def until(condition: Callable[[], bool]) -> None:
         ("smollm2-135m?timeout=-1", "'timeout'"),
         ("smollm2-135m?fast=yes", "'fast' must be 0 or 1"),
         ("smollm2-135m?temperature=9", "'temperature'"),
+        ("smollm2-135m?kv=window&heavy=64&recent=32", "'kv' must be one of full, h2o, h2o-normalised"),
+        ("smollm2-135m?kv=h2o&heavy=.1&recent=.1", "numbers of tokens, multiples of 32"),
+        ("smollm2-135m?kv=h2o&heavy=32&recent=32", r"'heavy' \(from 64\)"),
+        ("smollm2-135m?kv=h2o&heavy=64&recent=33", "multiples of 32"),
+        ("smollm2-135m?kv=h2o", "multiples of 32"),
+        ("smollm2-135m?recent=64", "'recent' is for a cache policy"),
     ],
 )
 def test_wrong_spec_is_told_before_anything_opens(spec: str, told: str) -> None:
@@ -90,6 +97,19 @@ def test_options_reach_the_model() -> None:
     assert model.settings == Settings(threads=2, cache_gb=3, fast=True)
     assert model.timeout == 9.0
     assert model.sampling == Sampling(seed=7, max_tokens=5, temperature=0.5)
+
+
+def test_a_cache_policy_reaches_the_engine() -> None:
+    model = load("openvino:smollm2-135m?kv=h2o-normalised&heavy=192&recent=128")
+    assert model.settings == Settings(kv=("h2o-normalised", 192, 128))
+    assert load("openvino:smollm2-135m?kv=full").settings == Settings()
+    genai = import_genai()
+    assert model.settings.kv is not None
+    config = eviction_config(genai, *model.settings.kv)
+    assert config.aggregation_mode == genai.AggregationMode.NORM_SUM
+    sizes = (config.get_start_size(), config.get_recent_size(), config.get_max_cache_size())
+    assert sizes == (32, 128, 320)
+    assert eviction_config(genai, "h2o", 64, 32).aggregation_mode == genai.AggregationMode.SUM
 
 
 async def test_model_that_was_not_pulled_is_told_at_the_first_call(
@@ -122,6 +142,7 @@ def test_fingerprint_is_of_the_content_not_of_the_place(tmp_path: Path) -> None:
         file.write_bytes(content)
     prints = [load(f"openvino:{file}").fingerprint() for file in (first, same, other)]
     assert prints[0] == prints[1] != prints[2]
+    assert load(f"openvino:{first}?kv=h2o&heavy=64&recent=32").fingerprint() != prints[0]
     assert load(f"openvino:{first}?seed=1").fingerprint() != prints[0] != load(f"openvino:{first}?fast=1").fingerprint()
     assert load(f"openvino:{first}?threads=1&timeout=5").fingerprint() == prints[0]
     first.write_bytes(b"other weights")
@@ -205,6 +226,16 @@ async def test_stop_cuts_at_the_character_where_it_begins(model: OpenVinoModel) 
         assert reply.text == whole.text[: whole.text.index(stop)]
         assert reply.finish_reason == "stop"
         assert reply.output_tokens <= whole.output_tokens
+
+
+async def test_a_stop_that_the_first_token_ends_leaves_an_empty_reply(model: OpenVinoModel) -> None:
+    """The native pipeline then has no reply to read; waiting for one never ended, and took the engine down."""
+    said = replace(ask("What is 3 + 4? Steps, one a line.", max_tokens=20), prefix="1. Add 3 and 4.")
+    [first] = await model.complete(said)
+    assert first.text.startswith("\n")
+    stopped = replace(said, sampling=said.sampling.model_copy(update={"stop": ("\n",)}))
+    replies = await asyncio.wait_for(asyncio.gather(*(model.complete(stopped) for _ in range(3))), 300)
+    assert {(reply.text, reply.finish_reason) for [reply] in replies} == {("", "stop")}
 
 
 async def test_logprobs_are_the_tokens_of_the_text(model: OpenVinoModel) -> None:

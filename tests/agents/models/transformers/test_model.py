@@ -97,6 +97,12 @@ def test_options_become_fields_and_nothing_is_opened() -> None:
         ("lora=nowhere", "adapter_config.json and adapter_model.safetensors"),
         ("template=x", "'template' must be a JSON object"),
         ("temperature=9", "'temperature'"),
+        ("kv=h3o", "'kv' must be one of full, window, sink, h2o, h2o-normalised, snapkv"),
+        ("kv=h2o&heavy=2.5", "'heavy' must be a share of the prompt"),
+        ("kv=h2o&recent=-1", "'recent' must be a share of the prompt"),
+        ("kv=h2o&recent=nan", "'recent' must be a share of the prompt"),
+        ("kv=h2o&heavy=0&recent=0", "nothing would be kept"),
+        ("heavy=.1", "'heavy' is for a cache policy"),
     ],
 )
 def test_wrong_option_is_told(options: str, told: str) -> None:
@@ -116,6 +122,9 @@ def test_fingerprint_is_of_the_content_not_of_the_place(tmp_path: Path) -> None:
     assert load(f"transformers:{folders[0]}?batch=3&timeout=5&device=cpu").fingerprint() == prints[0]
     assert load(f"transformers:{folders[0]}?dtype=bfloat16").fingerprint() != prints[0]
     assert load(f"transformers:{folders[0]}?seed=1").fingerprint() != prints[0]
+    kept = [load(f"transformers:{folders[0]}?kv=h2o{more}").fingerprint() for more in ("", "&heavy=.1", "&heavy=.2")]
+    assert kept[0] == kept[1] != kept[2]
+    assert kept[0] != prints[0]
     (folders[0] / "adapter_config.json").write_text("{}")
     (folders[0] / "adapter_model.safetensors").write_bytes(b"x")
     assert load(f"transformers:{folders[1]}?lora={folders[0]}").fingerprint() != prints[1]

@@ -11,6 +11,7 @@ from vllm.sampling_params import SamplingParams
 class ModelConfig:
     max_model_len: int
     runner_type: str
+    def try_get_generation_config(self) -> dict[str, Any]: ...
 
 class OutputProcessor:
     def get_num_unfinished_requests(self) -> int: ...

@@ -1,0 +1,1 @@
+"""What acts inside an engine, or close above it, while tokens are made."""

@@ -1,0 +1,16 @@
+"""Duo over model tiers: what other code uses of it; see `dikast.graphs.duo.tiers.graph`. Loaded at first use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dikast.graphs import PUBLIC
+from dikast.lazy import open_package
+
+if TYPE_CHECKING:
+    from dikast.graphs.duo.tiers.context import Context, Input, Output, State, Update
+    from dikast.graphs.duo.tiers.graph import build, graph
+
+__all__ = ["Context", "Input", "Output", "State", "Update", "build", "graph"]
+
+open_package(__name__, PUBLIC)
