@@ -176,8 +176,8 @@ def test_the_margin_is_what_the_accuracy_has_to_rise_by(tmp_path: Path) -> None:
 
 async def test_no_held_back_question_is_trained_on_and_no_answer_reaches_a_model(tmp_path: Path) -> None:
     path = tmp_path / "secret.jsonl"
-    rows = [{"question": f"{n} 4 5 6", "answer": f"SECRET{n}"} for n in range(QUESTIONS)]
-    rows[5]["answer"] = "20"
+    answers = [str(n + 15) if n % 2 else f"SECRET{n}" for n in range(QUESTIONS)]
+    rows = [{"question": f"{n} 4 5 6", "answer": answer} for n, answer in enumerate(answers)]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     asked.clear()
     trainer = Fake(["policy_b", "policy_c"])
@@ -185,14 +185,16 @@ async def test_no_held_back_question_is_trained_on_and_no_answer_reaches_a_model
         tmp_path, trainer, questions=QuestionFile(path, {}), parts=2, check="exact", solver=f"prefix+{HERE}:policy_c"
     )
     output = await run(made)
+    assert trainer.given
     said = "".join(f"{one.messages}{one.prefix}{one.completion}" for _, one in asked)
     assert "4 5 6" in said
     assert "SECRET" not in said + json.dumps([one["rows"] + one["held"] for one in trainer.given], default=str)
     parts = RestPlan(made).parts
     every = [row["question"] for part in parts.values() for row in part]
     assert len(every) == len(set(every)) == QUESTIONS
-    held = {row["input"]["question"] for row in lines(place(tmp_path, 1, "collect") / "rows.jsonl")}
-    assert held == {row["question"] for row in parts["part-1"]}
+    for stage, name in (("collect", "part-1"), ("evaluate/after", "validation")):
+        there = {row["input"]["question"] for row in lines(place(tmp_path, 1, stage) / "rows.jsonl")}
+        assert there == {row["question"] for row in parts[name]}
     assert output["rounds"][0]["stages"]["collect"]["result"]["part"] == 1
 
 
@@ -264,6 +266,14 @@ async def test_another_setting_runs_the_stages_anew_that_stand_on_it(
     assert bool(list(root.glob("*.before-1.json"))) is bool(redone)
 
 
+async def test_other_questions_are_searched_anew(tmp_path: Path) -> None:
+    await run(context(tmp_path, Fake(["policy_b"]), rounds=1))
+    path = tmp_path / "fewer.jsonl"
+    path.write_text("".join(questions(tmp_path).path.read_text().splitlines(keepends=True)[5:]))
+    await run(context(tmp_path, Fake(["policy_b"]), rounds=1, questions=QuestionFile(path, {})))
+    assert (tmp_path / "run" / "loop" / "round-01" / "collect.before-1.json").exists()
+
+
 async def test_broken_off_in_the_critics_training_it_goes_on_there_and_asks_nothing_again(tmp_path: Path) -> None:
     trainer = Fake(["policy_b", "policy_c"], breaks={3: DataError("disk full")})
     with pytest.raises(DataError, match="disk full"):
@@ -325,7 +335,8 @@ def report_of(output: dict[str, Any], made: rounds.Context) -> dict[str, Any]:
         def rows(self) -> Any:
             return iter([{"output": output}])
 
-    return dict(report(Finished(), made).data)  # pyright: ignore[reportArgumentType]
+    finished: Any = Finished()
+    return dict(report(finished, made).data)
 
 
 async def test_a_job_of_rounds_its_report_and_its_story(tmp_path: Path) -> None:
