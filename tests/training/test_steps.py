@@ -119,5 +119,6 @@ def test_what_is_not_of_the_shape_is_told_with_line_and_field(tmp_path: Path, fo
 def test_a_mark_within_a_step_and_an_unknown_shape_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="marks the end of steps"):
         told_in("math_shepherd", Stepped("q", (f"a {MARK}",), (True,)))
+    unknown: Any = "mine"
     with pytest.raises(UsageError, match="no shape of steps"):
-        list(read_steps(written(tmp_path, {}), "mine"))  # type: ignore[arg-type]
+        list(read_steps(written(tmp_path, {}), unknown))

@@ -57,8 +57,9 @@ async def test_a_story_draws_the_tree() -> None:
 
 def test_a_tree_in_lines() -> None:
     nodes = [root()]
-    for parent, text, who in ((0, "a", "step"), (1, "b\n\x1b[2J", "rollout"), (0, "c" * 200, "step")):
-        add(nodes, parent, text, who)["value"] = 0.5  # type: ignore[arg-type]
+    told: list[Any] = [(0, "a", "step"), (1, "b\n\x1b[2J", "rollout"), (0, "c" * 200, "step")]
+    for parent, text, who in told:
+        add(nodes, parent, text, who)["value"] = 0.5
     nodes[3]["inferred"], nodes[3]["right"], nodes[3]["end"] = 0.25, False, "answer"
     assert draw(nodes, taken=3) == [
         "question  (V 0.00, n 0)",
