@@ -38,6 +38,10 @@ def everyone(request):
         return "```python\\ndef double(n):\\n    return n * 2\\n```"
     if "[[A]]" in said:
         return "[[A]]"
+    if "value partial solutions" in said:
+        return '{"reason": "as it should be", "value": 0.9}'
+    if "####" in said:
+        return "It has eight.\\n#### 8"
     if "the verdict is unknown" in said:
         return '{"reason": "it harms nobody", "verdict": "safe"}'
     if "unsafe" in said:
@@ -53,6 +57,7 @@ FILES = {
     "prompts.csv": "prompt,gold\nName a prime.,Seven is a prime.\n",
     "tasks.csv": "instruction,answer,task\nName a prime.,Seven is a prime.,Math\n",
     "questions.csv": "question\nHow many legs has a spider?\n",
+    "gsm8k.jsonl": '{"question": "How many legs has a spider?", "answer": "It has eight.\\n#### 8"}\n',
     "CWEval/core/py/cwe_190_9_task.py": TASK,
     "CWEval/core/py/cwe_190_9_test.py": TEST,
     "CWEval/core/py/cwe_190_9_unsafe.py": INSECURE,
@@ -97,7 +102,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         *("genqr run", "runs show", "judge run", "judge report", "tables play"),
         *("summhay make", "summhay run", "summhay report", "summhay score"),
         *("astral plan", "astral run", "astral report", "run own_method:graph"),
-        *("dno run", "runs export", "tapir run", "tune genqr"),
+        *("dno run", "runs export", "tapir run", "tune genqr", "rest-mcts run"),
         *("cweval check", "cweval run", "cweval report", "cweval score"),
     }
     assert told["tables play"] == "south\n"
