@@ -35,7 +35,7 @@ Form: TypeAlias = Literal["trl", "math_shepherd", "prm800k"]
 FORMS: tuple[Form, ...] = get_args(Form)
 MARK = "\u043a\u0438"
 """Math-Shepherd's mark: two Cyrillic letters, which no English solution holds."""
-FIRST_STEP = re.compile(r"\s*Step 1\s*:")
+FIRST_STEP = re.compile(r"Step 1\s{0,9}:")
 STEP = re.compile(r"^\s*Step \d+\s*:\s*")
 SIGNS = {True: "+", False: "-"}
 UNRATED, FLAGGED = "nobody rated the completion", "flagged as broken by the rater"

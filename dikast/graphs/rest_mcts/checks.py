@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType
@@ -40,11 +39,30 @@ ENDINGS: Mapping[str, str] = {
     "exact": "End with a line that holds #### and the answer, and nothing else.",
     PROGRAM: "Write one Python program in a code block, and nothing behind it. It assigns its result to `answer`.",
 }
-BLOCK = re.compile(r"```[ \t]*(?:python|py)?[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL | re.IGNORECASE)
+FENCE, LABELS = "```", frozenset({"", "python", "py"})
 SECONDS = 5.0
 """Of a program; those of school arithmetic take milliseconds."""
 Function: TypeAlias = Callable[[str, str, str], bool | Awaitable[bool]]
 """(question, solution, gold answer) -> whether the solution is right."""
+
+
+def code_blocks(solution: str) -> list[str]:
+    """The Python of each code block that is closed, in order; a block of another language is none."""
+    found: list[str] = []
+    lines: list[str] | None = None
+    wanted = False
+    for line in solution.split("\n"):
+        before, fence, behind = line.partition(FENCE)
+        if lines is None:
+            if fence and FENCE not in behind:  # else code within a line
+                lines, wanted = [], behind.strip().lower() in LABELS
+        elif fence:
+            if wanted:
+                found.append("\n".join([*lines, *([before] if before.strip() else [])]))
+            lines = None
+        else:
+            lines.append(line)
+    return found
 
 
 @dataclass(frozen=True)
@@ -107,11 +125,11 @@ class ProgramCheck:
 
     def is_end(self, solution: str) -> bool:
         """See `AnswerCheck.is_end`: a code block is closed."""
-        return BLOCK.search(solution) is not None
+        return bool(code_blocks(solution))
 
     async def read(self, solution: str) -> Answered:
         """See `AnswerCheck.read`."""
-        blocks: list[str] = BLOCK.findall(solution)
+        blocks = code_blocks(solution)
         if not blocks:
             return Answered(None, False, Outcome.UNPARSED, "no code block")
         ran = await (await self._sandbox()).run(blocks[-1])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dikast.errors import UsageError
-from dikast.graphs.rest_mcts.checks import FunctionCheck, ProgramCheck, checking, load_check
+from dikast.graphs.rest_mcts.checks import FunctionCheck, ProgramCheck, checking, code_blocks, load_check
 from dikast.records import Outcome
 from dikast.sandbox import Policy
 from tests.games import needs_sandbox
@@ -98,3 +98,18 @@ async def test_a_function_of_the_users_own(tmp_path: Path, monkeypatch: pytest.M
 def test_what_is_no_check_is_refused() -> None:
     with pytest.raises(UsageError, match="is no check"):
         load_check("guess")
+
+
+@pytest.mark.parametrize(
+    ("solution", "blocks"),
+    [
+        ("So:\n```python\nanswer = 1\n```", ["answer = 1"]),
+        ("```\na\n```\n```py\n\nb\n  ```\n", ["a", "\nb"]),
+        ("Here: ```Python\nx = 2```", ["x = 2"]),
+        ("```js\nlet x\n```\nthen\n```python\ny\n```", ["y"]),
+        ("use ```x``` and\n```python\nz", []),
+        ("no code", []),
+    ],
+)
+def test_code_blocks_are_those_that_are_closed(solution: str, blocks: list[str]) -> None:
+    assert code_blocks(solution) == blocks
