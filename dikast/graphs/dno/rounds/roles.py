@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
-from urllib.parse import parse_qsl, quote, urlencode
 
 from dikast.graphs.method import Row
+from dikast.graphs.row_files import Rows, file_of, spec_of
 from dikast.training.recipes import DpoRecipe
 
 if TYPE_CHECKING:
@@ -17,22 +17,8 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class Prompts(Protocol):
-    """Prompts with gold answers, in the shape of the graph's input."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for them in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What they are."""
-        ...
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The prompts; one may lack `gold` where a teacher writes it."""
-        ...
+class Prompts(Rows, Protocol):
+    """Prompts with gold answers; one may lack `gold` where a teacher writes it."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +36,7 @@ class PromptFile:
     @property
     def spec(self) -> str:
         """The path; behind it, as a query, the names in the file."""
-        named = urlencode(self.columns, quote_via=quote)
-        return f"{quote(str(self.path))}{'?' if named else ''}{named}"
+        return spec_of(self.path, self.columns)
 
     def fingerprint(self) -> Mapping[str, object]:
         """The rows, by their hash: another file with the same rows is the same."""
@@ -74,10 +59,7 @@ class PromptFile:
 
 def load_prompts(spec: str) -> PromptFile:
     """The prompts of a file, by `PromptFile.spec`."""
-    from urllib.parse import unquote
-
-    path, _, query = spec.partition("?")
-    return PromptFile(Path(unquote(path)), dict(parse_qsl(query)))
+    return PromptFile(*file_of(spec))
 
 
 @runtime_checkable

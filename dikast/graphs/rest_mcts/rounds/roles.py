@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
-from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from dikast.graphs.method import Row
+from dikast.graphs.row_files import Rows, file_of, spec_of
 from dikast.training.recipes import SftRecipe, ValueRecipe
 from dikast.training.stopping import OnStep
 
@@ -18,22 +18,8 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class Questions(Protocol):
-    """Questions with gold answers, in the shape of the graph's input."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for them in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What they are."""
-        ...
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The questions, each with its answer."""
-        ...
+class Questions(Rows, Protocol):
+    """Questions, each with its gold answer."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +37,7 @@ class QuestionFile:
     @property
     def spec(self) -> str:
         """The path; behind it, as a query, the names in the file."""
-        named = urlencode(self.columns, quote_via=quote)
-        return f"{quote(str(self.path))}{'?' if named else ''}{named}"
+        return spec_of(self.path, self.columns)
 
     def fingerprint(self) -> Mapping[str, object]:
         """The rows, by their hash: another file with the same rows is the same."""
@@ -85,8 +70,7 @@ class QuestionFile:
 
 def load_questions(spec: str) -> QuestionFile:
     """The questions of a file, by `QuestionFile.spec`."""
-    path, _, query = spec.partition("?")
-    return QuestionFile(Path(unquote(path)), dict(parse_qsl(query)))
+    return QuestionFile(*file_of(spec))
 
 
 @runtime_checkable

@@ -13,26 +13,13 @@ from urllib.parse import quote, unquote
 from dikast.graphs.method import Row
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
 from dikast.graphs.rlgf.rounds.records import Updated
+from dikast.graphs.row_files import Rows
 from dikast.training.stopping import OnStep
 
 
 @runtime_checkable
-class Prompts(Protocol):
-    """Prompts, in the shape of the graph's input."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for them in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What they are."""
-        ...
-
-    @property
-    def rows(self) -> Sequence[Row]:
-        """The prompts, each once."""
-        ...
+class Prompts(Rows, Protocol):
+    """Prompts, each once."""
 
 
 @dataclass(frozen=True)
