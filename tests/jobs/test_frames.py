@@ -17,7 +17,8 @@ from tests.jobs.graphs import graph_of, run_one_call, same, values
 async def test_rows_calls_and_messages(tmp_path: Path) -> None:
     await run_one_call(tmp_path, 5, lambda query: query[::-1])
     run = dikast.read_run(str(tmp_path))
-    rows, calls, messages = run.frame(), run.frame("calls"), run.frame("messages")
+    tables: list[Any] = [run.frame(), run.frame("calls"), run.frame("messages")]
+    rows, calls, messages = tables
     recorded = list(run.rows())
     assert list(rows["key"]) == [row["key"] for row in recorded]
     assert "calls" not in rows
@@ -35,7 +36,7 @@ async def test_rows_calls_and_messages(tmp_path: Path) -> None:
 
 async def test_tables_without_anything_in_them_have_their_columns(tmp_path: Path) -> None:
     await jobs.run(graph_of(same), values(2), None, tmp_path)
-    run = jobs.Run.open(tmp_path)
+    run: Any = jobs.Run.open(tmp_path)
     assert list(run.frame("calls").columns) == list(OF_CALLS)
     assert list(run.frame("messages").columns) == list(OF_MESSAGES)
     assert list(run.frame(outcomes={"error"}).columns) == ["key", "row", "sample", "outcome"]
