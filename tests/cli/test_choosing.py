@@ -13,7 +13,7 @@ from dikast.cli.choosing import Row, choose_rows, read_ids
 from dikast.errors import DataError, UsageError
 from tests.cli.conftest import Cli
 
-ROWS = [{"id": f"r{number}", "n": number} for number in range(6)]
+ROWS: list[Row] = [{"id": f"r{number}", "n": number} for number in range(6)]
 
 
 def chosen(rows: Any = ROWS, **flags: Any) -> list[int]:
