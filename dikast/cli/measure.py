@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from dikast.cli.options import Json, refuse_given
 from dikast.cli.output import emit, on_terminal, say, show, table
 from dikast.errors import UsageError
+
+if TYPE_CHECKING:
+    from dikast.retrieval.compare import Row
 
 app = typer.Typer(help="Score TREC run files against judgments, with tests.")
 
@@ -47,7 +51,7 @@ def measure(
     from dikast.retrieval.measures import measure as measure_run
     from dikast.retrieval.measures import read_measures
     from dikast.retrieval.names import find_run, name_runs
-    from dikast.retrieval.report import HEADER, PAIR_HEADER, cells, pair_cells, render, render_pairs, write_values
+    from dikast.retrieval.report import write_values
     from dikast.retrieval.trec import read_qrels, read_run, without_query
 
     if json:
@@ -74,16 +78,30 @@ def measure(
         say(f"wrote {by_query}")
     if json:
         emit({"rows": [asdict(row) for row in rows], "pairs": pairs} if tukey else [asdict(row) for row in rows])
-    elif form is None and on_terminal():
-        table(HEADER, list(map(cells, rows)))
-        if pairs:
-            table(PAIR_HEADER, list(map(pair_cells, pairs)))
     else:
-        show(render(rows, form or "markdown").rstrip())
-        if pairs:
-            show("")
-            show(render_pairs(pairs, form or "markdown").rstrip())
+        tell(rows, pairs, form)
     for name, run in found.items():
         unjudged = len(run.keys() - judged.keys())
         if unjudged:
             say(f"note: {name} has {unjudged} queries without judgments; they do not count")
+
+
+def tell(rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], form: str | None) -> None:
+    """Print the table of runs, and that of all pairs where there is one.
+
+    Args:
+        rows: From `compare_values`.
+        pairs: From `tukey_pairs`.
+        form: `markdown`, `latex`, `csv`; drawn on a terminal, else Markdown, without one.
+    """
+    from dikast.retrieval.report import HEADER, PAIR_HEADER, cells, pair_cells, render, render_pairs
+
+    if form is None and on_terminal():
+        table(HEADER, list(map(cells, rows)))
+        if pairs:
+            table(PAIR_HEADER, list(map(pair_cells, pairs)))
+        return
+    show(render(rows, form or "markdown").rstrip())
+    if pairs:
+        show("")
+        show(render_pairs(pairs, form or "markdown").rstrip())
