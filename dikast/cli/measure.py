@@ -80,10 +80,7 @@ def measure(
         emit({"rows": [asdict(row) for row in rows], "pairs": pairs} if tukey else [asdict(row) for row in rows])
     else:
         tell(rows, pairs, form)
-    for name, run in found.items():
-        unjudged = len(run.keys() - judged.keys())
-        if unjudged:
-            say(f"note: {name} has {unjudged} queries without judgments; they do not count")
+    tell_unjudged(found, judged)
 
 
 def tell(rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], form: str | None) -> None:
@@ -105,3 +102,10 @@ def tell(rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], form: str | No
     if pairs:
         show("")
         show(render_pairs(pairs, form or "markdown").rstrip())
+
+
+def tell_unjudged(runs: Mapping[str, Mapping[str, object]], judged: Mapping[str, object]) -> None:
+    """Say which runs have queries that nobody judged."""
+    for name, run in runs.items():
+        if unjudged := len(run.keys() - judged.keys()):
+            say(f"note: {name} has {unjudged} queries without judgments; they do not count")
