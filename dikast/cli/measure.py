@@ -46,9 +46,8 @@ def measure(
     json: Json = False,
 ) -> None:
     """Score runs over all judged queries; against a baseline: differences, intervals, tests, wins and losses."""
-    from dikast.retrieval.compare import compare_values, tukey_pairs
+    from dikast.retrieval.compare import compare_values, measure_runs, tukey_pairs
     from dikast.retrieval.files import check_output
-    from dikast.retrieval.measures import measure as measure_run
     from dikast.retrieval.measures import read_measures
     from dikast.retrieval.names import find_run, name_runs
     from dikast.retrieval.report import write_values
@@ -69,8 +68,7 @@ def measure(
     judged = read_qrels(qrels)
     if remove_query:
         found = {name: without_query(run) for name, run in found.items()}
-    values = {name: measure_run(judged, run, asked) for name, run in found.items()}
-    scored = {name: sum(bool(run.get(qid)) for qid in judged) for name, run in found.items()}
+    values, scored = measure_runs(judged, found, asked)
     rows = compare_values(values, scored, baseline=base, measures=asked)
     pairs = tukey_pairs(values, asked) if tukey else []
     if by_query is not None:

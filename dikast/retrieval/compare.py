@@ -84,9 +84,16 @@ def compare(
     """
     if baseline is not None and baseline not in runs:
         raise UsageError(f"baseline {baseline!r} is none of the runs: {', '.join(runs)}")
-    values = {name: measure(qrels, run, measures) for name, run in runs.items()}
-    scored = {name: sum(bool(run.get(qid)) for qid in qrels) for name, run in runs.items()}
+    values, scored = measure_runs(qrels, runs, measures)
     return compare_values(values, scored, baseline=baseline, measures=measures, confidence=confidence, seed=seed)
+
+
+def measure_runs(
+    qrels: Qrels, runs: Mapping[str, Mapping[str, Sequence[Hit]]], measures: Sequence[str] = DEFAULT_MEASURES
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+    """What `compare_values` takes: system -> measure -> query id -> value, and system -> queries that it ranks."""
+    values = {name: measure(qrels, run, measures) for name, run in runs.items()}
+    return values, {name: sum(bool(run.get(qid)) for qid in qrels) for name, run in runs.items()}
 
 
 def compare_values(
