@@ -11,7 +11,7 @@ from typing import Any
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.scripted import scripted
 from dikast.graphs.rest_mcts.critics import valuing
-from dikast.training.recipes import SftRecipe, ValueRecipe
+from dikast.training.recipes import Recipe
 from dikast.training.stopping import OnStep
 from dikast.training.trainer import Trained
 from tests.graphs.rest_mcts.scripts import is_right_so_far, prefix_reply, question_of
@@ -94,13 +94,13 @@ class Fake:
 
     def train(
         self,
-        recipe: SftRecipe | ValueRecipe,
+        recipe: Recipe,
         rows: Path,
         model: str,
         out: Path,
         *,
-        held: Path | None,
         on_step: OnStep,
+        held: Path | None = None,
     ) -> Trained:
         lines = [json.loads(line) for line in rows.read_text().splitlines()]
         apart = [json.loads(line) for line in held.read_text().splitlines()] if held else []
