@@ -105,13 +105,18 @@ class Searching(BaseModel):
     sampling: Annotated[Sampling, SamplingOf("solver")] = SAMPLING
     """Of steps and solutions; greedy decodes at temperature 0. The tokens are those of a step."""
 
+    @property
+    def asking(self) -> list[str]:
+        """Searches that ask the critic."""
+        return [one for one in self.searches if one not in VALUELESS]
+
     @model_validator(mode="after")
     def _can_be(self) -> Searching:
         if unknown := [one for one in self.searches if one not in SEARCHES]:
             raise ValueError(f"searches: none is called {unknown[0]!r}; there are {', '.join(SEARCHES)}")
         if len(set(self.searches)) < len(self.searches):
             raise ValueError("searches: one is named twice")
-        if self.critic.spec == "none" and (asking := [one for one in self.searches if one not in VALUELESS]):
+        if self.critic.spec == "none" and (asking := self.asking):
             raise ValueError(f"critic: {asking[0]} needs one")
         drawn = [one for one in self.searches if one != "greedy"]
         if drawn and self.branch > 1 and self.sampling.temperature == 0:

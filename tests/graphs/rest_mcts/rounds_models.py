@@ -23,7 +23,20 @@ asked: list[tuple[str, Request]] = []
 
 def spoken(name: str, request: Request, right: float) -> Reply:
     asked.append((name, request))
-    return prefix_reply(request, right)
+    marking = request.messages[0]["content"].startswith("You mark solutions")
+    return marked(request) if marking else prefix_reply(request, right)
+
+
+def marked(request: Request) -> Reply:
+    """Points by how long a solution goes well: a judge that knows sums. Of some questions it says nothing."""
+    text = request.messages[-1]["content"]
+    question = question_of(text)
+    lines = [line for line in text.splitlines() if line.startswith(("plus ", "#### "))]
+    good = sum(is_right_so_far(question, "\n".join(lines[: at + 1])) for at in range(len(lines)))
+    first, draw = int(question.split()[0]), request.sampling.seed or 0
+    if first % 5 == 1 or (first % 5 == 2 and draw % 3 == 0):
+        return Reply("Hard to say.", "stop", 10, 3)
+    return Reply(f"It goes well for {good} lines.\n[[{3 if first % 5 == 3 else min(good, 5)}]]", "stop", 10, 8)
 
 
 @scripted

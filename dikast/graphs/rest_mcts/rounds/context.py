@@ -88,6 +88,11 @@ class Context(Searching):
     least_value: float = 0.0
     """Right solutions that the critic values lower are no training rows for the policy; the program's is .2."""
 
+    @property
+    def asking(self) -> list[str]:
+        """Searches that ask the critic; Self-Rewarding's asks the policy."""
+        return [] if self.rival == "self_rewarding" else super().asking
+
     @model_validator(mode="before")
     @classmethod
     def _draws_as_its_rival(cls, given: Any) -> Any:

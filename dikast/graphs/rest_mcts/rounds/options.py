@@ -91,6 +91,6 @@ def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[s
     if context.rounds > context.parts > 1:
         yield f"{context.rounds} rounds over {context.parts} parts: later rounds search questions of earlier ones again"
     if context.rival == "self_rewarding":
-        yield "the policy marks its own solutions and is trained on what it prefers (Self-Rewarding): no critic is asked"
+        yield "the policy marks its own solutions, and what it prefers trains it (Self-Rewarding); no critic is asked"
     elif all(one in VALUELESS for one in context.searches):
         yield "no search asks the critic: it is not trained (with self_consistency this is ReST-EM)"

@@ -83,7 +83,8 @@ class SelfRewardingPlan(RestPlan):
     async def rows(self, at: At, folder: Path) -> Told:
         """What the policy prefers."""
         solver = load_step_solver(self.form + at.policy["model"])
-        made = self.searching(solver, sampling=seeded(self.context.sampling, at.round))
+        critic, sampling = self.own_critic(solver, at.round), seeded(self.context.sampling, at.round)
+        made = self.searching(solver, critic=critic, sampling=sampling)
         return dict(await asyncio.to_thread(gather_pairs, at.folder_of("collect"), folder, made))
 
     async def train(self, at: At, folder: Path) -> Told:
