@@ -1,6 +1,7 @@
 """Transfer Q*: exact sums over small worlds; the graph itself on a language whose values are known.
 
     python benchmarks/transfer_q.py --json          # one seed of the language; --full: three, the ones to report
+    python benchmarks/transfer_q.py --block --json  # chunks beside single letters alone, six seeds
 
 Tables (20 worlds of 243 texts, the seeds 0 to 19, numpy alone) run through `dikast.graphs.transfer_q.values` and
 `choosing`, as the graph does: `indirect_diff`, `optimal_diff`, `no_weight_diff`, `all_tokens_diff` are the largest
@@ -14,12 +15,14 @@ policy under a KL term (`transfer_q_world`). `exact` is the mean reward of the p
 Every arm has its reward, its distance from the solver as the graph tells it, tokens of completions, and beside the
 reward diversity and fluency. `block`: 8 letters a choice, with twice the weight, over 1 letter: a choice of a chunk
 moves less far from the solver than eight choices do, so that weights of one number do not compare; `same_weight` is
-beside. `few` is the share of candidates whose importance
+beside. `same_kl` compares as the literature does, at one distance from the solver: for each seed the reward of chunks
+at the distance that single letters come to, on the line between the two weights for chunks (10, 20, 30) whose distances
+lie around it. `few` is the share of candidates whose importance
 weights were tempered, by a baseline that was aligned to another reward, and what that leaves of the reward.
 
 Keywords' rarity, the weight (10; 20 for chunks), beta, the horizon, k and the number of completions were set on seed
 100; the weight for chunks, after the seeds 0 to 2 had shown what chunks lose at 10. The seeds 3 to 5 are the reported
-ones, and were looked at once.
+ones, and were looked at once. The weights of `same_kl` were not chosen by their reward: they lie around the distance.
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -65,11 +69,18 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "controlled_8": {"decoder": "controlled", "block": 8},
     "transfer_q_8": {"block": 8},
     "transfer_q_8_far": {"block": 8, "weight": 2 * WEIGHT},
+    "transfer_q_8_farther": {"block": 8, "weight": 3 * WEIGHT},
     "indirect_8": {"block": 8, "rollouts": 16, "transfer": "indirect"},
     "naive_8": {"block": 8, "rollouts": 16, "misaligned": True},
     "repo_8": {"block": 8, "rollouts": 16, "compat": "repo"},
 }
 """Knobs beside the context's defaults; `misaligned`: the baseline of the indirect arms, taken for an aligned one."""
+
+
+CHUNKS = ("transfer_q_8", "transfer_q_8_far", "transfer_q_8_farther")
+"""Arms of chunks, the least weight first."""
+BLOCK_SEEDS = range(6)
+"""Of --block: those of both earlier tables."""
 
 
 def close(first: Any, second: Any) -> float:
@@ -195,15 +206,50 @@ def exact(language: Language) -> dict[str, float]:
     }
 
 
-def language(seeds: range, texts: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def at_one_distance(letters: Mapping[str, float], chunks: list[dict[str, float]]) -> dict[str, float] | None:
+    """Chunks at the distance of single letters, on the line between the two weights around it.
+
+    Args:
+        letters: The figures of single letters, of one seed.
+        chunks: Those of chunks, by weight.
+
+    Returns:
+        `None` where no two weights lie around it.
+    """
+    for near, far in pairwise(chunks):
+        if near["kl"] <= letters["kl"] <= far["kl"] and near["kl"] < far["kl"]:
+            share = (letters["kl"] - near["kl"]) / (far["kl"] - near["kl"])
+            reward, tokens = (near[name] + share * (far[name] - near[name]) for name in ("reward", "rollout_tokens"))
+            return {
+                "kl": letters["kl"],
+                "letters": letters["reward"],
+                "chunks": reward,
+                "reward_ratio": reward / letters["reward"],
+                "tokens_ratio": letters["rollout_tokens"] / tokens,
+            }
+    return None
+
+
+def same_kl(arms: Mapping[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """Means over the seeds for which two weights lie around the distance; how many do not."""
+    chunks = zip(*(arms[name] for name in CHUNKS), strict=True)
+    found = [at_one_distance(one, list(mine)) for one, mine in zip(arms["transfer_q"], chunks, strict=True)]
+    known = [one for one in found if one is not None]
+    means = {name: fmean(one[name] for one in known) for name in known[0]} if known else {}
+    return {"seeds": found, "not_around": len(found) - len(known), **means}
+
+
+def language(
+    seeds: range, texts: int, wanted: Sequence[str] = tuple(ARMS)
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The graph on the language; the figures, and the texts."""
-    arms: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
+    arms: dict[str, list[dict[str, float]]] = {arm: [] for arm in wanted}
     bounds: list[dict[str, float]] = []
     rows: list[dict[str, Any]] = []
     for seed in seeds:
         made = Language.random(seed, HORIZON)
         bounds.append(exact(made))
-        for arm in ARMS:
+        for arm in wanted:
             outputs = asyncio.run(write(made, arm, seed, texts))
             arms[arm].append(measured(outputs))
             print(seed, arm, {name: round(value, 3) for name, value in arms[arm][-1].items()}, file=sys.stderr)
@@ -227,8 +273,12 @@ def language(seeds: range, texts: int) -> tuple[dict[str, Any], list[dict[str, A
         "exact": whole,
         "arms": figures,
         "of_exact": first["reward"] / whole["transfer_q"],
-        "block": {**beside(figures["transfer_q_8_far"]), "same_weight": beside(figures["transfer_q_8"])},
-        "few": {"tempered": figures["indirect_8"]["tempered"], "reward": figures["indirect_8"]["reward"]},
+        "block": {
+            **beside(figures["transfer_q_8_far"]),
+            "same_weight": beside(figures["transfer_q_8"]),
+            "same_kl": same_kl(arms),
+        },
+        "few": {name: figures["indirect_8"][name] for name in ("tempered", "reward") if "indirect_8" in figures},
     }, rows
 
 
@@ -237,12 +287,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     parser.add_argument("--full", action="store_true", help="three seeds of the language")
     parser.add_argument("--tuning", action="store_true", help="the seed that the knobs were set on")
+    parser.add_argument("--block", action="store_true", help="chunks beside single letters alone, six seeds")
     parser.add_argument("--rows", type=Path, help="write every text here, as JSON lines")
     told = parser.parse_args()
-    independent = tables("independent")
-    figures: dict[str, Any] = {**independent, "worlds": {"neighbours": tables("neighbours")}, "mc_slope": slope()}
-    seeds = range(TUNED, TUNED + 1) if told.tuning else SEEDS if told.full else SEEDS[:1]
-    found, rows = language(seeds, TEXTS)
+    figures: dict[str, Any] = {}
+    if told.block:
+        found, rows = language(BLOCK_SEEDS, TEXTS, ("transfer_q", *CHUNKS))
+    else:
+        figures |= {**tables("independent"), "worlds": {"neighbours": tables("neighbours")}, "mc_slope": slope()}
+        seeds = range(TUNED, TUNED + 1) if told.tuning else SEEDS if told.full else SEEDS[:1]
+        found, rows = language(seeds, TEXTS)
     figures |= {"block": found.pop("block"), "language": found}
     if told.rows:
         write_jsonl(told.rows, rows)

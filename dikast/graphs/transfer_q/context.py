@@ -215,7 +215,8 @@ class State(Input):
     text: str
     tokens: list[int]
     ends: list[int]
-    started: float
+    seconds: Annotated[float, operator.add]
+    """That nodes took, whoever ran them."""
     pieces: list[Piece]
     rolled: list[Rolled]
     lost: list[int]
@@ -245,7 +246,7 @@ class Update(TypedDict, total=False):
     text: str
     tokens: list[int]
     ends: list[int]
-    started: float
+    seconds: float
     pieces: list[Piece]
     rolled: list[Rolled]
     lost: list[int]
