@@ -4,8 +4,8 @@ The world is addition modulo 10, a running sum a line: `3 4 9` -> `+4=7`, `+9=6`
 parameters learns it from a careless teacher, who has a habit of his own for every fourth sum: there he writes the same
 wrong digit three times in five. So the start writes its likeliest solution wrongly wherever it meets such a sum, and
 draws a right one often enough to be found. Two errors seldom cancel out, so that a right answer mostly has right steps.
-It learns to judge as well, from a few solutions that somebody looked through: the right sums are written out, then the
-points, which are the lines before the first wrong one, 5 where all is right.
+It learns to judge as well, from solutions that somebody looked through, one for two of the teacher's (about the share
+of Self-Rewarding's seed data): each right sum is written out, with the points up to there, a point for each right line.
 
 Then `rest_mcts.rounds` trains it on questions whose answers alone are known, and measures its greedy answers to others:
 `mcts` with a trained critic from the second round on (the first round's says .5 to everything), `rest_em` and
@@ -43,11 +43,11 @@ BASE, NUMBERS, WIDTH, LAYERS = 10, 5, 64, 2
 """The modulus; numbers of a question; of the model."""
 HABITS, KNOWN = 0.25, 0.4
 """Of all sums the teacher has a habit for; how often he is right there."""
-LESSONS, JUDGED, LESSON_STEPS, BATCH = 3_000, 200, 450, 64
+LESSONS, JUDGED, LESSON_STEPS, BATCH = 3_000, 1_500, 450, 64
 """Solved and judged questions that the start learns from; for how many steps, of how many."""
 QUESTIONS, VALIDATION = 300, 40
 """Whose answers alone are known; percent of them that only measure."""
-STEPS, TOKENS, JUDGEMENT = 60, 240, 32
+STEPS, TOKENS, JUDGEMENT = 60, 240, 36
 """Of a round's training; of a question: ten whole solutions; of a judgement at most."""
 RATE, CRITIC_RATE, PAIR_RATE = 5e-4, 1e-3, 1e-4
 """Of the policy's training on solutions, of the critic's, of the policy's on pairs."""
@@ -92,10 +92,12 @@ def solution_of(numbers: Sequence[int], habits: Mapping[tuple[int, int], int], d
 
 
 def judgement_of(numbers: Sequence[int], solution: Sequence[str]) -> str:
-    """The right sums, then the points."""
-    right = solution_of(numbers, {}, random.Random(0))
-    good = next((at for at, lines in enumerate(zip(right, solution, strict=True)) if lines[0] != lines[1]), len(right))
-    return "\n".join([*right[:-1], f"[[{good}]]"])
+    """The right sums, each with the points up to there; then the points."""
+    points, said = 0, list[str]()
+    for at, line in enumerate(solution_of(numbers, {}, random.Random(0))[:-1]):
+        points += points == at and line == solution[at]
+        said.append(f"{line} {points}")
+    return "\n".join([*said, f"[[{points}]]"])
 
 
 def drawn(seed: int, count: int) -> list[list[int]]:
@@ -200,14 +202,14 @@ async def loop(folder: Path, start: str, questions: Path, seed: int, **knobs: An
     told |= {"agreement": [], "right": []}
     for one in output["rounds"]:
         stages = {name: stage["result"] for name, stage in one["stages"].items()}
-        standings = [stages["evaluate"][name] for name in ("before", "after")]
+        standings = [stages["evaluate"][name] for name in ("before", "after") if "evaluate" in stages]
         for standing in standings[bool(told["accuracy"]) :]:
             told["accuracy"].append(standing["accuracy"])
             told["right"].append(correct_of(Run.open(folder / "loop" / standing["place"])))
         told["solved"].append(stages["collect"]["solved"] / stages["collect"]["asked"])
         told["rows"].append(stages["rows"]["rows"])
         told["critic_error"].append(stages["rows"]["critic_error"])
-        told["new_critic_error"].append((stages["train"]["critic"] or {}).get("error"))
+        told["new_critic_error"].append((stages.get("train", {}).get("critic") or {}).get("error"))
         told["agreement"].append(stages["rows"].get("judged", {}).get("agreement"))
     told["tokens"] = {role: usage["output_tokens"] for role, usage in output["usage"].items()}
     return told

@@ -27,6 +27,7 @@ from dikast.agents.prompt import load_prompt
 from dikast.disk import make_folder
 from dikast.files import write_jsonl
 from dikast.graphs.rest_mcts.context import Context as SearchContext
+from dikast.graphs.rest_mcts.critics import Nobody
 from dikast.graphs.rest_mcts.judging import PROMPT, JudgeCritic
 from dikast.graphs.rest_mcts.preferring import Pair, best_and_worst
 from dikast.graphs.rest_mcts.roles import StepCritic
@@ -55,8 +56,9 @@ class SelfRewardingPlan(RestPlan):
 
     @property
     def counted_critic(self) -> StepCritic:
-        """The policy that the first round begins with, as its own judge."""
-        return self.own_critic(load_step_solver(self.context.solver), 1)
+        """As many calls and tokens as the policy's as its own judge, whose engine is not opened for that."""
+        times = self.context.judgements
+        return Nobody(most_tokens=times * self.context.judging.max_tokens, most_calls=times)
 
     def own_critic(self, solver: ModelStepSolver, round_: int) -> JudgeCritic:
         """A policy as its own judge."""
