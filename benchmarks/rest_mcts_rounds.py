@@ -49,7 +49,7 @@ QUESTIONS, VALIDATION = 300, 40
 """Whose answers alone are known; percent of them that only measure."""
 STEPS, TOKENS, JUDGEMENT = 60, 240, 36
 """Of a round's training; of a question: ten whole solutions; of a judgement at most."""
-RATE, CRITIC_RATE, PAIR_RATE = 5e-4, 1e-3, 1e-4
+RATE, CRITIC_RATE, PAIR_RATE = 5e-4, 1e-3, 3e-5
 """Of the policy's training on solutions, of the critic's, of the policy's on pairs."""
 ARMS: Mapping[str, Mapping[str, Any]] = {
     "mcts": {"gate": 2.0, "roll_steps": NUMBERS + 1},
@@ -211,7 +211,7 @@ async def loop(folder: Path, start: str, questions: Path, seed: int, **knobs: An
         told["critic_error"].append(stages["rows"]["critic_error"])
         told["new_critic_error"].append((stages.get("train", {}).get("critic") or {}).get("error"))
         told["agreement"].append(stages["rows"].get("judged", {}).get("agreement"))
-    told["tokens"] = {role: usage["output_tokens"] for role, usage in output["usage"].items()}
+    told["tokens"] = {role: usage.get("output_tokens", 0) for role, usage in output["usage"].items()}
     return told
 
 
