@@ -31,7 +31,7 @@ from dikast.fence import fence
 from dikast.graphs.rest_mcts import rounds
 from dikast.graphs.rest_mcts.checks import load_check
 from dikast.graphs.rest_mcts.critics import valuing
-from dikast.graphs.rest_mcts.rounds.plan import correct_of
+from dikast.graphs.rest_mcts.rounds.measuring import correct_of
 from dikast.graphs.rest_mcts.rounds.roles import QuestionFile
 from dikast.jobs.reading import Run
 from dikast.stats import bootstrap

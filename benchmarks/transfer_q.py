@@ -15,14 +15,15 @@ policy under a KL term (`transfer_q_world`). `exact` is the mean reward of the p
 Every arm has its reward, its distance from the solver as the graph tells it, tokens of completions, and beside the
 reward diversity and fluency. `block`: 8 letters a choice, with twice the weight, over 1 letter: a choice of a chunk
 moves less far from the solver than eight choices do, so that weights of one number do not compare; `same_weight` is
-beside. `same_kl` compares as the literature does, at one distance from the solver: for each seed the reward of chunks
-at the distance that single letters come to, on the line between the two weights for chunks (10, 20, 30) whose distances
-lie around it. `few` is the share of candidates whose importance
+beside. `same_kl` (with --block, six seeds) compares as the literature does, at one distance from the solver: the reward
+of single letters at the distance that a seed's chunks come to, on the line between the two of four weights for letters
+(3, 5, 7, 10) whose distances lie around it. `few` is the share of candidates whose importance
 weights were tempered, by a baseline that was aligned to another reward, and what that leaves of the reward.
 
 Keywords' rarity, the weight (10; 20 for chunks), beta, the horizon, k and the number of completions were set on seed
 100; the weight for chunks, after the seeds 0 to 2 had shown what chunks lose at 10. The seeds 3 to 5 are the reported
-ones, and were looked at once. The weights of `same_kl` were not chosen by their reward: they lie around the distance.
+ones, and were looked at once. The weights for letters were not chosen by their reward: they lie around the
+distances of chunks.
 """
 
 from __future__ import annotations
@@ -69,7 +70,6 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "controlled_8": {"decoder": "controlled", "block": 8},
     "transfer_q_8": {"block": 8},
     "transfer_q_8_far": {"block": 8, "weight": 2 * WEIGHT},
-    "transfer_q_8_farther": {"block": 8, "weight": 3 * WEIGHT},
     "indirect_8": {"block": 8, "rollouts": 16, "transfer": "indirect"},
     "naive_8": {"block": 8, "rollouts": 16, "misaligned": True},
     "repo_8": {"block": 8, "rollouts": 16, "compat": "repo"},
@@ -77,8 +77,13 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
 """Knobs beside the context's defaults; `misaligned`: the baseline of the indirect arms, taken for an aligned one."""
 
 
-CHUNKS = ("transfer_q_8", "transfer_q_8_far", "transfer_q_8_farther")
-"""Arms of chunks, the least weight first."""
+LETTERS_BY_WEIGHT: Mapping[str, Mapping[str, Any]] = {
+    **{f"letters_{weight}": {"block": 1, "weight": float(weight)} for weight in (3, 5, 7)},
+    "transfer_q": ARMS["transfer_q"],
+}
+"""Single letters, the least weight first."""
+CHUNKS = ("transfer_q_8", "transfer_q_8_far")
+EVERY: Mapping[str, Mapping[str, Any]] = {**ARMS, **LETTERS_BY_WEIGHT}
 BLOCK_SEEDS = range(6)
 """Of --block: those of both earlier tables."""
 
@@ -136,7 +141,7 @@ def slope() -> float:
 
 async def write(language: Language, arm: str, seed: int, texts: int) -> list[transfer_q.Output]:
     """One arm's texts."""
-    knobs = dict(ARMS[arm])
+    knobs = dict(EVERY[arm])
     misaligned = bool(knobs.pop("misaligned", False)) or {"transfer", "compat"} & knobs.keys()
     which = 1 if misaligned else 0
     given: dict[str, Any] = {"horizon": HORIZON, "weight": WEIGHT, "beta": BETA, "seed": seed, **knobs}
@@ -206,37 +211,33 @@ def exact(language: Language) -> dict[str, float]:
     }
 
 
-def at_one_distance(letters: Mapping[str, float], chunks: list[dict[str, float]]) -> dict[str, float] | None:
-    """Chunks at the distance of single letters, on the line between the two weights around it.
+def at_one_distance(chunks: Mapping[str, float], letters: Sequence[Mapping[str, float]]) -> dict[str, float] | None:
+    """Single letters at the distance of chunks, on the line between the two weights around it.
 
     Args:
-        letters: The figures of single letters, of one seed.
-        chunks: Those of chunks, by weight.
+        chunks: The figures of chunks, of one seed.
+        letters: Those of single letters, by weight.
 
     Returns:
         `None` where no two weights lie around it.
     """
-    for near, far in pairwise(chunks):
-        if near["kl"] <= letters["kl"] <= far["kl"] and near["kl"] < far["kl"]:
-            share = (letters["kl"] - near["kl"]) / (far["kl"] - near["kl"])
+    for near, far in pairwise(letters):
+        if near["kl"] <= chunks["kl"] <= far["kl"] and near["kl"] < far["kl"]:
+            share = (chunks["kl"] - near["kl"]) / (far["kl"] - near["kl"])
             reward, tokens = (near[name] + share * (far[name] - near[name]) for name in ("reward", "rollout_tokens"))
-            return {
-                "kl": letters["kl"],
-                "letters": letters["reward"],
-                "chunks": reward,
-                "reward_ratio": reward / letters["reward"],
-                "tokens_ratio": letters["rollout_tokens"] / tokens,
-            }
+            told = {"kl": chunks["kl"], "chunks": chunks["reward"], "letters": reward}
+            return {**told, "tokens_ratio": tokens / chunks["rollout_tokens"]}
     return None
 
 
-def same_kl(arms: Mapping[str, list[dict[str, float]]]) -> dict[str, Any]:
-    """Means over the seeds for which two weights lie around the distance; how many do not."""
-    chunks = zip(*(arms[name] for name in CHUNKS), strict=True)
-    found = [at_one_distance(one, list(mine)) for one, mine in zip(arms["transfer_q"], chunks, strict=True)]
+def same_kl(arms: Mapping[str, list[dict[str, float]]], name: str) -> dict[str, Any]:
+    """Means over the seeds for which two weights lie around the distance of an arm of chunks; how many do not."""
+    letters = zip(*(arms[one] for one in LETTERS_BY_WEIGHT), strict=True)
+    found = [at_one_distance(one, mine) for one, mine in zip(arms[name], letters, strict=True)]
     known = [one for one in found if one is not None]
-    means = {name: fmean(one[name] for one in known) for name in known[0]} if known else {}
-    return {"seeds": found, "not_around": len(found) - len(known), **means}
+    means = {key: fmean(one[key] for one in known) for key in known[0]} if known else {}
+    ratio = {"reward_ratio": means["chunks"] / means["letters"]} if known else {}
+    return {"seeds": found, "not_around": len(found) - len(known), **means, **ratio}
 
 
 def language(
@@ -276,7 +277,7 @@ def language(
         "block": {
             **beside(figures["transfer_q_8_far"]),
             "same_weight": beside(figures["transfer_q_8"]),
-            "same_kl": same_kl(arms),
+            "same_kl": {name: same_kl(arms, name) for name in CHUNKS if LETTERS_BY_WEIGHT.keys() <= arms.keys()},
         },
         "few": {name: figures["indirect_8"][name] for name in ("tempered", "reward") if "indirect_8" in figures},
     }, rows
@@ -292,7 +293,7 @@ def main() -> None:
     told = parser.parse_args()
     figures: dict[str, Any] = {}
     if told.block:
-        found, rows = language(BLOCK_SEEDS, TEXTS, ("transfer_q", *CHUNKS))
+        found, rows = language(BLOCK_SEEDS, TEXTS, (*LETTERS_BY_WEIGHT, *CHUNKS))
     else:
         figures |= {**tables("independent"), "worlds": {"neighbours": tables("neighbours")}, "mc_slope": slope()}
         seeds = range(TUNED, TUNED + 1) if told.tuning else SEEDS if told.full else SEEDS[:1]

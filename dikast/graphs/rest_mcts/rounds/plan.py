@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +34,12 @@ from dikast.graphs.rest_mcts.critics import HEAD, load_critic
 from dikast.graphs.rest_mcts.graph import graph
 from dikast.graphs.rest_mcts.roles import StepCritic
 from dikast.graphs.rest_mcts.rounds.context import Context
-from dikast.graphs.rest_mcts.rounds.records import Collected, Measured, Standing, Taught, Told, standing_of
+from dikast.graphs.rest_mcts.rounds.measuring import compare, earlier
+from dikast.graphs.rest_mcts.rounds.records import Collected, Standing, Taught, Told, standing_of
 from dikast.graphs.rest_mcts.rounds.rows import HELD, SOLUTIONS, VALUES, gather
 from dikast.graphs.rest_mcts.solvers import PREFIXES, ModelStepSolver, load_step_solver
 from dikast.jobs.keys import digest
 from dikast.jobs.reading import Run
-from dikast.stats import bootstrap
 from dikast.training.parts import VALIDATION, part_name, part_of, split_parts
 from dikast.training.recipes import KEEPING
 from dikast.training.role import refuse_untrainable
@@ -298,33 +297,3 @@ def cache_of(at: At, name: str) -> RequestCache:
     """Beside a stage's folder: what was answered before a kill is not asked again."""
     make_folder(at.place)
     return RequestCache(at.place / f"{name}.cache.sqlite")
-
-
-def earlier(at: At, policy: Policy) -> Standing | None:
-    """What an earlier round measured of a policy."""
-    for one in at.past:
-        result = one["stages"]["evaluate"]["result"]
-        for name in ("before", "after"):
-            if result[name]["digest"] == policy["digest"]:
-                return result[name]
-    return None
-
-
-def compare(at: At, before: Standing, after: Standing) -> Measured:
-    """By how much the accuracy rose, over all held-back questions."""
-    there, now = (correct_of(Run.open(at.folder / one["place"])) for one in (before, after))
-    gains = [now[key] - there[key] for key in sorted(there)]
-    interval = bootstrap(gains) if len(gains) > 1 else None
-    return Measured(
-        before=before,
-        after=after,
-        gain=fsum(gains) / len(gains),
-        low=None if interval is None else interval.low,
-        high=None if interval is None else interval.high,
-        usage={},
-    )
-
-
-def correct_of(run: Run) -> dict[str, float]:
-    """Key of a row -> 1 if it was answered rightly, else 0."""
-    return {row["key"]: float(bool(row["output"] and row["output"]["correct"])) for row in run.rows()}
