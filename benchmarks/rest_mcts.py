@@ -154,6 +154,7 @@ class Noisy:
     asked: int = 0
     spec: str = "python:noisy"
     most_tokens: int = 0
+    most_calls: int = 1
 
     def fingerprint(self) -> Mapping[str, object]:
         """Nothing is kept."""

@@ -1,6 +1,7 @@
 """Transfer Q*: exact sums over small worlds; the graph itself on a language whose values are known.
 
     python benchmarks/transfer_q.py --json          # one seed of the language; --full: three, the ones to report
+    python benchmarks/transfer_q.py --block --json  # chunks beside single letters alone, six seeds
 
 Tables (20 worlds of 243 texts, the seeds 0 to 19, numpy alone) run through `dikast.graphs.transfer_q.values` and
 `choosing`, as the graph does: `indirect_diff`, `optimal_diff`, `no_weight_diff`, `all_tokens_diff` are the largest
@@ -14,12 +15,15 @@ policy under a KL term (`transfer_q_world`). `exact` is the mean reward of the p
 Every arm has its reward, its distance from the solver as the graph tells it, tokens of completions, and beside the
 reward diversity and fluency. `block`: 8 letters a choice, with twice the weight, over 1 letter: a choice of a chunk
 moves less far from the solver than eight choices do, so that weights of one number do not compare; `same_weight` is
-beside. `few` is the share of candidates whose importance
+beside. `same_kl` (with --block, six seeds) compares as the literature does, at one distance from the solver: the reward
+of single letters at the distance that a seed's chunks come to, on the line between the two of four weights for letters
+(3, 5, 7, 10) whose distances lie around it. `few` is the share of candidates whose importance
 weights were tempered, by a baseline that was aligned to another reward, and what that leaves of the reward.
 
 Keywords' rarity, the weight (10; 20 for chunks), beta, the horizon, k and the number of completions were set on seed
 100; the weight for chunks, after the seeds 0 to 2 had shown what chunks lose at 10. The seeds 3 to 5 are the reported
-ones, and were looked at once.
+ones, and were looked at once. The weights for letters were not chosen by their reward: they lie around the
+distances of chunks.
 """
 
 from __future__ import annotations
@@ -28,8 +32,9 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -70,6 +75,17 @@ ARMS: Mapping[str, Mapping[str, Any]] = {
     "repo_8": {"block": 8, "rollouts": 16, "compat": "repo"},
 }
 """Knobs beside the context's defaults; `misaligned`: the baseline of the indirect arms, taken for an aligned one."""
+
+
+LETTERS_BY_WEIGHT: Mapping[str, Mapping[str, Any]] = {
+    **{f"letters_{weight}": {"block": 1, "weight": float(weight)} for weight in (3, 5, 7)},
+    "transfer_q": ARMS["transfer_q"],
+}
+"""Single letters, the least weight first."""
+CHUNKS = ("transfer_q_8", "transfer_q_8_far")
+EVERY: Mapping[str, Mapping[str, Any]] = {**ARMS, **LETTERS_BY_WEIGHT}
+BLOCK_SEEDS = range(6)
+"""Of --block: those of both earlier tables."""
 
 
 def close(first: Any, second: Any) -> float:
@@ -125,7 +141,7 @@ def slope() -> float:
 
 async def write(language: Language, arm: str, seed: int, texts: int) -> list[transfer_q.Output]:
     """One arm's texts."""
-    knobs = dict(ARMS[arm])
+    knobs = dict(EVERY[arm])
     misaligned = bool(knobs.pop("misaligned", False)) or {"transfer", "compat"} & knobs.keys()
     which = 1 if misaligned else 0
     given: dict[str, Any] = {"horizon": HORIZON, "weight": WEIGHT, "beta": BETA, "seed": seed, **knobs}
@@ -195,15 +211,46 @@ def exact(language: Language) -> dict[str, float]:
     }
 
 
-def language(seeds: range, texts: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def at_one_distance(chunks: Mapping[str, float], letters: Sequence[Mapping[str, float]]) -> dict[str, float] | None:
+    """Single letters at the distance of chunks, on the line between the two weights around it.
+
+    Args:
+        chunks: The figures of chunks, of one seed.
+        letters: Those of single letters, by weight.
+
+    Returns:
+        `None` where no two weights lie around it.
+    """
+    for near, far in pairwise(letters):
+        if near["kl"] <= chunks["kl"] <= far["kl"] and near["kl"] < far["kl"]:
+            share = (chunks["kl"] - near["kl"]) / (far["kl"] - near["kl"])
+            reward, tokens = (near[name] + share * (far[name] - near[name]) for name in ("reward", "rollout_tokens"))
+            told = {"kl": chunks["kl"], "chunks": chunks["reward"], "letters": reward}
+            return {**told, "tokens_ratio": tokens / chunks["rollout_tokens"]}
+    return None
+
+
+def same_kl(arms: Mapping[str, list[dict[str, float]]], name: str) -> dict[str, Any]:
+    """Means over the seeds for which two weights lie around the distance of an arm of chunks; how many do not."""
+    letters = zip(*(arms[one] for one in LETTERS_BY_WEIGHT), strict=True)
+    found = [at_one_distance(one, mine) for one, mine in zip(arms[name], letters, strict=True)]
+    known = [one for one in found if one is not None]
+    means = {key: fmean(one[key] for one in known) for key in known[0]} if known else {}
+    ratio = {"reward_ratio": means["chunks"] / means["letters"]} if known else {}
+    return {"seeds": found, "not_around": len(found) - len(known), **means, **ratio}
+
+
+def language(
+    seeds: range, texts: int, wanted: Sequence[str] = tuple(ARMS)
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The graph on the language; the figures, and the texts."""
-    arms: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
+    arms: dict[str, list[dict[str, float]]] = {arm: [] for arm in wanted}
     bounds: list[dict[str, float]] = []
     rows: list[dict[str, Any]] = []
     for seed in seeds:
         made = Language.random(seed, HORIZON)
         bounds.append(exact(made))
-        for arm in ARMS:
+        for arm in wanted:
             outputs = asyncio.run(write(made, arm, seed, texts))
             arms[arm].append(measured(outputs))
             print(seed, arm, {name: round(value, 3) for name, value in arms[arm][-1].items()}, file=sys.stderr)
@@ -227,8 +274,12 @@ def language(seeds: range, texts: int) -> tuple[dict[str, Any], list[dict[str, A
         "exact": whole,
         "arms": figures,
         "of_exact": first["reward"] / whole["transfer_q"],
-        "block": {**beside(figures["transfer_q_8_far"]), "same_weight": beside(figures["transfer_q_8"])},
-        "few": {"tempered": figures["indirect_8"]["tempered"], "reward": figures["indirect_8"]["reward"]},
+        "block": {
+            **beside(figures["transfer_q_8_far"]),
+            "same_weight": beside(figures["transfer_q_8"]),
+            "same_kl": {name: same_kl(arms, name) for name in CHUNKS if LETTERS_BY_WEIGHT.keys() <= arms.keys()},
+        },
+        "few": {name: figures["indirect_8"][name] for name in ("tempered", "reward") if "indirect_8" in figures},
     }, rows
 
 
@@ -237,12 +288,16 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the figures as JSON alone")
     parser.add_argument("--full", action="store_true", help="three seeds of the language")
     parser.add_argument("--tuning", action="store_true", help="the seed that the knobs were set on")
+    parser.add_argument("--block", action="store_true", help="chunks beside single letters alone, six seeds")
     parser.add_argument("--rows", type=Path, help="write every text here, as JSON lines")
     told = parser.parse_args()
-    independent = tables("independent")
-    figures: dict[str, Any] = {**independent, "worlds": {"neighbours": tables("neighbours")}, "mc_slope": slope()}
-    seeds = range(TUNED, TUNED + 1) if told.tuning else SEEDS if told.full else SEEDS[:1]
-    found, rows = language(seeds, TEXTS)
+    figures: dict[str, Any] = {}
+    if told.block:
+        found, rows = language(BLOCK_SEEDS, TEXTS, (*LETTERS_BY_WEIGHT, *CHUNKS))
+    else:
+        figures |= {**tables("independent"), "worlds": {"neighbours": tables("neighbours")}, "mc_slope": slope()}
+        seeds = range(TUNED, TUNED + 1) if told.tuning else SEEDS if told.full else SEEDS[:1]
+        found, rows = language(seeds, TEXTS)
     figures |= {"block": found.pop("block"), "language": found}
     if told.rows:
         write_jsonl(told.rows, rows)

@@ -51,7 +51,7 @@ def room(context: Context, search: str, spent: Spent, nodes: int, wanted: int) -
     """
     whole = search in WHOLE
     valued = search not in VALUELESS
-    calls_each = (1 if whole else context.solver.most_calls) + int(valued)
+    calls_each = (1 if whole else context.solver.most_calls) + (context.critic.most_calls if valued else 0)
     calls = math.inf if context.calls is None else (context.calls - calls_of(spent)) // calls_each
     late = context.seconds is not None and spent["seconds"] >= context.seconds
     most = 0 if late else int(min(wanted, calls, context.nodes - nodes))

@@ -31,6 +31,10 @@ TOKENS, NODES, DEPTH, SOLUTION_TOKENS = 8_000, 400, 16, 512
 """Ours: GSM8K's solutions have 3 to 8 steps and about 100 tokens."""
 SAMPLING = Sampling(max_tokens=100, temperature=0.7, seed=0)
 """Temperature .7 is the program's."""
+JUDGEMENTS = 3
+JUDGING = Sampling(max_tokens=200, temperature=0.7, top_p=0.9, seed=0)
+"""How often and how a judge marks a solution: Self-Rewarding's (arXiv 2401.10020), but for the tokens, into which five
+short remarks and a number fit well."""
 TREE, ROLLOUT, BUDGET = "Tree", "Rollout", "Budget of a question"
 """Headings of flags."""
 
@@ -101,12 +105,19 @@ class Searching(BaseModel):
     sampling: Annotated[Sampling, SamplingOf("solver")] = SAMPLING
     """Of steps and solutions; greedy decodes at temperature 0. The tokens are those of a step."""
 
+    @property
+    def asking(self) -> list[str]:
+        """Searches that ask the critic."""
+        return [one for one in self.searches if one not in VALUELESS]
+
     @model_validator(mode="after")
     def _can_be(self) -> Searching:
         if unknown := [one for one in self.searches if one not in SEARCHES]:
             raise ValueError(f"searches: none is called {unknown[0]!r}; there are {', '.join(SEARCHES)}")
         if len(set(self.searches)) < len(self.searches):
             raise ValueError("searches: one is named twice")
+        if self.critic.spec == "none" and (asking := self.asking):
+            raise ValueError(f"critic: {asking[0]} needs one")
         drawn = [one for one in self.searches if one != "greedy"]
         if drawn and self.branch > 1 and self.sampling.temperature == 0:
             raise ValueError("branch > 1 needs sampling with a temperature above 0: greedy replies are all the same")

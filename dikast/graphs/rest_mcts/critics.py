@@ -2,6 +2,7 @@
 
     critic = load_critic("server:http://localhost:8000/v1#M")     # a language model, asked for a number from 0 to 1
     critic = load_critic("head+transformers:runs/value/model")   # a value head, trained by `dikast train value`
+    critic = load_critic("judge+server:http://localhost:8000/v1#M")   # points, added up: see `judging`
     critic = load_critic("function:my_module:my_value")
 
     @valuing                                                      # in my_module.py
@@ -32,6 +33,7 @@ from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Sampling, Structured
 from dikast.agents.prompt import load_prompt
 from dikast.fence import fence
+from dikast.graphs.rest_mcts.judging import JUDGE, JudgeCritic
 from dikast.graphs.rest_mcts.roles import Appraisal, StepCritic
 from dikast.graphs.rest_mcts.solvers import SOLVE
 from dikast.importing import import_scripted
@@ -42,6 +44,7 @@ from dikast.wire import spec_of
 
 VALUE = "rest_mcts/value"
 HEAD, FUNCTION = "head+", "function:"
+NOBODY = "none"
 GREEDY = Sampling(max_tokens=160, seed=0)
 """A value is a measurement: no sampling. A sentence and a number fit well."""
 Function: TypeAlias = Callable[[str, str], float | Awaitable[float]]
@@ -60,6 +63,7 @@ class ModelCritic:
     """A language model that is asked for a number."""
 
     model: BaseChatModel
+    most_calls: int = 1
 
     @property
     def spec(self) -> str:
@@ -103,7 +107,7 @@ class ModelCritic:
 class FunctionCritic:
     """A function of the user's, marked with `valuing`; sync functions are called on the event loop."""
 
-    most_tokens = 0
+    most_tokens, most_calls = 0, 1
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -154,6 +158,7 @@ class HeadCritic:
 
     model: BaseChatModel
     most_tokens: int = 0
+    most_calls: int = 1
 
     @property
     def spec(self) -> str:
@@ -177,6 +182,27 @@ class HeadCritic:
             return Appraisal(None, 0, 1, outcome, reason)
 
 
+@dataclass(frozen=True)
+class Nobody:
+    """No critic, for searches that ask none."""
+
+    spec: str = NOBODY
+    most_tokens: int = 0
+    most_calls: int = 1
+
+    def fingerprint(self) -> Mapping[str, object]:
+        """That there is none."""
+        return {"critic": NOBODY}
+
+    async def appraise(self, question: str, solutions: Sequence[str], *, ending: str) -> list[Appraisal]:
+        """No value, told as such."""
+        del question, ending
+        return [Appraisal(None, 0, 0, Outcome.ERROR, "there is no critic")] * len(solutions)
+
+
+KINDS: Mapping[str, type[HeadCritic | JudgeCritic]] = {HEAD: HeadCritic, JUDGE: JudgeCritic}
+
+
 def load_critic(source: object) -> StepCritic:
     """A critic from its spec, or around a LangChain chat model; see the module's description.
 
@@ -186,6 +212,7 @@ def load_critic(source: object) -> StepCritic:
     if isinstance(source, str) and source.startswith(FUNCTION):
         refuse_disallowed("function", f"critic {source!r}")
         return import_scripted(source.removeprefix(FUNCTION), source, FunctionCritic, __name__)
-    prefix, bare = split_prefix(source, (HEAD,))
-    model = load_role_model(bare, "critic", "appraise()")
-    return HeadCritic(model) if prefix else ModelCritic(model)
+    if source == NOBODY:
+        return Nobody()
+    prefix, bare = split_prefix(source, tuple(KINDS))
+    return KINDS.get(prefix, ModelCritic)(load_role_model(bare, "critic", "appraise()"))

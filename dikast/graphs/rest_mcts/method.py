@@ -27,8 +27,9 @@ def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
     longest = context.solution_tokens if whole else context.sampling.max_tokens
     found = {"solver": Calls(most, most * prompt, min(most * longest, context.tokens))}
     if valued and context.critic.most_tokens:
+        asked = most * context.critic.most_calls
         written = min(most * context.critic.most_tokens, context.tokens)
-        found["critic"] = Calls(most, most * (VALUE_FRAME + prompt), written)
+        found["critic"] = Calls(asked, asked * (VALUE_FRAME + prompt), written)
     return found
 
 
@@ -40,12 +41,12 @@ def rows_of_question(context: Context) -> int:
 def what_next(out: Path, rows: Iterable[Row]) -> str:
     """The rows that a trainer takes."""
     del rows
-    return f"rows to train on: dikast runs export {out} --as sft, value or stepwise"
+    return f"rows to train on: dikast runs export {out} --as sft, value, stepwise or preference"
 
 
 def exports() -> dict[str, Export]:
     """What a run can become."""
-    made = training_exports(TRAINING, "sft", "value", "stepwise")
+    made = training_exports(TRAINING, "sft", "value", "stepwise", "preference")
     for form in ("math_shepherd", "prm800k"):
         about, rows = (deferred(f"{TRAINING}:{name}") for name in ("about_others", "others"))
         made[form] = Export(partial(about, form), partial(rows, form))

@@ -122,6 +122,11 @@ class StepCritic(Protocol):
         """What one appraisal generates at most."""
         ...
 
+    @property
+    def most_calls(self) -> int:
+        """Calls that one appraisal takes at most."""
+        ...
+
     def fingerprint(self) -> Mapping[str, object]:
         """What changes its values."""
         ...

@@ -1,5 +1,7 @@
 """Trees as training rows: right solutions for the policy, partial ones with values for the critic, steps with labels.
 
+Also pairs, by the critic alone: see `dikast.graphs.rest_mcts.preferring`.
+
     for split, row in rows("value", run, context): ...
 
 `sft`: every right solution, once, perhaps only those of a value; `value`: every partial solution of which a value was
@@ -15,6 +17,7 @@ from typing import Any
 from dikast.agents.prompt import load_prompt
 from dikast.graphs.rest_mcts.context import Context
 from dikast.graphs.rest_mcts.inference import distances
+from dikast.graphs.rest_mcts.preferring import best_and_worst
 from dikast.graphs.rest_mcts.splitting import join, split
 from dikast.graphs.rest_mcts.tree import Node, is_whole, path, steps
 from dikast.jobs.card import About
@@ -39,7 +42,8 @@ WHAT = (
     "Steps of solutions that a search found, guided by a value (ReST-MCTS*, Zhang et al. 2024). Which solutions are"
     " right is known by their final answers; what each step is worth is inferred from that. `sft`: right solutions;"
     " `value`: partial solutions with their inferred value, 0 to 1; `stepwise`: verified solutions with a label a step,"
-    " true where a right answer was reached from there. A right answer may have been reached by wrong steps."
+    " true where a right answer was reached from there; `preference`: a question's solution of the highest value"
+    " against that of the lowest, whether they are right or not. A right answer may have been reached by wrong steps."
 )
 OWN: Mapping[str, Mapping[str, str]] = {
     "sft": {"appraised": "the critic's value of it", "search": "which search found it"},
@@ -49,6 +53,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "search": "which search found it",
     },
     "stepwise": {"right": "whether the final answer is", "search": "which search found it"},
+    "preference": {
+        "score_chosen": "the critic's value of the better solution",
+        "score_rejected": "of the worse one",
+        "tied": "whether another one was as good, or as bad",
+        "search": "which search found them",
+    },
 }
 
 
@@ -87,6 +97,9 @@ def candidates(kind: Kind, records: Callable[[], Iterable[Record]], context: Con
             yield FAILED
             continue
         nodes: list[Node] = output["nodes"]
+        if kind == "preference":
+            yield pair_of_tree(record, nodes, context)
+            continue
         verified = [one for one in nodes if is_whole(one) and one["right"] is not None]
         if not verified:
             yield UNVERIFIED
@@ -130,17 +143,39 @@ def labelled(
     return {"completions": parts, "labels": [True] * len(parts), "right": True}
 
 
+def pair_of_tree(record: Record, nodes: list[Node], context: Context) -> Candidate | LeftOut:
+    """The row that sets the best solution against the worst, by the critic's values; no verdict is looked at."""
+    found = best_and_worst(nodes, context.unit)
+    if isinstance(found, LeftOut):
+        return found
+    chosen, rejected = (
+        said_by_assistant(join(steps(nodes, one), context.unit)) for one in (found.chosen, found.rejected)
+    )
+    scores = {"score_chosen": found.best, "score_rejected": found.worst, "tied": found.tied}
+    columns = {"prompt": prompt_of(record, context), "chosen": chosen, "rejected": rejected, **scores}
+    return made_of(record, context, columns)
+
+
 def candidate(
     kind: Kind, record: Record, nodes: list[Node], node: Node, context: Context, columns: Mapping[str, Any]
 ) -> Candidate:
     """A row that ends with a node."""
-    given, prompt = record["input"], load_prompt(SOLVE)
-    question = given["question"]
-    first: dict[str, Any] = {"prompt": question}
+    first: dict[str, Any] = {"prompt": record["input"]["question"]}
     if kind != "stepwise":
-        asked = prompt.render({"question": question, "ending": context.check.ending})
         solution = join(steps(nodes, node["id"]), context.unit)
-        first = {"prompt": as_conversation(asked), "completion": said_by_assistant(solution)}
+        first = {"prompt": prompt_of(record, context), "completion": said_by_assistant(solution)}
+    return made_of(record, context, {**first, **columns})
+
+
+def prompt_of(record: Record, context: Context) -> list[dict[str, str]]:
+    """What the policy was asked, as a conversation."""
+    fields = {"question": record["input"]["question"], "ending": context.check.ending}
+    return as_conversation(load_prompt(SOLVE).render(fields))
+
+
+def made_of(record: Record, context: Context, columns: Mapping[str, Any]) -> Candidate:
+    """A row of a tree, with its origin."""
+    given, prompt = record["input"], load_prompt(SOLVE)
     origin = Origin(str(given.get("id", "")), record["key"], context.solver.spec, context.sampling.seed, prompt.id)
     searched = record["output"]["searched"]
-    return Candidate({**first, **columns, "search": searched}, digest_of(question), origin)
+    return Candidate({**columns, "search": searched}, digest_of(given["question"]), origin)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from dikast.graphs.transfer_q.context import Context
 from dikast.graphs.transfer_q.records import Spent
 
@@ -23,7 +21,7 @@ def plus(first: Spent, second: Spent) -> Spent:
     )
 
 
-def used_up(context: Context, spent: Spent, steps: int, tokens: int, started: float) -> str:
+def used_up(context: Context, spent: Spent, steps: int, tokens: int, seconds: float) -> str:
     """Which budget forbids a further choice; empty for none.
 
     Args:
@@ -31,7 +29,7 @@ def used_up(context: Context, spent: Spent, steps: int, tokens: int, started: fl
         spent: Up to now.
         steps: Choices up to now.
         tokens: Of the text.
-        started: When the row began, by `time.monotonic`.
+        seconds: That the row's nodes took up to now.
     """
     least = 1 if context.by_token else 0  # a chunk that is drawn may end at once
     rolled = context.candidates * context.completions * context.completion_tokens(tokens + least)
@@ -41,6 +39,6 @@ def used_up(context: Context, spent: Spent, steps: int, tokens: int, started: fl
         return f"call budget of {context.call_budget}"
     if context.token_budget is not None and spent["rollout_tokens"] + rolled > context.token_budget:
         return f"token budget of {context.token_budget}"
-    if context.second_budget is not None and time.monotonic() - started >= context.second_budget:
+    if context.second_budget is not None and seconds >= context.second_budget:
         return f"second budget of {context.second_budget:g}"
     return ""

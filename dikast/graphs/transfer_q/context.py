@@ -96,7 +96,7 @@ class Context(BaseModel):
     token_budget: Annotated[int | None, Flag(panel=BUDGET)] = Field(default=None, ge=1)
     """Tokens of all completions of a text at most: a choice that might go beyond is not begun."""
     second_budget: Annotated[float | None, Flag(panel=BUDGET)] = Field(default=None, gt=0)
-    """Seconds after which no further choice is begun."""
+    """Seconds of work on a text after which no further choice is begun."""
     seed: int = 0
     """Of choices, and of all draws."""
     texts: int = Field(default=1, ge=1, json_schema_extra={"fingerprint": False})
@@ -215,7 +215,8 @@ class State(Input):
     text: str
     tokens: list[int]
     ends: list[int]
-    started: float
+    seconds: Annotated[float, operator.add]
+    """That nodes took, whoever ran them."""
     pieces: list[Piece]
     rolled: list[Rolled]
     lost: list[int]
@@ -245,7 +246,7 @@ class Update(TypedDict, total=False):
     text: str
     tokens: list[int]
     ends: list[int]
-    started: float
+    seconds: float
     pieces: list[Piece]
     rolled: list[Rolled]
     lost: list[int]

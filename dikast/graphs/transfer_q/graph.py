@@ -75,7 +75,7 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
         "text": "",
         "tokens": [],
         "ends": [],
-        "started": time.monotonic(),
+        "seconds": 0.0,
         "steps": [],
         "spent": NOTHING,
         "kl": 0.0,
@@ -97,22 +97,28 @@ async def begin(state: State, runtime: Runtime[Context]) -> Update:
 
 async def compare(state: State, runtime: Runtime[Context]) -> Update:
     """Find out whether solver and baseline share a vocabulary, and how a turn ends."""
-    context = runtime.context
+    context, began = runtime.context, time.perf_counter()
     tell_step(runtime, NAME, "compare", "the vocabularies are compared")
     baseline = context.baseline if context.decoder == "transfer_q" else None
-    return {"shared": await same_vocabulary(context.solver, baseline), "ends": list(await ends_of(context))}
+    shared, ends = await same_vocabulary(context.solver, baseline), list(await ends_of(context))
+    return {"shared": shared, "ends": ends, "seconds": since(began)}
+
+
+def since(began: float) -> float:
+    """Seconds that a node took; the state adds them up, so that another process may go on with a row."""
+    return time.perf_counter() - began
 
 
 async def propose(state: State, runtime: Runtime[Context]) -> Update:
     """The candidates of the next choice, if a budget is left for it."""
-    context, tokens = runtime.context, tuple(state["tokens"])
+    context, tokens, began = runtime.context, tuple(state["tokens"]), time.perf_counter()
     tell_step(runtime, NAME, "propose", f"candidates behind {len(tokens)} tokens")
-    if spent := used_up(context, state["spent"], len(state["steps"]), len(tokens), state["started"]):
+    if spent := used_up(context, state["spent"], len(state["steps"]), len(tokens), state["seconds"]):
         reason = f"the {spent} leaves no room for choice {len(state['steps']) + 1}"
         return {"outcome": Outcome.LIMIT, "reason": reason, "ended": spent, "pieces": []}
     found = await propose_pieces(context, state, tokens, state["ends"])
     update: Update = {"pieces": found.pieces, "rolling": found.spent, "spent": plus(state["spent"], found.spent)}
-    update["provenance"] = state["provenance"] or found.provenance
+    update |= {"provenance": state["provenance"] or found.provenance, "seconds": since(began)}
     return update if found.pieces else {**update, "outcome": found.outcome, "reason": found.reason}
 
 
@@ -123,7 +129,7 @@ def after_proposals(state: State) -> Literal["roll_out", "finish"]:
 
 async def roll_out(state: State, runtime: Runtime[Context]) -> Update:
     """The completions of all candidates."""
-    context, pieces = runtime.context, state["pieces"]
+    context, pieces, began = runtime.context, state["pieces"], time.perf_counter()
     tell_step(runtime, NAME, "roll_out", f"{len(pieces)} candidates are completed")
     begun = Beginning(state["text"], tuple(state["tokens"]), state["shared"])
     found = await roll_out_pieces(context, state, begun, pieces)
@@ -137,12 +143,13 @@ async def roll_out(state: State, runtime: Runtime[Context]) -> Update:
         "rolling": plus(state["rolling"], found.spent),
         "spent": plus(state["spent"], found.spent),
         "unrewarded": problem,
+        "seconds": since(began),
     }
 
 
 async def appraise(state: State, runtime: Runtime[Context]) -> Update:
     """What each candidate is worth."""
-    context, rolled, pieces = runtime.context, state["rolled"], state["pieces"]
+    context, rolled, pieces, began = runtime.context, state["rolled"], state["pieces"], time.perf_counter()
     texts = [one["text"] for one in rolled] if context.valued else []
     tell_step(runtime, NAME, "appraise", f"{len(set(texts))} texts are rewarded")
     rewards = await reward_all(context.reward, context, state, texts)
@@ -167,7 +174,8 @@ async def appraise(state: State, runtime: Runtime[Context]) -> Update:
         rollout_tokens=rolling["rollout_tokens"],
         cached_tokens=rolling["cached_tokens"],
     )
-    return {"pending": step, "best": best, "worst": worst, "unrewarded": problem_of(state["unrewarded"], asked)}
+    problem = problem_of(state["unrewarded"], asked)
+    return {"pending": step, "best": best, "worst": worst, "unrewarded": problem, "seconds": since(began)}
 
 
 async def choose(state: State, runtime: Runtime[Context]) -> Update:

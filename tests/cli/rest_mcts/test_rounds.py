@@ -46,6 +46,20 @@ def test_a_dry_run_counts_the_calls_of_all_rounds(cli: Cli) -> None:
     assert told["solver calls at most"] == 2 * (20 - held) * 3 * 3 + 3 * held
 
 
+def test_a_rival_needs_no_critic_and_its_judgements_are_counted(cli: Cli) -> None:
+    without = ("rest-mcts", "rounds", "--questions", "q.jsonl", "-o", "run", *SOLVER, "--dry-run", "--json")
+    more = ("--rival", "self_rewarding", "--iterations", "1", "--judgements", "2", "--rounds", "1")
+    done = cli(*without, *more)
+    assert done.code == 0, done.err
+    told = json.loads(done.out)
+    held = int(done.err.split(" in validation")[0].split()[-1])
+    # Three samples of each question, and two judgements of each; two policies are measured.
+    assert told["solver calls at most"] == (20 - held) * 3 + 2 * held
+    assert told["critic calls at most"] == (20 - held) * 3 * 2
+    assert "marks its own solutions" in done.err
+    assert cli(*without, "--rival", "rest_em").code == 0
+
+
 @pytest.mark.parametrize("size", ["cpu-tiny", "gpu"])
 def test_the_recipes_that_come_with_it_are_taken(cli: Cli, size: str) -> None:
     recipe = Path(__file__).parents[3] / "recipes" / "rest_mcts" / f"{size}.toml"
@@ -61,6 +75,8 @@ def test_the_recipes_that_come_with_it_are_taken(cli: Cli, size: str) -> None:
         ((*SOLVER, "--critic-epochs", "0"), 2, "critic-epochs"),
         ((*SOLVER, "--solver-temperature", "0"), 2, "needs sampling"),
         ((*SOLVER, "--search", "dream"), 2, "none is called 'dream'"),
+        ((*SOLVER, "--critic", "none"), 2, "mcts needs one"),
+        ((*SOLVER, "--rival", "rest_em", "--search", "beam"), 2, "draws by self_consistency, and not by beam"),
         ((*SOLVER, "--columns", "question=question,answer=nowhere"), 1, "nowhere"),
         ((*SOLVER, "--questions", "open.jsonl"), 1, "has no answer"),
         ((*SOLVER, "--questions", "none.jsonl"), 1, "none.jsonl"),

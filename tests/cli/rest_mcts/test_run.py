@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.killing import answered_calls, calls, counted, dikast, finished_rows, kill_when, run_again, stuck_calls
 
 MODELS = r"""
 import asyncio
@@ -89,7 +85,6 @@ GSM8K = "".join(
     for numbers in ((3, 4, 5, 6), (500, 600, 7), (9, 8, 7, 6, 5))
 )
 RUN = ("rest-mcts", "run", "--solver", "prefix+scripted:rest_models:policy", "--critic", "function:rest_models:value")
-SECONDS = 300
 
 
 @pytest.fixture
@@ -156,42 +151,23 @@ def test_bad_input_is_one_line(cli: Cli, folder: Path, monkeypatch: pytest.Monke
     assert (away.code, "nobody listens" in away.err) == (4, True)
 
 
-def calls(folder: Path) -> list[str]:
-    path = folder / "calls.txt"
-    return path.read_text().splitlines() if path.is_file() else []
-
-
 def test_killed_in_mid_tree_no_call_that_was_answered_is_made_twice(folder: Path) -> None:
     def command(out: str) -> list[str]:
         flags = ("--questions", "gsm8k.jsonl", "--gate", "2", "--tokens", "300", "--cache", f"{out}.sqlite")
-        return [sys.executable, "-m", "dikast.cli", *RUN, *flags, "-o", out, "--json"]
+        return dikast(*RUN, *flags, "-o", out, "--json")
 
     (folder / "stuck").touch()
-    process = subprocess.Popen(command("a"), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal, until = folder / "a" / "rows.jsonl", time.monotonic() + SECONDS
-    try:
-        # Two trees are in the journal, and the third hangs four steps deep.
-        while not any(line.startswith("stuck") for line in calls(folder)) or (
-            not journal.is_file() or journal.read_text().count("\n") < 2
-        ):
-            assert time.monotonic() < until, calls(folder)
-            assert process.poll() is None, calls(folder)
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    journal = folder / "a" / "rows.jsonl"
+    # Two trees are in the journal, and the third hangs four steps deep.
+    kill_when(command("a"), folder, lambda: bool(stuck_calls(calls(folder))) and finished_rows(journal) >= 2)
     before = calls(folder)
     (folder / "stuck").unlink()
-    done = subprocess.run(command("a"), cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    counts = Counter(line.removeprefix("stuck ") for line in calls(folder))
-    answered = {line for line in before if not line.startswith("stuck")}
-    stuck = {line.removeprefix("stuck ") for line in before if line.startswith("stuck")}
+    run_again(command("a"), folder)
+    counts, answered, stuck = counted(calls(folder)), set(answered_calls(before)), stuck_calls(before)
     assert any(json.loads(line)[0][0] == 9 for line in answered)
     assert all(counts[line] == 1 for line in answered)
     assert all(counts[line] == 2 for line in stuck)
-    whole = subprocess.run(command("b"), cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert whole.returncode == 0, whole.stderr
+    run_again(command("b"), folder)
 
     def trees(name: str) -> list[Any]:
         lines = [json.loads(line) for line in (folder / name / "rows.jsonl").read_text().splitlines()]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Cli
+from tests.killing import dikast, finished_rows, kill_when, run_again
 
 MODELS = """
 import asyncio
@@ -62,7 +59,6 @@ QUESTIONS = [
 ]
 FLAGS = ("--columns", "prompt=question,reference=answer", "--p", "0.5", "--epochs", "2", "--gap", "2")
 RUN = ("self-tokens", "run", "--questions", "q.jsonl", *FLAGS, "--model", "scripted:own_tokens:speaker")
-SECONDS = 300
 
 
 @pytest.fixture
@@ -110,24 +106,13 @@ def test_rows_reports_and_exports(cli: Cli, folder: Path, monkeypatch: pytest.Mo
 
 def test_killed_and_given_again_is_the_same_run(folder: Path) -> None:
     def command(out: str) -> list[str]:
-        return [sys.executable, "-m", "dikast.cli", *RUN, "-o", out, "--json"]
+        return dikast(*RUN, "-o", out, "--json")
 
-    whole = subprocess.run(command("whole"), cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert whole.returncode == 0, whole.stderr
+    run_again(command("whole"), folder)
     (folder / "stuck").touch()
-    process = subprocess.Popen(command("killed"), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal, until = folder / "killed" / "rows.jsonl", time.monotonic() + SECONDS
-    try:
-        while not journal.is_file() or journal.read_text().count("\n") < 12:
-            assert time.monotonic() < until
-            assert process.poll() is None
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    kill_when(command("killed"), folder, lambda: finished_rows(folder / "killed" / "rows.jsonl") >= 12)
     (folder / "stuck").unlink()
-    again = subprocess.run(command("killed"), cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert again.returncode == 0, again.stderr
+    run_again(command("killed"), folder)
     outputs = [
         sorted((row["input"]["id"], json.dumps(row["output"]["bash"]), row["output"]["draft"]["text"]) for row in found)
         for found in (

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
 
 from tests.graphs.summhay.hay import hay
+from tests.killing import calls, counted, dikast, finished_rows, kill_when, run_again, stuck_calls
 
 MODELS = """
 import asyncio
@@ -44,41 +40,21 @@ COMMAND = (
     *("summhay", "run", "--haystack", "topic.json", "--retriever", "full", "-o", "runs/a", "--json"),
     *("--solver", "scripted:kill_models:writer", "--judge", "scripted:kill_models:judge", "--cache", "cache.sqlite"),
 )
-SECONDS = 300
 """For a start and five calls, a hundred times what they take."""
-
-
-def calls(folder: Path) -> list[str]:
-    path = folder / "calls.txt"
-    return path.read_text().splitlines() if path.is_file() else []
 
 
 def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
     (tmp_path / "kill_models.py").write_text(MODELS)
     (tmp_path / "topic.json").write_text(json.dumps(hay()))
     (tmp_path / "stuck").touch()
-    command = [sys.executable, "-m", "dikast.cli", *COMMAND]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal, until = tmp_path / "runs" / "a" / "rows.jsonl", time.monotonic() + SECONDS
-    try:
-        # Five calls have begun, of which one hangs; the other subtopic's row is in the journal.
-        while len(calls(tmp_path)) < 5 or not journal.is_file() or not journal.read_text().endswith("\n"):
-            assert time.monotonic() < until, calls(tmp_path)
-            assert process.poll() is None, calls(tmp_path)
-            time.sleep(0.05)
-        time.sleep(0.5)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    before = calls(tmp_path)
-    assert sum(line.startswith("stuck") for line in before) == 1
+    journal = tmp_path / "runs" / "a" / "rows.jsonl"
+    # Five calls have begun, of which one hangs; the other subtopic's row is in the journal.
+    kill_when(dikast(*COMMAND), tmp_path, lambda: len(calls(tmp_path)) >= 5 and finished_rows(journal) >= 1, settle=0.5)
+    [stuck] = stuck_calls(calls(tmp_path))
     (tmp_path / "stuck").unlink()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = json.loads(run_again(dikast(*COMMAND), tmp_path))
     assert (told["scored"], told["insights"]) == (2, 3)
-    counts = Counter(line.removeprefix("stuck ") for line in calls(tmp_path))
-    [stuck] = [line.removeprefix("stuck ") for line in before if line.startswith("stuck")]
+    counts = counted(calls(tmp_path))
     assert counts.pop(stuck) == 2
     assert len(counts) == 4
     assert set(counts.values()) == {1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -13,9 +14,13 @@ from typing import Any
 
 import pytest
 
+from dikast.agents.models.load import close_models
+from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import load_prompt
+from dikast.graphs.rest_mcts import rounds
 from dikast.graphs.rest_mcts.checks import load_check
-from dikast.training.recipes import SftRecipe
+from dikast.graphs.rest_mcts.rounds.roles import QuestionFile
+from dikast.training.recipes import DpoRecipe, SftRecipe
 from dikast.training.rows import as_conversation, said_by_assistant
 from dikast.training.trainer import train
 
@@ -76,6 +81,42 @@ def run(place: Path, words: list[str]) -> dict[str, Any]:
 
 def output_of(place: Path) -> dict[str, Any]:
     return json.loads((place / "run" / "rows.jsonl").read_text().splitlines()[-1])["output"]
+
+
+async def test_self_rewarding_trains_by_dpo_on_what_the_policy_prefers(
+    policy: str, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiny policy never learnt to give points: whatever it says of a solution counts as some."""
+
+    def points(text: str, low: float, high: float) -> float:
+        return len(text) % (high + 1)
+
+    monkeypatch.setattr("dikast.graphs.rest_mcts.judging.read_score", points)
+    questions: Any = QuestionFile(place / "q.jsonl", {})
+    context = rounds.Context(
+        folder=place / "run",
+        questions=questions,
+        solver=policy,
+        rival="self_rewarding",
+        judgements=1,
+        judging=Sampling(max_tokens=24, temperature=1.5, seed=0),
+        pair_recipe=DpoRecipe(steps=4, batch_size=4, lora_rank=4, learning_rate=1e-3, save_every=2),
+        rounds=1,
+        validation=25,
+        policy="last",
+        tokens=200,
+        solution_tokens=24,
+        sampling=Sampling(max_tokens=16, temperature=1.5, seed=0),
+    )
+    output: Any = (await rounds.graph.ainvoke({"id": "loop"}, context=context, version="v2")).value
+    await close_models()
+    [one] = output["rounds"]
+    told = {name: stage["result"] for name, stage in one["stages"].items()}
+    assert told["rows"]["rows"] == told["rows"]["judged"]["pairs"] > 0
+    assert told["train"]["steps"] == 4
+    assert told["train"]["first_loss"] == pytest.approx(math.log(2), abs=1e-3)  # as far from the reference as it is
+    assert output["policy"]["model"].startswith(f"{policy}?lora=")
+    assert told["collect"]["usage"]["critic"]["calls"] > 0
 
 
 def test_two_rounds_killed_in_the_second_training_and_gone_on_with(policy: str, place: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import scripted
-from dikast.training.recipes import DpoRecipe
+from dikast.training.recipes import Recipe
+from dikast.training.stopping import OnStep
 from dikast.training.trainer import Trained
 
 HERE = "scripted:tests.graphs.dno.rounds_models"
@@ -82,18 +82,19 @@ class Fake:
 
     def train(
         self,
-        recipe: DpoRecipe,
+        recipe: Recipe,
         rows: Path,
         model: str,
         out: Path,
-        on_step: Callable[[Mapping[str, Any]], None] | None = None,
+        *,
+        on_step: OnStep,
+        held: Path | None = None,
     ) -> Trained:
         count = len(rows.read_text().splitlines())
         self.given.append((model, count, out))
         if error := self.breaks.pop(len(self.given) - 1, None):
             raise error
-        if on_step:
-            on_step({"step": 1, "steps": 1, "loss": 0.5})
+        on_step({"step": 1, "steps": 1, "loss": 0.5})
         out.mkdir(parents=True, exist_ok=True)
         number = int(out.parent.name.split("-")[1]) - 1
         name = f"{HERE}:{self.names[number]}"

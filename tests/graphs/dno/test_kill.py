@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
+
+from tests.killing import calls, counted, dikast, finished_rows, kill_when, run_again, stuck_calls
 
 MODELS = r"""
 import asyncio
@@ -65,13 +62,7 @@ COMMAND = (
     *("--judge", "scripted:kill_models:judge"),
 )
 ROWS, CALLS = 3, 12
-SECONDS = 300
 """For a start and twelve calls, a hundred times what they take."""
-
-
-def calls(folder: Path) -> list[str]:
-    path = folder / "calls.txt"
-    return path.read_text().splitlines() if path.is_file() else []
 
 
 def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
@@ -79,27 +70,14 @@ def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
     rows = [{"id": str(number), "prompt": f"Prompt {number}"} for number in range(ROWS)]
     (tmp_path / "prompts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     (tmp_path / "stuck").touch()
-    command = [sys.executable, "-m", "dikast.cli", *COMMAND]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal, until = tmp_path / "runs" / "a" / "rows.jsonl", time.monotonic() + SECONDS
-    try:
-        # All calls have begun, of which one hangs; the other rows are in the journal.
-        while len(calls(tmp_path)) < CALLS or not journal.is_file() or journal.read_text().count("\n") < ROWS - 1:
-            assert time.monotonic() < until, calls(tmp_path)
-            assert process.poll() is None, calls(tmp_path)
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    before = calls(tmp_path)
-    assert sum(line.startswith("stuck") for line in before) == 1
+    journal = tmp_path / "runs" / "a" / "rows.jsonl"
+    # All calls have begun, of which one hangs; the other rows are in the journal.
+    kill_when(dikast(*COMMAND), tmp_path, lambda: len(calls(tmp_path)) >= CALLS and finished_rows(journal) >= ROWS - 1)
+    [stuck] = stuck_calls(calls(tmp_path))
     (tmp_path / "stuck").unlink()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = json.loads(run_again(dikast(*COMMAND), tmp_path))
     assert (told["rows"], told["pairs"]["teacher>student"]) == (ROWS, 2 * ROWS)
-    counts = Counter(line.removeprefix("stuck ") for line in calls(tmp_path))
-    [stuck] = [line.removeprefix("stuck ") for line in before if line.startswith("stuck")]
+    counts = counted(calls(tmp_path))
     assert counts.pop(stuck) == 2
     assert len(counts) == CALLS - 1
     assert set(counts.values()) == {1}

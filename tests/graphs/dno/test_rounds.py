@@ -22,9 +22,10 @@ from dikast.graphs.dno.rounds.duel import graph as duel
 from dikast.graphs.dno.rounds.method import count_calls
 from dikast.graphs.dno.rounds.options import Options, make_fields
 from dikast.graphs.dno.rounds.plan import DnoPlan, measured, win_of
-from dikast.graphs.dno.rounds.roles import PromptFile, load_prompts, load_trainer
+from dikast.graphs.dno.rounds.roles import PromptFile, load_prompts
 from dikast.graphs.dno.rounds.splitting import part_of, split_prompts
 from dikast.graphs.method import Given
+from dikast.training.role import load_trainer
 from dikast.training.rounds import At
 from tests.graphs.dno.rounds_models import GOLD, HERE, Fake
 
@@ -189,7 +190,7 @@ async def test_broken_off_a_training_is_told_to_stop(tmp_path: Path) -> None:
 
     class Slow(Fake):
         def train(self, *arguments: Any, **named: Any) -> Any:
-            on_step = arguments[4]
+            on_step = named["on_step"]
             on_step({"step": 1})
             loop.call_soon_threadsafe(began.set)
             asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
@@ -312,9 +313,3 @@ async def test_calls_are_at_least_those_made(tmp_path: Path) -> None:
     assert set(spent) == set(counted)
     assert all(spent[role] <= counted[role] for role in spent)
     assert spent["solver"] == counted["solver"]
-
-
-def test_there_is_one_trainer_by_name() -> None:
-    assert load_trainer("trl").spec == "trl"
-    with pytest.raises(UsageError, match="there is trl"):
-        load_trainer("other")

@@ -11,7 +11,7 @@ from typing import Any
 from dikast.agents.models.request import Reply, Request
 from dikast.agents.models.scripted import scripted
 from dikast.graphs.rest_mcts.critics import valuing
-from dikast.training.recipes import SftRecipe, ValueRecipe
+from dikast.training.recipes import Recipe
 from dikast.training.stopping import OnStep
 from dikast.training.trainer import Trained
 from tests.graphs.rest_mcts.scripts import is_right_so_far, prefix_reply, question_of
@@ -23,7 +23,20 @@ asked: list[tuple[str, Request]] = []
 
 def spoken(name: str, request: Request, right: float) -> Reply:
     asked.append((name, request))
-    return prefix_reply(request, right)
+    marking = request.messages[0]["content"].startswith("You mark solutions")
+    return marked(request) if marking else prefix_reply(request, right)
+
+
+def marked(request: Request) -> Reply:
+    """Points by how long a solution goes well: a judge that knows sums. Of some questions it says nothing."""
+    text = request.messages[-1]["content"]
+    question = question_of(text)
+    lines = [line for line in text.splitlines() if line.startswith(("plus ", "#### "))]
+    good = sum(is_right_so_far(question, "\n".join(lines[: at + 1])) for at in range(len(lines)))
+    first, draw = int(question.split()[0]), request.sampling.seed or 0
+    if first % 5 == 1 or (first % 5 == 2 and draw % 3 == 0):
+        return Reply("Hard to say.", "stop", 10, 3)
+    return Reply(f"It goes well for {good} lines.\n[[{3 if first % 5 == 3 else min(good, 5)}]]", "stop", 10, 8)
 
 
 @scripted
@@ -94,13 +107,13 @@ class Fake:
 
     def train(
         self,
-        recipe: SftRecipe | ValueRecipe,
+        recipe: Recipe,
         rows: Path,
         model: str,
         out: Path,
         *,
-        held: Path | None,
         on_step: OnStep,
+        held: Path | None = None,
     ) -> Trained:
         lines = [json.loads(line) for line in rows.read_text().splitlines()]
         apart = [json.loads(line) for line in held.read_text().splitlines()] if held else []

@@ -82,6 +82,7 @@ class Knows:
     says: Callable[[str], Any] | None = None
     noise: float = 0.2
     most_tokens: int = 2
+    most_calls: int = 1
     seen: list[str] = field(default_factory=list[str])
     spec: str = "python:knows"
 

@@ -20,12 +20,13 @@ from dikast.graphs.rest_mcts.rounds.options import Options, make_fields, read_in
 from dikast.graphs.rest_mcts.rounds.plan import RestPlan, is_better
 from dikast.graphs.rest_mcts.rounds.records import standing_of
 from dikast.graphs.rest_mcts.rounds.report import report
-from dikast.graphs.rest_mcts.rounds.roles import QuestionFile, load_questions, load_trainer
+from dikast.graphs.rest_mcts.rounds.roles import QuestionFile, load_questions
 from dikast.graphs.rest_mcts.rounds.story import story
 from dikast.graphs.rest_mcts.training import NONE_RIGHT
 from dikast.jobs.reading import Run
 from dikast.pages import markdown
 from dikast.training.recipes import SftRecipe, ValueRecipe
+from dikast.training.role import load_trainer
 from dikast.training.rounds import At
 from tests.graphs.rest_mcts.rounds_models import HERE, Fake, asked
 
@@ -383,8 +384,6 @@ def test_what_cannot_be_trained_is_told_before_anything_is_asked(tmp_path: Path)
         RestPlan(context(tmp_path, Fake([]), parts=29)).start()
     with pytest.raises(ValueError, match="none is called"):
         context(tmp_path, Fake([]), searches=("dream",))
-    with pytest.raises(UsageError, match="there is trl"):
-        load_trainer("other")
     (tmp_path / "open.csv").write_text("question,answer\n1 2,3\n2 3,\n")
     with pytest.raises(DataError, match="has no answer"):
         _ = QuestionFile(tmp_path / "open.csv", {}).rows

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
+
+from tests.killing import (
+    answered_calls,
+    calls,
+    counted,
+    dikast,
+    finished_rows,
+    kill_when,
+    run_again,
+    stuck_calls,
+)
 
 MODELS = r"""
 import asyncio
@@ -55,12 +61,6 @@ COMMAND = (
     *("--reward", "function:kill_models:length", "--beta", "1"),
 )
 ROWS, SAMPLES = 3, 3
-SECONDS = 300
-
-
-def calls(folder: Path) -> list[str]:
-    path = folder / "calls.txt"
-    return path.read_text().splitlines() if path.is_file() else []
 
 
 def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
@@ -68,29 +68,19 @@ def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
     rows = [{"id": str(number), "prompt": f"Prompt {number}"} for number in range(ROWS)]
     (tmp_path / "prompts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     (tmp_path / "stuck").touch()
-    command = [sys.executable, "-m", "dikast.cli", *COMMAND]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal, until = tmp_path / "runs" / "a" / "rows.jsonl", time.monotonic() + SECONDS
-    try:
-        # The rows of the first two prompts are in the journal, and a call of the third hangs.
-        while not any(line.startswith("stuck") for line in calls(tmp_path)) or (
-            not journal.is_file() or journal.read_text().count("\n") < (ROWS - 1) * SAMPLES
-        ):
-            assert time.monotonic() < until, calls(tmp_path)
-            assert process.poll() is None, calls(tmp_path)
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    journal = tmp_path / "runs" / "a" / "rows.jsonl"
+    # The rows of the first two prompts are in the journal, and a call of the third hangs.
+    kill_when(
+        dikast(*COMMAND),
+        tmp_path,
+        lambda: bool(stuck_calls(calls(tmp_path))) and finished_rows(journal) >= (ROWS - 1) * SAMPLES,
+    )
     before = calls(tmp_path)
-    stuck = {line.removeprefix("stuck ") for line in before if line.startswith("stuck")}
+    stuck = set(stuck_calls(before))
     (tmp_path / "stuck").unlink()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = json.loads(run_again(dikast(*COMMAND), tmp_path))
     assert (told["rows"], told["failed"], told["reward"], told["masked_share"]) == (ROWS * SAMPLES, 0, 6.0, 1.0)
-    counts = Counter(line.removeprefix("stuck ") for line in calls(tmp_path))
-    answered = Counter(line for line in before if not line.startswith("stuck"))
+    counts, answered = counted(calls(tmp_path)), answered_calls(before)
     assert answered
     assert all(counts[line] == 1 for line in answered if line not in stuck)
     assert stuck

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +30,7 @@ from dikast.graphs.summhay.judging.story import story
 from dikast.jobs import Run, run
 from dikast.records import Outcome, Usage
 from tests.graphs.summhay.judging_job import IN_FLIGHT
+from tests.killing import finished_rows, kill_when, run_again
 
 ROOT = Path(__file__).resolve().parents[3]
 PLACE = "dikast.graphs.summhay.judging.method:method"
@@ -342,18 +341,10 @@ def test_kill_9_in_the_middle_and_again_no_finished_row_is_asked_twice(tmp_path:
     path = topic(tmp_path / "t.json", insights=40, systems=("a", "c"))
     out, calls = tmp_path / "run", tmp_path / "calls"
     command = [sys.executable, "-m", "tests.graphs.summhay.judging_job", str(path), str(out), str(calls)]
-    first = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     journal = out / "rows.jsonl"
-    deadline = time.monotonic() + 120
-    while not journal.exists() or journal.read_bytes().count(b"\n") < 20:
-        assert first.poll() is None, "it ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    finished = journal.read_bytes().count(b"\n")
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["160", "0"]
+    kill_when(command, ROOT, lambda: finished_rows(journal) >= 20, pause=0.002)
+    finished = finished_rows(journal)
+    assert run_again(command, ROOT).split() == ["160", "0"]
     asked = Counter(calls.read_text().splitlines())
     assert len(asked) == 160
     assert 20 <= finished < 160

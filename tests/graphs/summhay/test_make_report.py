@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from tests.graphs.summhay.made import (
     said_with,
     shown,
 )
+from tests.killing import finished_rows, kill_when, run_again
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -263,21 +263,14 @@ def test_killed_in_the_middle_and_resumed_it_asks_no_finished_call_twice(tmp_pat
     log = tmp_path / "asked.log"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
 
-    def start(limit: int) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, str(program), str(tmp_path), str(limit)], cwd=ROOT, env=environment)
+    def job(limit: int) -> list[str]:
+        return [sys.executable, str(program), str(tmp_path), str(limit)]
 
     # 12 documents and 12 repairs in all: the sixteenth call hangs when the process is killed.
-    with start(16) as job:
-        until = time.monotonic() + 60
-        while time.monotonic() < until and (not log.exists() or log.read_text().count("\n") < 16):
-            time.sleep(0.02)
-        time.sleep(0.3)
-        job.kill()
-        job.wait()
+    kill_when(job(16), ROOT, lambda: finished_rows(log) >= 16, environment=environment, settle=0.3)
     first = log.read_text().split()
     assert 16 <= len(first) < 24 + 16
-    with start(10_000) as job:
-        assert job.wait(60) == 0
+    run_again(job(10_000), ROOT, environment=environment)
     second = log.read_text().split()[len(first) :]
     finished, hanging = set(first[:15]), set(first[15:])
     assert not finished & set(second)

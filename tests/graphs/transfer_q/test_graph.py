@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from dikast.agents.ledger import recording
 from dikast.agents.models.request import Request
@@ -192,6 +194,28 @@ async def test_budgets_end_a_text_before_they_are_overspent(budget: dict[str, in
 async def test_no_time_is_left() -> None:
     made = await run(context(second_budget=1e-9))
     assert (made["outcome"], made["tokens"], made["reward"]) == ("limit", [], None)
+
+
+async def test_time_is_what_nodes_took_so_that_another_process_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock of one process means nothing in the next one: each node here takes a second, whatever clocks say."""
+
+    def second(began: float) -> float:
+        del began
+        return 1.0
+
+    monkeypatch.setattr(import_module("dikast.graphs.transfer_q.graph"), "since", second)
+    made = context(solver=Letters(dull), baseline=Letters(dull, spec="b"), second_budget=5, horizon=9)
+    whole = await run(made)
+    assert (whole["outcome"], whole["ended"], len(whole["steps"])) == ("limit", "second budget of 5", 2)
+    graph = transfer_q.build().compile(checkpointer=InMemorySaver(), interrupt_after=["choose"])
+    given: Any = {"configurable": {"thread_id": "1"}}
+    first = await graph.ainvoke(ROW, given, context=made)
+    assert (len(first["steps"]), (await graph.aget_state(given)).values["seconds"]) == (1, 4.0)
+    await graph.ainvoke(None, given, context=made)
+    resumed = await graph.ainvoke(None, given, context=made)
+    assert {name: resumed[name] for name in ("steps", "ended", "text")} == {
+        name: whole[name] for name in ("steps", "ended", "text")
+    }
 
 
 async def test_a_model_that_never_ends_is_ended_at_the_horizon() -> None:

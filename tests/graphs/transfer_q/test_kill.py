@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
+
+from tests.killing import (
+    answered_calls,
+    calls,
+    counted,
+    dikast,
+    finished_rows,
+    kill_when,
+    run_again,
+    stuck_calls,
+)
 
 MODELS = r"""
 import asyncio
@@ -58,12 +64,6 @@ COMMAND = (
     *("--solver", "scripted:kill_models:solver", "--baseline", "scripted:kill_models:baseline", "--horizon", "6"),
     *("--reward", "function:kill_models:letters", "--block", "1", "--k", "2", "--rollouts", "2", "--ends", "0"),
 )
-SECONDS = 300
-
-
-def calls(folder: Path) -> list[str]:
-    path = folder / "calls.txt"
-    return path.read_text().splitlines() if path.is_file() else []
 
 
 def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
@@ -71,30 +71,20 @@ def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
     rows = [{"id": str(number), "prompt": f"Prompt {number}"} for number in range(2)]
     (tmp_path / "prompts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     (tmp_path / "stuck").touch()
-    command = [sys.executable, "-m", "dikast.cli", *COMMAND]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    journal, until = tmp_path / "runs" / "a" / "rows.jsonl", time.monotonic() + SECONDS
-    try:
-        # One text is in the journal, and the other one has made some choices and hangs in the next.
-        while sum(line.startswith("stuck") for line in calls(tmp_path)) < 4 or (
-            not journal.is_file() or not journal.read_text().count("\n")
-        ):
-            assert time.monotonic() < until, calls(tmp_path)
-            assert process.poll() is None, calls(tmp_path)
-            time.sleep(0.05)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    journal = tmp_path / "runs" / "a" / "rows.jsonl"
+    # One text is in the journal, and the other one has made some choices and hangs in the next.
+    kill_when(
+        dikast(*COMMAND),
+        tmp_path,
+        lambda: len(stuck_calls(calls(tmp_path))) >= 4 and finished_rows(journal) >= 1,
+    )
     before = calls(tmp_path)
-    stuck = {line.removeprefix("stuck ") for line in before if line.startswith("stuck")}
-    answered = Counter(line for line in before if not line.startswith("stuck"))
+    stuck, answered = set(stuck_calls(before)), answered_calls(before)
     assert any("Prompt 1" in line for line in answered)
     (tmp_path / "stuck").unlink()
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    told = json.loads(run_again(dikast(*COMMAND), tmp_path))
     assert (told["rows"], told["failed"], told["ended"]) == (2, 0, {"horizon": 2})
-    counts = Counter(line.removeprefix("stuck ") for line in calls(tmp_path))
+    counts = counted(calls(tmp_path))
     again = {line: counts[line] for line in answered if line not in stuck and counts[line] > 1}
     assert not again
     assert stuck

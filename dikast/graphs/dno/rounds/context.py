@@ -12,9 +12,10 @@ from pydantic import Field
 
 from dikast.flags import Flag, NoFlag
 from dikast.graphs.dno.context import Collecting
-from dikast.graphs.dno.rounds.roles import Prompts, Trainer, TrlTrainer
+from dikast.graphs.dno.rounds.roles import Prompts
 from dikast.training.recipes import DpoRecipe
 from dikast.training.replay import FIRST, RATIO
+from dikast.training.role import Trainer, TrlTrainer
 from dikast.wire import CONTEXT, Spec
 
 PARTS = 3
@@ -39,7 +40,7 @@ class Context(Collecting):
     sampler: Annotated[str, Flag(metavar="SPEC", panel=ROUNDS)] = ""
     """An engine with the same base model that draws the answers, and is given each round's adapter: vllm:MODEL or
     server:URL#MODEL; without one, the policy's own."""
-    trainer: Annotated[Trainer, Spec("dikast.graphs.dno.rounds.roles:load_trainer"), NoFlag("TRL's")] = TrlTrainer()
+    trainer: Annotated[Trainer, Spec("dikast.training.role:load_trainer"), NoFlag("TRL's")] = TrlTrainer()
     """Who trains."""
     recipe: Annotated[DpoRecipe, NoFlag("each of its fields is a flag")] = RECIPE
     """How pairs are trained on."""

@@ -49,6 +49,7 @@ from dikast.training.exports import sift
 from dikast.training.pairs import count_sources
 from dikast.training.recipes import KEEPING
 from dikast.training.replay import replay
+from dikast.training.role import refuse_untrainable
 from dikast.training.rounds import At, Decision, Policy, Stage, told
 from dikast.training.stopping import train_stoppably
 
@@ -93,8 +94,7 @@ class DnoPlan:
             UsageError: A prompt has no gold answer and nobody writes one, or the student cannot be trained.
         """
         spec = self.context.solver
-        if self.context.trainer.spec == "trl" and not spec.startswith("transformers:"):
-            raise UsageError(f"{spec}: only transformers: models are trained", hint="--sampler may be another engine")
+        refuse_untrainable(self.context.trainer, spec)
         _ = self.parts
         return Policy(model=spec, digest=digest(dict(load_solver(spec).fingerprint())).hex(), round=0)
 
@@ -191,7 +191,7 @@ class DnoPlan:
         """The next policy; a loop that is broken off stops the training after its step."""
         rows, context = at.folder_of("rows") / MIXTURE, self.context
         train, model, out = context.trainer.train, at.policy["model"], folder.resolve()
-        done = await train_stoppably(lambda on_step: train(context.recipe, rows, model, out, on_step))
+        done = await train_stoppably(lambda on_step: train(context.recipe, rows, model, out, on_step=on_step))
         return dict(
             TrainedRecord(
                 model=done.model,

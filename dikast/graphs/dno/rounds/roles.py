@@ -1,19 +1,15 @@
-"""What the rounds are given beside models: a file of prompts, and whoever trains. Light on purpose."""
+"""What the rounds are given beside models and a trainer: a file of prompts. Light on purpose."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from dikast.graphs.method import Row
 from dikast.graphs.row_files import Rows, file_of, spec_of
-from dikast.training.recipes import DpoRecipe
-
-if TYPE_CHECKING:
-    from dikast.training.trainer import Trained
 
 
 @runtime_checkable
@@ -60,72 +56,3 @@ class PromptFile:
 def load_prompts(spec: str) -> PromptFile:
     """The prompts of a file, by `PromptFile.spec`."""
     return PromptFile(*file_of(spec))
-
-
-@runtime_checkable
-class Trainer(Protocol):
-    """Trains a policy on pairs."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for this trainer in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What changes its results, beside the recipe."""
-        ...
-
-    def train(
-        self,
-        recipe: DpoRecipe,
-        rows: Path,
-        model: str,
-        out: Path,
-        on_step: Callable[[Mapping[str, Any]], None] | None = None,
-    ) -> Trained:
-        """Train on a file of `preference` rows; the reference is the model as it is now.
-
-        Called again after it was broken off, it goes on; finished, it says the same. An exception that `on_step` raises
-        stops it after that step.
-
-        Raises:
-            DikastError: It cannot.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class TrlTrainer:
-    """`dikast.training.trainer`: TRL's DPOTrainer, in this process or by `accelerate launch`."""
-
-    spec: str = "trl"
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """Nothing: the recipe says all."""
-        return {"trainer": self.spec}
-
-    def train(
-        self,
-        recipe: DpoRecipe,
-        rows: Path,
-        model: str,
-        out: Path,
-        on_step: Callable[[Mapping[str, Any]], None] | None = None,
-    ) -> Trained:
-        """See `Trainer.train`."""
-        from dikast.training.trainer import train
-
-        return train(recipe, rows, model, out, on_step=on_step)
-
-
-def load_trainer(spec: str) -> TrlTrainer:
-    """The trainer of a spec.
-
-    Raises:
-        UsageError: There is only `trl`.
-    """
-    from dikast.errors import UsageError
-
-    if spec != "trl":
-        raise UsageError(f"no trainer is called {spec!r}", hint="there is trl")
-    return TrlTrainer()

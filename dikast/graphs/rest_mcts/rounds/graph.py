@@ -27,6 +27,9 @@ graph TD
     finish --> __end__
 ```
 
+Its rivals are trained in the same loop: ReST-EM on whole samples that are right, Self-Rewarding on what the policy
+itself prefers (`dikast.graphs.rest_mcts.rounds.self_rewarding`).
+
 Not here: a first critic trained on solutions that people or another model wrote, which the paper begins with
 (`dikast train value`, then `--critic head+transformers:FOLDER`).
 """
@@ -39,7 +42,7 @@ from typing import Any
 from dikast.graphs import looping
 from dikast.graphs.looping import Input, Output, State, Update
 from dikast.graphs.rest_mcts.rounds.context import Context
-from dikast.graphs.rest_mcts.rounds.plan import RestPlan
+from dikast.graphs.rest_mcts.rounds.self_rewarding import plan_for
 from dikast.graphs.stepping import AsyncStateGraph
 from dikast.training.rounds import Plan
 
@@ -51,7 +54,7 @@ NAME = "rest_mcts_rounds"
 def plan_of(context: Context, given: Mapping[str, Any]) -> Plan:
     """The plan of a context."""
     del given
-    return RestPlan(context)
+    return plan_for(context)
 
 
 def build() -> AsyncStateGraph[State, Any, Input, Output]:

@@ -16,12 +16,13 @@ def count_calls(context: Context, row: Row) -> Mapping[str, Calls]:
     from dikast.graphs.rest_mcts.context import Context as SearchContext
     from dikast.graphs.rest_mcts.context import Searching
     from dikast.graphs.rest_mcts.method import count_calls as of_search
-    from dikast.graphs.rest_mcts.rounds.plan import RestPlan
+    from dikast.graphs.rest_mcts.rounds.self_rewarding import plan_for
     from dikast.training.parts import VALIDATION, part_name, part_of
 
     del row
-    plan = RestPlan(context)
+    plan = plan_for(context)
     knobs: dict[str, Any] = {name: getattr(context, name) for name in Searching.model_fields}
+    knobs["critic"] = plan.counted_critic
     greedily: dict[str, Any] = {**knobs, "searches": ("greedy",)}
     searching, alone = SearchContext.model_construct(**knobs), SearchContext.model_construct(**greedily)
     sums: dict[str, list[int]] = {}

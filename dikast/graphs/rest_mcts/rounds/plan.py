@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from math import fsum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,6 @@ from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.load import split_prefix
 from dikast.agents.models.request import Sampling
 from dikast.disk import make_folder
-from dikast.errors import UsageError
 from dikast.graphs.method import Row
 from dikast.graphs.rest_mcts.context import VALUELESS, Searching
 from dikast.graphs.rest_mcts.context import Context as SearchContext
@@ -36,14 +34,15 @@ from dikast.graphs.rest_mcts.critics import HEAD, load_critic
 from dikast.graphs.rest_mcts.graph import graph
 from dikast.graphs.rest_mcts.roles import StepCritic
 from dikast.graphs.rest_mcts.rounds.context import Context
-from dikast.graphs.rest_mcts.rounds.records import Collected, Measured, Standing, Taught, Told, standing_of
+from dikast.graphs.rest_mcts.rounds.measuring import compare, earlier
+from dikast.graphs.rest_mcts.rounds.records import Collected, Standing, Taught, Told, standing_of
 from dikast.graphs.rest_mcts.rounds.rows import HELD, SOLUTIONS, VALUES, gather
 from dikast.graphs.rest_mcts.solvers import PREFIXES, ModelStepSolver, load_step_solver
 from dikast.jobs.keys import digest
 from dikast.jobs.reading import Run
-from dikast.stats import bootstrap
 from dikast.training.parts import VALIDATION, part_name, part_of, split_parts
 from dikast.training.recipes import KEEPING
+from dikast.training.role import refuse_untrainable
 from dikast.training.rounds import At, Decision, Policy, Stage, summed, told
 from dikast.training.serving import serve
 from dikast.training.splits import digest_of
@@ -103,8 +102,7 @@ class RestPlan:
             UsageError: The policy cannot be trained.
         """
         spec = self.context.solver.removeprefix(self.form)
-        if self.context.trainer.spec == "trl" and not spec.startswith("transformers:"):
-            raise UsageError(f"{spec}: only transformers: models are trained", hint="--sampler may be another engine")
+        refuse_untrainable(self.context.trainer, spec)
         _ = self.parts
         return Policy(model=spec, digest=digest(dict(load_step_solver(spec).fingerprint())).hex(), round=0)
 
@@ -113,10 +111,7 @@ class RestPlan:
         context = self.context
         checked = {"check": dict(context.check.fingerprint()), "form": self.form}
         if stage == "collect":
-            taken = critic_of(at)
-            critic = {"digest": taken["digest"]} if taken else dict(context.critic.fingerprint())
-            valuing = {"critic": critic} if self.valued else {}
-            return {**self.knobs(*SEARCHING), **checked, **valuing, "rows": digest(self.part(at)).hex()}
+            return {**self.knobs(*SEARCHING), **checked, **self.judging_of(at), "rows": digest(self.part(at)).hex()}
         if stage == "rows":
             return self.knobs("least_value", "critic_validation")
         if stage == "train":
@@ -124,11 +119,27 @@ class RestPlan:
             return {"recipes": recipes, "trainer": dict(context.trainer.fingerprint())}
         return {**self.knobs(*ALONE), **checked, "rows": digest(self.parts[VALIDATION]).hex()}
 
+    def judging_of(self, at: At) -> Mapping[str, Any]:
+        """What values depend on, beside the policy."""
+        taken = critic_of(at)
+        critic = {"digest": taken["digest"]} if taken else dict(self.context.critic.fingerprint())
+        return {"critic": critic} if self.valued else {}
+
+    @property
+    def counted_critic(self) -> StepCritic:
+        """By whom calls are counted before anything runs: as if the first critic valued in all rounds."""
+        return self.context.critic
+
+    def critic_for(self, at: At, solver: ModelStepSolver) -> AbstractAsyncContextManager[StepCritic]:
+        """Who values in a round, open."""
+        del solver
+        return valuing(self.context.critic, critic_of(at))
+
     def knobs(self, *names: str) -> dict[str, Any]:
         """Fields of the context, as JSON."""
         return self.context.model_dump(mode="json", include=set(names))
 
-    def recipes(self, at: At) -> tuple[Any, Any]:
+    def recipes(self, at: At) -> tuple[Any, ...]:
         """The policy's and the critic's, shuffling otherwise in each round."""
         made = (self.context.recipe, self.context.critic_recipe)
         policy, critic = (one.model_copy(update={"seed": one.seed + at.round - 1}) for one in made)
@@ -152,7 +163,7 @@ class RestPlan:
         """Trees of the round's questions, verified."""
         sampling = seeded(self.context.sampling, at.round)
         taken = critic_of(at)
-        async with self.speaking(at.policy) as solver, valuing(self.context.critic, taken) as critic:
+        async with self.speaking(at.policy) as solver, self.critic_for(at, solver) as critic:
             made = self.searching(solver, critic=critic, sampling=sampling)
             rows = self.asked(self.part(at))
             result = told(await jobs.run(graph, rows, made, folder, cache=cache_of(at, "collect")))
@@ -181,9 +192,7 @@ class RestPlan:
         ours, critics = self.recipes(at)
         train, out = self.context.trainer.train, folder.resolve()
         made = await train_stoppably(
-            lambda on_step: train(
-                ours, rows / SOLUTIONS, at.policy["model"], out / "policy", held=None, on_step=on_step
-            )
+            lambda on_step: train(ours, rows / SOLUTIONS, at.policy["model"], out / "policy", on_step=on_step)
         )
         taught: Taught | None = None
         if self.valued and gathered["values"]:
@@ -288,33 +297,3 @@ def cache_of(at: At, name: str) -> RequestCache:
     """Beside a stage's folder: what was answered before a kill is not asked again."""
     make_folder(at.place)
     return RequestCache(at.place / f"{name}.cache.sqlite")
-
-
-def earlier(at: At, policy: Policy) -> Standing | None:
-    """What an earlier round measured of a policy."""
-    for one in at.past:
-        result = one["stages"]["evaluate"]["result"]
-        for name in ("before", "after"):
-            if result[name]["digest"] == policy["digest"]:
-                return result[name]
-    return None
-
-
-def compare(at: At, before: Standing, after: Standing) -> Measured:
-    """By how much the accuracy rose, over all held-back questions."""
-    there, now = (correct_of(Run.open(at.folder / one["place"])) for one in (before, after))
-    gains = [now[key] - there[key] for key in sorted(there)]
-    interval = bootstrap(gains) if len(gains) > 1 else None
-    return Measured(
-        before=before,
-        after=after,
-        gain=fsum(gains) / len(gains),
-        low=None if interval is None else interval.low,
-        high=None if interval is None else interval.high,
-        usage={},
-    )
-
-
-def correct_of(run: Run) -> dict[str, float]:
-    """Key of a row -> 1 if it was answered rightly, else 0."""
-    return {row["key"]: float(bool(row["output"] and row["output"]["correct"])) for row in run.rows()}

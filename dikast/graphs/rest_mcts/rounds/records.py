@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -41,6 +41,28 @@ class Gathered(TypedDict):
     """Mean squared difference of the values that the search's critic gave from the inferred ones, on held rows."""
     critic_read: int
     """Held rows that it valued."""
+    judged: NotRequired[Judged]
+    """Of Self-Rewarding alone, whose rows are pairs, in `pairs.jsonl`."""
+
+
+class Judged(TypedDict):
+    """How a policy's marks of its own solutions turned out."""
+
+    drawn: int
+    """Solutions, those among them that failed or were cut."""
+    whole: int
+    """Of these, those that came to their end: they are marked."""
+    valued: int
+    """Of these, those with a value."""
+    in_part: int
+    """Of these, those of which some judgements could not be read."""
+    unread: dict[str, int]
+    """Outcome -> whole solutions without a value."""
+    pairs: int
+    tied: int
+    """Of these, those with another solution as good as the best, or as bad as the worst."""
+    agreement: dict[str, int]
+    """What the check says of both solutions of a pair (`right over wrong`, ...) -> how many; used for nothing."""
 
 
 class Taught(TypedDict):

@@ -52,8 +52,9 @@ def round_data(one: Round) -> dict[str, Any]:
     if "collect" in stages:
         found["collected"] = {name: stages["collect"]["result"][name] for name in ("asked", "solved", "critic")}
     if "rows" in stages:
-        names = ("rows", "values", "held", "left_out", "critic_error", "critic_read")
-        found["gathered"] = {name: stages["rows"]["result"][name] for name in names}
+        names = ("rows", "values", "held", "left_out", "critic_error", "critic_read", "judged")
+        told = stages["rows"]["result"]
+        found["gathered"] = {name: told[name] for name in names if name in told}
     if "train" in stages:
         found["trained"] = {name: stages["train"]["result"][name] for name in TRAINED}
     if "evaluate" in stages:
@@ -73,6 +74,7 @@ def parts_of(data: Mapping[str, Any]) -> list[Text | Table]:
     learnt = tuple(learnt_of(one) for one in rounds)
     columns = ("round", "solutions", "values", "held", "steps", "critic's error", "new critic's", "taken")
     parts.append(Table(columns, learnt, "what was trained on"))
+    parts += judged_of(rounds)
     left_out = [
         (one["round"], kind, why, count)
         for one in rounds
@@ -89,6 +91,21 @@ def parts_of(data: Mapping[str, Any]) -> list[Text | Table]:
     if costs:
         parts.append(Table(("round", "role", "calls", "input tokens", "output tokens"), tuple(costs), "cost"))
     return parts
+
+
+def judged_of(rounds: Sequence[Mapping[str, Any]]) -> list[Text | Table]:
+    """What Self-Rewarding's policies thought of their own solutions, and how that agrees with the check."""
+    judged = [(one["round"], one["gathered"]["judged"]) for one in rounds if "judged" in one.get("gathered", {})]
+    if not judged:
+        return []
+    names = ("drawn", "whole", "valued", "in_part", "pairs", "tied")
+    marks = tuple((round_, *(told[name] for name in names)) for round_, told in judged)
+    agreed = tuple((round_, *one) for round_, told in judged for one in sorted(told["agreement"].items()))
+    columns = ("round", "drawn", "whole", "valued", "of these in part", "pairs", "of these tied")
+    return [
+        Table(columns, marks, "what the policy thinks of its own solutions"),
+        Table(("round", "this over that", "pairs"), agreed, "its preferences beside the check, used for nothing"),
+    ]
 
 
 def line_of(one: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -1,4 +1,4 @@
-"""What the rounds are given beside models: a file of questions, and whoever trains. Light on purpose."""
+"""What the rounds are given beside models and a trainer: a file of questions. Light on purpose."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from dikast.graphs.method import Row
 from dikast.graphs.row_files import Rows, file_of, spec_of
-from dikast.training.recipes import SftRecipe, ValueRecipe
-from dikast.training.stopping import OnStep
-
-if TYPE_CHECKING:
-    from dikast.training.trainer import Trained
 
 
 @runtime_checkable
@@ -71,84 +66,3 @@ class QuestionFile:
 def load_questions(spec: str) -> QuestionFile:
     """The questions of a file, by `QuestionFile.spec`."""
     return QuestionFile(*file_of(spec))
-
-
-@runtime_checkable
-class Trainer(Protocol):
-    """Trains a policy on right solutions, and a critic on partial ones with their values."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for this trainer in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What changes its results, beside the recipe."""
-        ...
-
-    def train(
-        self,
-        recipe: SftRecipe | ValueRecipe,
-        rows: Path,
-        model: str,
-        out: Path,
-        *,
-        held: Path | None,
-        on_step: OnStep,
-    ) -> Trained:
-        """Train on a file of `sft` or `value` rows.
-
-        Called again after it was broken off, it goes on; finished, it says the same. An exception that `on_step` raises
-        stops it after that step.
-
-        Args:
-            recipe: How; its kind says whether policy or critic.
-            rows: The file.
-            model: What the training begins with.
-            out: The training's folder.
-            held: Rows by which a critic is measured.
-            on_step: Called after each step.
-
-        Raises:
-            DikastError: It cannot.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class TrlTrainer:
-    """`dikast.training.trainer`: TRL's and transformers' own, in this process or by `accelerate launch`."""
-
-    spec: str = "trl"
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """Nothing: the recipe says all."""
-        return {"trainer": self.spec}
-
-    def train(
-        self,
-        recipe: SftRecipe | ValueRecipe,
-        rows: Path,
-        model: str,
-        out: Path,
-        *,
-        held: Path | None,
-        on_step: OnStep,
-    ) -> Trained:
-        """See `Trainer.train`."""
-        from dikast.training.trainer import train
-
-        return train(recipe, rows, model, out, held=held, on_step=on_step)
-
-
-def load_trainer(spec: str) -> TrlTrainer:
-    """The trainer of a spec.
-
-    Raises:
-        UsageError: There is only `trl`.
-    """
-    from dikast.errors import UsageError
-
-    if spec != "trl":
-        raise UsageError(f"no trainer is called {spec!r}", hint="there is trl")
-    return TrlTrainer()

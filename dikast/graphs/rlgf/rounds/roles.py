@@ -14,6 +14,7 @@ from dikast.graphs.method import Row
 from dikast.graphs.rlgf.rounds.recipe import PpoRecipe
 from dikast.graphs.rlgf.rounds.records import Updated
 from dikast.graphs.row_files import Rows
+from dikast.training.role import Teaching, the_only
 from dikast.training.stopping import OnStep
 
 
@@ -71,17 +72,8 @@ def load_prompts(spec: str) -> PromptFile:
 
 
 @runtime_checkable
-class Trainer(Protocol):
+class Trainer(Teaching, Protocol):
     """Moves a policy by a round's texts."""
-
-    @property
-    def spec(self) -> str:
-        """The string that stands for this trainer in JSON."""
-        ...
-
-    def fingerprint(self) -> Mapping[str, object]:
-        """What changes its results, beside the recipe."""
-        ...
 
     def train(
         self,
@@ -150,8 +142,4 @@ def load_trainer(spec: str) -> OwnTrainer:
     Raises:
         UsageError: There is only `ppo`.
     """
-    from dikast.errors import UsageError
-
-    if spec != "ppo":
-        raise UsageError(f"no trainer is called {spec!r}", hint="there is ppo")
-    return OwnTrainer()
+    return the_only(spec, OwnTrainer())
