@@ -53,7 +53,7 @@ class StandIn(Module):
     def __getattr__(self, name: str) -> Any:
         """What a layer is asked for, such as the kind of its attention."""
         try:
-            return super().__getattr__(name)
+            return Module.__getattr__(self, name)
         except AttributeError:
             return getattr(self.__dict__["stood_for"], name)
 

@@ -114,11 +114,13 @@ class Guess:
 def log_improvement(z: Floats) -> Floats:
     """The logarithm of how far a standard normal variable is expected to fall below z, nothing where it does not."""
     near = np.maximum(z, -FAR)
-    found = np.log(near * np.exp(log_ndtr(near)) + density(near))
+    likely: Floats = np.exp(log_ndtr(near))
+    found: Floats = np.log(near * likely + density(near))
     beyond = np.minimum(z, -FAR)
     return np.where(z < -FAR, -(beyond**2) / 2 - np.log(np.sqrt(2 * np.pi) * beyond**2), found)
 
 
 def density(z: Floats) -> Floats:
     """Of the standard normal distribution."""
-    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    found: Floats = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    return found

@@ -265,14 +265,15 @@ class Search:
             UsageError: The prior is of another number of layers, or there are too many layers to try all.
         """
         self.refuse_deep()
-        routes = [tuple(one) for one in every_route(self.duo.depth).tolist()]
+        routes: list[Route] = [tuple(one) for one in every_route(self.duo.depth).tolist()]
         if len(prior.mean) != len(routes):
             raise UsageError(f"a prior of {len(prior.mean):,} routes; {self.duo.depth} layers have {len(routes):,}")
         within = np.asarray([place for place, one in enumerate(routes) if self.fits(one, budget)], np.int64)
         guess, best = Guess(prior, within, len(self._known)), None
         for _ in range(min(most, len(within))):
             places = guess.next(best)
-            chosen = [routes[place] for place in within[places].tolist()]
+            numbers: list[int] = within[places].tolist()
+            chosen = [routes[number] for number in numbers]
             self.ask([[one] for one in chosen])
             losses = np.asarray([known[one] for known, one in zip(self._known, chosen, strict=True)])
             guess.learn(places, losses)

@@ -228,6 +228,16 @@ def test_a_search_guided_by_other_sequences_finds_more_than_beams_do_for_as_much
         Search(trained(2), few).guided(0.6, prior)
 
 
+def seeing(number: int, runs: list[tuple[int, int]]) -> Any:
+    """A hook that writes down for how many sequences a layer is run."""
+
+    def see(layer: Any, given: Any, output: Any) -> None:
+        del layer, output
+        runs.append((number, given[0].shape[0]))
+
+    return see
+
+
 @pytest.mark.parametrize("kind", ["Llama", "Qwen3", "GPTNeoX", "Phi"])
 def test_what_beginnings_of_routes_share_is_computed_once_and_changes_no_loss(kind: str) -> None:
     torch: Any = import_module("torch")
@@ -237,9 +247,7 @@ def test_what_beginnings_of_routes_share_is_computed_once_and_changes_no_loss(ki
     real = decoder_layers(made.model)
     runs: list[tuple[int, int]] = []
     for number, layer in enumerate(real):
-        layer.register_forward_hook(
-            lambda layer, given, output, number=number: runs.append((number, given[0].shape[0]))
-        )
+        layer.register_forward_hook(seeing(number, runs))
     plain = Search(made, ids, mask).exhaustive(1.0)
     assert sum(count for _, count in runs) == 3 * 27 * 3
     runs.clear()
