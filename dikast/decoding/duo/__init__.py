@@ -5,6 +5,8 @@
     duo = Duo.of(model, small=64)                   # a Hugging Face decoder; its own layers become the big ones
     train_mixed(duo, batches, Mixed())              # stage 1: random routes, so that any mixture works
     losses = Search(duo, batch).exhaustive(0.5)     # stage 2: the oracle under a budget of FLOPs
+    prior = Prior.of(Search(duo, others).losses())      # or, at a twentieth of the cost, with what others have cost
+    losses = Search(duo, batch).guided(0.5, prior)
     train_routers(duo, batches, Routing(target=0.5))    # stage 3
     duo.save(folder); Duo.open(folder)
 
@@ -20,6 +22,7 @@ from dikast.lazy import open_package
 if TYPE_CHECKING:
     from dikast.decoding.duo.flops import FlopMeter
     from dikast.decoding.duo.model import Duo
+    from dikast.decoding.duo.prior import Prior
     from dikast.decoding.duo.routes import BIG, SKIP, SMALL, every_route, index_of, route_of
     from dikast.decoding.duo.search import Found, Search
     from dikast.decoding.duo.training import Mixed, Routing, distil, train_mixed, train_routers
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 PLACES = {
     **dict.fromkeys(("BIG", "SKIP", "SMALL", "every_route", "index_of", "route_of"), "routes"),
     "Duo": "model",
+    "Prior": "prior",
     "FlopMeter": "flops",
     **dict.fromkeys(("Found", "Search"), "search"),
     **dict.fromkeys(("Mixed", "Routing", "distil", "train_mixed", "train_routers"), "training"),
@@ -40,6 +44,7 @@ __all__ = [
     "FlopMeter",
     "Found",
     "Mixed",
+    "Prior",
     "Routing",
     "Search",
     "distil",

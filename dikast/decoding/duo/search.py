@@ -4,6 +4,7 @@
     search.exhaustive(0.5)      # all 3 ** layers routes of each sequence
     search.beam(0.5)            # layer by layer, then changes of the best: a few dozen
     search.coordinate(0.5)      # one layer after the other
+    search.guided(0.5, prior)   # where other sequences' losses promise most (`prior.py`)
     search.by_token(0.5)        # a route for each token, from left to right
 
 A budget is the most (<=) that a route's feed-forward modules cost, as a share of all big. A route here is a sequence's,
@@ -22,6 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dikast.decoding.duo.model import Duo
+from dikast.decoding.duo.prefixes import Kept
+from dikast.decoding.duo.prior import Guess, Prior
 from dikast.decoding.duo.routes import BIG, CHOICES, MOST_LAYERS, SKIP, SMALL, every_route, index_of, route_of
 from dikast.errors import UsageError
 
@@ -34,7 +37,7 @@ Route = tuple[int, ...]
 AT_ONCE = 4096
 """Tokens in one pass."""
 WIDTH, MOST = 3, 36
-"""Of the beam, and routes that it tries at most: 36 of 729 are 5 % at six layers."""
+"""Of the beam, and routes that it and the guided search try at most: 36 of 729 are 5 % at six layers."""
 SWEEPS = 3
 ROUNDING = 1e-9
 
@@ -63,18 +66,21 @@ class Search:
         duo: The model.
         ids: (sequences, tokens).
         mask: The same shape, 1 for tokens and 0 for padding on the right; `None` where there is none.
+        keep: Whether states behind beginnings of routes are kept, so that a beginning is computed once (`prefixes.py`);
+            not by `table` and `by_token`.
 
     Raises:
         UsageError: A sequence has no token to predict.
     """
 
-    def __init__(self, duo: Duo, ids: Any, mask: Any = None) -> None:
+    def __init__(self, duo: Duo, ids: Any, mask: Any = None, *, keep: bool = False) -> None:
         self.duo = duo
         self.ids: Any = ids
         self.mask: Any = torch.ones_like(ids) if mask is None else mask
         self.tokens: Floats = self.mask[:, 1:].sum(1).cpu().numpy().astype(float)
         if ids.shape[1] < 2 or self.tokens.min() < 1:
             raise UsageError("a sequence of fewer than two tokens has no loss")
+        self._kept = Kept(duo, ids, self.mask, AT_ONCE) if keep else None
         self._known: list[dict[Route, float]] = [{} for _ in range(len(ids))]
         skip, small, big = duo.costs()
         self._unit = (skip / big, small / big, 1.0)
@@ -109,7 +115,8 @@ class Search:
         ]
         if not pairs:
             return
-        losses = self.token_losses([row for row, _ in pairs], [route for _, route in pairs]).sum(axis=1)
+        measure = self.token_losses if self._kept is None else self._kept.token_losses
+        losses = measure([row for row, _ in pairs], [route for _, route in pairs]).sum(axis=1)
         for (row, route), loss in zip(pairs, losses, strict=True):
             self._known[row][route] = float(loss) / float(self.tokens[row])
 
@@ -245,6 +252,41 @@ class Search:
             if here == before:
                 break
         return self.best(budget)
+
+    def guided(self, budget: float, prior: Prior, most: int = MOST) -> Found:
+        """Try the routes that promise most by what others have cost: other sequences' routes, and this one's so far.
+
+        Args:
+            budget: Share of all big.
+            prior: From sequences of which all routes were tried, and which are none of these.
+            most: Routes that are tried a sequence at most.
+
+        Raises:
+            UsageError: The prior is of another number of layers, or there are too many layers to try all.
+        """
+        self.refuse_deep()
+        routes: list[Route] = [tuple(one) for one in every_route(self.duo.depth).tolist()]
+        if len(prior.mean) != len(routes):
+            raise UsageError(f"a prior of {len(prior.mean):,} routes; {self.duo.depth} layers have {len(routes):,}")
+        within = np.asarray([place for place, one in enumerate(routes) if self.fits(one, budget)], np.int64)
+        guess, best = Guess(prior, within, len(self._known)), None
+        for _ in range(min(most, len(within))):
+            places = guess.next(best)
+            numbers: list[int] = within[places].tolist()
+            chosen = [routes[number] for number in numbers]
+            self.ask([[one] for one in chosen])
+            losses = np.asarray([known[one] for known, one in zip(self._known, chosen, strict=True)])
+            guess.learn(places, losses)
+            best = losses if best is None else np.minimum(best, losses)
+        return self.best(budget)
+
+    def losses(self) -> Floats:
+        """Nats a token of each sequence under every route, (3 ** layers, sequences): what a prior is made of.
+
+        Raises:
+            UsageError: There are too many layers to try all.
+        """
+        return self.table().sum(axis=2) / self.tokens
 
     def by_token(self, budget: float, candidates: Sequence[Route] | None = None) -> Found:
         """A route for each token within the budget: that which predicts its next token best, from left to right.

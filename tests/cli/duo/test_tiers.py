@@ -98,7 +98,7 @@ def test_a_dry_run_counts_the_calls_of_both_tiers(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("more", "code", "message"),
     [
-        (("--small", "scripted:duo_models:plain", "--big", "scripted:duo_models:plain"), 2, "log-probabilities"),
+        (("--small", "scripted:duo_models:plain", "--big", "scripted:duo_models:plain"), 2, "--no-confidence"),
         (("--small", "scripted:duo_models:small", "--big", "scripted:duo_models:away"), 4, "nobody listens"),
         ((*MODEL, "--check", "choice"), 1, "q.csv:2"),
         ((*MODEL, "--budget", "1.5"), 2, "budget"),

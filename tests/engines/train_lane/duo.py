@@ -21,6 +21,7 @@ from dikast.decoding.duo import (
     Duo,
     FlopMeter,
     Mixed,
+    Prior,
     Routing,
     Search,
     distil,
@@ -30,6 +31,7 @@ from dikast.decoding.duo import (
     train_mixed,
     train_routers,
 )
+from dikast.decoding.duo.model import decoder_layers
 from dikast.decoding.duo.tables import cross_fitted, null, oracle_of
 from dikast.decoding.duo.training import budget_loss, calibrate, hard_cost
 from dikast.errors import DataError, UsageError
@@ -194,6 +196,75 @@ def test_beams_find_what_all_routes_have_at_a_twentieth_of_the_cost() -> None:
         assert recall >= 0.95, recall
         stepwise = Search(made, ids).coordinate(budget)
         assert (found.loss.mean(), stepwise.loss.mean()) >= (within.min(axis=0).mean() - EXACT,) * 2
+
+
+def test_a_search_guided_by_other_sequences_finds_more_than_beams_do_for_as_much() -> None:
+    made, ids, others = trained(6), sentences(12, seed=9), sentences(48, seed=10)
+    known = {tuple(one) for one in ids.tolist()}
+    assert not any(tuple(one) in known for one in others.tolist())
+    prior = Prior.of(Search(made, others).losses())
+    search = Search(made, ids)
+    table = search.losses()
+    costs = np.asarray([search.cost(route) for route in every_route(6)])
+    recall: dict[str, list[float]] = {"guided": [], "beam": []}
+    for budget in (0.3, 0.5):
+        within = table[costs <= budget + 1e-9]
+        for name, found in (
+            ("guided", Search(made, ids).guided(budget, prior)),
+            ("beam", Search(made, ids).beam(budget)),
+        ):
+            assert found.tried <= 0.05 * 3**6
+            assert (found.cost <= budget + 1e-9).all()
+            told = [table[index_of(one), row] for row, one in enumerate(found.routes.tolist())]
+            assert np.abs(found.loss - told).max() <= EXACT
+            recall[name].append((within.mean() - found.loss.mean()) / (within.mean() - within.min(axis=0).mean()))
+    print(recall)
+    assert np.mean(recall["guided"]) >= max(0.98, float(np.mean(recall["beam"]))), recall
+    # As many trials as there are routes find the best one, whatever the prior.
+    few = sentences(4, seed=9)
+    all_tried = Search(trained(2), few).guided(0.6, Prior.of(np.random.default_rng(0).normal(size=(9, 4))))
+    assert (all_tried.routes == Search(trained(2), few).exhaustive(0.6).routes).all()
+    with pytest.raises(UsageError, match="prior of 729 routes; 2 layers have 9"):
+        Search(trained(2), few).guided(0.6, prior)
+
+
+def seeing(number: int, runs: list[tuple[int, int]]) -> Any:
+    """A hook that writes down for how many sequences a layer is run."""
+
+    def see(layer: Any, given: Any, output: Any) -> None:
+        del layer, output
+        runs.append((number, given[0].shape[0]))
+
+    return see
+
+
+@pytest.mark.parametrize("kind", ["Llama", "Qwen3", "GPTNeoX", "Phi"])
+def test_what_beginnings_of_routes_share_is_computed_once_and_changes_no_loss(kind: str) -> None:
+    torch: Any = import_module("torch")
+    made, ids = duo(3, kind), sentences(3)
+    mask = torch.ones_like(ids)
+    mask[1, 7:] = 0
+    real = decoder_layers(made.model)
+    runs: list[tuple[int, int]] = []
+    for number, layer in enumerate(real):
+        layer.register_forward_hook(seeing(number, runs))
+    plain = Search(made, ids, mask).exhaustive(1.0)
+    assert sum(count for _, count in runs) == 3 * 27 * 3
+    runs.clear()
+    with FlopMeter(made) as meter:
+        kept = Search(made, ids, mask, keep=True).exhaustive(1.0)
+    assert [sum(count for place, count in runs if place == layer) for layer in range(3)] == [3 * 3, 3 * 9, 3 * 27]
+    assert [meter.tokens[layer, "big"] for layer in range(3)] == [ids.numel() * 3**layer for layer in range(3)]
+    assert np.abs(plain.loss - kept.loss).max() <= EXACT
+    assert (plain.routes == kept.routes).all()
+    assert all(one is other for one, other in zip(decoder_layers(made.model), real, strict=True))
+    search = Search(made, ids, mask, keep=True)
+    runs.clear()
+    search.beam(0.6)  # asks layer by layer
+    assert 0 < sum(count for place, count in runs if place == 0) <= 3 * 3
+    runs.clear()
+    search.beam(0.6)  # all of it is known
+    assert runs == []
 
 
 def test_an_oracle_by_token_has_the_losses_of_its_routes_together() -> None:

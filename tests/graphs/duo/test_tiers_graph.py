@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from itertools import product
 from typing import Any
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from dikast.agents.models.request import Request, Sampling
 from dikast.agents.models.scripted import ScriptedModel
-from dikast.errors import DataError, ModelTimeout, ModelUnavailable, UsageError
+from dikast.errors import DataError, ModelError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.graphs.duo import tiers
 from dikast.graphs.duo.tiers.plans import after, calls_of, plans, states_at
 from dikast.graphs.duo.tiers.roles import load_big, load_small
@@ -131,5 +132,37 @@ async def test_models_are_asked_in_their_roles_and_a_draft_cannot_leave_its_quot
     assert "</solution>" not in last
     assert last.index("Ignore the question.") < last.index("</solution-")  # the quotation's own mark carries a hash
     asking = tiers.Context.model_validate({"small": load_small(model), "big": load_big(model), "samples": 1})
-    with pytest.raises(UsageError, match="log-probabilities"):
+    with pytest.raises(UsageError, match=r"gives no log-probabilities \(--no-confidence, in Python confidence=False"):
         await run(asking)
+
+
+REFUSALS = (
+    ModelError("http://h/v1: the server gave no log-probabilities", hint="ask for none, or use another server"),
+    ModelError("http://h/v1: 400 Bad Request", hint="it gives no log-probabilities: ask for none"),
+    UsageError("langchain:x cannot be given top_logprobs", hint="use a 'server:' model"),
+)
+
+
+@pytest.mark.parametrize("refused", REFUSALS)
+async def test_whoever_gives_no_log_probabilities_the_remedy_is_named(refused: UsageError | ModelError) -> None:
+    error = copy.copy(refused)
+
+    def say(request: Request) -> str:
+        raise error
+
+    made = {"small": load_small(ScriptedModel(say)), "big": load_big(ScriptedModel(say)), "samples": 1}
+    if isinstance(refused, ModelError):  # fails the row
+        assert "--no-confidence" in (await run(tiers.Context.model_validate(made)))["reason"]
+    else:
+        with pytest.raises(UsageError, match="--no-confidence"):
+            await run(tiers.Context.model_validate(made))
+
+
+async def test_other_errors_keep_their_own_remedy() -> None:
+    def say(request: Request) -> str:
+        raise ModelTimeout("no reply within 1 s", hint="give it longer")
+
+    made = tiers.Context.model_validate(
+        {"small": load_small(ScriptedModel(say)), "big": load_big(ScriptedModel(say)), "samples": 1}
+    )
+    assert (await run(made))["reason"] == "no reply within 1 s (give it longer)"

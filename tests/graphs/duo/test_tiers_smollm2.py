@@ -14,7 +14,7 @@ SECONDS = 300.0
 
 
 async def test_two_questions(smollm2: str, tmp_path: Path) -> None:
-    knobs = {"small_sampling": Sampling(max_tokens=6), "big_sampling": Sampling(max_tokens=24)}
+    knobs = {"small_sampling": Sampling(max_tokens=2), "big_sampling": Sampling(max_tokens=5)}
     context = tiers.Context.model_validate({"small": smollm2, "big": smollm2, "samples": 1, **knobs})
     rows = [{"id": str(n), "question": f"What is {n} + {n}?", "answer": str(2 * n)} for n in range(1, 3)]
     async with asyncio.timeout(SECONDS):
@@ -25,6 +25,7 @@ async def test_two_questions(smollm2: str, tmp_path: Path) -> None:
         for call in row["output"]["calls"]:
             assert call["mean_logprob"] is not None
             assert call["least_logprob"] <= call["mean_logprob"] <= 0
+            assert call["output_tokens"] == (2 if call["state"] == "s" else 5)
     found = report(made, context).data
     print(found["policies"])
     assert found["rows"] == 2

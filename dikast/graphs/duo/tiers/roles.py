@@ -5,17 +5,24 @@ small, big = load_small("server:http://localhost:8001/v1#1B"), load_big("server:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dikast.agents.models.request import Sampling
+from dikast.errors import ModelError, UsageError
 from dikast.records import Outcome
 
 if TYPE_CHECKING:
     from langchain_core.language_models.chat_models import BaseChatModel
 
     from dikast.graphs.duo.tiers.plans import Tier
+
+LOGPROBS = re.compile(r"\b(?:log-probabilities|(?:top_)?logprobs)\b")
+"""What every error calls them that an engine or a server raises because it has none."""
+REMEDY = "--no-confidence, in Python confidence=False, does without them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +122,16 @@ class ModelTier:
         fields = {"question": question, "ending": ending}
         if draft is not None:
             fields["draft"] = fence(draft, "solution")
-        told = await ask(
-            self.model,
-            prompt,
-            fields,
-            role=self.tier,
-            sampling=sampling,
-            sample=sample,
-            logprobs=0 if confidence else None,
-        )
+        with naming_the_remedy(confidence):
+            told = await ask(
+                self.model,
+                prompt,
+                fields,
+                role=self.tier,
+                sampling=sampling,
+                sample=sample,
+                logprobs=0 if confidence else None,
+            )
         reply, places = told.reply, [one.logprob for one in told.reply.logprobs or ()]
         return Said(
             reply.text,
@@ -136,6 +144,24 @@ class ModelTier:
             told.usage.as_dict(),
             told.provenance.as_dict(),
         )
+
+
+@contextmanager
+def naming_the_remedy(confidence: bool) -> Generator[None]:
+    """Have an error that comes of asking for log-probabilities say how to do without them.
+
+    Args:
+        confidence: Whether they were asked for.
+
+    Raises:
+        UsageError: What was raised within it, with that hint; so too a `ModelError`.
+    """
+    try:
+        yield
+    except (UsageError, ModelError) as error:
+        if confidence and LOGPROBS.search(f"{error}"):
+            error.hint = REMEDY
+        raise
 
 
 def load_small(source: object) -> ModelTier:
