@@ -117,12 +117,14 @@ def serve(folders: Sequence[Path], host: str, port: int, reveal: bool, own: Sequ
     Raises:
         UsageError: The port is taken, or the address is none of this machine's.
     """
+    from dikast.viewer import views
     from dikast.viewer.guards import Guard, new_token
     from dikast.viewer.server import application
     from dikast.viewer.server import serve as serve_app
     from dikast.viewer.shelf import Shelf
     from dikast.viewer.telling import finder
 
+    views.ready()
     shelf, token = Shelf(folders, finder(own)), new_token()
     listening = listen(host, port)
     port = listening.getsockname()[1]

@@ -69,8 +69,9 @@ def words_of(row: Mapping[str, Any]) -> str:
     """The row's texts, one after the other, up to `LONGEST_WORDS` characters."""
     found: list[str] = []
     left = LONGEST_WORDS
-    calls = cast(list[Any], row.get("calls", []))
-    said = [cast(dict[str, Any], call).get("reply") for call in calls if isinstance(call, dict)]
+    calls = row.get("calls")
+    listed = cast(list[Any], calls) if isinstance(calls, list) else []
+    said = [cast(dict[str, Any], call).get("reply") for call in listed if isinstance(call, dict)]
     for text in texts_of([row[INPUT], row[OUTPUT], row.get("reason"), said]):
         found.append(text[:left])
         left -= len(text)
@@ -94,4 +95,4 @@ def texts_of(value: object) -> Iterator[str]:
 
 def whole(text: str) -> str:
     """The text as UTF-8 can carry it: half a surrogate pair becomes its number."""
-    return SURROGATE.sub(lambda half: f"⟨U+{ord(half[0]):04X}⟩", text)
+    return text if text.isascii() else SURROGATE.sub(lambda half: f"⟨U+{ord(half[0]):04X}⟩", text)

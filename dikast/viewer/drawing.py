@@ -64,10 +64,11 @@ def draw(template: str, **values: Any) -> str:
 
 
 def shown(value: object) -> object:
-    """What a template prints of a value: a text with what cannot be seen by its number; nothing for `None`."""
+    """What a template prints of a value: its text with what cannot be seen by its number; nothing for `None`."""
     if value is None:
         return ""
-    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    # Paths, too, are somebody's text. What has `__html__` is of another template's making.
+    return value if hasattr(value, "__html__") or isinstance(value, int | float) else visible(str(value))
 
 
 def kind_of(part: Text | Table | Figure) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import tempfile
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from dikast.pages import Page
 from dikast.viewer import telling, views
 from dikast.viewer.asking import Answer, Question, ask
 from dikast.viewer.drawing import CSS, SCRIPT, draw, trusted
+from dikast.viewer.guarding import guarded
 from dikast.viewer.index import Index
 from dikast.viewer.reporting import NONE_OF_ITS_OWN, NOT_LOADED
 from dikast.viewer.shelf import Book
@@ -43,7 +45,7 @@ def page_of(run: Run, method: Method | None, *, most_rows: int, own: Sequence[st
         DataError: The cache folder cannot be written, or the journal not read.
     """
     with tempfile.TemporaryDirectory(prefix="dikast-view-") as home:
-        index = Index(run, method.guard if method else None, Path(home))
+        index = Index(run, partial(guarded, method), Path(home))
         try:
             while index.catch_up(1) < 1:
                 pass

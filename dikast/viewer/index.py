@@ -41,6 +41,8 @@ BATCH_ROWS = 500
 BUSY_SECONDS = 30
 PRINT_BYTES = 4096
 """Of the journal's beginning, and before the place up to which it was read, that say whether it is still the same."""
+BIGGEST = 1 << 62
+"""Of the numbers of rows, and of what is counted."""
 REASON_CHARACTERS = 300
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 TABLES = """
@@ -99,25 +101,31 @@ class Index:
     def _open(self) -> sqlite3.Connection:
         with told_if_refused(self.path, "written"):
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE_FILE))
-        file = self._connect()
         try:
-            made = file.execute("SELECT count(*) FROM sqlite_master WHERE name = 'rows'").fetchone()[0]
-            if made and file.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                raise sqlite3.DatabaseError("damaged")
+            return self._connect()
+        except sqlite3.OperationalError:
+            raise
         except sqlite3.DatabaseError:  # not one of ours any more: it can be made again
-            file.close()
             self.path.write_bytes(b"")
-            file, made = self._connect(), 0
-        if not made:
-            file.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
-        return file
+            return self._connect()
 
     def _connect(self) -> sqlite3.Connection:
         file = sqlite3.connect(self.path, BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        # What is lost in a crash is made again.
-        file.execute("PRAGMA synchronous=OFF")
-        file.execute("PRAGMA cache_size=-16384")
+        try:
+            # What is lost in a crash is made again.
+            file.execute("PRAGMA synchronous=OFF")
+            file.execute("PRAGMA cache_size=-16384")
+            if not file.execute("SELECT count(*) FROM sqlite_master WHERE name = 'rows'").fetchone()[0]:
+                file.executescript(f"BEGIN IMMEDIATE; {TABLES} COMMIT;")
+        except BaseException:
+            file.close()
+            raise
         return file
+
+    def throw_away(self) -> None:
+        """Delete the file, which is damaged."""
+        self.close()
+        self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the file."""
@@ -248,19 +256,19 @@ class Index:
 
     def _put(self, record: dict[str, Any], place: int, columns: dict[str, tuple[str, str]]) -> None:
         number = record["row"] if self._numbers is None else self._numbers.get(record["key"])
-        if number is None:
+        if number is None or not (number <= BIGGEST and abs(record["sample"]) <= BIGGEST):
             return
         shown = self._guard(record) if self._guard else record
         values: dict[str, Any] = {
             "key": bytes.fromhex(record["key"]),
             "number": number,
             "sample": record["sample"],
-            "attempt": record.get("attempt"),
+            "attempt": _number(record.get("attempt")),
             "outcome": record["outcome"],
-            "reason": whole(str(record.get("reason") or ""))[:REASON_CHARACTERS],
+            "reason": whole(str(shown.get("reason") or "")[:REASON_CHARACTERS]),
             "place": place,
-            "seconds": record.get("seconds"),
-            "tokens": sum(int(spent.get("output_tokens", 0)) for spent in record["usage"].values()),
+            "seconds": _number(record.get("seconds")),
+            "tokens": _number(sum(spent.get("output_tokens", 0) for spent in record["usage"].values())),
             "digest": digest_of(record),
         }
         for name, cell in cells_of(shown).items():
@@ -288,6 +296,13 @@ class Index:
 
     def _note(self, **values: object) -> None:
         self.file.executemany("INSERT OR REPLACE INTO meta VALUES(?, ?)", list(values.items()))
+
+
+def _number(value: object) -> int | float | None:
+    """A number that a table can hold; `None` for whatever else a hand wrote."""
+    if isinstance(value, int | float) and abs(value) <= BIGGEST:
+        return value
+    return None
 
 
 def digest_of(record: Mapping[str, Any]) -> int:

@@ -12,6 +12,7 @@ from dikast.pages import Page
 from dikast.viewer import compare, telling
 from dikast.viewer.asking import find
 from dikast.viewer.drawing import draw
+from dikast.viewer.guarding import guarded
 from dikast.viewer.shelf import Book
 from dikast.viewer.standing import models_of
 from dikast.viewer.views import READ_SECONDS, Asked, Look, method_name, read, title_of
@@ -72,14 +73,17 @@ def compare_rows(looking: Look, asked: Asked) -> str | None:
     known = [one for one in pair if one is not None]
     if not known:
         return None
-    shown = [dict(telling.guarded(book.method, one)) if one else None for book, one in zip(books, pair, strict=True)]
+    shown = [dict(guarded(book.method, one)) if one else None for book, one in zip(books, pair, strict=True)]
     one, two = (flat(record) if record else {} for record in shown)
     names = list_differing(shown[0], shown[1]) if shown[0] and shown[1] else ()
     return draw(
         "pair.html",
         title=f"Row {known[0]['row']} in two runs",
         page_name="pair",
-        crumbs=((f"/compare?run={books[0].name}&run={books[1].name}", "compare"), ("", f"row {known[0]['row']}")),
+        crumbs=(
+            (f"/compare?run={books[0].name}&run={books[1].name}", "compare"),
+            (f"{asked.address}?run={books[0].name}&run={books[1].name}", f"row {known[0]['row']}"),
+        ),
         first=books[0],
         second=books[1],
         names=[title_of(book.run) for book in books],

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from socket import socket
@@ -58,6 +59,11 @@ def application(shelf: Shelf, guard: Guard, *, own: Sequence[str] = (), reveal: 
             return plain(error.status, error.reason)
         except DikastError as error:
             return told(400, "It cannot be shown", str(error))
+        except sqlite3.OperationalError as error:  # another viewer holds the index, or the disk is full
+            return told(503, "The index cannot be read now", f"{error}; load the page again")
+        except sqlite3.DatabaseError as error:
+            await asyncio.to_thread(shelf.throw_away)
+            return told(503, "The index was damaged", f"{error}. It is made again: load the page again")
         except Exception as error:  # a bug of ours: the traceback is for the terminal, and the server goes on
             logging.getLogger(__name__).exception("%s", request.path)
             return told(500, "That went wrong", f"{type(error).__name__}: {error}")

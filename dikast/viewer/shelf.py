@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dikast.errors import DataError
 from dikast.graphs.method import Method
 from dikast.jobs.manifest import NAME
 from dikast.jobs.reading import Run, find_runs
+from dikast.viewer.guarding import guarded
 from dikast.viewer.index import Index, name_of
 
 
@@ -97,9 +99,16 @@ class Shelf:
             if index is None or before != manifest:
                 if index is not None:
                     index.close()
-                index = Index(run, method.guard if method else None)
+                index = Index(run, partial(guarded, method))
                 self._indexes[name] = manifest, index
         return Book(name, run, method, index)
+
+    def throw_away(self) -> None:
+        """Have every index made again: one of them is damaged."""
+        with self._lock:
+            for _, index in self._indexes.values():
+                index.throw_away()
+            self._indexes.clear()
 
     def close(self) -> None:
         """Close all indexes."""

@@ -29,6 +29,7 @@ from dikast.jobs.folder import HELD, LOCK, ROWS
 from dikast.jobs.manifest import NAME, installed
 from dikast.jobs.reading import Run
 from dikast.pages import Figure, Page, Table, Text, as_json
+from dikast.viewer.guarding import guarded
 from dikast.viewer.index import PRIVATE_FILE, folder, name_of
 
 NOT_LINKED = frozenset({LOCK, HELD, "export"})
@@ -59,26 +60,20 @@ def story_of(run: Run, method: Method | None, row: Mapping[str, Any], *, reveal:
         reveal: Show what the method protects, too.
     """
     shown = guarded(method, row) if not reveal else row
-    try:
-        page = tell(shown, method.story if method else None)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        # A row of an older version, or of a hand: what is there is shown all the same.
-        page = tell(shown, None)
-        note = Text(f"the method's own story cannot tell this row: {type(error).__name__}: {error}", "note")
-        page = Page(page.title, (note, *page.parts))
+    page = _told(shown, method.story if method else None) or _told(shown, None)
+    if page is None:
+        page = Page("", (Text("this row is not as rows are; its JSON is below", "note"),))
     if reveal and method and method.reveal:
         page = Page(page.title, (*page.parts, Text("withheld elsewhere", "heading"), *method.reveal(run.path, row)))
     return page
 
 
-def guarded(method: Method | None, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The row without what its method protects."""
-    return method.guard(row) if method and method.guard else row
-
-
-def hides(method: Method | None) -> bool:
-    """Whether the method's rows have something that is shown on request only."""
-    return method is not None and bool(method.guard or method.reveal)
+def _told(row: Mapping[str, Any], story: Callable[[Mapping[str, Any]], Page] | None) -> Page | None:
+    """The row's story; `None` for a row of an older version, or of a hand, that it cannot tell."""
+    try:
+        return tell(row, story)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return None
 
 
 def kept_report(run: Run) -> Page | None:

@@ -19,6 +19,7 @@ from dikast.viewer import telling
 from dikast.viewer.asking import FIXED, Line, Question, ask, ask_at, find, reasons_of
 from dikast.viewer.cells import INPUT
 from dikast.viewer.drawing import as_text, draw, environment
+from dikast.viewer.guarding import guarded, hides
 from dikast.viewer.reporting import Reports
 from dikast.viewer.shelf import Book, Shelf
 from dikast.viewer.standing import look, models_of
@@ -251,7 +252,7 @@ def row(looking: Look, asked: Asked) -> str | None:
     record = {**read(book, line), "trace": book.run.trace(line.key) if line.outcome == "error" else ""}
     question, at = Question.of(asked.query), asked.first("at")
     place = int(at) if at.isdecimal() and len(at) < 10 else None
-    protects = telling.hides(book.method) and not looking.reveal
+    protects = hides(book.method) and not looking.reveal
     return draw(
         "row.html",
         title=f"Row {line.number} of {title_of(book.run)}",
@@ -266,7 +267,7 @@ def row(looking: Look, asked: Asked) -> str | None:
         back=question.address(page=1 if place is None else place // 50 + 1),
         notice=PROTECTED if protects else "",
         story=telling.story_of(book.run, book.method, record, reveal=looking.reveal),
-        raw=as_text(record if looking.reveal else telling.guarded(book.method, record)),
+        raw=as_text(record if looking.reveal else guarded(book.method, record)),
     )
 
 
@@ -280,5 +281,5 @@ def raw_row(looking: Look, name: str, key: str) -> bytes | None:
     if line is None:
         return None
     record = read(book, line)
-    shown = record if looking.reveal else telling.guarded(book.method, record)
+    shown = record if looking.reveal else guarded(book.method, record)
     return (as_text(shown) + "\n").encode("utf-8", "backslashreplace")
