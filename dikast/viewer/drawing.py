@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 CSS, SCRIPT = HERE / "static" / "viewer.css", HERE / "static" / "viewer.js"
 LONGEST_TEXT = 20_000
 """Characters of one text on a page; the rest is in the raw row."""
+MOMENT = len("2026-11-30T14:02:50+00:00")
 MOST_ROWS = 500
 """Rows of one table of a report or story on a page."""
 
@@ -97,7 +98,7 @@ def duration(seconds: float | None) -> str:
 
 def moment(time: str | None) -> str:
     """A manifest's time for people, `2026-11-30 14:02:50 UTC`; a dash where there is none."""
-    return (time or "-").replace("T", " ").replace("+00:00", " UTC")
+    return (time or "-")[:MOMENT].replace("T", " ").replace("+00:00", " UTC")
 
 
 def count(number: float | None) -> str:

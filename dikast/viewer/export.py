@@ -73,7 +73,7 @@ def _draw(book: Book, most_rows: int, own: Sequence[str]) -> str:
         report_note=note,
         rows=[(line, _story(book, views.read(book, line))) for line in answer.rows],
         columns=columns,
-        settings={"context": manifest.context, "flags": manifest.settings},
+        settings=views.settings_of(book.run),
         version=installed("dikast"),
         policy=policy_of(css, script),
         css=trusted(css),

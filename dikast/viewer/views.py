@@ -143,6 +143,13 @@ def method_name(run: Run) -> str:
     return f"{run.manifest.graph} over {over}" if isinstance(over, str) else run.manifest.graph
 
 
+def settings_of(run: Run) -> dict[str, dict[str, Any]]:
+    """What the run was made with: its context, and those flags that say something else; what is not set is left out."""
+    context, flags = run.manifest.context, run.manifest.settings
+    own = {name: value for name, value in flags.items() if value not in (None, False) and context.get(name) != value}
+    return {"context": {name: value for name, value in context.items() if value is not None}, "flags": own}
+
+
 def crumb(book: Book) -> tuple[str, str]:
     """The link to a run."""
     return f"/runs/{book.name}", title_of(book.run)
@@ -175,7 +182,7 @@ def run(looking: Look, asked: Asked) -> str | None:
         report_note=told.note,
         report_link=f"/runs/{book.name}?report=now" if told.asks else "",
         quoted=shlex.quote(str(book.run.path)),
-        settings={"context": manifest.context, "flags": manifest.settings},
+        settings=settings_of(book.run),
         attempts=manifest.attempts,
         files=telling.files_in(book.run),
     )
