@@ -32,7 +32,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     second = [row(n, output={"score": n / 100 + rng.gauss(0.1, 0.05), "right": True}) for n in range(1, 31)]
     second[3] = row(4, "timeout")
     second[5:9] = first[5:9]
-    second[9] = {**first[9], "seconds": 99.0, "attempt": 3}  # another time, and the same result
+    first[9]["output"]["parts"] = [{"text": "same", "usage": {"calls": 1}, "seconds": 1.0}]
+    again = {**first[9]["output"], "parts": [{"text": "same", "usage": {"calls": 2}, "seconds": 7.0}]}
+    second[9] = {**first[9], "output": again, "seconds": 99.0, "attempt": 3}  # another time, and the same result
     return write(tmp_path / "runs" / "a", first), write(tmp_path / "runs" / "b", [*second, row(50)])
 
 

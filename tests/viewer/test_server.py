@@ -60,8 +60,10 @@ async def test_another_name_is_refused(runs: Path, host: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_only_reading(runs: Path, method: str) -> None:
-    async with looking([runs]) as client, client.request(method, "/") as reply:
-        assert reply.status == 405
+    async with looking([runs]) as client:
+        for address in ("/", "/nowhere", f"/runs/{name_of(runs / 'a')}"):
+            async with client.request(method, address) as reply:
+                assert reply.status == 405, address
 
 
 async def test_every_answer_forbids_itself_scripts_and_frames(runs: Path) -> None:

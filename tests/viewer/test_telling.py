@@ -18,6 +18,7 @@ from dikast.importing import import_here, importing_only
 from dikast.jobs.reading import Run
 from dikast.pages import Figure, Page, Table, Text, as_json
 from dikast.viewer.drawing import environment
+from dikast.viewer.guarding import guarded
 from dikast.viewer.index import name_of
 from dikast.viewer.telling import finder, kept_report, page_from, report_of, story_of
 from tests.jobs.test_old_runs import MODELS
@@ -110,6 +111,12 @@ def test_a_page_comes_back_from_json() -> None:
 def test_a_row_that_no_story_can_tell_is_shown_all_the_same(tmp_path: Path, broken: dict[str, Any]) -> None:
     run = Run.open(write(tmp_path / "x", [row(1)]))
     assert story_of(run, tables, {**row(1), **broken}, reveal=False).parts
+
+
+def test_a_row_that_the_guard_cannot_read_is_withheld() -> None:
+    shown = guarded(tables, {**row(1, "error"), "output": {"turns": "forty-two"}, "calls": [{"reply": "forty-two"}]})
+    assert "forty-two" not in str(shown)
+    assert (shown["outcome"], shown["key"]) == ("error", row(1)["key"])
 
 
 async def test_kept_answers_are_shown_on_request_only(tmp_path: Path) -> None:

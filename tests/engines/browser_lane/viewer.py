@@ -238,6 +238,7 @@ async def test_pages_are_legible_at_any_width(tmp_path: Path, scheme: str) -> No
     folder = write(tmp_path / "runs" / "a", [*ROWS, row(121, "error"), row(122, "unparsed")], asked=130)
     name = name_of(folder)
     other = name_of(write(tmp_path / "runs" / "b", ROWS[:50]))
+    hostile = name_of(attack_run(tmp_path / "runs" / FOLDER))
     async with viewer([tmp_path / "runs"], tmp_path / "profile") as (page, base):
         await page.scheme(scheme)
         for address in (
@@ -247,6 +248,9 @@ async def test_pages_are_legible_at_any_width(tmp_path: Path, scheme: str) -> No
             f"/runs/{name}/rows/{ROWS[4]['key']}?at=4",
             f"/compare?run={name}&run={other}",
             f"/compare/{ROWS[60]['key']}?run={name}&run={other}",
+            f"/runs/{hostile}",
+            f"/runs/{hostile}/rows?columns=all",
+            f"/runs/{hostile}/rows/{row(8)['key']}",
         ):
             for width in (1280, 400):
                 await page.size(width)
