@@ -68,6 +68,7 @@ def test_the_last_line_of_a_key_wins_and_its_words(tmp_path: Path) -> None:
     assert outcomes_of(index) == {"ok": 2}
     assert [line.number for line in ask(index, Question(words="because")).rows] == []
     assert [line.number for line in ask(index, Question(words="mended")).rows] == [1]
+    assert ask(index, Question(words="question")).total == 2  # and not three, with the words of the line before
 
 
 @pytest.mark.parametrize("how", ["shorter", "other beginning", "changed in place", "other tail and longer"])
