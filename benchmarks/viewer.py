@@ -9,7 +9,7 @@ started on them as a process of its own, and its pages are asked for over HTTP, 
 * `open_ms.N`: the first request about a run of N rows after the server was started anew, with the index there.
 * `page_ms`: a page of rows of the largest run: the first, one in the middle, sorted by a figure; the worst median.
 * `filter_ms`: the same with an outcome and with words that half or a thousandth of the rows have; the worst median.
-* `cpu`: the processor time behind `index_s`, `page_ms` and `filter_ms`, which a busy machine does not make longer.
+* `cpu_time`: the processor time behind `index_s`, `page_ms` and `filter_ms`, which a busy machine does not make longer.
 * `rss_mb`: the most memory that the server had; `rss_growth_mb`: that of the largest run beyond the smallest.
 * `read_s`: what `Run.summary` takes, which reads the largest journal once; `index_ratio` is `index_s` over it.
 
@@ -230,7 +230,7 @@ def measure(folder: Path, sizes: list[int]) -> dict[str, Any]:
         "rss_growth_mb": round(peak_mb - small_mb, 1),
         "read_s": round(read_s, 2),
         "index_ratio": round(seconds[largest][0] / read_s, 2),
-        "cpu": {
+        "cpu_time": {
             "index_s": round(seconds[largest][1], 2),
             "page_ms": round(max(ms for path, ms in cpu_ms.items() if "outcome" not in path and "q=" not in path), 1),
             "filter_ms": round(max(cpu_ms.values()), 1),

@@ -13,7 +13,8 @@ from dikast.pages import Table, Text
 
 def pair(n: int, winner: str | None, gold: str, **given: str) -> dict[str, Any]:
     asked = {"id": f"p{n}", "instruction": f"Question {n}?", "response_1": "a", "response_2": "b", "gold": gold}
-    output = {"winner": winner, "ab": winner, "ba": None, "votes": [], "judgements": []}
+    nobody: list[Any] = []
+    output = {"winner": winner, "ab": winner, "ba": None, "votes": nobody, "judgements": nobody}
     return {"row": n, "input": {**asked, **given}, "output": output, "outcome": "ok"}
 
 
