@@ -9,10 +9,13 @@ table without a line of its own. Lists are shown by their length where the outpu
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from dikast.jobs.files import dumps
+from dikast.jobs.reading import flat
 from dikast.pages import Cell
 
 LONGEST_CELL = 160
@@ -21,7 +24,8 @@ LONGEST_WORDS = 20_000
 """Characters of a row that are searched: a cell of ten megabytes must not make the index as large."""
 FEW = 2
 """Scalars below which the lengths of lists are shown, too."""
-BIGGEST = 1 << 63
+BIGGEST = 1 << 62
+"""Of the whole numbers that a table holds; greater ones are texts."""
 INPUT, OUTPUT = "input", "output"
 LENGTH = " (n)"
 """Behind the name of a list, where its length is shown."""
@@ -60,7 +64,7 @@ def _is_scalar(value: object) -> bool:
 def _cell(value: Any) -> Cell:
     if isinstance(value, str):
         return whole(value[:LONGEST_CELL] + "…" if len(value) > LONGEST_CELL else value)
-    if isinstance(value, int) and not -BIGGEST <= value < BIGGEST:
+    if isinstance(value, int) and abs(value) > BIGGEST:
         return str(value)[:LONGEST_CELL]
     return value
 
@@ -96,3 +100,23 @@ def texts_of(value: object) -> Iterator[str]:
 def whole(text: str) -> str:
     """The text as UTF-8 can carry it: half a surrogate pair becomes its number."""
     return text if text.isascii() else SURROGATE.sub(lambda half: f"⟨U+{ord(half[0]):04X}⟩", text)
+
+
+def number_of(value: object) -> int | float | None:
+    """A number that a table can hold; `None` for whatever else a hand wrote."""
+    if isinstance(value, int | float) and abs(value) <= BIGGEST:
+        return value
+    return None
+
+
+def digest_of(record: Mapping[str, Any]) -> int:
+    """A number for a row's results, as `runs diff` compares them: equal where they are equal."""
+    text = dumps(flat(dict(record)), sort_keys=True)  # ASCII: half a surrogate pair is an escape
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
+def kind_of(cell: Cell) -> str:
+    """What a column of such values is: `number`, `yes` (or no), `text`."""
+    if isinstance(cell, bool):
+        return "yes"
+    return "text" if isinstance(cell, str) else "number"

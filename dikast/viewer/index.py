@@ -28,11 +28,11 @@ from typing import Any, BinaryIO
 from dikast.agents.models.catalog import cache_folder
 from dikast.disk import told_if_refused
 from dikast.jobs.current import current_keys
-from dikast.jobs.files import decode, dumps, is_row
+from dikast.jobs.files import decode, is_row
 from dikast.jobs.folder import ROWS
-from dikast.jobs.reading import Run, flat
+from dikast.jobs.reading import Run
 from dikast.pages import Cell
-from dikast.viewer.cells import cells_of, whole, words_of
+from dikast.viewer.cells import BIGGEST, cells_of, digest_of, kind_of, number_of, whole, words_of
 
 VERSION = 1
 """Of the tables below: an index of another version is another file."""
@@ -41,8 +41,6 @@ BATCH_ROWS = 500
 BUSY_SECONDS = 30
 PRINT_BYTES = 4096
 """Of the journal's beginning, and before the place up to which it was read, that say whether it is still the same."""
-BIGGEST = 1 << 62
-"""Of the numbers of rows, and of what is counted."""
 REASON_CHARACTERS = 300
 PRIVATE_FOLDER, PRIVATE_FILE = 0o700, 0o600
 TABLES = """
@@ -263,12 +261,12 @@ class Index:
             "key": bytes.fromhex(record["key"]),
             "number": number,
             "sample": record["sample"],
-            "attempt": _number(record.get("attempt")),
+            "attempt": number_of(record.get("attempt")),
             "outcome": record["outcome"],
             "reason": whole(str(shown.get("reason") or "")[:REASON_CHARACTERS]),
             "place": place,
-            "seconds": _number(record.get("seconds")),
-            "tokens": _number(sum(spent.get("output_tokens", 0) for spent in record["usage"].values())),
+            "seconds": number_of(record.get("seconds")),
+            "tokens": number_of(sum(spent.get("output_tokens", 0) for spent in record["usage"].values())),
             "digest": digest_of(record),
         }
         for name, cell in cells_of(shown).items():
@@ -284,7 +282,7 @@ class Index:
         if cell is None:
             return None
         column, kind = columns.get(name, (f"c{len(columns)}", ""))
-        now = "text" if kind == "text" else _kind_of(cell)
+        now = "text" if kind == "text" else kind_of(cell)
         if not kind and len(columns) >= MOST_COLUMNS:
             return None
         if not kind and column not in {one[1] for one in self.file.execute("PRAGMA table_info(rows)")}:
@@ -296,25 +294,6 @@ class Index:
 
     def _note(self, **values: object) -> None:
         self.file.executemany("INSERT OR REPLACE INTO meta VALUES(?, ?)", list(values.items()))
-
-
-def _number(value: object) -> int | float | None:
-    """A number that a table can hold; `None` for whatever else a hand wrote."""
-    if isinstance(value, int | float) and abs(value) <= BIGGEST:
-        return value
-    return None
-
-
-def digest_of(record: Mapping[str, Any]) -> int:
-    """A number for a row's results, as `runs diff` compares them: equal where they are equal."""
-    text = dumps(flat(dict(record)), sort_keys=True)  # ASCII: half a surrogate pair is an escape
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), signed=True)
-
-
-def _kind_of(cell: Cell) -> str:
-    if isinstance(cell, bool):
-        return "yes"
-    return "text" if isinstance(cell, str) else "number"
 
 
 def _print_of(lines: BinaryIO, at: int, offset: int) -> str:
