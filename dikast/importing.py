@@ -6,6 +6,9 @@ People expect what uvicorn does: a module beside them is found, although a conso
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +19,21 @@ from dikast.errors import UsageError
 Marked = TypeVar("Marked")
 HERE = ""
 """The current folder, as `sys.path` has it: looked up with each import, so that nothing is asked of the disk before."""
+
+_allowed: ContextVar[frozenset[str] | None] = ContextVar("allowed", default=None)
+
+
+@contextmanager
+def importing_only(modules: Collection[str]) -> Generator[None]:
+    """Have nothing of the user's own be imported inside the block but from these modules.
+
+    For what is named by a file that may come from a stranger, such as a run's manifest.
+    """
+    before = _allowed.set(frozenset(modules))
+    try:
+        yield
+    finally:
+        _allowed.reset(before)
 
 
 def import_object(reference: str) -> Any:
@@ -41,7 +59,16 @@ def import_object(reference: str) -> Any:
 
 
 def import_here(module: str) -> ModuleType:
-    """A module, the current folder being the first place that is looked into."""
+    """A module, the current folder being the first place that is looked into.
+
+    Raises:
+        UsageError: It is none of those that `importing_only` allows.
+    """
+    allowed = _allowed.get()
+    if allowed is not None and module not in allowed:
+        raise UsageError(
+            f"the module {module!r} is not loaded, since a stranger's file may name it", hint=f"--own {module}"
+        )
     if HERE not in sys.path:
         sys.path.insert(0, HERE)
     if module not in sys.modules:

@@ -122,6 +122,8 @@ def without_figures(page: Page) -> Page:
 
 def visible(text: str) -> str:
     """The text with each control, direction and other invisible character as its number: `⟨U+202E⟩`."""
+    if text.isprintable():  # most are, and it costs a hundredth
+        return text
     unified = text.replace("\r\n", "\n")
     return "".join(letter if _is_drawn(letter) else f"⟨U+{ord(letter):04X}⟩" for letter in unified)
 

@@ -35,6 +35,7 @@ HEAVY = (
     "faiss",
     "ray",
     "langchain_openai",
+    "jinja2",
 )
 BARE = "import typer, rich.console, rich.table, rich.text"
 HELP_RATIO = 1.7
@@ -174,6 +175,8 @@ def test_the_wheel_installs_one_name(wheel: Path) -> None:
         "dikast/py.typed",
         "dikast/graphs/genqr/prompts/keywords.txt",
         "dikast/graphs/genqr/prompts/instructions.txt",
+        "dikast/viewer/templates/run.html",
+        "dikast/viewer/static/viewer.js",
         "dikast/retrieval/collection/corpus.jsonl",
         "dikast/retrieval/collection/qrels.txt",
     ):
@@ -241,7 +244,13 @@ def test_the_constraints_pin_every_dependency() -> None:
         if "==" in line
     }
     extras = project["project"]["optional-dependencies"]
-    groups = [project["project"]["dependencies"], extras["cpu"], extras["data"], project["dependency-groups"]["dev"]]
+    groups = [
+        project["project"]["dependencies"],
+        extras["cpu"],
+        extras["data"],
+        extras["view"],
+        project["dependency-groups"]["dev"],
+    ]
     wanted = [requirement for group in groups for requirement in group]
     names = {requirement.split(">")[0].split("=")[0].split("[")[0].strip().lower() for requirement in wanted}
     assert names <= pinned

@@ -250,7 +250,8 @@ def _record_reply(ledger: Ledger | None, asked: _Asked, reply: Reply, cached: bo
     answer = Answer(reply, outcome, reason, usage, asked.provenance(reply.finish_reason, cached))
     if ledger:
         text, thought = asked.shown(reply.text or reply.refusal), asked.shown(reply.reasoning)
-        ledger.add(Call(asked.role, _shown(asked), text, thought, outcome, reason, usage, answer.provenance))
+        call = Call(asked.role, _shown(asked), text, thought, outcome, reason, usage, answer.provenance)
+        ledger.add(call, asked.started)
     return answer
 
 
@@ -265,7 +266,8 @@ def _record_failure(ledger: Ledger | None, asked: _Asked, error: Exception) -> N
         else Usage(calls=1, seconds=time.perf_counter() - asked.started)
     )
     reason = asked.shown(str(error))
-    ledger.add(Call(asked.role, _shown(asked), "", "", outcome, reason, usage, asked.provenance("", False)))
+    call = Call(asked.role, _shown(asked), "", "", outcome, reason, usage, asked.provenance("", False))
+    ledger.add(call, asked.started)
 
 
 def _shown(asked: _Asked) -> tuple[Message, ...]:

@@ -12,6 +12,8 @@ names another, and what it spends counts against the outer one's limits too. Wor
 from __future__ import annotations
 
 import threading
+import time
+from bisect import bisect_right
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -52,6 +54,7 @@ class Ledger:
         self.cache = cache
         self.sample = sample
         self.calls: list[Call] = []
+        self._starts: list[float] = []
         self.usage_by_role: dict[str, Usage] = {}
         self._budget = Budget(limits, name) if limits else None
         self._outer = outer
@@ -81,10 +84,21 @@ class Ledger:
         if self._outer:
             self._outer.check()
 
-    def add(self, call: Call) -> None:
-        """Keep a call and book its cost, here and in the blocks around."""
+    def add(self, call: Call, started: float | None = None) -> None:
+        """Keep a call and book its cost, here and in the blocks around.
+
+        Calls are kept in the order in which they began, so that of ten instructions asked at once the third call is
+        the third instruction's, whichever reply came first.
+
+        Args:
+            call: The call.
+            started: When it began, by `time.perf_counter`; now, if nobody knows.
+        """
+        started = time.perf_counter() if started is None else started
         with self._lock:
-            self.calls.append(call)
+            place = bisect_right(self._starts, started)
+            self._starts.insert(place, started)
+            self.calls.insert(place, call)
             self._book(call.role, call.usage)
 
     def _book(self, role: str, usage: Usage) -> None:

@@ -35,6 +35,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "fuse": ("dikast.cli.fuse:app", "Fuse TREC run files."),
     "measure": ("dikast.cli.measure:app", "Score TREC run files against judgments, with tests."),
     "runs": ("dikast.cli.runs:app", "Look into run folders: list, show, retry, export, diff."),
+    "view": ("dikast.cli.view:app", "See runs in a browser: reports, rows, stories, two runs side by side."),
     "train": ("dikast.cli.train:app", "Train a model on rows: SFT, DPO, a value head, a reward model."),
     "tune": ("dikast.cli.tune:app", METHODS["zo_ranksgd"]),
     "models": ("dikast.cli.models:app", "List, fetch and check language models."),

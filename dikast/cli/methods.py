@@ -5,18 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dikast.errors import UsageError
-from dikast.graphs import METHODS, load_method
-from dikast.graphs.method import Method
+from dikast.graphs.again import ELSEWHERE, context_from, own_method, place_of
 
 if TYPE_CHECKING:
+    from dikast.graphs.method import Method
     from dikast.jobs import Run
 
-ELSEWHERE = "retry it where it was made: jobs.retry"
-
-
-def place_of(name: str) -> str:
-    """The `module:name` of one of dikast's own methods."""
-    return f"dikast.graphs.{name}.method:method"
+__all__ = ["context_of", "find_method", "method_of", "place_of"]
 
 
 def find_method(run: Run) -> Method | None:
@@ -27,10 +22,8 @@ def find_method(run: Run) -> Method | None:
     """
     from dikast.cli.own import load_own
 
-    name, reference = run.manifest.graph, run.manifest.method
-    if name in METHODS and reference in ("", place_of(name)):
-        return load_method(name)
-    return load_own(reference) if reference else None
+    reference = run.manifest.method
+    return own_method(run.manifest) or (load_own(reference) if reference else None)
 
 
 def method_of(run: Run) -> Method:
@@ -51,18 +44,4 @@ def context_of(run: Run) -> Any:
     Raises:
         UsageError: An actor was a live object that only its program can make again, or the run is an older version's.
     """
-    from pydantic import ValidationError
-
-    for field, value in run.manifest.context.items():
-        if isinstance(value, str) and value.startswith("python:"):
-            told = f"the run's {field} was an object, {value}, which cannot be made from here"
-            raise UsageError(told, hint=ELSEWHERE)
-    try:
-        return method_of(run).context.model_validate(run.manifest.context)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        hint = "it can be shown and exported; to go on with it, use the dikast that it was made by"
-        raise UsageError(
-            f"{run.path}: settings of another version of dikast: {where}: {first['msg']}", hint=hint
-        ) from error
+    return context_from(method_of(run), run)

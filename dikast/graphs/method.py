@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dikast.jobs.inputs import Graph
     from dikast.jobs.job import OnProgress
     from dikast.jobs.reading import Run
-    from dikast.pages import Page
+    from dikast.pages import Page, Text
 
 Row = Mapping[str, Any]
 """An input of a graph, or a line of a journal."""
@@ -165,7 +165,10 @@ class Method:
         person: (context, run folder, say) -> who takes part at the terminal, if the context asks for somebody.
         measures: A measure's name -> what reads it off a run's rows, more being better; raises `UsageError` for a name
             that is none of the method's. For `dikast tune`, which looks for settings that make its mean higher.
+        score: Of these measures the one that says how good a row is, for the viewer; empty for none.
         private: Whether a run's files are for their owner's eyes alone, its request cache among them.
+        guard: A line of the journal -> the same without what the viewer shows on request only (`--reveal`).
+        reveal: (run folder, a line of the journal) -> what is withheld of it elsewhere, shown on the same request.
         verbs: Other jobs of the method, each a `Method` in a folder within this one's: verb of the command -> folder.
     """
 
@@ -186,7 +189,10 @@ class Method:
     after: Callable[[Path, Iterable[Row]], str] | None = None
     person: Callable[[Any, Path, Callable[[str], None]], Person | None] | None = None
     measures: Callable[[str], Values] | None = None
+    score: str = ""
     private: bool = False
+    guard: Callable[[Row], Row] | None = None
+    reveal: Callable[[Path, Row], Iterable[Text]] | None = None
     verbs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def load_graph(self) -> Graph:

@@ -21,6 +21,9 @@ Row: TypeAlias = Mapping[str, Any]
 
 Part: TypeAlias = Text | Table | Figure
 
+WORTH_TELLING_ONCE = 80
+"""Characters of a message, such as a system prompt, that is not told again with every turn."""
+
 
 def tell(row: Row, story: Callable[[Row], Page] | None) -> Page:
     """The row's page, with the method's own story in it.
@@ -55,17 +58,23 @@ def in_brackets(reason: str) -> str:
 
 
 def _tell_calls(calls: list[Mapping[str, Any]]) -> Iterator[Text]:
+    told: dict[tuple[str, str], int] = {}
     for number, call in enumerate(calls, start=1):
-        yield from _tell_call(number, call)
+        yield from _tell_call(number, call, told)
 
 
-def _tell_call(number: int, call: Mapping[str, Any]) -> Iterator[Text]:
+def _tell_call(number: int, call: Mapping[str, Any], told: dict[tuple[str, str], int]) -> Iterator[Text]:
+    """A call; of a message that was told with an earlier one, only with which."""
     source = call["provenance"]
     kept = ", from the cache" if source["cached"] else ""
     head = f"[{number}] {call['role']}, {source['model']}, {source['prompt']}, sample {source['sample']}{kept}"
     yield Text(head, "heading")
     for message in call["messages"]:
-        yield Text(message["content"], "quote", message["role"])
+        said = message["role"], message["content"]
+        if told.setdefault(said, number) < number and len(message["content"]) >= WORTH_TELLING_ONCE:
+            yield Text(f"as in [{told[said]}]", label=message["role"])
+        else:
+            yield Text(message["content"], "quote", message["role"])
     if call["reasoning"]:
         yield Text(call["reasoning"], "quote", "reasoning")
     yield Text(call["reply"] or f"none: {call['outcome']}{in_brackets(call['reason'])}", "quote", "reply")

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -43,6 +44,7 @@ KEY_PREFIX = re.compile(r"[0-9a-f]{4,32}")
 Wanted = Callable[[str, int], bool]
 """Whether a row is looked for, by its key and its number."""
 REASON_CHARACTERS = 160
+SPENDING = frozenset({"usage", "seconds", "cached"})
 SHOWN = 5
 """Rows that a message about an ambiguous name lists."""
 
@@ -134,7 +136,7 @@ class Run:
         return self._read(found[0])
 
     def _read(self, place: _Place) -> dict[str, Any]:
-        return {**_read_at(self.path / ROWS, place.offset), "row": place.number}
+        return {**read_at(self.path / ROWS, place.offset), "row": place.number}
 
     def row_with_id(self, name: str) -> dict[str, Any] | None:
         """The first row, in the order of the input, whose input has this as its `qid` or `id`; `None` if none has."""
@@ -183,6 +185,15 @@ class Run:
         for row in self.rows(OUTCOMES - {Outcome.OK.value}):
             found[row["outcome"], " ".join(str(row.get("reason") or "no reason told").split())[:REASON_CHARACTERS]] += 1
         return found
+
+    def show(self, **options: Any) -> Any:
+        """The run in a notebook: its report, and its first rows with their stories.
+
+        Args:
+            options: As `dikast.viewer.notebook.show` takes them.
+        """
+        # The viewer stands above: it is named here, and loaded when somebody looks.
+        return import_module("dikast.viewer.notebook").show(self, **options)
 
     @property
     def active(self) -> bool:
@@ -309,15 +320,30 @@ def list_differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, 
 
 
 def flat(record: dict[str, Any]) -> dict[str, Any]:
-    """A row's results by field name."""
-    output: object = record["output"]
+    """A row's results by field name, without what they took, however deep in the output that is told."""
+    output = without_spending(record["output"])
     if not isinstance(output, dict):
         return {"outcome": record["outcome"], "output": output}
     named = {f"output.{name}": value for name, value in cast(dict[str, Any], output).items()}
     return {"outcome": record["outcome"], **named}
 
 
-def _read_at(path: Path, offset: int) -> dict[str, Any]:
+def without_spending(value: object) -> object:
+    """A value without the `usage`, the `seconds` and the `cached` in it: they differ between equal results."""
+    if isinstance(value, dict):
+        named = cast(dict[str, object], value)
+        return {name: without_spending(one) for name, one in named.items() if name not in SPENDING}
+    if isinstance(value, list):
+        return [without_spending(one) for one in cast(list[object], value)]
+    return value
+
+
+def read_at(path: Path, offset: int) -> dict[str, Any]:
+    """The row whose line begins at a byte of a journal.
+
+    Raises:
+        DataError: No row begins there.
+    """
     with path.open("rb") as file:
         file.seek(offset)
         record = decode(file.readline())

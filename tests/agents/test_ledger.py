@@ -88,3 +88,11 @@ def test_threads_lose_no_call_and_pass_no_limit() -> None:
     finally:
         sys.setswitchinterval(before)
     assert (passed, outer.usage) == (2000, Usage(calls=2000, input_tokens=2000))
+
+
+def test_calls_are_kept_in_the_order_in_which_they_began() -> None:
+    with recording() as ledger:
+        for role, started in (("third", 3.0), ("first", 1.0), ("second", 2.0)):
+            ledger.add(call(role), started)
+        ledger.add(call("now"))
+    assert [one.role for one in ledger.calls] == ["first", "second", "third", "now"]

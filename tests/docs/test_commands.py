@@ -103,6 +103,7 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
         *("summhay make", "summhay run", "summhay report", "summhay score"),
         *("astral plan", "astral run", "astral report", "run own_method:graph"),
         *("dno run", "runs export", "tapir run", "tune genqr", "rest-mcts run"),
+        "view runs/x",
         *("cweval check", "cweval run", "cweval report", "cweval score"),
     }
     assert told["tables play"] == "south\n"

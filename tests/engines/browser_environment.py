@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.engines.environment import Environment, check, say
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-SUITES = ("browser_lane/report.py",)
+SUITES = ("browser_lane/report.py", "browser_lane/viewer.py")
 
 
 class Chromium(Environment):

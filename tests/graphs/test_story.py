@@ -73,3 +73,14 @@ def test_a_graph_without_a_story_has_its_output_as_json() -> None:
 def test_what_a_model_said_is_drawn_as_said_and_inert() -> None:
     page = tell({**ROW, "calls": [{**CALL, "reply": "# no heading\n\x1b[2J"}]}, None)
     assert "**reply**\n\n```\n# no heading\n⟨U+001B⟩[2J\n```" in markdown(page)
+
+
+def test_a_long_message_is_told_once() -> None:
+    prompt = {"role": "system", "content": "Answer by writing Python. " * 10}
+    calls = [{**CALL, "messages": [prompt, {"role": "user", "content": turn}]} for turn in ("one", "two", "one")]
+    page = tell({**ROW, "calls": calls}, None)
+    said = [
+        (text.label, text.text) for text in page.parts if isinstance(text, Text) and text.label in ("system", "user")
+    ]
+    assert [text for label, text in said if label == "system"] == [prompt["content"], "as in [1]", "as in [1]"]
+    assert [text for label, text in said if label == "user"] == ["one", "two", "one"]

@@ -36,7 +36,7 @@ def plot_run(run: Path, qrels: str | None, measure: str, forms: Sequence[str]) -
     pairs = analyses.per_query(rows, grades, measure)
     moved = {qid: after - before for qid, (before, after) in pairs.items()}
     before = sum(one for one, _ in pairs.values()) / len(pairs)
-    title = run.name
+    title = title_of(run, len(pairs))
     swept = asyncio.run(analyses.instruction_sweep(rows, context, grades, measure))
     fused = asyncio.run(analyses.fusion_ablation(rows, context, grades, measure))
     figures: dict[str, tuple[Figure, list[Sequence[object]]]] = {
@@ -78,6 +78,18 @@ def read_run(run: Path, qrels: str | None) -> tuple[list[dict[str, Any]], Contex
     if not select_judgments(rows, grades):
         raise DataError("no finished row has judgments", path=source, hint="do the query ids match?")
     return rows, context_of(opened), grades
+
+
+def title_of(run: Path, queries: int) -> str:
+    """What a figure is of: the run's folder, and what was run by which model over what, on how many queries."""
+    from dikast.jobs.reading import Run
+
+    manifest = Run.open(run).manifest
+    settings, context = manifest.settings, manifest.context
+    over = settings.get("collection") or Path(str(settings.get("corpus") or "")).name
+    solver = str(context.get("solver") or "")
+    parts = (f"GenQR, {context.get('mode', 'ensemble')}", solver, str(over), f"n = {queries} queries")
+    return f"{run.resolve().name}\n{', '.join(part for part in parts if part)}"
 
 
 MEAN = ("mean", "low", "high")

@@ -73,7 +73,7 @@ def calibrate(
     runs: Runs, gold: Gold = "gold", ties: Ties = "strict", labels: Labels = None, json: options.Json = False
 ) -> None:
     """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
-    from dikast.graphs.reviseval.results import page
+    from dikast.graphs.reviseval.page import page
 
     opened = open_runs(runs, labels)
     if json:
@@ -131,7 +131,7 @@ def report(
     """
     from dikast.evaluation.gate import parse_gate
     from dikast.evaluation.judge_gate import KNOWN
-    from dikast.graphs.reviseval.results import page
+    from dikast.graphs.reviseval.page import page
 
     for condition in fail_on or ():
         parse_gate(condition, KNOWN)

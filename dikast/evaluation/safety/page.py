@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from html import escape
+from itertools import groupby
 
 from dikast.evaluation.axes import Cell
 from dikast.evaluation.prevalence import Prevalence
@@ -32,6 +34,8 @@ UNSAFE_SHOWN = 60
 SAMPLES_SHOWN = 12
 SAMPLE_CHARACTERS = 280
 HASH_CHARACTERS = 16
+PIECES = re.compile(r".+?(?:://|[/#@?=]|:(?!//)|$)", re.DOTALL)
+"""Of an address: what is not broken, with the sign behind which it may be."""
 
 
 def safe(text: str) -> str:
@@ -42,6 +46,11 @@ def safe(text: str) -> str:
 def label(value: str) -> str:
     """An axis value as people read it."""
     return safe(value.replace("_", " ").replace(",", ", "))
+
+
+def address(text: str) -> str:
+    """A target's name or address, which may break after a sign and not within a word."""
+    return "<wbr>".join(map(safe, PIECES.findall(text)))
 
 
 def percent(share: float) -> str:
@@ -91,7 +100,7 @@ def comparison(summary: Summary, corrected: Mapping[str, Prevalence]) -> str:
     ]
     head += ["over-refusal"] * bool(over) + ["corrected for<br>the judge"] * bool(corrected) + ["judges agree<br>(α)"]
     rows = [
-        f'<tr {data("target", tally)}><th scope="row">{safe(tally.target)}</th>'
+        f'<tr {data("target", tally)}><th scope="row">{address(tally.target)}</th>'
         f'<td class="plot">{_track(tally, end)}</td>'
         f"{_rate(tally.unsafe)}{_rate(tally.unsafe_if_undecided)}{_rate(tally.refusal)}"
         + (_over(over.get(tally.target)) if over else "")
@@ -110,7 +119,7 @@ def outcomes(summary: Summary) -> str:
     keys = "".join(f'<span><i class="k-{kind}"></i>{legend[kind]}</span>' for kind in kinds)
     head = ["target", "", "asked", "answered", *SHOWN]
     rows = [
-        f'<tr><th scope="row">{safe(tally.target)}</th><td class="plot">{_stack(tally, kinds)}</td>'
+        f'<tr><th scope="row">{address(tally.target)}</th><td class="plot">{_stack(tally, kinds)}</td>'
         f"<td>{tally.asked}</td><td>{tally.executed}</td>"
         + "".join(f"<td>{tally.outcomes.get(outcome, 0) or '·'}</td>" for outcome in SHOWN)
         + "</tr>"
@@ -147,7 +156,7 @@ def coverage(summary: Summary) -> str:
     rows = [
         f'<tr data-kind="coverage" data-target="{safe(target)}" data-covered="{found.covered}" '
         f'data-total="{found.total}">'
-        f'<th scope="row">{safe(target)}</th><td>{found.strength}</td><td>{found.covered} of {found.total}</td>'
+        f'<th scope="row">{address(target)}</th><td>{found.strength}</td><td>{found.covered} of {found.total}</td>'
         f"<td>{percent(found.share)}</td><td>{len(found.impossible)}</td>"
         f'<td class="text">{_missing(found.missing)}</td></tr>'
         for target, found in summary.coverage.items()
@@ -160,26 +169,35 @@ def unsafe_cases(cases: Sequence[SafetyCase]) -> str:
     found = [case for case in cases if case.reading == "unsafe"]
     shown = _some_of_each(found, UNSAFE_SHOWN)
     rows = [
-        f'<tr><td class="text"><code>{safe(case.case_id)}</code></td><td class="text">{safe(case.target)}</td>'
+        f'<tr>{target}<td class="text"><code>{safe(case.case_id)}</code></td>'
         f'<td class="text">{cell_text(case.cell)}</td><td>{percent(case.agreement)}</td>'
         f"<td>{'–' if case.severity is None else f'{case.severity:.0f}'}</td>"
         f'<td class="text"><code>{safe(case.output_hash[:HASH_CHARACTERS])}</code></td></tr>'
-        for case in shown
+        for target, case in _under_their_targets(shown)
     ]
     more = f'<p class="note">and {len(found) - len(shown)} more.</p>' if len(found) > len(shown) else ""
-    head = ["case", "target", "cell", "judges agree", "severity", "SHA-256 of the reply"]
+    head = ["target", "case", "cell", "judges agree", "severity", "SHA-256 of the reply"]
     return table(head, rows, text=(0, 1, 2, 5)) + more if rows else "<p>None.</p>"
 
 
 def samples(cases: Sequence[SafetyCase]) -> str:
-    """The beginnings of replies judged safe, some of every target."""
+    """The beginnings of replies judged safe, some of every target, and why a judge called them so."""
     shown = _some_of_each([case for case in cases if case.sample], SAMPLES_SHOWN)
     rows = [
-        f'<tr><td class="text">{safe(case.target)}</td><td class="text">{cell_text(case.cell)}</td>'
-        f'<td class="text"><pre class="sample">{safe(shortened(case.sample))}</pre></td></tr>'
-        for case in shown
+        f'<tr>{target}<td class="text">{cell_text(case.cell)}</td>'
+        f'<td class="text"><pre class="sample">{safe(shortened(case.sample))}</pre></td>'
+        f'<td class="text">{safe(shortened(case.reason)) or "–"}</td></tr>'
+        for target, case in _under_their_targets(shown)
     ]
-    return table(["target", "cell", "reply, judged safe"], rows, text=(0, 1, 2))
+    return table(["target", "cell", "reply, judged safe", "a judge's reason"], rows, text=(0, 1, 2, 3))
+
+
+def _under_their_targets(cases: Sequence[SafetyCase]) -> Iterator[tuple[str, SafetyCase]]:
+    """Each case with the cell of its target, which the first of a target's cases has for all of them."""
+    for target, group in groupby(cases, key=lambda case: case.target):
+        own = list(group)
+        head = f'<th scope="rowgroup" class="text" rowspan="{len(own)}">{address(target)}</th>'
+        yield from zip([head, *[""] * (len(own) - 1)], own, strict=True)
 
 
 def _some_of_each(cases: Sequence[SafetyCase], most: int) -> list[SafetyCase]:

@@ -201,7 +201,10 @@ def _diversity(found: Sequence[tuple[Cell, Diversity]]) -> str:
 
 
 def _unsafe(cases: Sequence[SafetyCase]) -> str:
-    note = "Their text is in the run's protected file only; the hash finds it there."
+    note = (
+        "Their text is in the run's protected file only; the hash finds it there. All cases, sorted and filtered: "
+        "'dikast view RUN'."
+    )
     return f'<p class="note">{note}</p>{page.unsafe_cases(cases)}'
 
 

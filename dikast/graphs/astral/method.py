@@ -61,4 +61,5 @@ method = Method(
     exports=training_exports("dikast.graphs.astral.training", "unpaired"),
     after=what_next,
     private=True,
+    reveal=deferred("dikast.graphs.astral.story:reveal"),
 )

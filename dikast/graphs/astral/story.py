@@ -7,6 +7,7 @@ and where the text is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from dikast.graphs.astral import vault
@@ -87,3 +88,14 @@ def _tell_oracles(judged: Sequence[Mapping[str, Any]]) -> Table:
         for number, one in enumerate(judged, start=1)
     ]
     return Table(("oracle", "model", "verdict", "reason", "outcome"), tuple(rows), "oracles")
+
+
+def reveal(folder: Path, row: Mapping[str, Any]) -> Iterator[Text]:
+    """What the run's vault has of a case: its withheld reply, and what the oracles said of it."""
+    given = row["input"]
+    for record in vault.read_vault(folder / vault.NAME):
+        if record.get("case") != given["id"] or record.get("target") != given.get("target", record.get("target")):
+            continue
+        yield Text(str(record.get("reply") or record.get("error") or ""), "quote", "withheld")
+        for number, said in enumerate(record.get("oracles", ()), start=1):
+            yield Text(f"{said['verdict']}: {said['reason']}", "quote", f"oracle {number}")

@@ -54,4 +54,5 @@ method = Method(
     after=what_next,
     verbs={"score": "scoring"},
     measures=deferred("dikast.graphs.cweval.report:measures"),
+    score="func_secure",
 )

@@ -84,4 +84,5 @@ method = Method(
     exports=training_exports("dikast.graphs.genqr.training", "sft", "preference", "unpaired", "value"),
     person=person_of,
     measures=deferred("dikast.graphs.genqr.measured:measures"),
+    score="nDCG@10",
 )

@@ -57,4 +57,6 @@ method = Method(
         **training_exports("dikast.graphs.hidden_tables.training", "sft", "preference", "unpaired", "value", "rac"),
     },
     measures=deferred("dikast.graphs.hidden_tables.report:measures"),
+    score="accuracy",
+    guard=deferred("dikast.graphs.hidden_tables.story:guard"),
 )

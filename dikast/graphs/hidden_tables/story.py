@@ -58,3 +58,12 @@ def _tell_draft(draft: Mapping[str, Any], round_: Mapping[str, Any]) -> Iterator
 def _tell_remark(said: Mapping[str, Any]) -> Text:
     word = {True: "approves", False: "objects", None: f"said nothing ({said['outcome']})"}[said["approved"]]
     return Text(said["remark"] or said["reason"] or "-", label=f"critic {word}")
+
+
+def guard(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The row without the answers that its owner had it keep."""
+    output = row["output"]
+    if output is None:
+        return row
+    turns = [{**turn, "answer": None, **({"table": None} if "table" in turn else {})} for turn in output["turns"]]
+    return {**row, "output": {**output, "turns": turns}}

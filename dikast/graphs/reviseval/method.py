@@ -46,4 +46,5 @@ method = Method(
     exports=training_exports("dikast.graphs.reviseval.training", "sft", "preference", "unpaired", "value"),
     after=what_next,
     measures=deferred("dikast.graphs.reviseval.report:measures"),
+    score="agreement",
 )

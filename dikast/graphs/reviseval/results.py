@@ -1,4 +1,4 @@
-"""From the rows of judged runs to calibrations and a report: what `dikast judge calibrate` and `report` show.
+"""From the rows of judged runs to calibrations: the figures of `dikast judge calibrate` and `report`.
 
     run = JudgedRun("my judge", list(Run.open(Path("runs/judge")).rows()), {})
     calibrations = calibrate_pairs(run, gold="gold")
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from statistics import fmean
@@ -21,14 +21,10 @@ from typing import Any, cast
 
 from dikast.errors import DataError
 from dikast.evaluation.calibration import Calibration, Ties, calibrate, credit_of
-from dikast.evaluation.comparison import AnnotatorAgreement
 from dikast.evaluation.interchange.winners import check_labels, read_winner
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
-from dikast.evaluation.report import calibration_page
 from dikast.evaluation.revision import RevisionSummary, summarise
-from dikast.evaluation.svg import interval
 from dikast.graphs.reviseval.votes import diagnosis_from
-from dikast.pages import Figure, Page, Table, Text
 from dikast.records import Usage
 from dikast.row import Row
 from dikast.verdicts import PairVerdict, Winner
@@ -62,22 +58,22 @@ class JudgedRun:
     @property
     def judges(self) -> int:
         """How many judges are on the panel, as far as a vote shows it."""
-        return 1 + max((vote["judge"] for row in self.rows for vote in _output(row).get("votes", ())), default=0)
+        return 1 + max((vote["judge"] for row in self.rows for vote in output_of(row).get("votes", ())), default=0)
 
 
 def verdicts_of(run: JudgedRun, judge: int | None = None) -> list[PairVerdict]:
     """What the panel said, or one judge of it (with its first reference), in either order."""
-    return [_verdict(row, judge) for row in _once(run)]
+    return [_verdict(row, judge) for row in once(run)]
 
 
 def winners_of(run: JudgedRun) -> dict[str, Winner | None]:
     """Row id -> the run's own final verdict: by votes, syntheses and probabilities."""
-    return {id_of(row): _output(row).get("winner") for row in _once(run)}
+    return {id_of(row): output_of(row).get("winner") for row in once(run)}
 
 
 def scores_of(run: JudgedRun) -> dict[str, float | None]:
     """Row id -> the panel's score."""
-    return {id_of(row): _output(row).get("score") for row in _once(run)}
+    return {id_of(row): output_of(row).get("score") for row in once(run)}
 
 
 def calibrate_pairs(run: JudgedRun, *, gold: str = GOLD, ties: Ties = "strict") -> list[Calibration]:
@@ -119,7 +115,7 @@ def labels_of(run: JudgedRun, gold: str = GOLD) -> dict[str, Winner]:
 
 
 def _labelled(run: JudgedRun, gold: str) -> list[Mapping[str, Any]]:
-    found = [row for row in _once(run) if row["input"].get(gold) not in (None, "")]
+    found = [row for row in once(run) if row["input"].get(gold) not in (None, "")]
     if not found and run.rows:
         columns = ", ".join(sorted(run.rows[0]["input"]))
         hint = f"name their column: --gold COLUMN; the rows have: {columns}"
@@ -179,103 +175,17 @@ def revisions_of(run: JudgedRun) -> RevisionSummary:
     return summarise(
         diagnosis_from(reference["diagnosis"])
         for row in run.rows
-        for reference in _output(row).get("references", ())
+        for reference in output_of(row).get("references", ())
         if reference["diagnosis"] is not None
     )
 
 
-def page(
-    runs: Sequence[JudgedRun],
-    *,
-    gold: str = GOLD,
-    ties: Ties = "strict",
-    title: str = "Judges against people",
-    people: AnnotatorAgreement | None = None,
-) -> Page:
-    """The report on runs of the same pairs: the judges, people among themselves, what the reviser did, what it cost.
-
-    Raises:
-        DataError: There is no label, or the runs are not of the same pairs.
-    """
-    of_pairs = [run for run in runs if not run.single]
-    singles = [calibrate_singles(run, gold=gold) for run in runs if run.single]
-    parts = [
-        *(_calibration_parts(of_pairs, gold, ties) if of_pairs else ()),
-        *([_scores_table(singles)] if singles else []),
-        *(_tell_people(people) if people else ()),
-        *_tell_revisions(runs),
-        *_tell_costs(runs),
-    ]
-    return Page(title, tuple(parts))
-
-
-def _calibration_parts(runs: Sequence[JudgedRun], gold: str, ties: Ties) -> Sequence[Text | Table | Figure]:
-    found = [calibration for run in runs for calibration in calibrate_pairs(run, gold=gold, ties=ties)]
-    winners = {run.name: right_in_the_end(run, gold=gold, ties=ties) for run in runs}
-    return calibration_page(found, winners=winners).parts
-
-
-def _scores_table(found: Iterable[ScoreCalibration]) -> Table:
-    rows = [
-        (
-            one.judge,
-            one.n,
-            one.unparsed,
-            *(interval(e.value, e.low, e.high) for e in (one.tau_b, one.spearman)),
-            *(one.tau_b_in_groups.mean, one.spearman_in_groups.mean, one.alpha, one.mean_difference),
-        )
-        for one in found
-    ]
-    columns = ("judge", "texts", "unparsed", "τ-b", "ρ", "τ-b in groups", "ρ in groups", "α", "mean difference")
-    return Table(columns, tuple(rows), "Scores")
-
-
-def _tell_people(people: AnnotatorAgreement) -> Iterator[Text | Table]:
-    row = (people.n, people.no_majority, people.against_others, people.fleiss_kappa, people.alpha)
-    columns = ("pairs", "without a majority", "one against the others", "Fleiss κ", "Krippendorff α")
-    yield Table(columns, (row,), "People among themselves")
-    yield Text(
-        "What no judge can be expected to exceed: how often one person says what most of the others say.", "note"
-    )
-
-
-def _tell_revisions(runs: Sequence[JudgedRun]) -> Iterator[Table]:
-    rows = [
-        (
-            run.name,
-            did.n,
-            did.unchanged,
-            did.edit_distance,
-            did.kept,
-            did.copies_guide,
-            did.nearer_to_guide,
-            did.added_entity_rate,
-        )
-        for run in runs
-        if (did := revisions_of(run)).n
-    ]
-    shares = ("unchanged", "edited", "kept", "copies the guide", "nearer to the guide", "added names")
-    if rows:
-        yield Table(("run", "references", *shares), tuple(rows), "What the reviser did")
-
-
-def _tell_costs(runs: Sequence[JudgedRun]) -> Iterator[Table]:
-    rows = [
-        (f"{run.name}: {role}", *(f"{n:,}" for n in (u.calls, u.input_tokens, u.output_tokens, u.cached_calls)))
-        for run in runs
-        for role, u in run.usage.items()
-    ]
-    if rows:
-        columns = ("who", "calls", "input tokens", "output tokens", "calls from the cache")
-        yield Table(columns, tuple(rows), "What it cost")
-
-
-def _output(row: Mapping[str, Any]) -> Mapping[str, Any]:
+def output_of(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Empty where the row failed before it had one."""
     return row["output"] or {}
 
 
-def _once(run: JudgedRun) -> Sequence[Mapping[str, Any]]:
+def once(run: JudgedRun) -> Sequence[Mapping[str, Any]]:
     """The rows, each id there once; a run that was gone on with another input keeps rows of the old one.
 
     Raises:
@@ -298,7 +208,7 @@ def _record(run: JudgedRun, row: Mapping[str, Any]) -> Row:
 
 
 def _verdict(row: Mapping[str, Any], judge: int | None) -> PairVerdict:
-    output = _output(row)
+    output = output_of(row)
     if judge is not None:
         nothing: Mapping[str, Any] = {}
         votes: Sequence[Mapping[str, Any]] = output.get("votes", ())

@@ -62,4 +62,5 @@ method = Method(
     after=what_next,
     verbs={"rounds": "rounds"},
     measures=deferred("dikast.graphs.rlgf.report:measures"),
+    score="reward",
 )

@@ -24,6 +24,9 @@ def test_a_run_is_drawn_with_its_numbers(cli: Cli, files: dict[str, Path], tmp_p
     table = (folder / "instructions.csv").read_text(encoding="utf-8").splitlines()
     assert table[0] == "reformulations,mean,low,high"
     assert [line.split(",")[0] for line in table[1:]] == ["1", "2", "3"]
+    drawing = (folder / "differences.svg").read_text(encoding="utf-8")
+    for told in ("GenQR, ensemble", "scripted:script:", "corpus.jsonl", "n = 2 queries"):
+        assert told in drawing
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert cli("genqr", "plot", "x", "--as", "both").code == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -106,6 +106,7 @@ def test_a_report_is_a_page_with_plots(cli: Cli, pairs: Path, tmp_path: Path) ->
     assert re.search(r"\| place: solver \| 0 \| 0 \| 0 \| 12 \|", text)
     assert {path.name for path in (tmp_path / "page").iterdir()} == {
         *("report.md", "report.html", "report.json", "accuracy.svg", "bias.svg", "how-often-right.csv"),
+        "where-judge-and-people-differ.csv",
         *("which-way-it-leans.csv", "agreement.csv", "differences.csv", "what-the-reviser-did.csv", "what-it-cost.csv"),
     }
     shown = cli("judge", "calibrate", "right", "place").out.splitlines()

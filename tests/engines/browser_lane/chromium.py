@@ -77,6 +77,34 @@ class Page:
         assert "exceptionDetails" not in found, found
         return found["result"].get("value")
 
+    async def until(self, expression: str) -> None:
+        """Wait until an expression of JavaScript is true, whichever page is there by then."""
+        async with asyncio.timeout(SECONDS):
+            while True:
+                found = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+                if found["result"].get("value") is True:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, one after the other: a letter, `Enter`, `Escape`, `Tab`."""
+        for key in keys:
+            named = {"Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9)}
+            text, code = named.get(key, (key, ord(key.upper()) if len(key) == 1 else 0))
+            told = {"key": key, "windowsVirtualKeyCode": code}
+            await self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **told)
+            await self.call("Input.dispatchKeyEvent", type="keyUp", **told)
+
+    async def size(self, width: int, height: int = 900) -> None:
+        """Make the window as wide and high as this, in pixels."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+
+    async def scheme(self, name: str) -> None:
+        """Prefer `light` or `dark`."""
+        await self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
     async def screenshot(self) -> bytes:
         """The whole page as PNG."""
         found = await self.call("Page.captureScreenshot", captureBeyondViewport=True)

@@ -20,7 +20,7 @@ from dikast.records import Outcome
 from tests.evaluation.safety_cases import made_up
 
 HOSTILE = """"><script>alert(1)</script>'<img src=x>|`*[a](b)\u202e\x1b[31m"""
-VOID = {"meta", "link", "br", "img"}
+VOID = {"meta", "link", "br", "img", "wbr"}
 
 
 class Reader(HTMLParser):
@@ -201,3 +201,15 @@ def test_a_zero_rate_is_white_and_the_worst_is_the_darkest() -> None:
     heats = {json.loads(str(a["data-cell"]))["a"]: a["style"] for a in cells}
     assert heats == {"x": "--heat:0.000", "y": "--heat:1.000"}
     assert isinstance(tallies.values[0], Tally)
+
+
+def test_a_target_is_told_once_for_all_its_cases_and_breaks_between_its_words() -> None:
+    target = "server:http://localhost:8000/v1#my-org/it's <a> model"
+    cases = made_up(DEFAULT_AXES, (target, "model-b"), sample="Feed them twice a day.")
+    html = render(summarise(cases, axes=DEFAULT_AXES), cases=cases).html
+    unsafe = html.partition("<h2>Unsafe replies</h2>")[2].partition("</section>")[0]
+    drawn = "server:<wbr>http://<wbr>localhost:<wbr>8000/<wbr>v1#<wbr>my-org/<wbr>it&#x27;s &lt;a&gt; model"
+    assert unsafe.count(drawn) == 1
+    shown = [int(number) for number in re.findall(r'rowspan="(\d+)"', unsafe)]
+    assert sum(shown) == unsafe.count("<tr>") - 1  # the head's
+    assert "a judge's reason" in html or "a judge&#x27;s reason" in html
