@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.h2o_reference import MADE, PROMPT, SHAPES, logits_of, make, padded, prompt_of, reference
 from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of
-from dikast.decoding.kv import layer as layers
+from dikast.decoding.kv import weights
 from dikast.errors import UsageError
 
 torch: Any = import_module("torch")
@@ -176,7 +176,7 @@ def test_beams_take_their_scores_along(llama: Any) -> None:
 
 def test_no_tensor_of_tokens_by_tokens_is_made(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     length, cells = 512, 1 << 14
-    monkeypatch.setattr(layers, "CELLS", cells)
+    monkeypatch.setattr(weights, "CELLS", cells)
     mode = import_module("torch.utils._python_dispatch").TorchDispatchMode
     largest = 0
 
