@@ -6,8 +6,8 @@ Rows are those of `dikast h2o run --needles`, run by its graph. A needle is aske
 - `later`: the prompt is the document alone; the statement is begun again behind it. Found: the cache holds each of the
   number's tokens likeliest. No policy can know what will be asked.
 
-The first token of a reply comes from the whole prompt, whatever is kept after it. Here it is never the number's: the model
-answers `The secret number of NAME is NUMBER`.
+The first token of a reply comes from the whole prompt, whatever is kept after it. Here it is never the number's: the
+model answers `The secret number of NAME is NUMBER`.
 """
 
 from __future__ import annotations

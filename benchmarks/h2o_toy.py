@@ -1,11 +1,12 @@
-"""A tiny RoPE model that learns, within a minute or two, to recall what a document told it: for needles in small caches.
+"""A tiny RoPE model that learns in a minute or two to recall what a document told it: for needles in small caches.
 
     model, tokenizer = train(seed, print)   # 110,000 parameters, from random weights, on one thread
     make(seed, folder, print)               # a folder that `transformers:FOLDER` opens
 
 Its language: sentences of meaningless words, and between them `The secret number of NAME is NUMBER.`, for several
-names. It is asked as `dikast h2o run --needles` asks, through the chat template, or goes on with a statement that begins
-again; it answers by a statement. A number is three tokens of one or two digits. Names that are asked for are those of `needles.NAMES`; names of distractors are others.
+names. It is asked as `dikast h2o run --needles` asks, through the chat template, and answers by a statement; or it goes
+on with a statement that begins again. A number is three tokens of one or two digits. Names that are asked for are those
+of `needles.NAMES`; names of distractors are others.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ FILLERS = tuple(
 )
 OTHERS = ("Ivo", "Jana", "Kurt", "Lina", "Milo", "Nora", "Otto", "Pia", "Quin", "Rosa", "Sven", "Tara")
 STATEMENT = "The secret number of {name} is {number}."
-WORDS = (*NAMES, *OTHERS, *"The secret number of is . What ? Answer with the alone user assistant".split(), *FILLERS)
+PLAIN = ("The", "secret", "number", "of", "is", ".", "What", "?", "Answer", "with", "the", "alone", "user", "assistant")
+WORDS = (*NAMES, *OTHERS, *PLAIN, *FILLERS)
 CONTEXT, LAYERS, WIDTH, HEADS, HEAD_WIDTH, SPREAD = 1024, 2, 64, 4, 32, 0.1
 ECHOES, ECHO_ROWS = 700, 32
 """Steps on random tokens that come twice, at first: what recall is made of is learnt there, or hardly at all."""

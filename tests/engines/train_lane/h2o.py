@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from benchmarks.h2o_reference import MADE, PROMPT, SHAPES, logits_of, make, padded, prompt_of, reference
-from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of
-from dikast.decoding.kv import weights
+from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of, weights
+from dikast.decoding.kv import layer as layers
 from dikast.errors import UsageError
 
 torch: Any = import_module("torch")
@@ -195,6 +195,63 @@ def test_no_tensor_of_tokens_by_tokens_is_made(llama: Any, monkeypatch: pytest.M
     # Embeddings, logits and keys are linear in the length: 2 rows of 512 by 96 at most.
     assert largest <= 2 * length * 96
     assert largest < length * length
+
+
+@pytest.mark.parametrize("cells", [1, 300, 1 << 20])
+@pytest.mark.parametrize("pads", [0, 4])
+def test_attention_in_parts_is_attention(monkeypatch: pytest.MonkeyPatch, cells: int, pads: int) -> None:
+    """Output and sums of eleven queries behind six slots, beside one softmax over all; the second row is padded."""
+    monkeypatch.setattr(weights, "CELLS", cells)
+    draw = torch.Generator().manual_seed(0)
+    query, keys, values = (
+        torch.randn(shape, generator=draw) for shape in ((2, 6, 11, 8), (2, 2, 17, 8), (2, 2, 17, 5))
+    )
+    positions, places = torch.arange(17).repeat(2, 1), torch.arange(6, 17).repeat(2, 1)
+    if pads:
+        positions[1], places[1, :pads] = torch.cat([positions[1, :6], places[1]]) - pads, weights.EMPTY
+        positions[1, :6], positions[1, 6 : 6 + pads] = torch.arange(6), weights.EMPTY
+        places[1, pads:] = positions[1, 6 + pads :] = torch.arange(6, 17 - pads)
+    sight = weights.Sight(positions, places, plain=not pads)
+    out, sums = weights.weigh(query, keys, values, 0.3, sight)
+    logits = query @ keys.repeat_interleave(3, 1).transpose(-1, -2) * 0.3
+    seen = (positions[:, None, None] >= 0) & (positions[:, None, None] <= places[:, None, :, None])
+    full = logits.masked_fill(~seen, float("-inf")).softmax(-1).nan_to_num(0.0)
+    wanted = (full @ values.repeat_interleave(3, 1)).transpose(1, 2)
+    assert float((out - wanted)[places >= 0].abs().max()) <= EXACT
+    assert float((sums - full.sum(2).view(2, 2, 3, 17).mean(2)).abs().max()) <= EXACT
+    assert float((weights.weigh(query, keys, None, 0.3, sight)[1] - sums).abs().max()) <= EXACT
+
+
+def test_a_prompt_is_attended_to_once(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where weights are summed they give the output too; torch's kernel is for those who have room, or need no sums."""
+    calls = {"fused": 0, "weighed": 0}
+
+    def counted(name: str, do: Any) -> Any:
+        def call(*args: Any, **given: Any) -> Any:
+            calls[name] += 1
+            return do(*args, **given)
+
+        return call
+
+    monkeypatch.setattr(layers, "sdpa", counted("fused", layers.sdpa))
+    monkeypatch.setattr(layers, "weigh", counted("weighed", layers.weigh))
+    ids = prompt_of(PROMPT)
+    for policy, amount, fused, weighed in (
+        ("h2o", 5, 0, 2), ("h2o", 500, 2, 2), ("window", 5, 2, 0), ("sink", 5, 2, 0), ("snapkv", 5, 2, 2),
+    ):  # fmt: skip
+        calls.update(fused=0, weighed=0)
+        step(llama, H2OCache(llama, amount, amount, policy=policy), ids, torch.ones_like(ids))
+        assert calls == {"fused": fused, "weighed": weighed}, policy
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_first_token_comes_from_the_whole_prompt(model: Any, policy: str) -> None:
+    """So a verdict of one token is the full cache's under any policy, and the second token is not."""
+    ids = prompt_of(PROMPT)
+    full = logits_of(model, transformers.DynamicCache(config=model.config), ids, made=3)
+    small = logits_of(model, H2OCache(model, 2, 2, policy=policy), ids, made=3)
+    assert float((full - small)[:, 0].abs().max()) <= EXACT
+    assert bool((full - small)[:, 1].abs().max() > EXACT) is (policy != "full")
 
 
 def test_what_cannot_be_is_refused(llama: Any) -> None:
