@@ -64,7 +64,7 @@ SHORT, EXPLAINED = 900, 16
 """Characters of a judged pair, instruction and both answers: tokens of explanation. Small judges read no more."""
 CACHES = {"full": ""} | {
     f"{name}_{2 * share:.0%}": f"?kv={name}&heavy={share}&recent={share}"
-    for name, share in (("h2o", 0.25), ("h2o", 0.1), ("snapkv", 0.1), ("sink", 0.1))
+    for name, share in (("h2o", 0.25), ("h2o", 0.1), ("sink", 0.1))
 }
 
 
@@ -80,6 +80,7 @@ def exact() -> dict[str, float]:
     full_budget: list[float] = []
     masked: list[float] = []
     batch: list[float] = []
+    windows: list[float] = []
 
     def far(one: Any, other: Any) -> float:
         return float((one - other).abs().max())
@@ -96,8 +97,13 @@ def exact() -> dict[str, float]:
         alone = [tiny.logits_of(model, H2OCache(model, SHARE, SHARE), prompt)[0] for prompt in prompts]
         batch += [far(mine, theirs) for mine, theirs in zip(together, alone, strict=True)]
         window = tiny.logits_of(model, H2OCache(model, 0, 9), ids)
-        assert far(window, tiny.logits_of(model, H2OCache(model, 4, 5, policy="window"), ids)) == 0.0
-    return {"full_budget_diff": max(full_budget), "masked_diff": max(masked), "batch_diff": max(batch)}
+        windows.append(far(window, tiny.logits_of(model, H2OCache(model, 4, 5, policy="window"), ids)))
+    return {
+        "full_budget_diff": max(full_budget),
+        "masked_diff": max(masked),
+        "batch_diff": max(batch),
+        "window_diff": max(windows),
+    }
 
 
 def smollm2() -> tuple[Any, Any]:

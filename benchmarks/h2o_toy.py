@@ -39,7 +39,7 @@ WORDS = (*NAMES, *OTHERS, *PLAIN, *FILLERS)
 CONTEXT, LAYERS, WIDTH, HEADS, HEAD_WIDTH, SPREAD = 1024, 2, 64, 4, 32, 0.1
 ECHOES, ECHO_ROWS = 700, 32
 """Steps on random tokens that come twice, at first: what recall is made of is learnt there, or hardly at all."""
-PHASES = ((200, 16, 2, 1), (200, 16, 8, 3), (200, 16, 25, 6), (200, 8, 50, 6))
+PHASES = ((200, 16, 2, 1), (200, 16, 8, 3), (120, 16, 25, 6), (180, 8, 50, 6))
 """Steps, texts a step, most sentences of filler, names beside the one that is asked for: texts grow."""
 RATE, WARM, COOL = 3e-3, 50, 200
 """Learning rate, first steps in which it rises, last ones in which it falls."""

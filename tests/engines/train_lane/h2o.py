@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, cast
 
 import pytest
 
+from benchmarks import h2o_toy as toy
 from benchmarks.h2o_reference import MADE, PROMPT, SHAPES, logits_of, make, padded, prompt_of, reference
 from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of, weights
 from dikast.decoding.kv import layer as layers
 from dikast.errors import UsageError
+from dikast.graphs.h2o.needles import with_needle
 
 torch: Any = import_module("torch")
 transformers: Any = import_module("transformers")
@@ -281,3 +284,20 @@ def test_bfloat16_keeps_its_type(llama: Any) -> None:
     assert torch.isfinite(logits_of(small, cache, prompt_of(PROMPT))).all()
     assert cache.layers[0].keys.dtype == torch.bfloat16
     assert cache.layers[0]._scores.dtype == torch.float32
+
+
+def test_needles_of_the_benchmark_are_asked_for_as_the_command_asks() -> None:
+    """A statement that begins again is the document's own, and its last three tokens are the number's."""
+    tokenizer = toy.make_tokenizer()
+    prompt, number = with_needle("ba la do ri. ki su lu to.", "a key", 0.5)
+    body, statement = toy.asked_later(prompt, number)
+    assert statement in body
+    assert body in prompt
+    assert "What is the secret number of" not in body
+    tokens = tokenizer.encode(statement, add_special_tokens=False)
+    assert len(tokens) == toy.NUMBER_AT + 3
+    assert tokenizer.decode(tokens[toy.NUMBER_AT :]) == number
+    assert tokenizer.unk_token_id not in tokenizer.encode(prompt, add_special_tokens=False)
+    lesson, marks = toy.lesson(random.Random(1), tokenizer, 4, 2)
+    assert len(lesson) == len(marks)
+    assert marks[-4:] == [toy.ANSWER] * 4
