@@ -6,7 +6,7 @@ and then lets go what is beyond the row's room: after a prompt by making the ten
 laying it into the slot that is worth least, so that memory stays where it is and nothing is copied but that token.
 
 Keys keep the angle of their token's own position (RoPE is applied before a cache sees them). Padding is never kept and
-never scored, and nothing of a row depends on its mates. Attention that is summed, or masked, is computed by `weights.py`;
+never scored, and nothing of a row depends on its mates. Attention that is summed or masked is computed by `weights.py`,
 all else by torch's fused kernel, as with any other cache: also while there is room for all, so that nothing differs.
 """
 

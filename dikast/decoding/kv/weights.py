@@ -28,8 +28,8 @@ class Sight(NamedTuple):
     """Which keys a query may attend to. The queries are those of the last columns.
 
     Args:
-        positions: Place of what each slot holds, shape (rows, slots). Of one head: which slots are in use is the same in
-            all, and what they hold is earlier than any new column.
+        positions: Place of what each slot holds, shape (rows, slots). Of one head: which slots are in use is the same
+            in all, and what they hold is earlier than any new column.
         places: Places of the queries, shape (rows, columns).
         plain: Whether no slot is empty and no query is padding: each may then attend to all but later columns.
     """

@@ -11,7 +11,6 @@ import pytest
 from dikast.agents.models.tickets import Engines, ThreadEngine, Ticket
 from dikast.errors import ModelUnavailable
 
-
 PATIENCE_SECONDS = 30.0
 
 
@@ -94,7 +93,7 @@ async def test_a_stopped_engine_is_opened_anew_and_the_last_user_closes_it() -> 
     ticket = first.submit()
     first.go_on("broken")
     with pytest.raises(ModelUnavailable):
-        await ticket.future
+        await asyncio.wait_for(ticket.future, PATIENCE_SECONDS)
     second = engines.open("c", 1)
     assert second is not first
     engines.close(1)
