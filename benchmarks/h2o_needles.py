@@ -18,7 +18,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import h2o_toy as toy
 
@@ -59,14 +59,12 @@ async def search(folder: Path, seed: int, documents: int, path: Path) -> Found:
     texts = [{"id": f"{seed}-{at}", "prompt": toy.distracted(draw, SENTENCES)} for at in range(documents)]
     path.write_text("".join(json.dumps(text) + "\n" for text in texts))
     policies = tuple(name for name in POLICIES if name != "full")
-    context = h2o.Context(
-        solver=f"transformers:{folder}", policies=policies, budgets=BUDGETS, observations=False,
-        speaking=Sampling(max_tokens=TOKENS),
-    )  # fmt: skip
+    given = {"solver": f"transformers:{folder}", "policies": policies, "budgets": BUDGETS, "observations": False}
+    context = h2o.Context.model_validate({**given, "speaking": Sampling(max_tokens=TOKENS)})
     found: Found = {}
     lengths: list[int] = []
     for way, needle, row in rows_of(read_rows(Options(prompts=path, needles=DEPTHS), context)):
-        output = await h2o.graph.ainvoke(row, context=context)
+        output = await h2o.graph.ainvoke(cast(h2o.Input, row), context=context)
         key = way, row["policy"], round(row["heavy"] + row["recent"], 6)
         found.setdefault(key, {})[needle] = float(is_found(way, output))
         lengths.append(output["full"]["prompt_tokens"])

@@ -80,7 +80,7 @@ def weigh(query: Any, keys: Any, values: Any, scaling: float, sight: Sight) -> t
     groups, slots = keys.shape[1:3]
     shared = heads // groups
     sums = torch.zeros((rows, groups, slots), dtype=torch.float32, device=query.device)
-    out = None if values is None else values.new_empty((rows, columns, heads, values.shape[-1]))
+    out: Any = None if values is None else values.new_empty((rows, columns, heads, values.shape[-1]))
     for at, end in parts(query, slots):
         count = at.stop - at.start
         asked = (query[:, :, at] * scaling).reshape(rows, groups, shared * count, width)
@@ -91,7 +91,7 @@ def weigh(query: Any, keys: Any, values: Any, scaling: float, sight: Sight) -> t
             later = torch.ones((count, count), dtype=torch.bool, device=query.device).triu(1)
             logits[..., end - count :].masked_fill_(later, float("-inf"))
         weights = logits.softmax(-1)
-        if out is not None:
+        if values is not None:
             mixed = weights.view(rows, groups, shared * count, end).to(values.dtype) @ values[:, :, :end]
             out[:, at] = mixed.view(rows, heads, count, -1).transpose(1, 2)
         if not sight.plain:
