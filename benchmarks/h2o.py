@@ -35,7 +35,7 @@ from typing import Any
 
 from machine import facts
 
-from dikast.agents.judge import fields_of, prompt_of
+from dikast.agents.judge import ALTERNATIVES, fields_of, prompt_of
 from dikast.agents.models.catalog import find
 from dikast.agents.models.load import load_model
 from dikast.agents.models.openvino.native import Settings, import_genai, load_pipeline
@@ -303,11 +303,11 @@ async def flips(data: Path, most: int) -> dict[str, Any]:
 
 
 async def log_odds(model: TransformersModel, asked: Request, said: str) -> float:
-    """How much likelier the first response's label is than the second's, in nats."""
-    texts = (f"{said}\n[[{label}" for label in ("A", "B"))
-    scored = await asyncio.gather(*(model.complete(replace(asked, completion=text)) for text in texts))
-    first, second = (sum(token.logprob for token in reply.logprobs or ()) for [reply] in scored)
-    return first - second
+    """How much likelier the first response's label is than the second's, in nats; unlikely ones count as the least."""
+    [reply] = await model.complete(replace(asked, completion=f"{said}\n[[A", logprobs=ALTERNATIVES))
+    last = (reply.logprobs or ())[-1]
+    found = {token.strip(): logprob for token, logprob in ((last.token, last.logprob), *last.top)}
+    return found["A"] - found.get("B", min(found.values()))
 
 
 def content(odds: Sequence[float]) -> list[float]:
