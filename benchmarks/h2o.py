@@ -1,20 +1,21 @@
 """H2O: exactness on tiny models; memory, speed, perplexity, OpenVINO's own eviction, and a judge's verdicts.
 
-    python benchmarks/h2o.py --json --data DIR              # a small run; --full: longer texts, more of them
+    python benchmarks/h2o.py --json --data DIR              # a small run; --full: more, longer, 8,192 tokens
     python benchmarks/h2o.py --json --only exact,speed      # parts; --out FILE keeps what is done if it is broken off
 
 | part | what |
 | --- | --- |
 | exact | tiny Llama, OPT, GPT-NeoX: room for all beside the full cache; small beside a masked recomputation; batches |
-| speed | SmolLM2 at 4,096 tokens and a random RoPE model at 16,384: bytes of keys and values, decoding steps a second |
+| speed | SmolLM2 at 4,096 tokens and a random RoPE model at 16,384: memory, steps a second, reading a prompt |
 | perplexity | SmolLM2 on the documents of the haystacks in DIR: a prompt, then a text token by token; by budget |
 | openvino | OpenVINO GenAI's eviction: share of the cache in use, milliseconds a step, at about 1,600 tokens |
-| flips | SmolLM2 as judge of pairs in DIR: how often its verdict differs under a small cache, and under another order |
+| flips | SmolLM2 as judge of pairs in DIR: how far a small cache shifts its verdict's log-odds behind an explanation |
+| needles | tiny models, trained here to recall what a document told: numbers found by policy and budget |
 
 Speed is of decoding steps alone, the upkeep of scores included; what is beside it is transformers' own `DynamicCache`
-with torch's scaled dot product attention, in the same process and in turn. Its keys and values are random numbers at
-the same length (what a step costs does not depend on them). `cpu_ratio` is of processor seconds, which other jobs on
-the machine stretch less. `excess` is perplexity over the full cache's, less 1. Nothing was tuned.
+with torch's scaled dot product attention, in the same process and in turn. `cpu_ratio` is of processor seconds, which
+other jobs on the machine stretch less, and so is `prefill_ratio`: ours by the full cache's. `excess` is perplexity over
+the full cache's, less 1. Nothing was tuned but how the needles' models are trained, with seed 101.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean, median
@@ -33,11 +35,13 @@ from typing import Any
 
 from machine import facts
 
-from dikast.agents.judge import load_judge
+from dikast.agents.judge import ALTERNATIVES, fields_of, prompt_of
 from dikast.agents.models.catalog import find
+from dikast.agents.models.load import load_model
 from dikast.agents.models.openvino.native import Settings, import_genai, load_pipeline
-from dikast.agents.models.request import Sampling
+from dikast.agents.models.request import Request, Sampling
 from dikast.agents.models.transformers.loading import folder_of
+from dikast.agents.models.transformers.model import TransformersModel
 from dikast.agents.roles import Case
 from dikast.decoding.kv import H2OCache, KVCache, policy_of
 from dikast.graphs.summhay.haystack import read_haystack
@@ -47,14 +51,21 @@ MODEL = "smollm2-135m"
 SHARE = 0.1
 """Heavy and recent, each: the paper's 20 %."""
 BUDGETS, POLICIES = (0.1, 0.2, 0.5), ("h2o", "sink", "window")
-LENGTH, LONG = 4096, 16_384
+LENGTH, FURTHER, LONG = 4096, 8192, 16_384
+READING = ("h2o", "snapkv")
+"""Whose reading of a prompt is timed."""
 STEPS, WARM = 12, 2
 BLOCK_TOKENS, KV = 32, ("h2o", 192, 128)
 OPENVINO_LENGTH, OPENVINO_STEPS = 1600, 40
+SEEDS, FULL_SEEDS, DOCUMENTS = (1,), (1, 2, 3, 4, 5), 8
+"""Of toys, and each one's documents, with three needles each. Tuned with seed 101: the toy's training alone."""
 RUBRIC = "It carries out the instruction faithfully and completely, and what it says is correct."
-SHORT = 1200
-"""Characters of a judged pair, instruction and both answers: judges of this size read no more."""
-CACHES = {"full": "", "h2o_50": "?kv=h2o&heavy=.25&recent=.25", "h2o_20": "?kv=h2o&heavy=.1&recent=.1"}
+SHORT, EXPLAINED = 900, 16
+"""Characters of a judged pair, instruction and both answers: tokens of explanation. Small judges read no more."""
+CACHES = {"full": ""} | {
+    f"{name}_{2 * share:.0%}": f"?kv={name}&heavy={share}&recent={share}"
+    for name, share in (("h2o", 0.25), ("h2o", 0.1), ("sink", 0.1))
+}
 
 
 def talk(text: str) -> None:
@@ -69,6 +80,7 @@ def exact() -> dict[str, float]:
     full_budget: list[float] = []
     masked: list[float] = []
     batch: list[float] = []
+    windows: list[float] = []
 
     def far(one: Any, other: Any) -> float:
         return float((one - other).abs().max())
@@ -85,8 +97,13 @@ def exact() -> dict[str, float]:
         alone = [tiny.logits_of(model, H2OCache(model, SHARE, SHARE), prompt)[0] for prompt in prompts]
         batch += [far(mine, theirs) for mine, theirs in zip(together, alone, strict=True)]
         window = tiny.logits_of(model, H2OCache(model, 0, 9), ids)
-        assert far(window, tiny.logits_of(model, H2OCache(model, 4, 5, policy="window"), ids)) == 0.0
-    return {"full_budget_diff": max(full_budget), "masked_diff": max(masked), "batch_diff": max(batch)}
+        windows.append(far(window, tiny.logits_of(model, H2OCache(model, 4, 5, policy="window"), ids)))
+    return {
+        "full_budget_diff": max(full_budget),
+        "masked_diff": max(masked),
+        "batch_diff": max(batch),
+        "window_diff": max(windows),
+    }
 
 
 def smollm2() -> tuple[Any, Any]:
@@ -110,34 +127,38 @@ def long_model() -> Any:
     return tiny.transformers.AutoModelForCausalLM.from_config(config).eval()
 
 
-def speed(model: Any, length: int, steps: int) -> dict[str, float]:
+def speed(model: Any, length: int, steps: int) -> dict[str, Any]:
     """A cache of 20 % beside the full one."""
     import h2o_reference as tiny
 
     torch = tiny.torch
-    ids = torch.randint(1, model.config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
+    ids = torch.randint(1, model.config.vocab_size, (1, length - steps), generator=torch.Generator().manual_seed(0))
+    caches = {"full": tiny.transformers.DynamicCache(config=model.config)}
+    caches |= {name: KVCache(model, policy_of(name, SHARE, SHARE)) for name in READING}
+    prefill: dict[str, float] = {}
     with torch.inference_mode():
-        small, full = H2OCache(model, SHARE, SHARE), tiny.transformers.DynamicCache(config=model.config)
-        started = time.perf_counter()
-        model(input_ids=ids, cache=small, use_cache=True, logits_to_keep=1)
-        prefill = time.perf_counter() - started
-        shape = (1, *small.layers[0].keys.shape[1:2], length, small.layers[0].keys.shape[-1])
-        for layer in range(len(small.layers)):
-            full.update(torch.randn(shape), torch.randn(shape), layer)
+        for name, cache in caches.items():
+            spent = time.process_time()
+            model(input_ids=ids, cache=cache, use_cache=True, logits_to_keep=1)
+            prefill[name] = time.process_time() - spent
+            talk(f"{length} tokens: {name} read the prompt")
+        full, small = caches["full"], caches["h2o"]
         full_bytes = sum(one.untyped_storage().nbytes() for layer in full.layers for one in (layer.keys, layer.values))
-        timed, busy = step_times(model, {"small": small, "full": full}, steps)
+        sizes = small.nbytes / full_bytes, (small.nbytes + small.upkeep) / full_bytes
+        timed, busy = step_times(model, {"small": small, "full": full}, steps - WARM)
     return {
         "length": length,
         "slots": small.slots,
-        "memory_ratio": small.nbytes / full_bytes,
-        "memory_ratio_with_upkeep": (small.nbytes + small.upkeep) / full_bytes,
+        "memory_ratio": sizes[0],
+        "memory_ratio_with_upkeep": sizes[1],
         "tokens_per_s_ratio": median(timed["full"]) / median(timed["small"]),
         "cpu_ratio": median(busy["full"]) / median(busy["small"]),
         "full_cpu_ms": median(busy["full"]) * 1000,
         "small_cpu_ms": median(busy["small"]) * 1000,
         "full_ms": median(timed["full"]) * 1000,
         "small_ms": median(timed["small"]) * 1000,
-        "prefill_s": prefill,
+        "prefill_cpu_s": prefill,
+        "prefill_ratio": {name: prefill[name] / prefill["full"] for name in READING},
     }
 
 
@@ -255,34 +276,60 @@ def openvino() -> dict[str, float]:
 
 
 async def flips(data: Path, most: int) -> dict[str, Any]:
-    """Verdicts of one judge on the same pairs in both orders, under each cache."""
+    """A judge's verdicts on the same pairs in both orders, under each cache, as log-odds.
+
+    A verdict that is the reply's first token comes from the whole prompt, and is the full cache's under any policy. So
+    what is measured is a verdict behind an explanation: the judge's own under the full cache, the same for all.
+    """
     pairs: list[Mapping[str, Any]] = [row.values for row in read_rows(data / "pairwise" / "pairs.jsonl")]
     short = [one for one in pairs if len(one["input"]) + len(one["output_1"]) + len(one["output_2"]) <= SHORT][:most]
-    told: dict[str, list[tuple[str, str]]] = {}
+    cases = [Case(pair["input"], (pair[f"output_{one}"], pair[f"output_{3 - one}"]), RUBRIC)
+             for pair in short for one in (1, 2)]  # fmt: skip
+    asked = [Request(tuple(prompt_of(case).render(fields_of(case, "mark"))), Sampling(max_tokens=EXPLAINED))
+             for case in cases]  # fmt: skip
+    odds: dict[str, list[float]] = {}
+    said: list[str] = []
     for name, options in CACHES.items():
-        judge = load_judge(f"logprobs+transformers:{MODEL}{options}")
-        told[name] = [(await verdict(judge, pair, False), await verdict(judge, pair, True)) for pair in short]
+        model = load_model(f"transformers:{MODEL}{options}")
+        assert isinstance(model, TransformersModel)
+        said = said or [reply.text for [reply] in await asyncio.gather(*map(model.complete, asked))]
+        odds[name] = [await log_odds(model, request, text) for request, text in zip(asked, said, strict=True)]
+        await model.aclose()
         talk(f"judged with {name}")
-        close: Callable[[], Any] = getattr(judge.model, "aclose")  # noqa: B009
-        await close()
-    flipped = {
-        name: fmean(mine != theirs for some, full in zip(told[name], told["full"], strict=True)
-                    for mine, theirs in zip(some, full, strict=True))
-        for name in CACHES if name != "full"
-    }  # fmt: skip
-    contradicted = {name: fmean(first != second for first, second in some) for name, some in told.items()}
-    unread = sum(side not in ("1", "2") for some in told.values() for both in some for side in both)
-    return {"pairs": len(short), "verdicts": 2 * len(short), "flipped": flipped,
-            "order_contradictions": contradicted, "unparsed": unread}  # fmt: skip
+    return {"pairs": len(short), "verdicts": len(asked), "explained_tokens": EXPLAINED,
+            "names_one_place": fmean(value > 0 for value in odds["full"]),
+            "size": fmean(map(abs, odds["full"])), "content_size": fmean(map(abs, content(odds["full"]))),
+            "caches": {name: beside(odds["full"], mine) for name, mine in odds.items() if name != "full"}}  # fmt: skip
 
 
-async def verdict(judge: Any, pair: Mapping[str, Any], swapped: bool) -> str:
-    """Which answer is better, as `1` or `2` of the file whatever the order in which they are shown; or the outcome."""
-    texts = (pair["output_1"], pair["output_2"])
-    case = Case(pair["input"], texts[::-1] if swapped else texts, RUBRIC)
-    found = await judge.judge(case, sampling=Sampling(max_tokens=8))
-    names = ("2", "1") if swapped else ("1", "2")
-    return {"first": names[0], "second": names[1]}.get(found.side, str(found.side or found.outcome))
+async def log_odds(model: TransformersModel, asked: Request, said: str) -> float:
+    """How much likelier the first response's label is than the second's, in nats; unlikely ones count as the least."""
+    [reply] = await model.complete(replace(asked, completion=f"{said}\n[[A", logprobs=ALTERNATIVES))
+    last = (reply.logprobs or ())[-1]
+    found = {token.strip(): logprob for token, logprob in ((last.token, last.logprob), *last.top)}
+    return found["A"] - found.get("B", min(found.values()))
+
+
+def content(odds: Sequence[float]) -> list[float]:
+    """For the response that the file names first: half the difference of both orders, in which the place cancels."""
+    return [(shown - swapped) / 2 for shown, swapped in zip(odds[::2], odds[1::2], strict=True)]
+
+
+def beside(full: Sequence[float], mine: Sequence[float]) -> dict[str, float]:
+    """Mean absolute shifts of log-odds, and how many change their sign; of verdicts, and with the place cancelled."""
+    told: dict[str, float] = {}
+    for name, before, after in (("", full, mine), ("content_", content(full), content(mine))):
+        both = list(zip(before, after, strict=True))
+        told[f"{name}shift"] = fmean(abs(one - other) for one, other in both)
+        told[f"{name}flipped"] = fmean((one > 0) != (other > 0) for one, other in both)
+    return told
+
+
+def needles(seeds: Sequence[int]) -> Mapping[str, Any]:
+    """See `h2o_needles.py`."""
+    import h2o_needles
+
+    return h2o_needles.run(seeds, DOCUMENTS, talk)
 
 
 def parts(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Mapping[str, Any]]]]:
@@ -293,12 +340,17 @@ def parts(given: argparse.Namespace) -> Iterator[tuple[str, Callable[[], Mapping
     evals: Path | None = given.data / "evals" if given.data and (given.data / "evals").is_dir() else given.data
     every: dict[str, Callable[[], Mapping[str, Any]]] = {
         "exact": exact,
-        "speed": lambda: {**speed(model, LENGTH, steps), "long": speed(long_model(), LONG, steps)},
+        "speed": lambda: {
+            **speed(model, LENGTH, steps),
+            **({"further": speed(model, FURTHER, steps)} if given.full else {}),
+            "long": speed(long_model(), LONG, steps),
+        },
+        "needles": lambda: needles(FULL_SEEDS if given.full else SEEDS),
         "openvino": lambda: {"openvino": openvino()},
     }
     if evals is not None:
         every["perplexity"] = partial(perplexity, model, tokenizer, evals, given.full)
-        every["flips"] = lambda: {"flips": asyncio.run(flips(evals, 40 if given.full else 6))}
+        every["flips"] = lambda: {"flips": asyncio.run(flips(evals, 20 if given.full else 4))}
     for name in wanted:
         if name in every:
             yield name, every[name]
@@ -310,7 +362,9 @@ def main() -> None:
     """Measure, and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="a folder shaped like the shared data, or its evals")
-    parser.add_argument("--only", default="exact,speed,perplexity,openvino,flips", help="parts, comma-separated")
+    parser.add_argument(
+        "--only", default="exact,speed,perplexity,openvino,flips,needles", help="parts, comma-separated"
+    )
     parser.add_argument("--full", action="store_true", help="longer texts, more of them")
     parser.add_argument("--out", type=Path, help="write what is done after each part")
     parser.add_argument("--json", action="store_true", help="print JSON (it always does)")

@@ -6,28 +6,24 @@ and then lets go what is beyond the row's room: after a prompt by making the ten
 laying it into the slot that is worth least, so that memory stays where it is and nothing is copied but that token.
 
 Keys keep the angle of their token's own position (RoPE is applied before a cache sees them). Padding is never kept and
-never scored, and nothing of a row depends on its mates. Columns of attention are summed some queries at a time: no
-tensor of tokens by tokens is made.
+never scored, and nothing of a row depends on its mates. Attention that is summed or masked is computed by `weights.py`,
+all else by torch's fused kernel, as with any other cache: also while there is room for all, so that nothing differs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dikast.decoding.kv.attention import LINK, Columns, sdpa
 from dikast.decoding.kv.libraries import library
 from dikast.decoding.kv.policies import KERNEL, WINDOW, Policy, Room, Seen
+from dikast.decoding.kv.weights import EMPTY, Sight, weigh
 from dikast.errors import UsageError
 
-CELLS = 1 << 20
-"""Attention weights that are held at once: 4 MB in float32, which a core's cache holds; with 32 MB a prompt of 2,048
-tokens took 1.4 times as long."""
 SPARE, SPARE_SHARE = 64, 8
 """A cache that grows takes room for so many more tokens, or this part of what it has."""
-EMPTY = -1
-"""The position of a slot that holds nothing."""
 
 torch: Any = library("torch")
 Base: Any = library("transformers.cache_utils").CacheLayerMixin
@@ -185,19 +181,22 @@ class KVLayer(Base):
         """
         places = self._place(query, tokens)
         self._scaling = given.get("scaling") or query.shape[-1] ** -0.5
-        if self._is_plain(tokens):
-            out = sdpa(module, query, self.keys, self.values, None, **given)
-        else:
-            parts = [
-                sdpa(module, query[:, :, at], self.keys, self.values, self._allowed(places[:, at]), **given)[0]
-                for at in self._chunks(query)
-            ]
-            out = (torch.cat(parts, 1) if len(parts) > 1 else parts[0], None)
+        sight = Sight(self._positions[:, 0, : self._whole], places, self._is_plain(tokens))
+        summed = self.policy.observes == "all"
+        sums: Any = None
         with torch.no_grad():
-            self._observe(query, places)
+            if sight.plain and self._new in (1, self._whole) and (not summed or self._fits()):
+                out = sdpa(module, query, self.keys, self.values, None, **given)[0]
+                if summed:
+                    _, sums = weigh(query, self.keys, None, self._scaling, sight)
+            else:
+                out, sums = weigh(query, self.keys, self.values, self._scaling, sight)
+            if summed:
+                self._scores[:, :, : self._whole] += sums
+            self._take(query)
             if not self.filling.under_way:
                 self.settle()
-        return out[0]
+        return out
 
     def settle(self) -> None:
         """Let go what is beyond each row's room."""
@@ -231,49 +230,24 @@ class KVLayer(Base):
         return places
 
     def _is_plain(self, tokens: Any) -> bool:
-        """Whether attention needs no mask: nothing is empty, and the columns are all there is, or one."""
-        return tokens is None and all(count == self.width for count in self.filled) and self._new in (1, self._whole)
+        """Whether no slot is empty, and no new column is padding."""
+        return tokens is None and all(count == self.width for count in self.filled)
+
+    def _fits(self) -> bool:
+        """Whether each row has room for all that it has come to."""
+        if self.rooms:
+            there = [count + self._new for count in self.filled]
+            return all(room is None or count <= room.slots for count, room in zip(there, self.rooms, strict=True))
+        rooms = ((length, self.policy.room(length)) for length in self._passed[:, 0, 0].tolist())
+        return all(room is None or length <= room.slots for length, room in rooms)
 
     @property
     def _whole(self) -> int:
         return self.width + self._new
 
-    def _chunks(self, query: Any) -> Iterator[slice]:
-        """Columns in parts, so that weights stay below `CELLS`."""
-        rows, heads, columns = query.shape[:3]
-        size = max(1, CELLS // (rows * heads * self._whole))
-        for start in range(0, columns, size):
-            yield slice(start, min(columns, start + size))
-
-    def _allowed(self, places: Any) -> Any:
-        """What queries at these places may attend to, shape (rows, 1, columns, slots); all of it for padding.
-
-        One head speaks for all: which slots are in use is the same, and what they hold is earlier than any new column.
-        """
-        there = self._positions[:, :1, None, : self._whole]
-        asking = places[:, None, :, None]
-        return ((there >= 0) & (there <= asking)) | (asking == EMPTY)
-
-    def _weights(self, query: Any, places: Any) -> Any:
-        """Attention summed over queries, a mean over the heads of a group: shape (rows, key-value heads, slots)."""
-        rows, heads, columns, width = query.shape
-        groups = self.keys.shape[1]
-        asked = query.reshape(rows, groups, heads // groups * columns, width)
-        logits = (asked @ self.keys.transpose(-1, -2)).float() * self._scaling
-        logits = logits.view(rows, groups, heads // groups, columns, -1)
-        if columns > 1 or any(count != self.width for count in self.filled):
-            logits = logits.masked_fill(~self._allowed(places)[:, :, None], float("-inf"))
-        weights = logits.softmax(-1)
-        if columns > 1 and (self._padding or self.policy.observes == "last"):
-            # A token has itself to attend to, padding has not: its weights are of everything, and are left out.
-            weights = weights * (places >= 0)[:, None, None, :, None]
-        return weights.sum(3).mean(2)
-
-    def _observe(self, query: Any, places: Any) -> None:
-        if self.policy.observes == "all":
-            for at in self._chunks(query):
-                self._scores[:, :, : self._whole] += self._weights(query[:, :, at], places[:, at])
-        elif self.policy.observes == "last" and not self.rooms:
+    def _take(self, query: Any) -> None:
+        """Count the new columns among the slots; keep the prompt's last queries, if they will be asked for sums."""
+        if self.policy.observes == "last" and not self.rooms:
             queries = query if self._queries is None else torch.cat([self._queries, query], 2)
             self._queries = queries[:, :, -WINDOW:].clone()
         self.width = self._whole
@@ -284,10 +258,8 @@ class KVLayer(Base):
         queries, self._queries = self._queries, None
         columns = queries.shape[2]
         ends = self._passed[:, 0] - columns + torch.arange(columns, device=self.device)
-        ends = ends.clamp(min=EMPTY)
-        sums = torch.zeros_like(self._scores[:, :, : self.width])
-        for at in self._chunks(queries):
-            sums += self._weights(queries[:, :, at], ends[:, at])
+        sight = Sight(self._positions[:, 0, : self.width], ends.clamp(min=EMPTY))
+        sums = weigh(queries, self.keys, None, self._scaling, sight)[1]
         latest = self._positions[:, :, : self.width] > self._passed - 1 - self._recent
         sums = sums.masked_fill(latest, 0.0)
         pooled = torch.nn.functional.max_pool1d(sums, KERNEL, stride=1, padding=KERNEL // 2)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, cast
 
 import pytest
 
+from benchmarks import h2o_toy as toy
 from benchmarks.h2o_reference import MADE, PROMPT, SHAPES, logits_of, make, padded, prompt_of, reference
-from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of
+from dikast.decoding.kv import POLICIES, H2OCache, KVCache, policy_of, weights
 from dikast.decoding.kv import layer as layers
 from dikast.errors import UsageError
+from dikast.graphs.h2o.needles import with_needle
 
 torch: Any = import_module("torch")
 transformers: Any = import_module("transformers")
@@ -176,7 +179,7 @@ def test_beams_take_their_scores_along(llama: Any) -> None:
 
 def test_no_tensor_of_tokens_by_tokens_is_made(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     length, cells = 512, 1 << 14
-    monkeypatch.setattr(layers, "CELLS", cells)
+    monkeypatch.setattr(weights, "CELLS", cells)
     mode = import_module("torch.utils._python_dispatch").TorchDispatchMode
     largest = 0
 
@@ -195,6 +198,63 @@ def test_no_tensor_of_tokens_by_tokens_is_made(llama: Any, monkeypatch: pytest.M
     # Embeddings, logits and keys are linear in the length: 2 rows of 512 by 96 at most.
     assert largest <= 2 * length * 96
     assert largest < length * length
+
+
+@pytest.mark.parametrize("cells", [1, 300, 1 << 20])
+@pytest.mark.parametrize("pads", [0, 4])
+def test_attention_in_parts_is_attention(monkeypatch: pytest.MonkeyPatch, cells: int, pads: int) -> None:
+    """Output and sums of eleven queries behind six slots, beside one softmax over all; the second row is padded."""
+    monkeypatch.setattr(weights, "CELLS", cells)
+    draw = torch.Generator().manual_seed(0)
+    query, keys, values = (
+        torch.randn(shape, generator=draw) for shape in ((2, 6, 11, 8), (2, 2, 17, 8), (2, 2, 17, 5))
+    )
+    positions, places = torch.arange(17).repeat(2, 1), torch.arange(6, 17).repeat(2, 1)
+    if pads:
+        positions[1], places[1, :pads] = torch.cat([positions[1, :6], places[1]]) - pads, weights.EMPTY
+        positions[1, :6], positions[1, 6 : 6 + pads] = torch.arange(6), weights.EMPTY
+        places[1, pads:] = positions[1, 6 + pads :] = torch.arange(6, 17 - pads)
+    sight = weights.Sight(positions, places, plain=not pads)
+    out, sums = weights.weigh(query, keys, values, 0.3, sight)
+    logits = query @ keys.repeat_interleave(3, 1).transpose(-1, -2) * 0.3
+    seen = (positions[:, None, None] >= 0) & (positions[:, None, None] <= places[:, None, :, None])
+    full = logits.masked_fill(~seen, float("-inf")).softmax(-1).nan_to_num(0.0)
+    wanted = (full @ values.repeat_interleave(3, 1)).transpose(1, 2)
+    assert float((out - wanted)[places >= 0].abs().max()) <= EXACT
+    assert float((sums - full.sum(2).view(2, 2, 3, 17).mean(2)).abs().max()) <= EXACT
+    assert float((weights.weigh(query, keys, None, 0.3, sight)[1] - sums).abs().max()) <= EXACT
+
+
+def test_a_prompt_is_attended_to_once(llama: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where weights are summed they give the output too; torch's kernel is for those who have room, or need no sums."""
+    calls = {"fused": 0, "weighed": 0}
+
+    def counted(name: str, do: Any) -> Any:
+        def call(*args: Any, **given: Any) -> Any:
+            calls[name] += 1
+            return do(*args, **given)
+
+        return call
+
+    monkeypatch.setattr(layers, "sdpa", counted("fused", layers.sdpa))
+    monkeypatch.setattr(layers, "weigh", counted("weighed", layers.weigh))
+    ids = prompt_of(PROMPT)
+    for policy, amount, fused, weighed in (
+        ("h2o", 5, 0, 2), ("h2o", 500, 2, 2), ("window", 5, 2, 0), ("sink", 5, 2, 0), ("snapkv", 5, 2, 2),
+    ):  # fmt: skip
+        calls.update(fused=0, weighed=0)
+        step(llama, H2OCache(llama, amount, amount, policy=policy), ids, torch.ones_like(ids))
+        assert calls == {"fused": fused, "weighed": weighed}, policy
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_the_first_token_comes_from_the_whole_prompt(model: Any, policy: str) -> None:
+    """So a verdict of one token is the full cache's under any policy, and the second token is not."""
+    ids = prompt_of(PROMPT)
+    full = logits_of(model, transformers.DynamicCache(config=model.config), ids, made=3)
+    small = logits_of(model, H2OCache(model, 2, 2, policy=policy), ids, made=3)
+    assert float((full - small)[:, 0].abs().max()) <= EXACT
+    assert bool((full - small)[:, 1].abs().max() > EXACT) is (policy != "full")
 
 
 def test_what_cannot_be_is_refused(llama: Any) -> None:
@@ -224,3 +284,20 @@ def test_bfloat16_keeps_its_type(llama: Any) -> None:
     assert torch.isfinite(logits_of(small, cache, prompt_of(PROMPT))).all()
     assert cache.layers[0].keys.dtype == torch.bfloat16
     assert cache.layers[0]._scores.dtype == torch.float32
+
+
+def test_needles_of_the_benchmark_are_asked_for_as_the_command_asks() -> None:
+    """A statement that begins again is the document's own, and its last three tokens are the number's."""
+    tokenizer = toy.make_tokenizer()
+    prompt, number = with_needle("ba la do ri. ki su lu to.", "a key", 0.5)
+    body, statement = toy.asked_later(prompt, number)
+    assert statement in body
+    assert body in prompt
+    assert "What is the secret number of" not in body
+    tokens = tokenizer.encode(statement, add_special_tokens=False)
+    assert len(tokens) == toy.NUMBER_AT + 3
+    assert tokenizer.decode(tokens[toy.NUMBER_AT :]) == number
+    assert tokenizer.unk_token_id not in tokenizer.encode(prompt, add_special_tokens=False)
+    lesson, marks = toy.lesson(random.Random(1), tokenizer, 4, 2)
+    assert len(lesson) == len(marks)
+    assert marks[-4:] == [toy.ANSWER] * 4

@@ -22,8 +22,6 @@ Not here: messages, sampling parameters and structured forms (`dikast.agents.mod
 from __future__ import annotations
 
 import asyncio
-import atexit
-import threading
 from collections import deque
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
@@ -41,8 +39,8 @@ from dikast.agents.models.openvino.native import (
     import_genai,
     load_pipeline,
 )
-from dikast.agents.models.tickets import Engines, Ticket
-from dikast.errors import ModelError, ModelUnavailable, UsageError
+from dikast.agents.models.tickets import Engines, ThreadEngine, Ticket
+from dikast.errors import ModelError, UsageError
 from dikast.http.server_errors import excerpt
 
 TOKENIZER_LIMIT = 8192
@@ -52,16 +50,23 @@ ARRIVAL_SECONDS = 0.05
 it the first few start alone, and 48 requests take 5 % longer."""
 FORMS_KEPT = 10_000
 """Structured forms that are remembered to compile; beyond them all are tried anew."""
-FAILURE_HINT = "the next call opens the engine again"
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """One reply in tokens, the end-of-turn token among them; one log-probability a token."""
+    """One reply in tokens, the end-of-turn token among them; one log-probability a token.
+
+    Args:
+        tokens: Those that OpenVINO tells.
+        logprobs: Of them.
+        finish: How it ended.
+        untold: Tokens that were made too, and that OpenVINO does not tell.
+    """
 
     tokens: list[int]
     logprobs: list[float]
     finish: str
+    untold: int = 0
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -92,7 +97,7 @@ class Forms:
         self.proven.add(form)
 
 
-class Engine:
+class Engine(ThreadEngine[Request]):
     """One model file, loaded; any number of requests from any event loops.
 
     Raises:
@@ -102,6 +107,7 @@ class Engine:
     """
 
     def __init__(self, path: Path, settings: Settings) -> None:
+        super().__init__(f"openvino {path.name}", f"OpenVINO engine of {path.name}")
         self.path = path
         self.header: Header = read_header(path)
         self.genai = import_genai()
@@ -110,28 +116,17 @@ class Engine:
         self.tokenizer: Any = self.pipeline.get_tokenizer()
         # OpenVINO's first conversions from and to numpy deadlock if two threads make them at once.
         self._tensor(self.encode("once"))
-        self.failure: ModelError | None = None
         self._forms = Forms()
-        self._wake = threading.Condition()
-        self._inbox: deque[Request] = deque()
         self._running: list[Request] = []
         self._arriving = 0
         self._numbers = 0
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"openvino {path.name}", daemon=True)
-        self._thread.start()
-        atexit.register(self.close)
+        self._start()
 
     @property
     def room(self) -> int:
         """Tokens of prompt and reply that one request can have: the model's context, or what the cache holds."""
         cache = self.settings.cache_gb * GIGABYTE // (self.header.key_value_numbers * CACHE_BYTES_A_NUMBER)
         return min(self.header.context_length, cache)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it takes no more requests: closed, failed, or left behind by a fork."""
-        return self.failure is not None or not self._thread.is_alive()
 
     @property
     def held(self) -> int:
@@ -179,36 +174,17 @@ class Engine:
             `ModelUnavailable` (the engine has stopped), or `ModelError` (the key-value cache is too small).
         """
         loop = asyncio.get_running_loop()
-        ticket = Request(tokens=self._tensor(tokens), config=config, form=form, loop=loop, future=loop.create_future())
-        with self._wake:
-            if self.stopped:
-                raise self.failure or self._unavailable("does not run")
-            self._inbox.append(ticket)
-            self._wake.notify()
-        return ticket
+        tensor = self._tensor(tokens)
+        return self._put(Request(tokens=tensor, config=config, form=form, loop=loop, future=loop.create_future()))
 
     def _tensor(self, tokens: Sequence[int]) -> Any:
         numpy, openvino = import_module("numpy"), import_module("openvino")
         return openvino.Tensor(numpy.array([tokens], dtype="int64"))
 
-    def close(self) -> None:
-        """Stop: what waits fails with `ModelUnavailable`, the thread ends, the model's memory is freed."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
-        atexit.unregister(self.close)
-
-    def _run(self) -> None:
-        error: Exception | None = None
-        try:
-            while self._admit_waiting():
-                self._step()
-                self._hand_back()
-        except Exception as caught:  # whatever it is: those who wait must hear of it
-            error = caught
-        self._stop(error)
+    def _serve(self) -> None:
+        while self._admit_waiting():
+            self._step()
+            self._hand_back()
 
     def _admit_waiting(self) -> bool:
         """Wait for work and give it to the pipeline; false when the engine closes."""
@@ -298,21 +274,18 @@ class Engine:
             )
         replies = handle.read_all()
         if not replies:
-            return Generated([], [], "stop")  # the first token ended a stop string, and is not part of the reply
+            return Generated([], [], "stop", untold=1)  # the first token ended a stop string: there is no reply to read
         [made] = replies
         return Generated(list(made.generated_ids), list(made.generated_log_probs), made.finish_reason.name.lower())
 
-    def _unavailable(self, told: str) -> ModelUnavailable:
-        return ModelUnavailable(f"OpenVINO engine of {self.path.name} {told}", hint=FAILURE_HINT)
+    def _reason(self, error: Exception) -> str:
+        return extract_reason(error)
 
-    def _stop(self, error: Exception | None) -> None:
-        told = f"stopped: {extract_reason(error)}" if error else "was closed"
-        with self._wake:
-            self.failure = self._unavailable(told)
-            waiting, self._inbox = [*self._running, *self._inbox], deque()
-        for ticket in waiting:
-            ticket.settle(self.failure)
-        if not error and self._running:
+    def _under_way(self) -> Sequence[Request]:
+        return self._running
+
+    def _free(self, failed: bool) -> None:
+        if not failed and self._running:
             # OpenVINO complains on stderr of blocks still held when it closes; nothing else depends on this.
             with suppress(Exception):
                 self._drop_all()

@@ -215,7 +215,7 @@ def _reply(engine: Engine, made: Generated, request: Request, input_tokens: int)
         text=text,
         finish_reason="stop" if stopped else made.finish,
         input_tokens=input_tokens,
-        output_tokens=len(made.tokens),
+        output_tokens=len(made.tokens) + made.untold,
         tokens=tuple(made.tokens) if request.tokens else None,
         logprobs=None if request.logprobs is None else _logprobs(engine, made),
     )

@@ -13,16 +13,13 @@ Not here: messages and replies (`model.py`); numbers (`groups.py`, `draws.py`).
 from __future__ import annotations
 
 import asyncio
-import atexit
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from dikast.agents.models.request import SCORED_REASON, Sampling, TokenLogprob
-from dikast.agents.models.tickets import Engines, Ticket
+from dikast.agents.models.tickets import Engines, ThreadEngine, Ticket
 from dikast.agents.models.transformers.adapters import load_adapter
 from dikast.agents.models.transformers.draws import Draw
 from dikast.agents.models.transformers.forms import Forms
@@ -30,10 +27,8 @@ from dikast.agents.models.transformers.groups import Group, Row, Runner, batches
 from dikast.agents.models.transformers.heads import values
 from dikast.agents.models.transformers.loading import Loaded, import_libraries, load
 from dikast.decoding.kv.policies import Policy
-from dikast.errors import DikastError, ModelError, ModelUnavailable
-from dikast.http.server_errors import excerpt
+from dikast.errors import DikastError, ModelError
 
-FAILURE_HINT = "the next call opens the engine again"
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -105,7 +100,7 @@ class Waiting(Ticket[Made]):
     asked: Asked
 
 
-class Engine:
+class Engine(ThreadEngine[Waiting]):
     """One model, loaded.
 
     Raises:
@@ -115,25 +110,15 @@ class Engine:
     """
 
     def __init__(self, key: Key) -> None:
+        super().__init__(f"transformers {key.folder.name}", f"transformers engine of {key.folder.name}")
         self.key = key
         self.torch, _ = import_libraries()
         self.loaded: Loaded = load(key.folder, key.device, key.dtype)
-        self.failure: ModelError | None = None
         self._runner = Runner(self.loaded, self.torch)
         self._forms = Forms(self.loaded.tokenizer, self.loaded.vocabulary, self.torch)
-        self._wake = threading.Condition()
-        self._inbox: deque[Waiting] = deque()
         self._entering: list[Waiting] = []
         self._groups: list[Group] = []
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"transformers {key.folder.name}", daemon=True)
-        self._thread.start()
-        atexit.register(self.close)
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it takes no more requests: closed, failed, or left behind by a fork."""
-        return self.failure is not None or not self._thread.is_alive()
+        self._start()
 
     @property
     def held(self) -> int:
@@ -150,34 +135,14 @@ class Engine:
             model), `ModelError` (out of memory) or `ModelUnavailable` (the engine has stopped).
         """
         loop = asyncio.get_running_loop()
-        ticket = Waiting(loop=loop, future=loop.create_future(), asked=asked)
-        with self._wake:
-            if self.stopped:
-                raise self.failure or self._unavailable("does not run")
-            self._inbox.append(ticket)
-            self._wake.notify()
-        return ticket
+        return self._put(Waiting(loop=loop, future=loop.create_future(), asked=asked))
 
-    def close(self) -> None:
-        """Stop: what waits fails with `ModelUnavailable`, the thread ends, the model's memory is freed."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
-        atexit.unregister(self.close)
-
-    def _run(self) -> None:
-        error: Exception | None = None
-        try:
-            with self.torch.inference_mode():
-                while self._wait():
-                    self._admit()
-                    for group in list(self._groups):
-                        self._guarded(group.rows, partial(self._advance, group))
-        except Exception as caught:  # whatever it is: those who wait must hear of it
-            error = caught
-        self._stop(error)
+    def _serve(self) -> None:
+        with self.torch.inference_mode():
+            while self._wait():
+                self._admit()
+                for group in list(self._groups):
+                    self._guarded(group.rows, partial(self._advance, group))
 
     def _wait(self) -> bool:
         """Wait for work; false when the engine closes."""
@@ -276,18 +241,12 @@ class Engine:
             for row in rows:
                 row.owner.settle(failure)
 
-    def _unavailable(self, told: str) -> ModelUnavailable:
-        return ModelUnavailable(f"transformers engine of {self.key.folder.name} {told}", hint=FAILURE_HINT)
+    def _under_way(self) -> Sequence[Waiting]:
+        return [*(row.owner for group in self._groups for row in group.rows), *self._entering]
 
-    def _stop(self, error: Exception | None) -> None:
-        told = f"stopped: {type(error).__name__}: {excerpt(error)}" if error else "was closed"
-        with self._wake:
-            self.failure = self._unavailable(told)
-            running = [row.owner for group in self._groups for row in group.rows]
-            waiting, self._inbox = [*running, *self._entering, *self._inbox], deque()
+    def _free(self, failed: bool) -> None:
+        del failed
         self._groups, self._entering = [], []
-        for ticket in waiting:
-            ticket.settle(self.failure)
         # The model's memory goes with the last one who holds it.
         del self._runner
 

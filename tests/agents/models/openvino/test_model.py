@@ -236,6 +236,7 @@ async def test_a_stop_that_the_first_token_ends_leaves_an_empty_reply(model: Ope
     stopped = replace(said, sampling=said.sampling.model_copy(update={"stop": ("\n",)}))
     replies = await asyncio.wait_for(asyncio.gather(*(model.complete(stopped) for _ in range(3))), 300)
     assert {(reply.text, reply.finish_reason) for [reply] in replies} == {("", "stop")}
+    assert [reply.output_tokens for [reply] in replies] == [1, 1, 1], "a token was made, and is paid for"
 
 
 async def test_logprobs_are_the_tokens_of_the_text(model: OpenVinoModel) -> None:
