@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dikast.agents.models.cache import RequestCache
     from dikast.agents.models.limits import Limits
     from dikast.graphs.method import Person
+    from dikast.jobs.engines import Engine
     from dikast.jobs.job import OnProgress, Progress
     from dikast.jobs.shards import Shard
     from dikast.jobs.summary import Summary
@@ -45,18 +46,46 @@ class Running:
     price: str | None = None
     force_new: bool = False
     shard: str | None = None
+    engine: str = "local"
+    ray_address: str | None = None
+    workers: int | None = None
+    worker_cpus: float | None = None
+    worker_gpus: float | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
         """Out of a command's parameters.
 
         Raises:
-            UsageError: A limit, a price or a shard makes no sense.
+            UsageError: A limit, a price, a shard or what is said of workers makes no sense.
         """
         found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
         found.limits()  # what is wrong is told now, and not when rows have been read
         found.part()
+        found.hands()
         return found
+
+    def hands(self) -> Engine | None:
+        """What does the rows; `None` for this process.
+
+        Raises:
+            UsageError: Something is said of workers, and there are none.
+        """
+        of_ray = {
+            "address": self.ray_address,
+            "workers": self.workers,
+            "worker_cpus": self.worker_cpus,
+            "worker_gpus": self.worker_gpus,
+        }
+        said: dict[str, Any] = {name: value for name, value in of_ray.items() if value is not None}
+        if self.engine == "ray":
+            from dikast.jobs.engines.ray import Ray
+
+            return Ray(**said)
+        if said:
+            flags = ", ".join("--ray-address" if name == "address" else f"--{name.replace('_', '-')}" for name in said)
+            raise UsageError(f"{flags} is said of Ray workers, and this run has none", hint="add --engine ray")
+        return None
 
     def limits(self) -> Limits:
         """The run's limits and prices."""
@@ -134,6 +163,7 @@ class Running:
                 force_new=self.force_new,
                 method=method,
                 shard=self.part(),
+                engine=self.hands(),
             )
 
 

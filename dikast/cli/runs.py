@@ -107,6 +107,11 @@ def retry(
     concurrency: options.Concurrency = 16,
     cache: options.Cache = None,
     max_calls: options.MaxCalls = None,
+    engine: options.EngineName = "local",
+    ray_address: options.RayAddress = None,
+    workers: options.Workers = None,
+    worker_cpus: options.WorkerCpus = None,
+    worker_gpus: options.WorkerGpus = None,
     json: options.Json = False,
 ) -> None:
     """Do again the rows that ended in error, timeout or limit."""
@@ -118,7 +123,18 @@ def retry(
 
     opened = Run.open(run)
     method, context = method_of(opened), context_of(opened)
-    running = Running(run, concurrency, cache, max_calls)
+    running = Running(
+        run,
+        concurrency,
+        cache,
+        max_calls,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
+        worker_cpus=worker_cpus,
+        worker_gpus=worker_gpus,
+    )
+    hands = running.hands()
 
     async def job() -> Summary:
         with progress() as on_progress:
@@ -130,6 +146,7 @@ def retry(
                 cache=running.request_cache(private=method.private),
                 concurrency=concurrency,
                 on_progress=on_progress,
+                engine=hands,
             )
 
     with private_files() if is_private(run) else nullcontext():

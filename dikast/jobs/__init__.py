@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
+    from dikast.jobs.engines.ray import Ray
     from dikast.jobs.exports import export
     from dikast.jobs.inputs import Reread
     from dikast.jobs.job import Progress, retry, run
@@ -29,6 +30,7 @@ _HOMES = {
     "Difference": "reading",
     "Estimate": "previewing",
     "Progress": "job",
+    "Ray": "engines.ray",
     "Reread": "inputs",
     "Run": "reading",
     "Shard": "shards",
@@ -47,6 +49,7 @@ __all__ = [
     "Difference",
     "Estimate",
     "Progress",
+    "Ray",
     "Reread",
     "Run",
     "Shard",

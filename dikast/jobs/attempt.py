@@ -70,12 +70,14 @@ class Work:
         context: Its context.
         limits: What one row may spend.
         attempt: 1-based number of the job's attempt, for the record.
+        worker: Who does it, for the record; empty in the job's own process.
     """
 
     graph: Graph
     context: object
     limits: Limits | None = None
     attempt: int = 1
+    worker: str = ""
 
     async def do(self, row: Row) -> Done:
         """Run the graph on a row. Raises nothing but the cancellation of this very task."""
@@ -99,6 +101,10 @@ class Work:
         if not is_running():
             raise error
         return self._done(row, record_exception(error), Ledger(None, None, "row", None), 0.0)
+
+    def failed(self, row: Row, reason: str) -> Done:
+        """How a row ended that could not be done at all."""
+        return self._done(row, _Ended(Outcome.ERROR, reason), Ledger(None, None, "row", None), 0.0)
 
     def _done(self, row: Row, ended: _Ended, ledger: Ledger, seconds: float) -> Done:
         record = self._record(row, ended, ledger, seconds)
@@ -147,6 +153,7 @@ class Work:
             "input": row.input,
             "output": ended.output,
             "calls": [call.as_dict() for call in ledger.calls],
+            **({"worker": self.worker} if self.worker else {}),
         }
 
 

@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from dikast.agents.foreign_calls import counting_foreign_calls
-from dikast.agents.ledger import Ledger, recording
+from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
+from dikast.jobs.driver import Driver
+from dikast.jobs.engines import Engine, Place
+from dikast.jobs.engines.local import Local
 from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile, explain_os_errors
@@ -35,7 +38,6 @@ from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder, refuse_mismatc
 from dikast.jobs.heap import spare_collector
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
-from dikast.jobs.local import Local
 from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import NAME, Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.reading import Run
@@ -102,6 +104,7 @@ async def run(
     method: str = "",
     report: OnReport | None = None,
     shard: Shard | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Run a graph on each row, into a run folder; do what is still owed if the folder has a run already.
 
@@ -115,13 +118,14 @@ async def run(
         limits: What the run may spend, earlier attempts included (`seconds`: this attempt).
         row_limits: What one row may spend.
         cache: The request cache.
-        concurrency: Rows in flight at most; the number adapts below it.
+        concurrency: Rows in flight at most, in each process that does rows; the number adapts below it.
         on_progress: Called on the event loop, about ten times a second.
         settings: The caller's resolved settings, for the manifest.
         force_new: Start over; a run that is there is moved aside.
         method: Where the method stands that the run is of, `module:name`, for the manifest.
         report: Called with the run and the context when the attempt has ended, such as a method's `report`.
         shard: The part of the rows that this job does; `dikast.jobs.merge` puts the folders together.
+        engine: Where rows are done: in this process, or by `dikast.jobs.Ray(...)` on a cluster.
 
     Returns:
         How the run stands; its `exit_code` is the command line's.
@@ -150,7 +154,7 @@ async def run(
         if counted.asked is not None:
             tally.leave_out(set(split(counted.keys)))
         feed = Feed(rows, schema, samples, tally, shard)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, engine or Local())
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
             take_ended(feed, attempt, folder.path, tally)
@@ -171,6 +175,7 @@ async def retry(
     concurrency: int = CONCURRENCY,
     on_progress: OnProgress | None = None,
     report: OnReport | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Do again the rows of a run that ended in one of these outcomes; owed rows stay owed.
 
@@ -192,7 +197,7 @@ async def retry(
         if (keys := current_keys(out, before)) is not None:
             tally.leave_out(set(keys))
         feed = journal_rows(out / ROWS, tally, outcomes)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, engine or Local())
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         summary = job.finish()
     await tell_report(report, out, context)
@@ -359,6 +364,7 @@ class _Job:
     on_progress: OnProgress | None
     asked: int | None
     notes: list[str]
+    engine: Engine
     done: int = 0
     _told: float = 0.0
 
@@ -380,7 +386,17 @@ class _Job:
             exits_end_rows(),
             time_limit(limits, name, self.stop),
         ):
-            await self._run(work, owed, self.ledger)
+            place = Place(
+                work=work,
+                parts=self.manifest.fingerprint,
+                ledger=self.ledger,
+                limits=limits,
+                cache=self.cache,
+                concurrency=concurrency,
+                slow_down=self.gate.slow_down,
+                stop=self.stop,
+            )
+            await self._run(place, owed)
         self.notes += foreign.notes
 
     @property
@@ -389,11 +405,15 @@ class _Job:
         before, since = self.tally.usage, self.ledger.usage_by_role
         return {role: before.get(role, Usage()) + since.get(role, Usage()) for role in [*before, *since]}
 
-    async def _run(self, work: Work, owed: Iterable[Row | None], ledger: Ledger) -> None:
+    async def _run(self, place: Place, owed: Iterable[Row | None]) -> None:
         rows, errors = LineFile(self.folder.path / ROWS), LineFile(self.folder.path / ERRORS)
         writer = Writer(rows, errors, self._disk_failed)
         try:
-            await Local(work, self.gate, self.stop, writer, ledger, self._finished).run(owed)
+            async with self.engine.open(place) as hands:
+                self.gate.most = hands.rows
+                self.workers = hands.done_by
+                await Driver(place, hands, self.gate, writer, self._finished).run(owed)
+            self.notes += hands.notes
         finally:
             await writer.close()
             rows.close()
