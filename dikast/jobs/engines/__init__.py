@@ -64,8 +64,10 @@ class Hands:
 class Engine(Protocol):
     """Where rows are done."""
 
-    name: str
-    """For the manifest."""
+    @property
+    def name(self) -> str:
+        """For the manifest."""
+        ...
 
     def open(self, place: Place) -> AbstractAsyncContextManager[Hands]:
         """Be ready to do rows, until the block ends; nothing that it started is left then.

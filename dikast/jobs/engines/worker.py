@@ -222,8 +222,8 @@ class Worker:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
         await close_models()
-        held: list[Any] = list(vars(self._context).values()) if self._context is not None else []
-        for actor in held:
+        held: dict[str, Any] = {} if self._context is None else vars(self._context)
+        for actor in held.values():
             if hasattr(actor, "aclose"):
                 await actor.aclose()
         return self.spent, self._foreign.notes
