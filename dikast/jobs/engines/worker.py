@@ -20,7 +20,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -222,7 +222,7 @@ class Worker:
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()))
         await close_models()
-        held: dict[str, Any] = {} if self._context is None else vars(self._context)
+        held = cast(dict[str, Any], {} if self._context is None else vars(self._context))
         for actor in held.values():
             if hasattr(actor, "aclose"):
                 await actor.aclose()
