@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CACHE_NAME = "requests.sqlite"
 SHOWN_REASONS = 3
+SHOWN_WORKERS = 8
 SECONDS_BETWEEN_LINES = 15
 """Between two lines of progress where there is no terminal: a log of an hour stays readable."""
 
@@ -233,7 +234,15 @@ def line_of(now: Progress, rate: float, limits: Limits | None) -> str:
         parts.append(f"cost {limits.cost_of(sum(now.usage.values(), Usage())):.4f}")
     if now.failed:
         parts.append(f"{now.failed} failed")
+    if now.workers:
+        parts.append(in_short(now.workers))
     return ", ".join([*parts, *([now.stopping] if now.stopping else [])])
+
+
+def in_short(workers: Mapping[str, int]) -> str:
+    """How many workers there are, and whether they do alike much."""
+    least, most = min(workers.values()), max(workers.values())
+    return f"{len(workers)} workers ({least} to {most} rows)" if len(workers) > 1 else "1 worker"
 
 
 class progress:  # a context manager, used like a function
@@ -276,6 +285,7 @@ class progress:  # a context manager, used like a function
         tokens = sum(usage.output_tokens for usage in now.usage.values())
         more = f"{now.in_flight} in flight, {now.failed} failed, {tokens:,} tokens"
         if self._bar is not None:
+            more = f"{more}, {in_short(now.workers)}" if now.workers else more
             stopping = f"{more}; {now.stopping}" if now.stopping else more
             self._bar.update(self._task, total=now.asked, completed=now.finished, more=stopping)
 
@@ -290,6 +300,14 @@ def reasons_of(summary: Summary) -> list[dict[str, Any]]:
     return [{"outcome": outcome, "rows": count, "reason": reason} for (outcome, reason), count in found]
 
 
+def by_worker(workers: Mapping[str, int]) -> str:
+    """How many rows each worker did, who did most first; those beyond `SHOWN_WORKERS` are only counted."""
+    most = sorted(workers, key=lambda name: -workers[name])
+    shown = ", ".join(f"{name} {workers[name]}" for name in most[:SHOWN_WORKERS])
+    rest = most[SHOWN_WORKERS:]
+    return shown + (f", {len(rest)} more {sum(workers[name] for name in rest)}" if rest else "")
+
+
 def tell(summary: Summary) -> None:
     """Say on stderr how a run stands and how to go on."""
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items()) or "none finished"
@@ -298,6 +316,8 @@ def tell(summary: Summary) -> None:
     for role, usage in summary.usage.items():
         told = f"{usage.calls} calls, {usage.input_tokens:,} + {usage.output_tokens:,} tokens"
         say(f"{role}: {told}, {usage.cached_calls} calls from the cache")
+    if summary.workers:
+        say(f"workers: {by_worker(summary.workers)}")
     if summary.cost is not None:
         say(f"cost: {summary.cost:.4f}")
     for reason in reasons_of(summary):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from dikast.graphs.method import Export
 if TYPE_CHECKING:
     from dikast.jobs import Summary
     from dikast.jobs.exports import Exported
+    from dikast.jobs.manifest import Attempt
     from dikast.jobs.reading import Run
 
 app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff, merge.")
@@ -94,6 +95,27 @@ def show(
         return
     table(("outcome", "rows"), [*summary.outcomes.items(), ("owed", summary.owed), ("asked", summary.asked)])
     tell(summary)
+    for line in engines_told(opened):
+        say(line)
+
+
+def engines_told(run: Run) -> Iterator[str]:
+    """Where each attempt's rows were done, if any attempt had workers."""
+    attempts = run.manifest.attempts
+    if any(attempt.engine != "local" for attempt in attempts):
+        for number, attempt in enumerate(attempts, start=1):
+            yield f"attempt {number}, {attempt.started}, engine {attempt.engine}{who_did(attempt)}"
+
+
+def who_did(attempt: Attempt) -> str:
+    """Which workers did how many rows of an attempt; empty where it needed none."""
+    from dikast.cli.running import by_worker
+
+    if attempt.engine == "local":
+        return ""
+    if attempt.finished is None:
+        return ": under way, or it was killed; each finished row tells its worker"
+    return f": {by_worker(attempt.workers) or 'no row finished'}"
 
 
 def find_row(run: Run, name: str) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Done:
         trace: Traceback of a bug; empty if there was none.
         fatal: An error that a person has to act upon, which other rows would meet too.
         limited: Whether a limit stopped the row, or a call of it that the graph did without.
+        worker: Who did it, as its line has it; empty in the job's own process.
     """
 
     row: Row
@@ -59,6 +60,7 @@ class Done:
     trace: str = ""
     fatal: DikastError | None = None
     limited: bool = False
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Work:
             ended = _Ended(Outcome.ERROR, f"the graph's output is not JSON: {text_of(error)}", trace=trace_of(error))
             line = encode(self._record(row, ended, ledger, record["seconds"]))
         limited = Outcome.LIMIT in (ended.outcome, *(call.outcome for call in ledger.calls))
-        return Done(row, ended.outcome, line, ended.trace, ended.fatal, limited)
+        return Done(row, ended.outcome, line, ended.trace, ended.fatal, limited, self.worker)
 
     async def _end(self, row: Row) -> _Ended:
         try:

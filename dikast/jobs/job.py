@@ -4,16 +4,17 @@
 
 The same call again does what is still owed; `retry` does again what failed. Any compiled LangGraph graph will do.
 
-Not here: reading a run (`Run`), exporting it (`export`), other engines than this event loop.
+Not here: reading a run (`Run`), exporting it (`export`), where rows are done (`engines/`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class Progress:
         usage: Spent so far, by role, earlier attempts included.
         seconds: Since this attempt began.
         stopping: Why no further row starts; empty while rows start.
+        workers: Rows of this attempt that workers of a cluster did, by the worker's name.
     """
 
     asked: int | None
@@ -81,6 +83,7 @@ class Progress:
     usage: Mapping[str, Usage]
     seconds: float
     stopping: str
+    workers: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 OnProgress = Callable[[Progress], None]
@@ -147,14 +150,15 @@ async def run(
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally, shard).look_through()
-        attempt = new_attempt(limits, counted)
+        hands = engine or Local()
+        attempt = new_attempt(limits, counted, hands.name)
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
         manifest.shard = str(shard or "")
         notes = [schema.note, *begin(folder, manifest, counted)]
         if counted.asked is not None:
             tally.leave_out(set(split(counted.keys)))
         feed = Feed(rows, schema, samples, tally, shard)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, engine or Local())
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
             take_ended(feed, attempt, folder.path, tally)
@@ -191,13 +195,14 @@ async def retry(
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
-        attempt = new_attempt(limits, before.attempts[-1])
+        hands = engine or Local()
+        attempt = new_attempt(limits, before.attempts[-1], hands.name)
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
         notes = begin(folder, manifest)
         if (keys := current_keys(out, before)) is not None:
             tally.leave_out(set(keys))
         feed = journal_rows(out / ROWS, tally, outcomes)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, engine or Local())
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         summary = job.finish()
     await tell_report(report, out, context)
@@ -278,8 +283,8 @@ def next_manifest(
     )
 
 
-def new_attempt(limits: Limits | None, counted: Feed | Attempt) -> Attempt:
-    """An attempt that starts now, at the rows that were counted."""
+def new_attempt(limits: Limits | None, counted: Feed | Attempt, engine: str) -> Attempt:
+    """An attempt that starts now, at the rows that were counted, on an engine of this name."""
     return Attempt(
         started=now(),
         asked=counted.asked,
@@ -287,6 +292,7 @@ def new_attempt(limits: Limits | None, counted: Feed | Attempt) -> Attempt:
         input_hash=counted.input_hash,
         versions=versions(),
         limits=limits,
+        engine=engine,
     )
 
 
@@ -366,6 +372,7 @@ class _Job:
     notes: list[str]
     engine: Engine
     done: int = 0
+    workers: Counter[str] = field(default_factory=Counter[str])
     _told: float = 0.0
 
     def __post_init__(self) -> None:
@@ -411,7 +418,6 @@ class _Job:
         try:
             async with self.engine.open(place) as hands:
                 self.gate.most = hands.rows
-                self.workers = hands.done_by
                 await Driver(place, hands, self.gate, writer, self._finished).run(owed)
             self.notes += hands.notes
         finally:
@@ -425,6 +431,7 @@ class _Job:
         attempt.finished, attempt.stopped = now(), self.stop.why
         attempt.outcomes = {outcome.value: count for outcome, count in self.tally.counts().items()}
         attempt.usage = {role: usage.as_dict() for role, usage in self.usage.items()}
+        attempt.workers = dict(sorted(self.workers.items()))
         with suppress(OSError):  # without it, whoever lists runs reads the journal
             attempt.journal_bytes = (self.folder.path / ROWS).stat().st_size
         self._tell()
@@ -445,6 +452,8 @@ class _Job:
 
     def _finished(self, done: Done) -> None:
         self.done += 1
+        if done.worker:
+            self.workers[done.worker] += 1
         self.tally.end(done.row.key, done.outcome)
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._tell()
@@ -470,6 +479,7 @@ class _Job:
             usage=self.usage,
             seconds=self._told - self._started,
             stopping=self.stop.why,
+            workers=dict(self.workers),
         )
         try:
             self.on_progress(progress)

@@ -35,6 +35,7 @@ class Summary:
         cost: At the limits' prices; `None` without prices.
         seconds: How long this attempt took.
         done: Rows finished by this attempt.
+        workers: Those of them that workers of a cluster did, by the worker's name (host and process).
         stopped: Why the attempt ended before all was done; empty if it did not.
         notes: What a person should know, a line each.
     """
@@ -48,6 +49,7 @@ class Summary:
     cost: float | None = None
     seconds: float = 0.0
     done: int = 0
+    workers: Mapping[str, int] = field(default_factory=dict[str, int])
     stopped: str = ""
     notes: tuple[str, ...] = ()
 
@@ -92,6 +94,7 @@ class Summary:
             "cost": self.cost,
             "seconds": self.seconds,
             "done": self.done,
+            "workers": dict(self.workers),
             "stopped": self.stopped,
             "notes": list(self.notes),
         }
@@ -189,6 +192,7 @@ def summarise(folder: Path, manifest: Manifest, tally: Tally) -> Summary:
         foreign=last.foreign,
         usage=tally.usage,
         cost=cost_of(tally.usage, last.limits),
+        workers=last.workers,
         stopped=last.stopped,
         notes=(tally.note,) if tally.note else (),
     )

@@ -19,9 +19,9 @@ from tests.cli.conftest import Cli
 __all__ = ["files"]  # the fixtures
 
 
-def at(seconds: float, finished: int, asked: int | None = 200) -> Progress:
+def at(seconds: float, finished: int, asked: int | None = 200, **workers: int) -> Progress:
     usage = {"solver": Usage(calls=1, input_tokens=1_000_000)}
-    return Progress(asked, finished, 1, 4, 8, usage, seconds, "")
+    return Progress(asked, finished, 1, 4, 8, usage, seconds, "", workers)
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +34,8 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     assert said[0] == "115 of 200 rows, 1 a second, about 1 min left, cost 2.0000, 1 failed"
     tell(at(3 * SECONDS_BETWEEN_LINES, 145, None))
     assert said[1].startswith("145 of ? rows, 1 a second, cost")
+    tell(at(5 * SECONDS_BETWEEN_LINES, 155, one=70, two=85))
+    assert said[2].endswith("1 failed, 2 workers (70 to 85 rows)")
 
 
 def test_why_rows_failed_is_told(cli: Cli, files: dict[str, Path]) -> None:

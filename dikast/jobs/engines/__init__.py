@@ -51,13 +51,11 @@ class Hands:
     Args:
         do: Does one; raises nothing but the cancellation of the task that awaits it.
         rows: In flight at most, over all processes.
-        done_by: Rows done by each worker, by its name; empty where there are none.
         notes: What a person should know; read when all is done.
     """
 
     do: Callable[[Row], Awaitable[Done]]
     rows: int
-    done_by: dict[str, int] = field(default_factory=dict[str, int])
     notes: list[str] = field(default_factory=list[str])
 
 

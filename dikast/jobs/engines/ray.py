@@ -83,7 +83,7 @@ class Ray:
             crew = Crew(ray, self, place, order, self.workers or room_for(ray, self))
             try:
                 await crew.start()
-                yield Hands(crew.do, place.concurrency * crew.size, crew.done_by, crew.notes)
+                yield Hands(crew.do, place.concurrency * crew.size, crew.notes)
             finally:
                 await crew.close()
         finally:
@@ -248,7 +248,6 @@ class Crew:
         self.lost: tuple[type[BaseException], ...] = (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError)
         self.posts = [Post(number) for number in range(1, size + 1)]
         self.slices = Slices(place.limits, size)
-        self.done_by: dict[str, int] = {}
         self.notes: list[str] = []
         self.deaths = 0
         self._alone = Counter[str]()
@@ -340,8 +339,7 @@ class Crew:
             self._book(post, name, told.spent)
             if told.throttled:
                 self.place.slow_down()
-            self.done_by[name] = self.done_by.get(name, 0) + 1
-            return Done(row, told.outcome, told.line, told.trace, told.fatal, told.limited)
+            return Done(row, told.outcome, told.line, told.trace, told.fatal, told.limited, name)
 
     async def _ask(self, actor: Any, row: Row) -> Told:
         try:
