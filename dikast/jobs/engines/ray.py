@@ -192,7 +192,7 @@ def reference_of(graph: Any) -> str:
         UsageError: In no module that a worker could import.
     """
     for module, loaded in list(sys.modules.items()):
-        if module != "__main__":
+        if module not in ("__main__", "__mp_main__"):  # the second is multiprocessing's name for the first
             for name, value in list(vars(loaded).items()) if hasattr(loaded, "__dict__") else ():
                 if value is graph:
                     return f"{module}:{name}"
