@@ -18,7 +18,6 @@ from contextlib import AsyncExitStack
 from contextvars import Context as Variables
 from contextvars import copy_context
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +30,7 @@ from dikast.agents.models.limits import LIMIT_OF, Limits
 from dikast.agents.models.load import close_models
 from dikast.errors import DikastError, UsageError
 from dikast.http.throttle import on_throttle
+from dikast.importing import import_here
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.engines.slices import Spent
 from dikast.jobs.exits import exits_end_rows
@@ -60,6 +60,7 @@ class Order:
         allowed: What may be spent before the first slice.
         cache: The request cache's file; empty without one.
         rows: In flight at most.
+        folder: Where the job was started: paths that are not absolute begin there, where there is such a folder.
     """
 
     graph: str
@@ -71,6 +72,7 @@ class Order:
     allowed: Limits
     cache: str
     rows: int
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Worker:
         self._granted = asyncio.Event()
         self._wanted = asyncio.Event()
         self._final = False
+        self._spoken = 0
         self._throttled = False
         self._context: Any = None
         self._ledger: Ledger
@@ -141,6 +144,8 @@ class Worker:
 
     async def _start(self) -> Parts:
         order = self.order
+        if order.folder and Path(order.folder).is_dir():
+            os.chdir(order.folder)
         graph: Any = found_at(order.graph)
         self._context = context_of(order)
         self._work = Work(graph, self._context, order.row_limits, order.attempt, self.name)
@@ -189,7 +194,8 @@ class Worker:
     @property
     def spent(self) -> Spent:
         """Since this worker began."""
-        return Spent(dict(self._ledger.usage_by_role), self._ledger.begun)
+        self._spoken += 1
+        return Spent(dict(self._ledger.usage_by_role), self._ledger.begun, self._spoken)
 
     async def wants(self) -> Spent:
         """Return when a further slice of the limits is wanted."""
@@ -207,9 +213,8 @@ class Worker:
 
     def give_back(self) -> Spent:
         """Spend nothing further before the next slice."""
-        spent = self.spent
-        self._ledger.allow(self.order.allowed.model_copy(update=spent.amounts(self.order.allowed)))
-        return spent
+        self._ledger.allow(self.order.allowed)  # from here on no call passes, in no thread
+        return self.spent
 
     async def close(self) -> tuple[Spent, list[str]]:
         """Stop what runs, free what the models hold.
@@ -257,7 +262,7 @@ def found_at(reference: str) -> Any:
     """
     module, _, name = reference.partition(":")
     try:
-        found: Any = import_module(module)
+        found: Any = import_here(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
