@@ -121,8 +121,9 @@ class Worker:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.name = f"{socket.gethostname()}/{os.getpid()}"
-        self._stack = AsyncExitStack()
-        self._tasks: dict[str, asyncio.Task[Done]] = {}
+        self.stack = AsyncExitStack()
+        """What this process has changed of itself; a process that ends need not undo it."""
+        self.running: dict[str, asyncio.Task[Done]] = {}
         self._granted = asyncio.Event()
         self._wanted = asyncio.Event()
         self._final = False
@@ -151,25 +152,25 @@ class Worker:
         self._work = Work(graph, self._context, order.row_limits, order.attempt, self.name)
         cache = RequestCache(Path(order.cache)) if order.cache else None
         # Rows run in copies of the variables that these blocks set, in whichever task a message comes.
-        self._ledger = self._stack.enter_context(recording(cache=cache, limits=order.allowed, name=RUN))
+        self._ledger = self.stack.enter_context(recording(cache=cache, limits=order.allowed, name=RUN))
         self._ledger.refill = self._room
-        self._foreign = self._stack.enter_context(counting_foreign_calls())
-        self._stack.enter_context(row_threads(order.rows))
-        self._stack.enter_context(exits_end_rows())
+        self._foreign = self.stack.enter_context(counting_foreign_calls())
+        self.stack.enter_context(row_threads(order.rows))
+        self.stack.enter_context(exits_end_rows())
         on_throttle.set(self._throttle)
         self._variables = copy_context()
         parts = fingerprint(name_of(graph), self._context, order.samples)
-        self._stack.enter_context(spare_collector())
+        self.stack.enter_context(spare_collector())
         return parts
 
     async def do(self, row: Row) -> Told:
         """Do a row."""
         task = asyncio.create_task(self._do(row), context=self._variables.copy())
-        self._tasks[row.key] = task
+        self.running[row.key] = task
         try:
             done = await task
         finally:
-            self._tasks.pop(row.key, None)
+            self.running.pop(row.key, None)
         throttled, self._throttled = self._throttled, False
         return Told(done.outcome, done.line, done.trace, done.fatal, done.limited, self.spent, throttled)
 
@@ -188,7 +189,7 @@ class Worker:
 
     def drop(self, key: str) -> None:
         """Cancel a row that nobody waits for any more."""
-        if task := self._tasks.get(key):
+        if task := self.running.get(key):
             task.cancel()
 
     @property
@@ -222,10 +223,10 @@ class Worker:
         Returns:
             What was spent since it began, and what a person should know.
         """
-        for task in self._tasks.values():
+        for task in self.running.values():
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        if self.running:
+            await asyncio.wait(list(self.running.values()))
         await close_models()
         held = cast(dict[str, Any], {} if self._context is None else vars(self._context))
         for actor in held.values():

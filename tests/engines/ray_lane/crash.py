@@ -63,7 +63,7 @@ async def test_workers_that_are_killed_lose_no_row_and_repeat_none(tmp_path: Pat
 @pytest.mark.asyncio
 async def test_a_row_that_ends_its_worker_is_an_error_and_its_neighbours_are_not(tmp_path: Path) -> None:
     summary = await spread(tmp_path / "x", rows_of(60, x7="exit"), wait=0.05)
-    assert summary.outcomes == {"ok": 59, "error": 1} and summary.exit_code == 3
+    assert (summary.outcomes, summary.exit_code) == ({"ok": 59, "error": 1}, 3)
     (poison,) = [line for line in lines(tmp_path / "x") if line["outcome"] == "error"]
     assert (poison["input"]["x"], poison["reason"]) == (7, "its worker died 3 times while it was alone there")
     assert twice(tmp_path / "x") == []
@@ -88,7 +88,7 @@ async def test_a_worker_that_stands_still_is_ended_and_its_rows_are_done_elsewhe
     await stopping
     assert (summary.outcomes, twice(tmp_path / "x")) == ({"ok": 100}, [])
     assert any("did not answer for 2 s and was ended" in note for note in summary.notes)
-    assert world.alive(stopped) == []
+    assert await asyncio.to_thread(world.left_of, stopped) == []
 
 
 @pytest.mark.asyncio
@@ -110,7 +110,8 @@ async def test_a_run_that_is_begun_on_one_engine_is_finished_on_the_other(tmp_pa
 
     begun = await go("x", first, 20)
     assert (begun.exit_code, begun.done, begun.owed) == (1, 20, 40)
-    assert begun.usage["solver"].calls == 20 and "limit of 20 calls" in begun.stopped
+    assert begun.usage["solver"].calls == 20
+    assert "limit of 20 calls" in begun.stopped
     ended = await go("x", second, None)
     assert (ended.exit_code, ended.outcomes, twice(tmp_path / "x")) == (0, {"ok": 60}, [])
     await go("local", "local", None)
@@ -120,7 +121,8 @@ async def test_a_run_that_is_begun_on_one_engine_is_finished_on_the_other(tmp_pa
 @pytest.mark.asyncio
 async def test_a_row_of_20_mb_goes_there_and_back(tmp_path: Path) -> None:
     """Twelve of them are more than the node's object store of 150 MiB holds: Ray puts them on the disk meanwhile."""
-    rows = [{"text": letter * 20_000_000 + "."} for letter in "abcdefghijkl"]
+    letters = "abcdefghijkl"
+    rows = [{"text": letter * 20_000_000 + "."} for letter in letters]
     summary = await jobs.run(world.long_graph, rows, None, tmp_path / "x", engine=jobs.Ray(workers=2))
     assert summary.outcomes == {"ok": 12}
     assert sorted(line["output"]["text"][:2] for line in lines(tmp_path / "x")) == [

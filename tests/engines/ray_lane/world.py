@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
@@ -139,6 +140,14 @@ def command_of(pid: int) -> str:
 def alive(pids: Any) -> list[int]:
     """Those that have not ended."""
     return [pid for pid in pids if command_of(pid)]
+
+
+def left_of(pids: Any, seconds: float = 30.0) -> list[int]:
+    """Those that have not ended after so long; Ray ends a process that stands still, or has lost its driver, soon."""
+    end = time.monotonic() + seconds
+    while alive(pids) and time.monotonic() < end:
+        time.sleep(0.1)
+    return alive(pids)
 
 
 def workers_below(parent: int) -> list[int]:
