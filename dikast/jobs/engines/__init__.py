@@ -18,6 +18,9 @@ from dikast.jobs.attempt import Done, Work
 from dikast.jobs.keys import Row
 from dikast.jobs.stopping import Stop
 
+ONLY_HERE = "only_here"
+"""A class attribute of contexts whose rows can be done in the job's own process alone: it says why."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

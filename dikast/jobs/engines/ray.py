@@ -18,18 +18,20 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel
 
 from dikast.errors import DikastError, MissingExtraError, UsageError
 from dikast.jobs.attempt import Done
-from dikast.jobs.engines import Hands, Place
+from dikast.jobs.engines import ONLY_HERE, Hands, Place
 from dikast.jobs.engines.slices import Slices, Spent
 from dikast.jobs.engines.worker import Facts, Order, Told, Worker
 from dikast.jobs.keys import Row
@@ -37,14 +39,20 @@ from dikast.jobs.manifest import differences, versions
 from dikast.records import Usage
 from dikast.wire import UNNAMED, spec_of
 
+HUSH = "RAY_DEDUP_LOGS_SKIP_REGEX"
+"""Read by Ray when it is imported: what it does not print. It tells of a dead worker on stdout, which is for data."""
 START_SECONDS = 300.0
 """For the first worker to be ready, and for one to come back when all are gone: packages load, models too."""
 OTHERS_SECONDS = 10.0
 """How long the first worker waits for the others, so that they begin together where they can."""
+LOOK_SECONDS = 0.05
+"""How often who waits for workers looks whether the job is to stop."""
 HANG_SECONDS = 300.0
 """A worker whose event loop has not answered for so long is taken for dead."""
 PING_SECONDS = 10.0
 CLOSE_SECONDS = 30.0
+LOST = ("RayActorError", "WorkerCrashedError", "NodeDiedError", "ObjectLostError", "OutOfMemoryError")
+"""What Ray raises where a worker is gone, or a node with what the worker had said."""
 DEATHS = 3
 """So many times a row has been alone in a worker that died."""
 STARTS = 3
@@ -98,10 +106,16 @@ def load_ray() -> Any:
         MissingExtraError: It is not installed.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    loud = "ray" in sys.modules or HUSH in os.environ
     try:
+        if not loud:
+            os.environ[HUSH] = "."
         return import_module("ray")
     except ImportError as error:
         raise MissingExtraError("ray", extra="ray") from error
+    finally:
+        if not loud:
+            del os.environ[HUSH]
 
 
 def connect(ray: Any, address: str) -> None:
@@ -116,7 +130,7 @@ def connect(ray: Any, address: str) -> None:
         ray.init(**given, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # each transport has its own
         hint = "is 'ray status' well there? ray:// needs the head's port 10001, without it port 6379"
-        raise UsageError(f"no Ray cluster at {address or 'this machine'}: {first_line(error)}", hint=hint) from error
+        raise UsageError(f"no Ray cluster at {address or 'this machine'}: {said_by(error)}", hint=hint) from error
     if signal.getsignal(signal.SIGTERM) is not heard[signal.SIGTERM]:
         with suppress(ValueError):  # not the main thread: then Ray could not change it either
             signal.signal(signal.SIGTERM, heard[signal.SIGTERM])
@@ -145,6 +159,8 @@ def order_of(place: Place, graph: str) -> Order:
         UsageError: The graph or the context cannot be made elsewhere.
     """
     context = place.work.context
+    if why := getattr(context, ONLY_HERE, ""):
+        raise UsageError(f"these rows can be done in this process alone: {why}", hint="run with engine local")
     if context is not None and not isinstance(context, BaseModel):
         told = f"a context of type {type(context).__name__} cannot go to a Ray worker"
         raise UsageError(told, hint="make it a Pydantic model, actors as Annotated[..., dikast.wire.Spec(load)]")
@@ -162,6 +178,7 @@ def order_of(place: Place, graph: str) -> Order:
         allowed=Slices(place.limits, 1).nothing,
         cache=str(place.cache.path.absolute()) if place.cache is not None else "",
         rows=place.concurrency,
+        folder=str(Path.cwd()),
     )
 
 
@@ -200,8 +217,11 @@ def reference_of(graph: Any) -> str:
     raise UsageError(f"the graph {graph.name!r} stands in no module, so that a Ray worker cannot import it", hint=hint)
 
 
-def first_line(error: BaseException) -> str:
-    """The first line of what an exception says."""
+def said_by(error: BaseException) -> str:
+    """The first line of what an exception says; of one that a worker raised, what it said there."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, BaseException):
+        return f"{type(cause).__name__}: {said_by(cause)}"
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
 
 
@@ -245,7 +265,7 @@ class Crew:
 
     def __init__(self, ray: Any, engine: Ray, place: Place, order: Order, size: int) -> None:
         self.ray, self.engine, self.place, self.order, self.size = ray, engine, place, order, size
-        self.lost: tuple[type[BaseException], ...] = (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError)
+        self.lost: tuple[type[BaseException], ...] = tuple(getattr(ray.exceptions, name) for name in LOST)
         self.posts = [Post(number) for number in range(1, size + 1)]
         self.slices = Slices(place.limits, size)
         self.notes: list[str] = []
@@ -266,12 +286,16 @@ class Crew:
         """
         for post in self.posts:
             self._begin(self._fill(post))
-        await asyncio.wait(self._starting, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait(self._starting, timeout=OTHERS_SECONDS)
-        if self.place.stop.error is not None:
-            return
-        if not any(post.actor for post in self.posts):
+        await self._wait(START_SECONDS, lambda: any(post.actor for post in self.posts))
+        await self._wait(OTHERS_SECONDS, lambda: all(post.actor for post in self.posts))
+        if not (self.place.stop.stopping or any(post.actor for post in self.posts)):
             self._fail(f"no worker was ready after {START_SECONDS:g} s", "is there room for one? see 'ray status'")
+
+    async def _wait(self, seconds: float, ready: Callable[[], bool]) -> None:
+        """Wait until it is so, or the job is to stop, or the time is over."""
+        end = time.monotonic() + seconds
+        while not ready() and not self.place.stop.stopping and time.monotonic() < end:
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -286,8 +310,12 @@ class Crew:
             try:
                 facts: Facts = await actor.start.remote()
             except self.lost as error:
-                why = first_line(error)
+                why = said_by(error)
                 continue
+            except self.ray.exceptions.RayError as error:
+                self._kill(actor)
+                self._fail(f"a worker cannot start: {said_by(error)}", "see Ray's own log of it")
+                return
             except asyncio.CancelledError:
                 self._kill(actor)
                 raise
@@ -332,7 +360,7 @@ class Crew:
                     alone = True
                     continue
                 except self.ray.exceptions.RayError as error:
-                    return self.place.work.failed(row, f"Ray: {first_line(error)}")
+                    return self.place.work.failed(row, f"Ray: {said_by(error)}")
                 finally:
                     await self._leave(post, row, actor, alone)
             self._alone.pop(row.key, None)
@@ -427,12 +455,12 @@ class Crew:
         with suppress(*self.lost):
             while self.slices.bounded:
                 self._book(post, post.name, await actor.wants.remote())
-                async with self._lock:
+                async with self._lock:  # until it is granted, or somebody may ask for it back before it is there
                     limits = self.slices.grant(post.name, post.spent)
                     if limits is None:
                         await self._collect(actor)
                         limits = self.slices.grant(post.name, post.spent)
-                await actor.grant.remote(limits)
+                    await actor.grant.remote(limits)
 
     async def _collect(self, but: Any) -> None:
         """Have the others give back what they have not spent."""
@@ -444,7 +472,7 @@ class Crew:
 
     def _book(self, post: Post, name: str, spent: Spent) -> None:
         """Book what a worker has spent since it was last heard."""
-        if post.name != name or spent.begun < post.spent.begun:
+        if post.name != name or spent.number < post.spent.number:
             return  # another process has the post, or a message that was sent later came first
         before = post.spent.roles
         since = {role: minus(usage, before.get(role, Usage())) for role, usage in spent.roles.items()}
@@ -461,6 +489,8 @@ class Crew:
         for task in [*self._starting, *(task for post in self.posts for task in post.tasks)]:
             task.cancel()
         await asyncio.gather(*(self._close(post) for post in self.posts if post.actor is not None))
+        if 0 < (missing := sum(not post.name for post in self.posts)) < self.size:
+            self.notes.append(f"{missing} of {self.size} workers never found room in the cluster")
         if self.deaths:
             told = "calls under way there then are in no count"
             self.notes.append(f"{self.deaths} worker(s) died; their rows were done again, and {told}")

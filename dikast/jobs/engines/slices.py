@@ -31,10 +31,12 @@ class Spent:
     Args:
         roles: By role.
         begun: Calls that were let pass, which are more than those of `roles` while some are under way.
+        number: How often it has told this: messages may overtake one another.
     """
 
     roles: Mapping[str, Usage] = field(default_factory=dict[str, Usage])
     begun: int = 0
+    number: int = 0
 
     @property
     def usage(self) -> Usage:

@@ -18,7 +18,6 @@ from contextlib import AsyncExitStack
 from contextvars import Context as Variables
 from contextvars import copy_context
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +30,7 @@ from dikast.agents.models.limits import LIMIT_OF, Limits
 from dikast.agents.models.load import close_models
 from dikast.errors import DikastError, UsageError
 from dikast.http.throttle import on_throttle
+from dikast.importing import import_here
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.engines.slices import Spent
 from dikast.jobs.exits import exits_end_rows
@@ -60,6 +60,7 @@ class Order:
         allowed: What may be spent before the first slice.
         cache: The request cache's file; empty without one.
         rows: In flight at most.
+        folder: Where the job was started: paths that are not absolute begin there, where there is such a folder.
     """
 
     graph: str
@@ -71,6 +72,7 @@ class Order:
     allowed: Limits
     cache: str
     rows: int
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,13 @@ class Worker:
     def __init__(self, order: Order) -> None:
         self.order = order
         self.name = f"{socket.gethostname()}/{os.getpid()}"
-        self._stack = AsyncExitStack()
-        self._tasks: dict[str, asyncio.Task[Done]] = {}
+        self.stack = AsyncExitStack()
+        """What this process has changed of itself; a process that ends need not undo it."""
+        self.running: dict[str, asyncio.Task[Done]] = {}
         self._granted = asyncio.Event()
         self._wanted = asyncio.Event()
         self._final = False
+        self._spoken = 0
         self._throttled = False
         self._context: Any = None
         self._ledger: Ledger
@@ -141,30 +145,32 @@ class Worker:
 
     async def _start(self) -> Parts:
         order = self.order
+        if order.folder and Path(order.folder).is_dir():
+            os.chdir(order.folder)
         graph: Any = found_at(order.graph)
         self._context = context_of(order)
         self._work = Work(graph, self._context, order.row_limits, order.attempt, self.name)
         cache = RequestCache(Path(order.cache)) if order.cache else None
         # Rows run in copies of the variables that these blocks set, in whichever task a message comes.
-        self._ledger = self._stack.enter_context(recording(cache=cache, limits=order.allowed, name=RUN))
+        self._ledger = self.stack.enter_context(recording(cache=cache, limits=order.allowed, name=RUN))
         self._ledger.refill = self._room
-        self._foreign = self._stack.enter_context(counting_foreign_calls())
-        self._stack.enter_context(row_threads(order.rows))
-        self._stack.enter_context(exits_end_rows())
+        self._foreign = self.stack.enter_context(counting_foreign_calls())
+        self.stack.enter_context(row_threads(order.rows))
+        self.stack.enter_context(exits_end_rows())
         on_throttle.set(self._throttle)
         self._variables = copy_context()
         parts = fingerprint(name_of(graph), self._context, order.samples)
-        self._stack.enter_context(spare_collector())
+        self.stack.enter_context(spare_collector())
         return parts
 
     async def do(self, row: Row) -> Told:
         """Do a row."""
         task = asyncio.create_task(self._do(row), context=self._variables.copy())
-        self._tasks[row.key] = task
+        self.running[row.key] = task
         try:
             done = await task
         finally:
-            self._tasks.pop(row.key, None)
+            self.running.pop(row.key, None)
         throttled, self._throttled = self._throttled, False
         return Told(done.outcome, done.line, done.trace, done.fatal, done.limited, self.spent, throttled)
 
@@ -183,13 +189,14 @@ class Worker:
 
     def drop(self, key: str) -> None:
         """Cancel a row that nobody waits for any more."""
-        if task := self._tasks.get(key):
+        if task := self.running.get(key):
             task.cancel()
 
     @property
     def spent(self) -> Spent:
         """Since this worker began."""
-        return Spent(dict(self._ledger.usage_by_role), self._ledger.begun)
+        self._spoken += 1
+        return Spent(dict(self._ledger.usage_by_role), self._ledger.begun, self._spoken)
 
     async def wants(self) -> Spent:
         """Return when a further slice of the limits is wanted."""
@@ -207,9 +214,8 @@ class Worker:
 
     def give_back(self) -> Spent:
         """Spend nothing further before the next slice."""
-        spent = self.spent
-        self._ledger.allow(self.order.allowed.model_copy(update=spent.amounts(self.order.allowed)))
-        return spent
+        self._ledger.allow(self.order.allowed)  # from here on no call passes, in no thread
+        return self.spent
 
     async def close(self) -> tuple[Spent, list[str]]:
         """Stop what runs, free what the models hold.
@@ -217,10 +223,10 @@ class Worker:
         Returns:
             What was spent since it began, and what a person should know.
         """
-        for task in self._tasks.values():
+        for task in self.running.values():
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+        if self.running:
+            await asyncio.wait(list(self.running.values()))
         await close_models()
         held = cast(dict[str, Any], {} if self._context is None else vars(self._context))
         for actor in held.values():
@@ -257,7 +263,7 @@ def found_at(reference: str) -> Any:
     """
     module, _, name = reference.partition(":")
     try:
-        found: Any = import_module(module)
+        found: Any = import_here(module)
         for part in name.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
