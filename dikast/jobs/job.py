@@ -155,9 +155,9 @@ async def run(
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
         manifest.shard = str(shard or "")
         notes = [schema.note, *begin(folder, manifest, counted)]
-        if counted.asked is not None:
+        if counted.asked is not None and tally.ends:
             tally.leave_out(set(split(counted.keys)))
-        feed = Feed(rows, schema, samples, tally, shard)
+        feed = Feed(rows, schema, samples, tally, shard, counted.repeated)
         job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
@@ -301,7 +301,8 @@ def take_ended(feed: Feed, attempt: Attempt, folder: Path, tally: Tally) -> None
     attempt.asked, attempt.foreign, attempt.input_hash = feed.asked, feed.foreign, feed.input_hash
     if feed.asked is not None:
         write_keys(folder, feed.keys)
-        tally.leave_out(set(split(feed.keys)))
+        if tally.ends:
+            tally.leave_out(set(split(feed.keys)))
 
 
 def begin(folder: Folder, manifest: Manifest, feed: Feed | None = None) -> list[str]:
@@ -454,7 +455,7 @@ class _Job:
         self.done += 1
         if done.worker:
             self.workers[done.worker] += 1
-        self.tally.end(done.row.key, done.outcome)
+        self.tally.finish(done.row.key, done.outcome)
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._tell()
 
