@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ from tests.cli.judge.pairs import COLUMNS, PAIRS
 from tests.cli.judge.pairs import SCRIPT as JUDGES
 from tests.cli.test_tables import MODULE as GAMERS
 from tests.engines.ray_lane.conftest import ROOT, SECONDS, start
-from tests.engines.ray_lane.world import lines, results, twice
+from tests.engines.ray_lane.world import below, left_of, lines, results, twice, workers_below
 from tests.loopback import ECHO, Loopback
 
 pytestmark = pytest.mark.usefixtures("cluster")
@@ -65,21 +67,35 @@ def test_genqr_over_two_servers_one_of_which_is_killed(tmp_path: Path, cluster: 
     assert said(results(tmp_path / "x")) == said(results(tmp_path / "local"))
 
 
-def test_games_over_hidden_tables_have_a_sandbox_in_each_worker(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
+def test_games_over_hidden_tables_have_a_sandbox_in_each_worker_which_dies_with_it(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
     (tmp_path / "gamer.py").write_text(GAMERS, encoding="utf-8")
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "t.csv").write_text("name,points\nann,3\nbob,7\n", encoding="utf-8")
-    rows = [f"question {number}: how many rows?,t,2" for number in range(16)] + ["which names?,t,ann"]
+    rows = [f"question {number}: how many rows?,t,2" for number in range(60)] + ["which names?,t,ann"]
     (tmp_path / "mine.csv").write_text("\n".join(["q,t,a", *rows]) + "\n", encoding="utf-8")
     mine = ["--questions", "mine.csv", "--columns", "question=q,table=t,answer=a", "--model", "scripted:gamer:counter"]
-    told = {}
+    told, boxes = {}, list[int]()
+    killing = Thread(target=kill_a_worker, args=(tmp_path / "x", boxes), daemon=True)
+    killing.start()
     for out, how in (("x", RAY), ("local", HERE)):
         ran = cli("tables", "run", *mine, "--out", out, "--json", *how)
         assert ran.code == 0, ran.err
         told[out] = json.loads(ran.out)["categories"]
+    killing.join(SECONDS)
+    assert boxes
+    assert left_of(boxes) == []
     assert told["x"] == told["local"]
-    assert len(workers_of(tmp_path / "x")) == 2
+    assert len(workers_of(tmp_path / "x")) >= 2
     assert said(results(tmp_path / "x")) == said(results(tmp_path / "local"))
+
+
+def kill_a_worker(out: Path, boxes: list[int]) -> None:
+    """Kill one in the middle; `boxes` are the processes that it had started."""
+    while not (out / "rows.jsonl").exists() or len(lines(out)) < 10:
+        time.sleep(0.02)
+    worker = workers_below(os.getpid())[0]
+    boxes += below(worker)
+    os.kill(worker, signal.SIGKILL)
 
 
 def said(found: Any) -> Any:
