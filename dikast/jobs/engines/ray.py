@@ -43,6 +43,9 @@ HUSH = "RAY_DEDUP_LOGS_SKIP_REGEX"
 """Read by Ray when it is imported: what it does not print. It tells of a dead worker on stdout, which is for data."""
 START_SECONDS = 300.0
 """For the first worker to be ready, and for one to come back when all are gone: packages load, models too."""
+ANSWER_SECONDS = 10.0
+"""For a cluster's port to take a connection."""
+AT = "is 'ray status' well there? ray:// needs the head's port 10001, without it port 6379"
 OTHERS_SECONDS = 10.0
 """How long the first worker waits for the others, so that they begin together where they can."""
 LOOK_SECONDS = 0.05
@@ -86,6 +89,7 @@ class Ray:
         ray = load_ray()
         ours = not ray.is_initialized()
         if ours:
+            await refuse_deaf(self.address)
             await asyncio.to_thread(connect, ray, self.address)
         try:
             crew = Crew(ray, self, place, order, self.workers or room_for(ray, self))
@@ -118,6 +122,23 @@ def load_ray() -> Any:
             del os.environ[HUSH]
 
 
+async def refuse_deaf(address: str) -> None:
+    """Refuse an address where nobody listens: Ray itself would try for ten minutes, and heed no signal meanwhile.
+
+    Raises:
+        UsageError: Nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal()):
+        return  # `auto`, or whatever Ray makes of it
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), ANSWER_SECONDS)
+    except OSError as error:  # TimeoutError among them
+        why = error.strerror or f"no answer within {ANSWER_SECONDS:g} s"
+        raise UsageError(f"no Ray cluster at {address}: {why}", hint=AT) from error
+    writer.close()
+
+
 def connect(ray: Any, address: str) -> None:
     """Join a cluster, or start one; signals stay whose they were.
 
@@ -129,8 +150,7 @@ def connect(ray: Any, address: str) -> None:
     try:
         ray.init(**given, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # each transport has its own
-        hint = "is 'ray status' well there? ray:// needs the head's port 10001, without it port 6379"
-        raise UsageError(f"no Ray cluster at {address or 'this machine'}: {said_by(error)}", hint=hint) from error
+        raise UsageError(f"no Ray cluster at {address or 'this machine'}: {said_by(error)}", hint=AT) from error
     if signal.getsignal(signal.SIGTERM) is not heard[signal.SIGTERM]:
         with suppress(ValueError):  # not the main thread: then Ray could not change it either
             signal.signal(signal.SIGTERM, heard[signal.SIGTERM])
@@ -225,6 +245,12 @@ def said_by(error: BaseException) -> str:
     return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__).strip()
 
 
+def placed(error: DikastError, worker: str) -> DikastError:
+    """The error, saying on which host it was met: what one lacks another may have."""
+    error.message = f"the worker on {worker.partition('/')[0]}: {error.message}"
+    return error
+
+
 class Gone(Exception):
     """A worker died while it had a row."""
 
@@ -273,7 +299,7 @@ class Crew:
         self._alone = Counter[str]()
         self._lock, self._suspects = asyncio.Lock(), asyncio.Lock()
         self._changed = asyncio.Condition()
-        self._starting: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
         made = {"num_cpus": engine.worker_cpus, "num_gpus": engine.worker_gpus, "max_restarts": 0}
         self._kind: Any = ray.remote(**made, max_concurrency=order.rows + 64)(Worker)
@@ -297,10 +323,19 @@ class Crew:
         while not ready() and not self.place.stop.stopping and time.monotonic() < end:
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._over)
+        return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._cluster_gone(error) if isinstance(error, ConnectionError) else self.place.stop.abort("bug", error)
+
+    def _cluster_gone(self, error: BaseException) -> None:
+        self._fail(f"the Ray cluster is gone: {said_by(error)}", "see 'ray status'; the same command goes on from here")
 
     async def _fill(self, post: Post) -> None:
         """Put a process into a post."""
@@ -321,12 +356,11 @@ class Crew:
                 raise
             if (error := facts.error or self._other(facts)) is not None:
                 self._kill(actor)
-                error.message = f"the worker on {facts.name.partition('/')[0]}: {error.message}"
-                self.place.stop.abort("cluster", error)
+                self.place.stop.abort("cluster", placed(error, facts.name))
                 return
             post.actor, post.name, post.spent, post.rows = actor, facts.name, Spent(), set()
             self.slices.give_back(post.name, post.spent)
-            post.tasks = [asyncio.create_task(self._grant(post, actor)), asyncio.create_task(self._watch(post, actor))]
+            post.tasks = [self._begin(self._grant(post, actor)), self._begin(self._watch(post, actor))]
             await self._tell()
             return
         self._fail(f"a worker died {STARTS} times before it was ready: {why}", "see Ray's own log of it")
@@ -361,13 +395,18 @@ class Crew:
                     continue
                 except self.ray.exceptions.RayError as error:
                     return self.place.work.failed(row, f"Ray: {said_by(error)}")
+                except ConnectionError as error:  # of a cluster at ray://
+                    self._cluster_gone(error)
+                    await asyncio.Event().wait()  # until the job cancels it
+                    raise
                 finally:
                     await self._leave(post, row, actor, alone)
             self._alone.pop(row.key, None)
             self._book(post, name, told.spent)
             if told.throttled:
                 self.place.slow_down()
-            return Done(row, told.outcome, told.line, told.trace, told.fatal, told.limited, name)
+            fatal = told.fatal and placed(told.fatal, name)
+            return Done(row, told.outcome, told.line, told.trace, fatal, told.limited, name)
 
     async def _ask(self, actor: Any, row: Row) -> Told:
         try:
@@ -486,7 +525,7 @@ class Crew:
     async def close(self) -> None:
         """End the workers; what rows that were cancelled have spent is booked."""
         self._ended = True
-        for task in [*self._starting, *(task for post in self.posts for task in post.tasks)]:
+        for task in self._tasks:
             task.cancel()
         await asyncio.gather(*(self._close(post) for post in self.posts if post.actor is not None))
         if 0 < (missing := sum(not post.name for post in self.posts)) < self.size:
@@ -500,7 +539,7 @@ class Crew:
             spent, notes = await asyncio.wait_for(post.actor.close.remote(), CLOSE_SECONDS)
             self._book(post, post.name, spent)
             self.notes += [note for note in notes if note not in self.notes]
-        except (TimeoutError, self.ray.exceptions.RayError):
+        except (TimeoutError, ConnectionError, self.ray.exceptions.RayError):
             self.notes.append(f"worker {post.name} did not close in time and was ended")
         finally:
             self._kill(post.actor)

@@ -15,6 +15,8 @@ import pytest
 from dikast.jobs.engines import ray as engine
 
 SECONDS = 120.0
+HEAD = {"num_cpus": 4, "include_dashboard": False, "object_store_memory": 80 << 20}
+"""Of object stores, Ray wants 75 MB at least."""
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -24,7 +26,7 @@ def cluster() -> Iterator[Any]:
     ray = engine.load_ray()
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 4, "include_dashboard": False})
+    made = Cluster(initialize_head=True, head_node_args=HEAD)
     ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
     yield made
     ray.shutdown()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -36,7 +35,7 @@ class Input(TypedDict):
     """A number, and what happens on the way."""
 
     x: int
-    act: Literal["", "exit", "stop", "sleep"]
+    act: Literal["", "exit"]
 
 
 class Output(TypedDict):
@@ -55,9 +54,7 @@ async def multiply(state: State, runtime: Runtime[Context]) -> Output:
     if state["act"] == "exit":
         await asyncio.sleep(0.2)  # neighbours are in flight
         os._exit(3)
-    if state["act"] == "stop":
-        os.kill(os.getpid(), signal.SIGSTOP)
-    await asyncio.sleep(60.0 if state["act"] == "sleep" else runtime.context.wait)
+    await asyncio.sleep(runtime.context.wait)
     return {"y": state["x"] * runtime.context.times, "text": ""}
 
 

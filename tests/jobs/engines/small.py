@@ -25,6 +25,7 @@ from dikast.agents.models.scripted import scripted
 from dikast.agents.prompt import parse_prompt
 from dikast.agents.roles import Solver
 from dikast.agents.solver import load_solver
+from dikast.errors import SandboxError
 from dikast.jobs.engines import ray as engine
 from dikast.jobs.engines.worker import Worker
 from dikast.wire import CONTEXT, Spec
@@ -75,6 +76,11 @@ async def twice(request: Request) -> str:
     asked.append(said)
     await asyncio.sleep(0)
     return said * 2
+
+
+@scripted
+def boxless(request: Request) -> str:
+    raise SandboxError("no sandbox here", hint="install one")
 
 
 def context(**fields: Any) -> Context:
@@ -129,10 +135,12 @@ class Actor:
         self.life = asyncio.create_task(self._live(), context=Variables())
 
     async def _live(self) -> None:
-        self.facts = await self.worker.start()
-        self._started.set()
-        await self._ended.wait()
-        await self.worker.stack.aclose()
+        try:
+            self.facts = await self.worker.start()
+            self._started.set()
+            await self._ended.wait()
+        finally:
+            await self.worker.stack.aclose()
 
     def end(self) -> None:
         self.dead = True
@@ -164,7 +172,7 @@ class Actor:
                 await happens(self)
             return self.facts
         if name == "do":
-            self.rows.append(arguments[0].input["x"])
+            self.rows.append(arguments[0].input.get("x", -1))
         if (happens := self.ray.happens.get(name)) is not None:
             await happens(self, *arguments)
         answer: Any = getattr(self.worker, name)(*arguments)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import sys
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -15,7 +18,7 @@ from dikast import jobs
 from dikast.agents.models.limits import Limits
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
-from dikast.errors import MissingExtraError, ModelUnavailable, UsageError
+from dikast.errors import MissingExtraError, ModelUnavailable, SandboxError, UsageError
 from dikast.jobs import job
 from dikast.jobs.engines import ray as engine
 from dikast.jobs.engines import worker
@@ -231,8 +234,20 @@ async def test_a_server_that_is_away_ends_the_job_as_it_does_without_ray(
     tmp_path: Path, ray: FakeRay, patch: Any
 ) -> None:
     away = small.context(solver="server:http://127.0.0.1:1/v1#m?retries=0")
-    with pytest.raises(ModelUnavailable):
+    with pytest.raises(ModelUnavailable, match=r"^the worker on host: .*127\.0\.0\.1:1"):
         await spread(ray, patch, tmp_path / "x", rows_of(5), context=away)
+    assert lines(tmp_path / "x") == []
+
+
+async def test_a_worker_without_a_sandbox_says_on_which_host(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
+    with pytest.raises(SandboxError, match=r"^the worker on host: no sandbox here"):
+        await spread(
+            ray,
+            patch,
+            tmp_path / "x",
+            rows_of(5),
+            context=small.context(solver="scripted:tests.jobs.engines.small:boxless"),
+        )
     assert lines(tmp_path / "x") == []
 
 
@@ -307,7 +322,11 @@ async def test_a_cluster_that_cannot_be_reached_is_told(tmp_path: Path, ray: Fak
         assert given["address"] == "ray://nowhere:10001"
         raise ConnectionError("ray client connection timeout\nmore")
 
+    async def let_pass(address: str) -> None:
+        """Somebody listens there."""
+
     patch.setattr(ray, "init", refuse)
+    patch.setattr(engine, "refuse_deaf", let_pass)
     with pytest.raises(UsageError, match="no Ray cluster at ray://nowhere:10001: ray client connection timeout"):
         await spread(ray, patch, tmp_path / "x", rows_of(1), engine=jobs.Ray("ray://nowhere:10001"))
 
@@ -315,6 +334,23 @@ async def test_a_cluster_that_cannot_be_reached_is_told(tmp_path: Path, ray: Fak
 def test_what_the_stand_in_raises_is_what_ray_does() -> None:
     assert issubclass(RayActorError, RayError)
     assert {name for name in engine.LOST} <= vars(small).keys()
+
+
+@pytest.mark.parametrize("message", ["do", "ping", "wants"])
+async def test_a_cluster_that_goes_ends_the_job_and_rows_stay_owed(
+    tmp_path: Path, ray: FakeRay, patch: Any, message: str
+) -> None:
+    patch.setattr(engine, "PING_SECONDS", 0.001)
+
+    async def lose(actor: Actor, *_: Any) -> None:
+        raise ConnectionError("Ray client has been disconnected")
+
+    ray.happens[message] = lose
+    slow = small.context(wait=0.05)
+    with pytest.raises(UsageError, match="the Ray cluster is gone: Ray client has been disconnected"):
+        await spread(ray, patch, tmp_path / "x", rows_of(50), limits=Limits(calls=60), context=slow)
+    assert not [line for line in lines(tmp_path / "x") if line["outcome"] != "ok"]
+    assert all(actor.dead for actor in ray.actors)
 
 
 async def test_an_interrupted_start_does_not_wait_for_workers(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
@@ -328,3 +364,25 @@ async def test_an_interrupted_start_does_not_wait_for_workers(tmp_path: Path, ra
     summary = await asyncio.wait_for(spread(ray, patch, tmp_path / "x", rows_of(5)), 10)
     assert (summary.stopped, summary.exit_code, summary.owed) == ("interrupted", 130, 5)
     assert json.loads((tmp_path / "x" / "manifest.json").read_text())["attempts"][0]["stopped"] == "interrupted"
+
+
+async def test_an_address_where_nobody_listens_is_refused_at_once() -> None:
+    """Ray's own attempt takes ten minutes, and neither Ctrl-C nor SIGTERM ends it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and not listening
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for given in (address, f"ray://{address}"):
+            with pytest.raises(UsageError, match=f"no Ray cluster at {given}: "):
+                await engine.refuse_deaf(given)
+        taken.listen()
+        await engine.refuse_deaf(address)
+    await engine.refuse_deaf("auto")
+
+
+def test_a_graph_of_the_program_itself_is_found_in_its_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """multiprocessing gives the program a second name, under which no worker has it."""
+    made = graph_of(same)
+    for name in ("__mp_main__", "somebodys_graphs"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+        vars(sys.modules[name])["graph"] = made
+    assert engine.reference_of(made) == "somebodys_graphs:graph"
