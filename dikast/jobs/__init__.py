@@ -6,6 +6,8 @@
     for row in jobs.Run.open(Path("runs/x")).rows():
         print(row["outcome"], row["output"])
 
+Rows are done in this process, or by workers of a Ray cluster: `jobs.run(..., engine=jobs.Ray("head:6379"))`.
+
 Names are loaded at first use, so that listing runs does not load LangGraph.
 """
 
