@@ -32,8 +32,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +41,12 @@ from benchmarks.machine import facts
 from benchmarks.one_call import busy, echo, echoing, graph, queries
 from dikast import jobs
 from dikast.agents.models.scripted import Scripted
+from dikast.jobs.attempt import Done
 from dikast.jobs.engines import Engine, Hands, Place
 from dikast.jobs.engines.local import Local
-from dikast.jobs.engines.ray import load_ray, order_of
-from dikast.jobs.engines.worker import Worker
+from dikast.jobs.engines.ray import load_ray
+from dikast.jobs.engines.slices import Spent
+from dikast.jobs.engines.worker import Told
 from dikast.jobs.keys import Row
 
 WORKERS = 2
@@ -160,7 +161,7 @@ async def measure_start() -> dict[str, float]:
 
 
 class Weighed:
-    """Does rows by a worker in this process, and weighs what would have been sent."""
+    """Does rows in this process, and weighs the messages that would have been sent."""
 
     name = "weighed"
 
@@ -170,19 +171,18 @@ class Weighed:
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncGenerator[Hands]:
-        """Make the worker."""
-        worker, own = Worker(order_of(place, "")), copy_context()
-        await asyncio.create_task(worker.start(), context=own)
+        """Nothing is to be made ready."""
+        work = replace(place.work, worker="name-of-a-host/12345")
 
-        async def do(row: Row) -> Any:
-            told = await worker.do(row)
+        async def do(row: Row) -> Done:
+            done = await work.do(row)
+            spent = Spent(dict(place.ledger.usage_by_role), place.ledger.begun)
+            told = Told(done.outcome, done.line, done.trace, done.fatal, done.limited, spent, False)
             self.to.append(len(pickle.dumps(row)))
             self.back.append(len(pickle.dumps(told)))
-            return await place.work.do(row)
+            return done
 
         yield Hands(do, place.concurrency)
-        await asyncio.create_task(worker.close(), context=own)
-        await asyncio.create_task(worker._stack.aclose(), context=own)
 
 
 async def weigh() -> dict[str, int]:
