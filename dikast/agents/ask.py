@@ -229,7 +229,7 @@ async def _reply(
 ) -> tuple[Reply, bool]:
     async def call() -> Reply:
         if ledger:
-            ledger.begin()
+            await ledger.admit()
         with booking():
             return await invoke(model, request, unseen=withhold)
 

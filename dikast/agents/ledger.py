@@ -14,7 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
@@ -23,6 +23,7 @@ from typing import Any
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Budget, Limits
 from dikast.agents.models.request import Message
+from dikast.errors import LimitReached
 from dikast.records import Outcome, Provenance, Usage
 
 
@@ -56,6 +57,8 @@ class Ledger:
         self.calls: list[Call] = []
         self._starts: list[float] = []
         self.usage_by_role: dict[str, Usage] = {}
+        self.refill: Callable[[], Awaitable[bool]] | None = None
+        """Where limits are granted in slices: waits for the next one; whether a call would pass then."""
         self._budget = Budget(limits, name) if limits else None
         self._outer = outer
         self._lock: threading.Lock = outer._lock if outer else threading.Lock()
@@ -69,13 +72,24 @@ class Ledger:
     def begin(self) -> None:
         """Let the next call pass, here and in the blocks around, or raise `LimitReached`."""
         with self._lock:
+            self.check()
             self._begin()
 
-    def _begin(self) -> None:
+    async def admit(self) -> None:
+        """As `begin`; where limits are granted in slices, wait for the next slice before giving up."""
+        while True:
+            try:
+                return self.begin()
+            except LimitReached:
+                outermost = self.outermost
+                if outermost.refill is None or outermost.passes or not await outermost.refill():
+                    raise
+
+    def _begin(self, calls: int = 1) -> None:
         if self._budget:
-            self._budget.begin()
+            self._budget.begin(calls)
         if self._outer:
-            self._outer._begin()
+            self._outer._begin(calls)
 
     def check(self) -> None:
         """Raise `LimitReached` if the next call would not pass, here or in the blocks around."""
@@ -100,6 +114,39 @@ class Ledger:
             self._starts.insert(place, started)
             self.calls.insert(place, call)
             self._book(call.role, call.usage)
+
+    def book(self, usage: Mapping[str, Usage], calls: int) -> None:
+        """Book, by role, what was spent elsewhere, and how many calls began there."""
+        with self._lock:
+            self._begin(calls)
+            for role, spent in usage.items():
+                self._book(role, spent)
+
+    @property
+    def begun(self) -> int:
+        """Calls that were let pass, where there are limits."""
+        return self._budget.begun if self._budget else 0
+
+    def allow(self, limits: Limits) -> None:
+        """Have other limits from now on; what was spent stays spent."""
+        with self._lock:
+            if self._budget:
+                self._budget.limits = limits
+
+    @property
+    def passes(self) -> bool:
+        """Whether the next call would pass here, whatever the blocks around say."""
+        try:
+            if self._budget:
+                self._budget.check()
+        except LimitReached:
+            return False
+        return True
+
+    @property
+    def outermost(self) -> Ledger:
+        """The ledger of the block that is around all others."""
+        return self._outer.outermost if self._outer else self
 
     def _book(self, role: str, usage: Usage) -> None:
         self.usage_by_role[role] = self.usage_by_role.get(role, Usage()) + usage

@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Mapping, Set
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -135,6 +135,29 @@ Shard = Annotated[
         rich_help_panel=RUN,
         help="Do one part of the rows, such as 3/16, in a folder of its own; 'dikast runs merge' joins the folders.",
     ),
+]
+EngineName = Annotated[
+    Literal["local", "ray"],
+    typer.Option(rich_help_panel=RUN, help="Where rows are done: in this process, or by workers of a Ray cluster."),
+]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        rich_help_panel=RUN,
+        help="The cluster: ray://HEAD:10001, HEAD:6379 or auto; without it a local Ray is started.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=RUN, help="Ray workers; as many as the cluster has room for, without it."),
+]
+WorkerCpus = Annotated[
+    float | None, typer.Option(min=0, rich_help_panel=RUN, help="Processors of a Ray worker; 1 without it.")
+]
+WorkerGpus = Annotated[
+    float | None,
+    typer.Option(min=0, rich_help_panel=RUN, help="GPUs of a Ray worker, for an engine of its own; 0 without it."),
 ]
 Seed = Annotated[int, typer.Option(min=0, rich_help_panel=MODEL, help="Seed sent with every sampled request.")]
 Preview = Annotated[

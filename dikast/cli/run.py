@@ -44,6 +44,11 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "dry_run": (options.DryRun, False),
     "force_new": (options.ForceNew, False),
     "concurrency": (options.Concurrency, CONCURRENCY),
+    "engine": (options.EngineName, "local"),
+    "ray_address": (options.RayAddress, None),
+    "workers": (options.Workers, None),
+    "worker_cpus": (options.WorkerCpus, None),
+    "worker_gpus": (options.WorkerGpus, None),
     "cache": (options.Cache, None),
     "max_calls": (options.MaxCalls, None),
     "max_run_tokens": (options.MaxTokens, None),
@@ -291,6 +296,8 @@ class RunCommand:
         """The job, with what the method records beside the settings, and whom it asks."""
         facts: Mapping[str, Any] = await self.method.facts(chosen, context) if self.method.facts else {}
         person = self.person_of(context, running.out)
+        if person is not None and running.engine != "local":
+            raise UsageError("--engine ray asks nobody at this terminal", hint="leave it out: a person is no faster")
         if person is None:
             return await running.job(
                 self.method.load_graph(),

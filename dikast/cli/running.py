@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dikast.agents.models.cache import RequestCache
     from dikast.agents.models.limits import Limits
     from dikast.graphs.method import Person
+    from dikast.jobs.engines import Engine
     from dikast.jobs.job import OnProgress, Progress
     from dikast.jobs.shards import Shard
     from dikast.jobs.summary import Summary
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CACHE_NAME = "requests.sqlite"
 SHOWN_REASONS = 3
+SHOWN_WORKERS = 8
 SECONDS_BETWEEN_LINES = 15
 """Between two lines of progress where there is no terminal: a log of an hour stays readable."""
 
@@ -45,18 +47,46 @@ class Running:
     price: str | None = None
     force_new: bool = False
     shard: str | None = None
+    engine: str = "local"
+    ray_address: str | None = None
+    workers: int | None = None
+    worker_cpus: float | None = None
+    worker_gpus: float | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
         """Out of a command's parameters.
 
         Raises:
-            UsageError: A limit, a price or a shard makes no sense.
+            UsageError: A limit, a price, a shard or what is said of workers makes no sense.
         """
         found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
         found.limits()  # what is wrong is told now, and not when rows have been read
         found.part()
+        found.hands()
         return found
+
+    def hands(self) -> Engine | None:
+        """What does the rows; `None` for this process.
+
+        Raises:
+            UsageError: Something is said of workers, and there are none.
+        """
+        of_ray = {
+            "address": self.ray_address,
+            "workers": self.workers,
+            "worker_cpus": self.worker_cpus,
+            "worker_gpus": self.worker_gpus,
+        }
+        said: dict[str, Any] = {name: value for name, value in of_ray.items() if value is not None}
+        if self.engine == "ray":
+            from dikast.jobs.engines.ray import Ray
+
+            return Ray(**said)
+        if said:
+            flags = ", ".join("--ray-address" if name == "address" else f"--{name.replace('_', '-')}" for name in said)
+            raise UsageError(f"{flags} is said of Ray workers, and this run has none", hint="add --engine ray")
+        return None
 
     def limits(self) -> Limits:
         """The run's limits and prices."""
@@ -134,6 +164,7 @@ class Running:
                 force_new=self.force_new,
                 method=method,
                 shard=self.part(),
+                engine=self.hands(),
             )
 
 
@@ -203,7 +234,15 @@ def line_of(now: Progress, rate: float, limits: Limits | None) -> str:
         parts.append(f"cost {limits.cost_of(sum(now.usage.values(), Usage())):.4f}")
     if now.failed:
         parts.append(f"{now.failed} failed")
+    if now.workers:
+        parts.append(in_short(now.workers))
     return ", ".join([*parts, *([now.stopping] if now.stopping else [])])
+
+
+def in_short(workers: Mapping[str, int]) -> str:
+    """How many workers there are, and whether they do alike much."""
+    least, most = min(workers.values()), max(workers.values())
+    return f"{len(workers)} workers ({least} to {most} rows)" if len(workers) > 1 else "1 worker"
 
 
 class progress:  # a context manager, used like a function
@@ -246,6 +285,7 @@ class progress:  # a context manager, used like a function
         tokens = sum(usage.output_tokens for usage in now.usage.values())
         more = f"{now.in_flight} in flight, {now.failed} failed, {tokens:,} tokens"
         if self._bar is not None:
+            more = f"{more}, {in_short(now.workers)}" if now.workers else more
             stopping = f"{more}; {now.stopping}" if now.stopping else more
             self._bar.update(self._task, total=now.asked, completed=now.finished, more=stopping)
 
@@ -260,6 +300,14 @@ def reasons_of(summary: Summary) -> list[dict[str, Any]]:
     return [{"outcome": outcome, "rows": count, "reason": reason} for (outcome, reason), count in found]
 
 
+def by_worker(workers: Mapping[str, int]) -> str:
+    """How many rows each worker did, who did most first; those beyond `SHOWN_WORKERS` are only counted."""
+    most = sorted(workers, key=lambda name: -workers[name])
+    shown = ", ".join(f"{name} {workers[name]}" for name in most[:SHOWN_WORKERS])
+    rest = most[SHOWN_WORKERS:]
+    return shown + (f", {len(rest)} more {sum(workers[name] for name in rest)}" if rest else "")
+
+
 def tell(summary: Summary) -> None:
     """Say on stderr how a run stands and how to go on."""
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items()) or "none finished"
@@ -268,6 +316,8 @@ def tell(summary: Summary) -> None:
     for role, usage in summary.usage.items():
         told = f"{usage.calls} calls, {usage.input_tokens:,} + {usage.output_tokens:,} tokens"
         say(f"{role}: {told}, {usage.cached_calls} calls from the cache")
+    if summary.workers:
+        say(f"workers: {by_worker(summary.workers)}")
     if summary.cost is not None:
         say(f"cost: {summary.cost:.4f}")
     for reason in reasons_of(summary):

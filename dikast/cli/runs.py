@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dikast.jobs import Summary
     from dikast.jobs.changes import Change
     from dikast.jobs.exports import Exported
+    from dikast.jobs.manifest import Attempt
     from dikast.jobs.reading import Run
 
 app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff, merge.")
@@ -97,6 +98,27 @@ def show(
         return
     table(("outcome", "rows"), [*summary.outcomes.items(), ("owed", summary.owed), ("asked", summary.asked)])
     tell(summary)
+    for line in engines_told(opened):
+        say(line)
+
+
+def engines_told(run: Run) -> Iterator[str]:
+    """Where each attempt's rows were done, if any attempt had workers."""
+    attempts = run.manifest.attempts
+    if any(attempt.engine != "local" for attempt in attempts):
+        for number, attempt in enumerate(attempts, start=1):
+            yield f"attempt {number}, {attempt.started}, engine {attempt.engine}{who_did(attempt)}"
+
+
+def who_did(attempt: Attempt) -> str:
+    """Which workers did how many rows of an attempt; empty where it needed none."""
+    from dikast.cli.running import by_worker
+
+    if attempt.engine == "local":
+        return ""
+    if attempt.finished is None:
+        return ": under way, or it was killed; each finished row tells its worker"
+    return f": {by_worker(attempt.workers) or 'no row finished'}"
 
 
 def find_row(run: Run, name: str) -> dict[str, Any]:
@@ -110,6 +132,11 @@ def retry(
     concurrency: options.Concurrency = 16,
     cache: options.Cache = None,
     max_calls: options.MaxCalls = None,
+    engine: options.EngineName = "local",
+    ray_address: options.RayAddress = None,
+    workers: options.Workers = None,
+    worker_cpus: options.WorkerCpus = None,
+    worker_gpus: options.WorkerGpus = None,
     json: options.Json = False,
 ) -> None:
     """Do again the rows that ended in error, timeout or limit."""
@@ -121,7 +148,18 @@ def retry(
 
     opened = Run.open(run)
     method, context = method_of(opened), context_of(opened)
-    running = Running(run, concurrency, cache, max_calls)
+    running = Running(
+        run,
+        concurrency,
+        cache,
+        max_calls,
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
+        worker_cpus=worker_cpus,
+        worker_gpus=worker_gpus,
+    )
+    hands = running.hands()
 
     async def job() -> Summary:
         with progress() as on_progress:
@@ -133,6 +171,7 @@ def retry(
                 cache=running.request_cache(private=method.private),
                 concurrency=concurrency,
                 on_progress=on_progress,
+                engine=hands,
             )
 
     with private_files() if is_private(run) else nullcontext():

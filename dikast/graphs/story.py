@@ -4,7 +4,8 @@
     page = tell(row, story)
 
 A row is a journal's, or a preview's: `row`, `key`, `input`, `output`, `outcome`, `reason`, `calls`, `seconds`,
-`usage`, perhaps `trace`. What came of it is told by the method's own `story`; without one it is the output as JSON.
+`usage`, perhaps `trace` and `worker`. What came of it is told by the method's own `story`; without one it is the
+output as JSON.
 
 Not here: drawing the page, which is `dikast.pages`' and `dikast.cli.output`'s work.
 """
@@ -41,7 +42,8 @@ def frame(row: Row, own: Page) -> Page:
     parts: list[Part] = [Text(json.dumps(row["input"], ensure_ascii=False), label="input")]
     parts += [Text(own.title, "heading"), *own.parts]
     parts += [Text("conversation", "heading"), *_tell_calls(row["calls"])]
-    parts += [Text(f"spent: {row['seconds']:.2f} s", "heading"), *_tell_spent(row["usage"])]
+    done_by = f", by worker {row['worker']}" if row.get("worker") else ""
+    parts += [Text(f"spent: {row['seconds']:.2f} s{done_by}", "heading"), *_tell_spent(row["usage"])]
     if row.get("trace"):
         parts.append(Text(row["trace"], "quote", "trace"))
     return Page(title, tuple(parts))

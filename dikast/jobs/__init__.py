@@ -6,6 +6,8 @@
     for row in jobs.Run.open(Path("runs/x")).rows():
         print(row["outcome"], row["output"])
 
+Rows are done in this process, or by workers of a Ray cluster: `jobs.run(..., engine=jobs.Ray("head:6379"))`.
+
 Names are loaded at first use, so that listing runs does not load LangGraph.
 """
 
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
+    from dikast.jobs.engines.ray import Ray
     from dikast.jobs.exports import export
     from dikast.jobs.inputs import Reread
     from dikast.jobs.job import Progress, retry, run
@@ -29,6 +32,7 @@ _HOMES = {
     "Difference": "reading",
     "Estimate": "previewing",
     "Progress": "job",
+    "Ray": "engines.ray",
     "Reread": "inputs",
     "Run": "reading",
     "Shard": "shards",
@@ -47,6 +51,7 @@ __all__ = [
     "Difference",
     "Estimate",
     "Progress",
+    "Ray",
     "Reread",
     "Run",
     "Shard",

@@ -51,6 +51,7 @@ class Done:
         trace: Traceback of a bug; empty if there was none.
         fatal: An error that a person has to act upon, which other rows would meet too.
         limited: Whether a limit stopped the row, or a call of it that the graph did without.
+        worker: Who did it, as its line has it; empty in the job's own process.
     """
 
     row: Row
@@ -59,6 +60,7 @@ class Done:
     trace: str = ""
     fatal: DikastError | None = None
     limited: bool = False
+    worker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,14 @@ class Work:
         context: Its context.
         limits: What one row may spend.
         attempt: 1-based number of the job's attempt, for the record.
+        worker: Who does it, for the record; empty in the job's own process.
     """
 
     graph: Graph
     context: object
     limits: Limits | None = None
     attempt: int = 1
+    worker: str = ""
 
     async def do(self, row: Row) -> Done:
         """Run the graph on a row. Raises nothing but the cancellation of this very task."""
@@ -100,6 +104,10 @@ class Work:
             raise error
         return self._done(row, record_exception(error), Ledger(None, None, "row", None), 0.0)
 
+    def failed(self, row: Row, reason: str) -> Done:
+        """How a row ended that could not be done at all."""
+        return self._done(row, _Ended(Outcome.ERROR, reason), Ledger(None, None, "row", None), 0.0)
+
     def _done(self, row: Row, ended: _Ended, ledger: Ledger, seconds: float) -> Done:
         record = self._record(row, ended, ledger, seconds)
         try:
@@ -110,7 +118,7 @@ class Work:
             ended = _Ended(Outcome.ERROR, f"the graph's output is not JSON: {text_of(error)}", trace=trace_of(error))
             line = encode(self._record(row, ended, ledger, record["seconds"]))
         limited = Outcome.LIMIT in (ended.outcome, *(call.outcome for call in ledger.calls))
-        return Done(row, ended.outcome, line, ended.trace, ended.fatal, limited)
+        return Done(row, ended.outcome, line, ended.trace, ended.fatal, limited, self.worker)
 
     async def _end(self, row: Row) -> _Ended:
         try:
@@ -147,6 +155,7 @@ class Work:
             "input": row.input,
             "output": ended.output,
             "calls": [call.as_dict() for call in ledger.calls],
+            **({"worker": self.worker} if self.worker else {}),
         }
 
 

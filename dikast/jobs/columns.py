@@ -25,9 +25,14 @@ LARGEST = 2**63
 
 
 def flat(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of a journal as columns: its own fields, `input_*`, `output_*`, `usage` and `calls` as JSON."""
+    """A row of a journal as columns: its own fields, `input_*`, `output_*`, `usage` and `calls` as JSON.
+
+    Who did it is left out: a data set names no machine, and is the same wherever its rows were done.
+    """
     columns: dict[str, Any] = {}
     for name, value in record.items():
+        if name == "worker":
+            continue
         if name in ("input", "output") and isinstance(value, dict):
             columns |= {f"{name}_{field}": inner for field, inner in cast(dict[str, Any], value).items()}
         else:

@@ -10,7 +10,7 @@ from typing import Any
 from dikast.jobs.current import hash_of
 from dikast.jobs.files import read_journal
 from dikast.jobs.inputs import InputSchema, read_inputs
-from dikast.jobs.keys import Row, add_keys
+from dikast.jobs.keys import Repeats, Row, add_keys
 from dikast.jobs.shards import Shard
 from dikast.jobs.summary import Tally
 from dikast.records import Outcome
@@ -28,13 +28,21 @@ class Feed:
         samples: Rows for each input.
         tally: What is finished already.
         shard: The part of the input whose rows these are; `None` for all of it.
+        repeated: What a feed of the same input has found; without it, every input is remembered as it passes.
     """
 
     def __init__(
-        self, inputs: Iterable[object], schema: InputSchema, samples: int, tally: Tally, shard: Shard | None = None
+        self,
+        inputs: Iterable[object],
+        schema: InputSchema,
+        samples: int,
+        tally: Tally,
+        shard: Shard | None = None,
+        repeated: frozenset[bytes] | None = None,
     ) -> None:
         self._inputs, self._schema, self._samples, self._tally = inputs, schema, samples, tally
-        self.shard = shard
+        self.shard, self.repeated = shard, repeated
+        """`repeated`: the inputs that come more than once, by their digests; `None` before the input's end."""
         self._before = len(tally.ends)
         self._known = 0
         self._passed = 0
@@ -48,7 +56,8 @@ class Feed:
         Raises:
             DataError: At the first bad row.
         """
-        for row in add_keys(read_inputs(self._inputs, self._schema), self._samples):
+        repeats = Repeats(self.repeated)
+        for row in add_keys(read_inputs(self._inputs, self._schema), self._samples, repeats):
             if self.shard is not None and not self.shard.has(row.number):
                 continue
             self._passed += 1
@@ -56,7 +65,7 @@ class Feed:
             known = row.key in self._tally
             self._known += known
             yield None if known else row
-        self._ended = True
+        self._ended, self.repeated = True, repeats.repeated
 
     def pass_all(self) -> bytes | None:
         """The keys of all rows; `None` for a one-shot iterator, which is left as it is.

@@ -4,29 +4,33 @@
 
 The same call again does what is still owed; `retry` does again what failed. Any compiled LangGraph graph will do.
 
-Not here: reading a run (`Run`), exporting it (`export`), other engines than this event loop.
+Not here: reading a run (`Run`), exporting it (`export`), where rows are done (`engines/`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from dikast.agents.foreign_calls import counting_foreign_calls
-from dikast.agents.ledger import Ledger, recording
+from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
 from dikast.jobs.current import change_told, current_keys, read_keys, split, write_keys
+from dikast.jobs.driver import Driver
+from dikast.jobs.engines import Engine, Place
+from dikast.jobs.engines.local import Local
 from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed, journal_rows
 from dikast.jobs.files import LineFile, explain_os_errors
@@ -35,7 +39,6 @@ from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder, refuse_mismatc
 from dikast.jobs.heap import spare_collector
 from dikast.jobs.inputs import InputSchema
 from dikast.jobs.keys import Row
-from dikast.jobs.local import Local
 from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import NAME, Attempt, Manifest, changed_versions, now, read_manifest, versions
 from dikast.jobs.reading import Run
@@ -69,6 +72,7 @@ class Progress:
         usage: Spent so far, by role, earlier attempts included.
         seconds: Since this attempt began.
         stopping: Why no further row starts; empty while rows start.
+        workers: Rows of this attempt that workers of a cluster did, by the worker's name.
     """
 
     asked: int | None
@@ -79,6 +83,7 @@ class Progress:
     usage: Mapping[str, Usage]
     seconds: float
     stopping: str
+    workers: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 OnProgress = Callable[[Progress], None]
@@ -102,6 +107,7 @@ async def run(
     method: str = "",
     report: OnReport | None = None,
     shard: Shard | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Run a graph on each row, into a run folder; do what is still owed if the folder has a run already.
 
@@ -115,13 +121,14 @@ async def run(
         limits: What the run may spend, earlier attempts included (`seconds`: this attempt).
         row_limits: What one row may spend.
         cache: The request cache.
-        concurrency: Rows in flight at most; the number adapts below it.
+        concurrency: Rows in flight at most, in each process that does rows; the number adapts below it.
         on_progress: Called on the event loop, about ten times a second.
         settings: The caller's resolved settings, for the manifest.
         force_new: Start over; a run that is there is moved aside.
         method: Where the method stands that the run is of, `module:name`, for the manifest.
         report: Called with the run and the context when the attempt has ended, such as a method's `report`.
         shard: The part of the rows that this job does; `dikast.jobs.merge` puts the folders together.
+        engine: Where rows are done: in this process, or by `dikast.jobs.Ray(...)` on a cluster.
 
     Returns:
         How the run stands; its `exit_code` is the command line's.
@@ -143,14 +150,15 @@ async def run(
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally, shard).look_through()
-        attempt = new_attempt(limits, counted)
+        hands = engine or Local()
+        attempt = new_attempt(limits, counted, hands.name)
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
         manifest.shard = str(shard or "")
         notes = [schema.note, *begin(folder, manifest, counted)]
-        if counted.asked is not None:
+        if counted.asked is not None and tally.ends:
             tally.leave_out(set(split(counted.keys)))
-        feed = Feed(rows, schema, samples, tally, shard)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
+        feed = Feed(rows, schema, samples, tally, shard, counted.repeated)
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
             take_ended(feed, attempt, folder.path, tally)
@@ -171,6 +179,7 @@ async def retry(
     concurrency: int = CONCURRENCY,
     on_progress: OnProgress | None = None,
     report: OnReport | None = None,
+    engine: Engine | None = None,
 ) -> Summary:
     """Do again the rows of a run that ended in one of these outcomes; owed rows stay owed.
 
@@ -186,13 +195,14 @@ async def retry(
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
-        attempt = new_attempt(limits, before.attempts[-1])
+        hands = engine or Local()
+        attempt = new_attempt(limits, before.attempts[-1], hands.name)
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
         notes = begin(folder, manifest)
         if (keys := current_keys(out, before)) is not None:
             tally.leave_out(set(keys))
         feed = journal_rows(out / ROWS, tally, outcomes)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes)
+        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         summary = job.finish()
     await tell_report(report, out, context)
@@ -273,8 +283,8 @@ def next_manifest(
     )
 
 
-def new_attempt(limits: Limits | None, counted: Feed | Attempt) -> Attempt:
-    """An attempt that starts now, at the rows that were counted."""
+def new_attempt(limits: Limits | None, counted: Feed | Attempt, engine: str) -> Attempt:
+    """An attempt that starts now, at the rows that were counted, on an engine of this name."""
     return Attempt(
         started=now(),
         asked=counted.asked,
@@ -282,6 +292,7 @@ def new_attempt(limits: Limits | None, counted: Feed | Attempt) -> Attempt:
         input_hash=counted.input_hash,
         versions=versions(),
         limits=limits,
+        engine=engine,
     )
 
 
@@ -290,7 +301,8 @@ def take_ended(feed: Feed, attempt: Attempt, folder: Path, tally: Tally) -> None
     attempt.asked, attempt.foreign, attempt.input_hash = feed.asked, feed.foreign, feed.input_hash
     if feed.asked is not None:
         write_keys(folder, feed.keys)
-        tally.leave_out(set(split(feed.keys)))
+        if tally.ends:
+            tally.leave_out(set(split(feed.keys)))
 
 
 def begin(folder: Folder, manifest: Manifest, feed: Feed | None = None) -> list[str]:
@@ -359,7 +371,9 @@ class _Job:
     on_progress: OnProgress | None
     asked: int | None
     notes: list[str]
+    engine: Engine
     done: int = 0
+    workers: Counter[str] = field(default_factory=Counter[str])
     _told: float = 0.0
 
     def __post_init__(self) -> None:
@@ -380,7 +394,17 @@ class _Job:
             exits_end_rows(),
             time_limit(limits, name, self.stop),
         ):
-            await self._run(work, owed, self.ledger)
+            place = Place(
+                work=work,
+                parts=self.manifest.fingerprint,
+                ledger=self.ledger,
+                limits=limits,
+                cache=self.cache,
+                concurrency=concurrency,
+                slow_down=self.gate.slow_down,
+                stop=self.stop,
+            )
+            await self._run(place, owed)
         self.notes += foreign.notes
 
     @property
@@ -389,11 +413,14 @@ class _Job:
         before, since = self.tally.usage, self.ledger.usage_by_role
         return {role: before.get(role, Usage()) + since.get(role, Usage()) for role in [*before, *since]}
 
-    async def _run(self, work: Work, owed: Iterable[Row | None], ledger: Ledger) -> None:
+    async def _run(self, place: Place, owed: Iterable[Row | None]) -> None:
         rows, errors = LineFile(self.folder.path / ROWS), LineFile(self.folder.path / ERRORS)
         writer = Writer(rows, errors, self._disk_failed)
         try:
-            await Local(work, self.gate, self.stop, writer, ledger, self._finished).run(owed)
+            async with self.engine.open(place) as hands:
+                self.gate.most = hands.rows
+                await Driver(place, hands, self.gate, writer, self._finished).run(owed)
+            self.notes += hands.notes
         finally:
             await writer.close()
             rows.close()
@@ -405,6 +432,7 @@ class _Job:
         attempt.finished, attempt.stopped = now(), self.stop.why
         attempt.outcomes = {outcome.value: count for outcome, count in self.tally.counts().items()}
         attempt.usage = {role: usage.as_dict() for role, usage in self.usage.items()}
+        attempt.workers = dict(sorted(self.workers.items()))
         with suppress(OSError):  # without it, whoever lists runs reads the journal
             attempt.journal_bytes = (self.folder.path / ROWS).stat().st_size
         self._tell()
@@ -425,7 +453,9 @@ class _Job:
 
     def _finished(self, done: Done) -> None:
         self.done += 1
-        self.tally.end(done.row.key, done.outcome)
+        if done.worker:
+            self.workers[done.worker] += 1
+        self.tally.finish(done.row.key, done.outcome)
         if time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._tell()
 
@@ -450,6 +480,7 @@ class _Job:
             usage=self.usage,
             seconds=self._told - self._started,
             stopping=self.stop.why,
+            workers=dict(self.workers),
         )
         try:
             self.on_progress(progress)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -63,12 +63,42 @@ def row_key(input_digest: bytes, ordinal: int, sample: int) -> str:
     return hashlib.blake2b(input_digest + b"%d/%d" % (ordinal, sample), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def add_keys(inputs: Iterable[Mapping[str, Any]], samples: int) -> Iterator[Row]:
-    """Rows with their keys, `samples` for each input. Memory: one digest for each different input."""
-    seen: dict[bytes, int] = {}
+class Repeats:
+    """How often each input was there already. Memory: one digest for each different input that may come again.
+
+    Args:
+        among: The inputs that come more than once, by their digests, where that is known: only these are remembered.
+    """
+
+    def __init__(self, among: Collection[bytes] | None = None) -> None:
+        self._among = among
+        self._seen: dict[bytes, int] = {}
+
+    def ordinal(self, input_digest: bytes) -> int:
+        """0 for an input that is new, 1 for one that was there once, ..."""
+        if self._among is not None and input_digest not in self._among:
+            return 0
+        ordinal = self._seen.get(input_digest, 0)
+        self._seen[input_digest] = ordinal + 1
+        return ordinal
+
+    @property
+    def repeated(self) -> frozenset[bytes]:
+        """The inputs that came more than once, by their digests."""
+        return frozenset(one for one, times in self._seen.items() if times > 1)
+
+
+def add_keys(inputs: Iterable[Mapping[str, Any]], samples: int, repeats: Repeats | None = None) -> Iterator[Row]:
+    """Rows with their keys, `samples` for each input.
+
+    Args:
+        inputs: In their order.
+        samples: Rows for each input.
+        repeats: What remembers them; a new one by default.
+    """
+    repeats = repeats or Repeats()
     for number, given in enumerate(inputs, start=1):
         input_digest = digest(given)
-        ordinal = seen.get(input_digest, 0)
-        seen[input_digest] = ordinal + 1
+        ordinal = repeats.ordinal(input_digest)
         for sample in range(samples):
             yield Row(row_key(input_digest, ordinal, sample), number, ordinal, sample, copy_value(given))

@@ -34,6 +34,7 @@ PACKAGES = (
     "torch",
     "transformers",
     "peft",
+    "ray",
 )
 """Whose versions are recorded, where they are installed."""
 
@@ -49,6 +50,8 @@ class Attempt(BaseModel, extra="forbid"):
         input_hash: Over the inputs in their order; `None` as `asked`.
         versions: Python's and of the packages that matter.
         limits: The run's limits; they do not change results.
+        engine: Where rows were done: `local` is the job's own process.
+        workers: Rows that each worker did, by its name; empty for `local`, and while it runs.
         stopped: Why it ended before all was done; empty if it did not.
         outcomes: Counts over the rows of its input when this attempt ended.
         usage: Spent by role over the whole run when this attempt ended.
@@ -62,6 +65,8 @@ class Attempt(BaseModel, extra="forbid"):
     input_hash: str | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     limits: Limits | None = None
+    engine: str = "local"
+    workers: dict[str, int] = Field(default_factory=dict)
     stopped: str = ""
     outcomes: dict[str, int] = Field(default_factory=dict)
     usage: dict[str, dict[str, float]] = Field(default_factory=dict)

@@ -35,6 +35,7 @@ class Summary:
         cost: At the limits' prices; `None` without prices.
         seconds: How long this attempt took.
         done: Rows finished by this attempt.
+        workers: Those of them that workers of a cluster did, by the worker's name (host and process).
         stopped: Why the attempt ended before all was done; empty if it did not.
         notes: What a person should know, a line each.
     """
@@ -48,6 +49,7 @@ class Summary:
     cost: float | None = None
     seconds: float = 0.0
     done: int = 0
+    workers: Mapping[str, int] = field(default_factory=dict[str, int])
     stopped: str = ""
     notes: tuple[str, ...] = ()
 
@@ -92,13 +94,14 @@ class Summary:
             "cost": self.cost,
             "seconds": self.seconds,
             "done": self.done,
+            "workers": dict(self.workers),
             "stopped": self.stopped,
             "notes": list(self.notes),
         }
 
 
 class Tally:
-    """Outcomes by key and spend by role: what a journal says, kept up to date. Memory: about 100 bytes a key."""
+    """Outcomes by key and spend by role: what a journal says, kept up to date. Memory: about 130 bytes a key read."""
 
     def __init__(self) -> None:
         self.ends: dict[bytes, Outcome] = {}
@@ -145,6 +148,15 @@ class Tally:
         self.ends[short] = outcome
         self.outcomes[outcome] += 1
 
+    def finish(self, key: str, outcome: Outcome) -> None:
+        """A row that this attempt did ended, which it does once: its key is not kept, so that memory does not grow."""
+        short = bytes.fromhex(key)
+        before = self.ends.get(short)
+        if before is not None:
+            self.outcomes[before] -= 1
+            self.ends[short] = outcome
+        self.outcomes[outcome] += 1
+
     def __contains__(self, key: str) -> bool:
         return bytes.fromhex(key) in self.ends
 
@@ -189,6 +201,7 @@ def summarise(folder: Path, manifest: Manifest, tally: Tally) -> Summary:
         foreign=last.foreign,
         usage=tally.usage,
         cost=cost_of(tally.usage, last.limits),
+        workers=last.workers,
         stopped=last.stopped,
         notes=(tally.note,) if tally.note else (),
     )

@@ -96,3 +96,60 @@ def test_calls_are_kept_in_the_order_in_which_they_began() -> None:
             ledger.add(call(role), started)
         ledger.add(call("now"))
     assert [one.role for one in ledger.calls] == ["first", "second", "third", "now"]
+
+
+class Slices:
+    """Grants one call at a time, so many times."""
+
+    def __init__(self, ledger: Ledger, grants: int) -> None:
+        self.ledger, self.grants, self.asked = ledger, grants, 0
+        ledger.refill = self
+
+    async def __call__(self) -> bool:
+        self.asked += 1
+        if self.asked > self.grants:
+            return False
+        self.ledger.allow(Limits(calls=self.asked))
+        return True
+
+
+async def test_a_call_waits_for_the_next_slice_of_the_outermost_limits() -> None:
+    with recording(limits=Limits(calls=0)) as run, recording(limits=Limits(calls=9), name="row") as row:
+        slices = Slices(run, 2)
+        await row.admit()
+        await row.admit()
+        assert (slices.asked, run.begun, row.begun) == (2, 2, 2)
+        with pytest.raises(LimitReached, match="the run's limit of 2 calls"):
+            await row.admit()
+        assert row.outermost is run
+        assert not run.passes
+        assert row.passes  # its own limit is not used up
+
+
+async def test_the_rows_own_limit_asks_for_no_slice() -> None:
+    with recording(limits=Limits(calls=5)) as run, recording(limits=Limits(calls=0), name="row") as row:
+        slices = Slices(run, 5)
+        with pytest.raises(LimitReached, match="the row's limit of 0 calls"):
+            await row.admit()
+        assert slices.asked == 0
+
+
+async def test_without_slices_admitting_is_beginning() -> None:
+    with recording(limits=Limits(calls=1)) as run:
+        await run.admit()
+        with pytest.raises(LimitReached):
+            await run.admit()
+
+
+def test_what_was_spent_elsewhere_counts_against_the_limits() -> None:
+    with recording(limits=Limits(calls=3)) as run:
+        run.book({"solver": Usage(calls=2, input_tokens=7)}, 3)
+        assert run.usage_by_role == {"solver": Usage(calls=2, input_tokens=7)}
+        assert run.begun == 3
+        with pytest.raises(LimitReached):
+            run.begin()
+        run.allow(Limits(calls=4))
+        run.begin()
+    with recording() as free:
+        free.allow(Limits(calls=0))  # nothing to change
+        assert (free.begun, free.passes) == (0, True)

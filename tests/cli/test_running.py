@@ -10,18 +10,21 @@ import pytest
 from dikast.agents.models.limits import Limits
 from dikast.cli import running
 from dikast.cli.running import SECONDS_BETWEEN_LINES, ProgressLines
+from dikast.jobs.engines import ray as engine
 from dikast.jobs.job import Progress
 from dikast.jobs.summary import Summary
 from dikast.records import Outcome, Usage
 from tests.cli.collection import arguments, files
 from tests.cli.conftest import Cli
+from tests.jobs.engines.small import FakeRay
+from tests.jobs.graphs import lines
 
 __all__ = ["files"]  # the fixtures
 
 
-def at(seconds: float, finished: int, asked: int | None = 200) -> Progress:
+def at(seconds: float, finished: int, asked: int | None = 200, **workers: int) -> Progress:
     usage = {"solver": Usage(calls=1, input_tokens=1_000_000)}
-    return Progress(asked, finished, 1, 4, 8, usage, seconds, "")
+    return Progress(asked, finished, 1, 4, 8, usage, seconds, "", workers)
 
 
 def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +37,8 @@ def test_a_log_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     assert said[0] == "115 of 200 rows, 1 a second, about 1 min left, cost 2.0000, 1 failed"
     tell(at(3 * SECONDS_BETWEEN_LINES, 145, None))
     assert said[1].startswith("145 of ? rows, 1 a second, cost")
+    tell(at(5 * SECONDS_BETWEEN_LINES, 155, one=70, two=85))
+    assert said[2].endswith("1 failed, 2 workers (70 to 85 rows)")
 
 
 def test_why_rows_failed_is_told(cli: Cli, files: dict[str, Path]) -> None:
@@ -70,3 +75,38 @@ def test_the_first_input_again_has_the_first_scores(cli: Cli, files: dict[str, P
     again = cli(*arguments(files, "-o", "x"))
     assert again.out == first.out
     assert (tmp_path / "x/export/before.run").read_text(encoding="utf-8").count("q1 Q0") == 2
+
+
+def test_workers_do_the_rows_of_a_command_and_of_its_retry(
+    cli: Cli, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = FakeRay()
+    monkeypatch.setattr(engine, "load_ray", lambda: ray)
+    spread = ("--engine", "ray", "--workers", "2", "--worker-cpus", "0.5")
+    ran = cli(*arguments(files, "-o", "x", *spread, "--model", "scripted:script:slow"))
+    assert (ran.code, len(ray.actors)) == (3, 2), ran.err
+    assert (ray.promised["num_cpus"], ray.promised["num_gpus"]) == (0.5, 0.0)
+    assert {line["worker"] for line in lines(Path("x"))} <= {"host/1", "host/2"}
+    again = cli("runs", "retry", "x", "--engine", "ray", "--worker-gpus", "0.5", "--workers", "1")
+    assert (again.code, len(ray.actors), ray.promised["num_gpus"]) == (3, 3, 0.5), again.err
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--workers", "2"), "--workers is said of Ray workers, and this run has none"),
+        (("--worker-gpus", "1", "--ray-address", "auto"), "--ray-address, --worker-gpus is said of Ray workers"),
+        (("--engine", "ray", "--feedback", "human"), "--engine ray asks nobody at this terminal"),
+        (("--engine", "ray"), "ray is not installed"),
+    ],
+)
+def test_workers_that_cannot_be_are_refused(
+    cli: Cli, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...], told: str
+) -> None:
+    def absent(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(engine, "import_module", absent)
+    ran = cli(*arguments(files, "-o", "x", *more))
+    assert ran.code in (2, 4)
+    assert told in ran.err

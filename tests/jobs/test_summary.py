@@ -53,6 +53,14 @@ def test_a_rows_last_end_counts_and_every_calls_cost() -> None:
     assert "03" * 16 not in tally
 
 
+def test_what_an_attempt_finishes_is_counted_and_only_earlier_rows_are_kept_by_key() -> None:
+    tally = Tally().read([line(ONE, "timeout")])
+    tally.finish(ONE, Outcome.OK)
+    tally.finish(TWO, Outcome.ERROR)
+    assert tally.counts() == {Outcome.OK: 1, Outcome.ERROR: 1}
+    assert len(tally.ends) == 1
+
+
 def test_lines_that_are_no_rows_are_listed_a_few_of_them() -> None:
     tally = Tally()
     assert tally.note == ""

@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field
 from dikast.errors import LimitReached
 from dikast.records import Usage
 
+LIMIT_OF = "the {}'s limit of "
+"""How the message of a used-up limit begins."""
 TOKENS_PER_PRICE = 1_000_000
 """Prices are per million tokens, as vendors print them."""
 
@@ -53,14 +55,14 @@ class Budget:
         """Book what a call cost."""
         self.spent += usage
 
-    def begin(self) -> None:
-        """Let the next call pass, and count it.
+    @property
+    def begun(self) -> int:
+        """Calls that were let pass."""
+        return self._begun
 
-        Raises:
-            LimitReached: One of the limits is used up; the message says which, and how much was spent.
-        """
-        self.check()
-        self._begun += 1
+    def begin(self, calls: int = 1) -> None:
+        """Count calls that pass; `check` says whether they do."""
+        self._begun += calls
 
     def check(self) -> None:
         """Raise `LimitReached` if the next call would not pass."""
@@ -73,4 +75,4 @@ class Budget:
         for name, value in spent.items():
             limit = getattr(self.limits, name)
             if limit is not None and value >= limit:
-                raise LimitReached(f"the {self.name}'s limit of {limit:g} {name} is used up ({value:g} spent)")
+                raise LimitReached(f"{LIMIT_OF.format(self.name)}{limit:g} {name} is used up ({value:g} spent)")

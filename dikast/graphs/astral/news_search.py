@@ -158,7 +158,7 @@ class SearchNews:
             self.model, [self.api.as_tool(found)], system_prompt=system["content"], middleware=middleware
         )
         if ledger := current():
-            ledger.begin()
+            await ledger.admit()
         try:
             state = await agent.ainvoke({"messages": [{"role": "user", "content": user["content"]}]})
         except ModelCallLimitExceededError:

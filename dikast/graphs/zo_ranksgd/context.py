@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, cast
+from typing import Annotated, Any, ClassVar, Literal, NotRequired, cast
 
 from pydantic import BaseModel, Field, SerializeAsAny, model_validator
 from typing_extensions import TypedDict
@@ -38,6 +38,7 @@ class Context(BaseModel):
     """What is tuned, who ranks, and how it is searched."""
 
     model_config = CONTEXT
+    only_here: ClassVar[str] = "its trials are jobs of their own, in folders of this machine"
 
     method: Annotated[str, NoFlag("the command's first word")]
     """The method that is tuned: a name of dikast's, or MODULE:NAME."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, cast
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,7 @@ class Context(Searching):
     """Who takes part, and the loop's knobs beside those of a search."""
 
     model_config = CONTEXT
+    only_here: ClassVar[str] = "its stages are jobs of their own, in folders of this machine"
 
     folder: Annotated[Path, NoFlag("the run's own folder")] = Field(json_schema_extra={"fingerprint": False})
     """Where the rounds' stages lie."""

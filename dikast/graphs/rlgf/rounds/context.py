@@ -6,7 +6,7 @@ Light on purpose: the command line reads the flags of `dikast rlgf rounds` off t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,7 @@ class Context(Collecting):
     """Who takes part, and the loop's knobs beside those of a collection."""
 
     model_config = CONTEXT
+    only_here: ClassVar[str] = "its stages are jobs of their own, in folders of this machine"
 
     folder: Annotated[Path, NoFlag("the run's own folder")] = Field(json_schema_extra={"fingerprint": False})
     """Where the rounds' stages lie."""

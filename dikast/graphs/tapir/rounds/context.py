@@ -6,7 +6,7 @@ Light on purpose: the command line reads the flags of `dikast tapir rounds` off 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
@@ -33,6 +33,7 @@ class Context(Tasks, SftRecipe):
     """
 
     model_config = CONTEXT
+    only_here: ClassVar[str] = "its stages are jobs of their own, in folders of this machine"
 
     folder: Annotated[Path, NoFlag("the run folder")] = Field(json_schema_extra={"fingerprint": False})
     """Where the rounds' stages lie."""

@@ -1,4 +1,4 @@
-"""The local engine: rows through the graph on this event loop, as many at a time as the gate allows.
+"""What drives a job: owed rows go to the engine's hands, as many at a time as the gate allows, and then to the journal.
 
 At most that many tasks exist, whatever the number of rows. Finished rows go to the writer in the order in which they
 finish. Rows that met an engine that cannot be reached are held back: if one of the next rows is well, they were single
@@ -15,16 +15,15 @@ from dataclasses import dataclass, field
 
 from langchain_core.runnables.config import var_child_runnable_config
 
-from dikast.agents.ledger import Ledger
 from dikast.errors import DikastError, LimitReached, UsageError
 from dikast.http.throttle import on_throttle
-from dikast.jobs.attempt import Done, Work, cancel
+from dikast.jobs.attempt import Done, cancel
 from dikast.jobs.concurrency import Gate
+from dikast.jobs.engines import Hands, Place
 from dikast.jobs.feed import ROWS_BETWEEN_YIELDS
 from dikast.jobs.files import encode
 from dikast.jobs.keys import Row
 from dikast.jobs.shared_failure import SharedFailure
-from dikast.jobs.stopping import Stop
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome
 
@@ -33,23 +32,21 @@ UNREACHABLE_IN_A_ROW = 16
 
 
 @dataclass
-class Local:
-    """Runs rows.
+class Driver:
+    """Has rows done.
 
     Args:
-        work: What is done with each row.
+        place: The job's work, ledger and stop.
+        hands: What does the rows.
         gate: How many at a time.
-        stop: Why no further row starts.
         writer: Where finished rows go.
-        ledger: The run's, for its limits.
         finished: Called for each row that is written.
     """
 
-    work: Work
+    place: Place
+    hands: Hands
     gate: Gate
-    stop: Stop
     writer: Writer
-    ledger: Ledger
     finished: Callable[[Done], None]
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _held: list[Done] = field(default_factory=list[Done])
@@ -57,6 +54,9 @@ class Local:
     _any_well: bool = False
     _left_out: bool = False
     _over: bool = False
+
+    def __post_init__(self) -> None:
+        self._stop = self.place.stop
 
     async def run(self, owed: Iterable[Row | None]) -> None:
         """Run what is owed, until it is done or the job stops. `None` stands for a row that is not owed.
@@ -68,14 +68,14 @@ class Local:
             try:
                 await self._start_all(owed)
             except Exception as error:  # the input's: what is in flight has done nothing wrong
-                self.stop.drain("input", error)
+                self._stop.drain("input", error)
             await self._wait_for_all()
         finally:
             on_throttle.reset(token)
             await self._cancel_all()
         self._settle()
         if not self._left_out:
-            self.stop.came_too_late()
+            self._stop.came_too_late()
 
     async def _start_all(self, owed: Iterable[Row | None]) -> None:
         for count, row in enumerate(owed, start=1):
@@ -83,14 +83,14 @@ class Local:
                 await self._room()
             elif count % ROWS_BETWEEN_YIELDS == 0:
                 await asyncio.sleep(0)
-            if self.stop.stopping:
+            if self._stop.stopping:
                 self._left_out = True
                 return
             if row is not None:
                 self._start(row)
 
     async def _room(self) -> None:
-        while not self.gate.room and not self.stop.stopping:
+        while not self.gate.room and not self._stop.stopping:
             await self.gate.changed()
 
     def _start(self, row: Row) -> None:
@@ -105,13 +105,13 @@ class Local:
         if task.cancelled():
             self._left_out = True  # by us or by somebody else: either way the row is owed
         elif (error := task.exception()) is not None:
-            self.stop.abort("bug", error)
+            self._stop.abort("bug", error)
 
     async def _do(self, row: Row) -> None:
         try:
-            done = await self.work.do(row)
+            done = await self.hands.do(row)
         except GeneratorExit as error:
-            done = self.work.thrown(row, error)
+            done = self.place.work.thrown(row, error)
         if self._over:  # a row that went on after it was cancelled: the files are closed, and it is owed
             return
         if done.outcome is Outcome.TIMEOUT:
@@ -125,31 +125,31 @@ class Local:
             self._release()
             self._write(done)
             if why := self._shared.row_ended(done.line):
-                self.stop.drain(why)
+                self._stop.drain(why)
 
     def _limit_reached(self) -> bool:
         """Whether the run's own limit is used up: then the row stays owed, and no further one starts."""
         try:
-            self.ledger.check()
+            self.place.ledger.check()
         except LimitReached as reached:
-            self.stop.drain(str(reached))
+            self._stop.drain(str(reached))
             return True
         return False
 
     def _fatal(self, done: Done, error: DikastError) -> None:
         if isinstance(error, UsageError):
-            self.stop.drain("usage", error)
+            self._stop.drain("usage", error)
             self._left_out = True
             return
         self._held.append(done)
         if len(self._held) >= UNREACHABLE_IN_A_ROW:
-            self.stop.drain("unreachable", error)
+            self._stop.drain("unreachable", error)
 
     def _settle(self) -> None:
         """At the end: single failures are results, unless no row of this attempt was well."""
         if self._held and not self._any_well:
-            self.stop.drain("unreachable", self._held[-1].fatal)
-        if self.stop.stopping:
+            self._stop.drain("unreachable", self._held[-1].fatal)
+        if self._stop.stopping:
             self._left_out |= bool(self._held)
         else:
             self._release()
@@ -165,7 +165,7 @@ class Local:
         self.finished(done)
 
     async def _wait_for_all(self) -> None:
-        while self._tasks and not self.stop.aborting:
+        while self._tasks and not self._stop.aborting:
             await self.gate.changed()
 
     async def _cancel_all(self) -> None:
