@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -314,14 +315,26 @@ async def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path, m
     assert engine.os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
-async def test_a_cluster_that_cannot_be_reached_is_told(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
+async def test_a_cluster_that_cannot_be_joined_is_told(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
     def refuse(**given: Any) -> None:
-        assert given["address"] == "ray://nowhere:10001"
-        raise ConnectionError("ray client connection timeout\nmore")
+        assert given["address"] == "auto"
+        raise ConnectionError("Could not find any running Ray instance.\nmore")
 
     patch.setattr(ray, "init", refuse)
-    with pytest.raises(UsageError, match="no Ray cluster at ray://nowhere:10001: ray client connection timeout"):
-        await spread(ray, patch, tmp_path / "x", rows_of(1), engine=jobs.Ray("ray://nowhere:10001"))
+    with pytest.raises(UsageError, match="no Ray cluster at auto: Could not find any running Ray instance"):
+        await spread(ray, patch, tmp_path / "x", rows_of(1), engine=jobs.Ray("auto"))
+
+
+@pytest.mark.parametrize("address", ["ray://127.0.0.1:{}", "127.0.0.1:{}"])
+async def test_an_address_where_nobody_listens_is_told_at_once(
+    tmp_path: Path, ray: FakeRay, patch: Any, address: str
+) -> None:
+    """Ray 2.60 waits for longer than ten minutes, deaf to signals."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert (await spread(ray, patch, tmp_path / "x", rows_of(1), engine=jobs.Ray(address.format(port)))).owed == 0
+    with pytest.raises(UsageError, match=f"no Ray cluster at {address.format(port)}: .*refused"):
+        await spread(ray, patch, tmp_path / "y", rows_of(1), engine=jobs.Ray(address.format(port)))
 
 
 def test_what_the_stand_in_raises_is_what_ray_does() -> None:
