@@ -133,7 +133,7 @@ def connect(ray: Any, address: str) -> None:
         knock(address)  # Ray itself knocks for many minutes, and hears no signal meanwhile
         ray.init(**given, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # each transport has its own
-        hint = "ray:// needs the head's port 10001, without it 6379; RAY_AUTH_MODE=token where the cluster wants a token"
+        hint = "ray:// needs the head's port 10001, without it 6379; RAY_AUTH_MODE=token where it wants a token"
         raise UsageError(f"no Ray cluster at {address or 'this machine'}: {said_by(error)}", hint=hint) from error
     if signal.getsignal(signal.SIGTERM) is not heard[signal.SIGTERM]:
         with suppress(ValueError):  # not the main thread: then Ray could not change it either
