@@ -14,6 +14,7 @@ import pytest
 
 from dikast import jobs
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import MissingExtraError, ModelUnavailable, SandboxError, UsageError
@@ -285,8 +286,12 @@ class Plain:
     value: int = 0
 
 
+def unnamed(request: Request) -> str:
+    return "x"
+
+
 async def test_what_no_worker_could_make_is_refused_before_any_starts(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
-    nameless = small.context(solver=load_solver(ScriptedModel(lambda request: "x")))
+    nameless = small.context(solver=load_solver(ScriptedModel(unnamed)))
     with pytest.raises(UsageError, match=r"context\.solver is a Python object without a spec"):
         await spread(ray, patch, tmp_path / "a", rows_of(1), context=nameless)
     with pytest.raises(UsageError, match="a context of type Plain cannot go to a Ray worker"):
