@@ -100,8 +100,9 @@ def renewed(page: str, folder: Path) -> str:
 
 
 def pages() -> list[Path]:
-    """Pages that have examples."""
-    return [page for page in sorted((ROOT / "docs").rglob("*.md")) if BLOCK.search(page.read_text(encoding="utf-8"))]
+    """The methods' and the cookbook's pages that have examples."""
+    every = [*(ROOT / "docs" / "methods").glob("*.md"), *(ROOT / "docs" / "cookbook").glob("*.md")]
+    return [page for page in sorted(every) if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
 def main() -> int:

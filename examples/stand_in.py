@@ -11,6 +11,7 @@ import re
 
 from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import scripted
+from dikast.graphs.rewards import rewarding
 
 RIGHT = ("seven", "four", "paris", "pigment", "16")
 STEPS = ("A spider has 8 legs.", "2 * 8 = 16.", "#### 16")
@@ -80,7 +81,7 @@ def field(name: str, kind: dict[str, object], quoted: dict[str, str]) -> object:
     if name == "verdict":
         return "safe"
     if kind.get("type") == "integer":
-        return points(quoted.get(name, " ".join(quoted.values())))
+        return points(next(text for tag, text in quoted.items() if tag.startswith(name.partition("_score")[0])))
     if kind.get("type") == "number":
         return 0.9 if "16" in " ".join(quoted.values()) else 0.5
     return "This is why."
@@ -89,3 +90,10 @@ def field(name: str, kind: dict[str, object], quoted: dict[str, str]) -> object:
 def points(text: str) -> int:
     """Of six."""
     return 6 if any(word in text.lower() for word in RIGHT) else 2
+
+
+@rewarding
+def shared(prompt: str, text: str, reference: str) -> float:
+    """A reward: the share of the reference's words that the text has."""
+    wanted = set(reference.lower().split())
+    return len(wanted & set(text.lower().split())) / len(wanted)

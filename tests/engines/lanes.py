@@ -29,6 +29,7 @@ from tests.engines import (  # noqa: E402
     cweval_environment,
     lucene_environment,
     resolve,
+    site_environment,
     train_environment,
     vllm_environment,
 )
@@ -86,6 +87,14 @@ LANES = (
         browser_environment.SUITES,
         browser_environment.prepare,
         browser_environment.version,
+    ),
+    Lane(
+        "site",
+        site_environment.ENVIRONMENT,
+        "zensical",
+        site_environment.SUITES,
+        site_environment.prepare,
+        site_environment.version,
     ),
     Lane(
         "cweval",
