@@ -2,10 +2,11 @@
 
     python docs/examples.py docs/methods/genqr.md docs/cookbook/judge.md      # without pages: all
 
-A worked example is a block of kind `console`: each line that begins with `$ ` is a command, what stands below it is what it
-printed to standard output. The commands of a page are run in order, in a copy of `examples/`, by bash, with this checkout's
-`dikast`; then the text below each is replaced. A command goes on over lines that end in a backslash, and up to `END` after
-`<<'END'`. Nothing is asked of a server: the examples use the embedded model and no model at all.
+A worked example is a block of kind `console`: each line that begins with `$ ` is a command, what stands below it is
+what it printed to standard output. The commands of a page are run in order, in a copy of `examples/`, by bash, with
+this checkout's `dikast`; then the text below each is replaced. A command goes on over lines that end in a backslash,
+and up to `END` after `<<'END'`. Nothing is asked of a server: the examples use the embedded model, a function, or no
+model at all.
 """
 
 from __future__ import annotations

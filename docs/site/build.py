@@ -1,10 +1,11 @@
-"""Build the site of the docs: `make site`, or
+"""Build the site of the docs.
 
-    python docs/site/build.py [FOLDER]      # default: build/site; the site is FOLDER/html, to be opened from disk
+    make site                               # or: python docs/site/build.py [FOLDER]; build/site without
 
-The pages of `docs/` are copied, links that lead out of it are made links to the repository, a page of reference is written
-for each entry of `REFERENCE` and for each method, and the generator builds all of it, strictly: a link or an anchor
-that leads nowhere is an error. Then `check.py` reads what came out. Why this generator: `docs/design/site.md`.
+The site is FOLDER/html, to be opened from disk. The pages of `docs/` are copied, links that lead out of it are made
+links to the repository, a page of reference is written for each entry of `REFERENCE` and for each method, and the
+generator builds all of it, strictly: a link or an anchor that leads nowhere is an error. Then `check.py` reads what
+came out. Why this generator: `docs/design/site.md`.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def build(folder: Path) -> Path:
 
 
 def for_disk(html: Path) -> None:
-    """Links to a folder become links to its page, which only a server would find; a page for lost visitors needs one, too."""
+    """Links to a folder become links to its page, which only a server would find. A page of errors needs one, too."""
     (html / "404.html").unlink(missing_ok=True)
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")

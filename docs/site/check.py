@@ -1,6 +1,6 @@
 """What must hold of a built site: links and anchors lead somewhere, and no page loads anything from elsewhere.
 
-    problems(Path("build/site/html"))      # [] or one line each
+problems(Path("build/site/html"))      # [] or one line each
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Called by the parser at each tag."""
         given = {name: value or "" for name, value in attrs}
         self.anchors |= {given[name] for name in ("id", "name") if name in given}
         if tag == "a" and "href" in given:

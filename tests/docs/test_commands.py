@@ -116,7 +116,7 @@ FILE = re.compile(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTAL
 
 
 def test_the_tutorial_runs(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its own files, in order; a scripted model in place of the embedded one. What it asks the machine is not asked."""
+    """With its own files, in order, and a scripted model in place of the embedded one; `doctor` and `models` aside."""
     page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     (tmp_path / "modules" / "somebody.py").write_text(EVERYONE, encoding="utf-8")
     monkeypatch.setenv("DIKAST_MODEL", "scripted:somebody:everyone")

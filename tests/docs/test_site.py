@@ -55,7 +55,9 @@ def test_a_style_sheet_loads_nothing_from_elsewhere_and_a_site_has_pages(tmp_pat
 
 def test_links_out_of_the_docs_lead_to_the_repository() -> None:
     page = DOCS / "methods" / "x.md"
-    text = "[a](../../README.md) [b](dno.md#files) [c](https://x.org) [d](../design/)\n```md\n[e](../../README.md)\n```\n"
+    text = (
+        "[a](../../README.md) [b](dno.md#files) [c](https://x.org) [d](../design/)\n```md\n[e](../../README.md)\n```\n"
+    )
     assert outward(text, page) == (
         f"[a]({repository()}/README.md) [b](dno.md#files) [c](https://x.org) [d]({repository()}/docs/design)\n"
         "```md\n[e](../../README.md)\n```\n"

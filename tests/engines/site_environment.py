@@ -1,4 +1,4 @@
-"""The site's generator, in an environment of its own: `make site` builds with it, and the site's lane reads what was built."""
+"""The generator of the site, in an environment of its own; `make site` and the lane `site` use it."""
 
 from __future__ import annotations
 

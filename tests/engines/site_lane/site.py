@@ -1,4 +1,4 @@
-"""The site of the docs, built and opened in a real browser: nothing is fetched from elsewhere, and it is searched from disk.
+"""The site of the docs, built, and opened in a real browser from disk: it is searched, and fetches nothing elsewhere.
 
 The worked examples are made anew, too: what a page says that a command prints is what it prints.
 """
@@ -42,6 +42,14 @@ SEARCHED = """
   return [];
 })()
 """
+REFUSED = """
+new Promise(done => {
+  document.addEventListener('securitypolicyviolation', event => done(event.blockedURI));
+  const script = document.createElement('script');
+  script.src = 'http://127.0.0.1:9/x.js';
+  document.head.append(script);
+})
+"""
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +78,7 @@ async def test_a_remote_asset_would_be_refused(html: Path, tmp_path: Path) -> No
     """By the pages' own policy, whatever a script of the theme may want later."""
     async with chromium(tmp_path) as page:
         await page.open((html / "index.html").as_uri())
-        assert await page.ask(
-            "new Promise(done => { const one = document.createElement('script'); one.src = 'http://127.0.0.1:9/x.js';"
-            "document.addEventListener('securitypolicyviolation', e => done(e.blockedURI)); document.head.append(one) })"
-        )
+        assert await page.ask(REFUSED)
 
 
 async def same_site(page: Page, html: Path) -> None:
