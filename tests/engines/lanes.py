@@ -36,6 +36,7 @@ from tests.engines import (  # noqa: E402
     lucene_environment,
     ray_environment,
     resolve,
+    site_environment,
     train_environment,
     vllm_environment,
 )
@@ -96,6 +97,14 @@ LANES = (
         browser_environment.SUITES,
         browser_environment.prepare,
         browser_environment.version,
+    ),
+    Lane(
+        "site",
+        site_environment.ENVIRONMENT,
+        "zensical",
+        site_environment.SUITES,
+        site_environment.prepare,
+        site_environment.version,
     ),
     Lane(
         "cweval",
