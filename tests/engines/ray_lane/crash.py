@@ -121,9 +121,7 @@ async def test_a_row_of_20_mb_goes_there_and_back(tmp_path: Path) -> None:
     rows = [{"text": letter * 20_000_000 + "."} for letter in letters]
     summary = await jobs.run(world.long_graph, rows, None, tmp_path / "x", engine=jobs.Ray(workers=2))
     assert summary.outcomes == {"ok": 5}
-    assert sorted(line["output"]["text"][:2] for line in lines(tmp_path / "x")) == [
-        f".{letter}" for letter in "abcde"
-    ]
+    assert sorted(line["output"]["text"][:2] for line in lines(tmp_path / "x")) == [f".{letter}" for letter in "abcde"]
 
 
 @pytest.mark.asyncio

@@ -13,6 +13,7 @@ import pytest
 
 from dikast import jobs
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.pace import Rates
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import MissingExtraError, ModelUnavailable, SandboxError, UsageError
@@ -357,3 +358,10 @@ async def test_an_interrupted_start_does_not_wait_for_workers(tmp_path: Path, ra
     summary = await asyncio.wait_for(spread(ray, patch, tmp_path / "x", rows_of(5)), 10)
     assert (summary.stopped, summary.exit_code, summary.owed) == ("interrupted", 130, 5)
     assert json.loads((tmp_path / "x" / "manifest.json").read_text())["attempts"][0]["stopped"] == "interrupted"
+
+
+async def test_each_worker_has_its_share_of_what_may_be_spent_a_minute(
+    tmp_path: Path, ray: FakeRay, patch: Any
+) -> None:
+    await spread(ray, patch, tmp_path / "x", rows_of(4), rates=Rates(rpm=60_000, tpm=8_000_000))
+    assert [actor.worker.order.rates for actor in ray.actors] == [Rates(rpm=30_000, tpm=4_000_000)] * 2
