@@ -22,6 +22,7 @@ from typing import Any
 
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Budget, Limits
+from dikast.agents.models.pace import Pace, Rates
 from dikast.agents.models.request import Message
 from dikast.errors import LimitReached
 from dikast.records import Outcome, Provenance, Usage
@@ -59,6 +60,8 @@ class Ledger:
         self.usage_by_role: dict[str, Usage] = {}
         self.refill: Callable[[], Awaitable[bool]] | None = None
         """Where limits are granted in slices: waits for the next one; whether a call would pass then."""
+        self.pace: Pace | None = None
+        """How fast calls are made; that of the outermost block counts."""
         self._budget = Budget(limits, name) if limits else None
         self._outer = outer
         self._lock: threading.Lock = outer._lock if outer else threading.Lock()
@@ -76,12 +79,14 @@ class Ledger:
             self._begin()
 
     async def admit(self) -> None:
-        """As `begin`; where limits are granted in slices, wait for the next slice before giving up."""
+        """As `begin`, when it is this call's turn; where limits are granted in slices, wait for the next one first."""
+        outermost = self.outermost
+        if outermost.pace is not None:
+            await outermost.pace.turn()
         while True:
             try:
                 return self.begin()
             except LimitReached:
-                outermost = self.outermost
                 if outermost.refill is None or outermost.passes or not await outermost.refill():
                     raise
 
@@ -152,6 +157,8 @@ class Ledger:
         self.usage_by_role[role] = self.usage_by_role.get(role, Usage()) + usage
         if self._budget:
             self._budget.add(usage)
+        if self.pace is not None:
+            self.pace.book(usage.input_tokens + usage.output_tokens)
         if self._outer:
             self._outer._book(role, usage)
 
@@ -184,13 +191,19 @@ def booking() -> Generator[None]:
 
 @contextmanager
 def recording(
-    *, cache: RequestCache | None = None, limits: Limits | None = None, name: str = "run", sample: int = 0
+    *,
+    cache: RequestCache | None = None,
+    limits: Limits | None = None,
+    rates: Rates | None = None,
+    name: str = "run",
+    sample: int = 0,
 ) -> Generator[Ledger]:
     """Record every model call made inside the block, in this task and in those that it starts.
 
     Args:
         cache: Where replies are looked up and kept; the outer block's by default.
         limits: What may be spent inside the block.
+        rates: What may be spent a minute; calls that `ask` makes wait for their turn. An inner block's do not count.
         name: What the block is called in the message of `LimitReached`: `run`, `row`.
         sample: Index of this piece of work among samples of the same; added to the sample index of every call inside,
             so that samples differ in seed and cache key.
@@ -204,6 +217,8 @@ def recording(
     elif outer is not None:
         cache = outer.cache
     ledger = Ledger(cache, limits, name, outer, sample)
+    if rates is not None and rates.any:
+        ledger.pace = Pace(rates)
     token = _current.set(ledger)
     try:
         yield ledger

@@ -189,6 +189,10 @@ MaxSeconds = Annotated[float | None, typer.Option(min=0, rich_help_panel=RUN, he
 MaxCost = Annotated[
     float | None, typer.Option(min=0, rich_help_panel=RUN, help="Cost of the run, at the prices of --price.")
 ]
+Rpm = Annotated[
+    float | None, typer.Option("--rpm", rich_help_panel=RUN, help="Model calls a minute at most, spread evenly.")
+]
+Tpm = Annotated[float | None, typer.Option("--tpm", rich_help_panel=RUN, help="Tokens a minute at most, on average.")]
 Price = Annotated[
     str | None,
     typer.Option(metavar="IN,OUT", rich_help_panel=RUN, help="Price of a million input and output tokens."),

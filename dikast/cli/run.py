@@ -55,6 +55,8 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "max_seconds": (options.MaxSeconds, None),
     "max_cost": (options.MaxCost, None),
     "price": (options.Price, None),
+    "rpm": (options.Rpm, None),
+    "tpm": (options.Tpm, None),
     "config": (options.Config, None),
     "json": (options.Json, False),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager, nullcontext
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from dikast.agents.models.cache import RequestCache
     from dikast.agents.models.limits import Limits
+    from dikast.agents.models.pace import Rates
     from dikast.graphs.method import Person
     from dikast.jobs.engines import Engine
     from dikast.jobs.job import OnProgress, Progress
@@ -45,6 +47,8 @@ class Running:
     max_seconds: float | None = None
     max_cost: float | None = None
     price: str | None = None
+    rpm: float | None = None
+    tpm: float | None = None
     force_new: bool = False
     shard: str | None = None
     engine: str = "local"
@@ -62,6 +66,7 @@ class Running:
         """
         found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
         found.limits()  # what is wrong is told now, and not when rows have been read
+        found.rates()
         found.part()
         found.hands()
         return found
@@ -103,6 +108,19 @@ class Running:
             price_input=price_input,
             price_output=price_output,
         )
+
+    def rates(self) -> Rates:
+        """What the run may spend a minute.
+
+        Raises:
+            UsageError: Not more than nothing.
+        """
+        from dikast.agents.models.pace import Rates
+
+        for flag, value in (("--rpm", self.rpm), ("--tpm", self.tpm)):
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{flag} {value:g}: a rate is a finite number above 0", hint="leave it out for none")
+        return Rates(rpm=self.rpm, tpm=self.tpm)
 
     def part(self) -> Shard | None:
         """The part of the rows that is done; `None` for all of them."""
@@ -157,6 +175,7 @@ class Running:
                 context,
                 self.out,
                 limits=self.limits(),
+                rates=self.rates(),
                 cache=self.request_cache(private=private),
                 concurrency=self.concurrency if person is None else 1,
                 on_progress=on_progress,

@@ -24,6 +24,7 @@ from dikast.agents.foreign_calls import counting_foreign_calls
 from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.pace import Rates
 from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
@@ -99,6 +100,7 @@ async def run(
     samples: int = 1,
     limits: Limits | None = None,
     row_limits: Limits | None = None,
+    rates: Rates | None = None,
     cache: RequestCache | None = None,
     concurrency: int = CONCURRENCY,
     on_progress: OnProgress | None = None,
@@ -120,6 +122,7 @@ async def run(
         samples: Rows for each input.
         limits: What the run may spend, earlier attempts included (`seconds`: this attempt).
         row_limits: What one row may spend.
+        rates: What the run may spend a minute, over all processes.
         cache: The request cache.
         concurrency: Rows in flight at most, in each process that does rows; the number adapts below it.
         on_progress: Called on the event loop, about ten times a second.
@@ -158,7 +161,7 @@ async def run(
         if counted.asked is not None and tally.ends:
             tally.leave_out(set(split(counted.keys)))
         feed = Feed(rows, schema, samples, tally, shard, counted.repeated)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
+        job = _Job(folder, manifest, tally, limits, rates, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         if attempt.asked is None:
             take_ended(feed, attempt, folder.path, tally)
@@ -175,6 +178,7 @@ async def retry(
     outcomes: Collection[Outcome] = FAILED,
     limits: Limits | None = None,
     row_limits: Limits | None = None,
+    rates: Rates | None = None,
     cache: RequestCache | None = None,
     concurrency: int = CONCURRENCY,
     on_progress: OnProgress | None = None,
@@ -202,7 +206,7 @@ async def retry(
         if (keys := current_keys(out, before)) is not None:
             tally.leave_out(set(keys))
         feed = journal_rows(out / ROWS, tally, outcomes)
-        job = _Job(folder, manifest, tally, limits, cache, on_progress, attempt.asked, notes, hands)
+        job = _Job(folder, manifest, tally, limits, rates, cache, on_progress, attempt.asked, notes, hands)
         await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
         summary = job.finish()
     await tell_report(report, out, context)
@@ -367,6 +371,7 @@ class _Job:
     manifest: Manifest
     tally: Tally
     limits: Limits | None
+    rates: Rates | None
     cache: RequestCache | None
     on_progress: OnProgress | None
     asked: int | None
@@ -386,7 +391,7 @@ class _Job:
         spent = sum(self.tally.usage.values(), Usage())
         limits, name = subtract_spent(self.limits, spent), "attempt" if spent.calls else "run"
         with (
-            recording(cache=self.cache, limits=limits, name=name) as self.ledger,
+            recording(cache=self.cache, limits=limits, rates=self.rates, name=name) as self.ledger,
             counting_foreign_calls() as foreign,
             signals(self.stop.interrupt),
             spare_collector(),
@@ -399,6 +404,7 @@ class _Job:
                 parts=self.manifest.fingerprint,
                 ledger=self.ledger,
                 limits=limits,
+                rates=self.rates,
                 cache=self.cache,
                 concurrency=concurrency,
                 slow_down=self.gate.slow_down,

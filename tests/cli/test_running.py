@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.pace import Rates
 from dikast.cli import running
-from dikast.cli.running import SECONDS_BETWEEN_LINES, ProgressLines
+from dikast.cli.running import SECONDS_BETWEEN_LINES, ProgressLines, Running
+from dikast.errors import UsageError
 from dikast.jobs.engines import ray as engine
 from dikast.jobs.job import Progress
 from dikast.jobs.summary import Summary
@@ -110,3 +112,13 @@ def test_workers_that_cannot_be_are_refused(
     ran = cli(*arguments(files, "-o", "x", *more))
     assert ran.code in (2, 4)
     assert told in ran.err
+
+
+def test_rates_are_numbers_above_nothing() -> None:
+    common = {"out": Path("x"), "concurrency": 1, "cache": None}
+    assert Running.of({**common, "rpm": 30.0}).rates() == Rates(rpm=30)
+    assert not Running.of(common).rates().any
+    for flag in ("rpm", "tpm"):
+        for wrong in (0.0, -1.0, float("inf"), float("nan")):
+            with pytest.raises(UsageError, match=f"--{flag}"):
+                Running.of({**common, flag: wrong})

@@ -16,6 +16,7 @@ from dikast import jobs
 from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.pace import Rates
 from dikast.agents.models.request import Reply
 from dikast.errors import (
     DataError,
@@ -493,3 +494,10 @@ async def test_a_job_counts_against_the_limits_around_it(tmp_path: Path) -> None
         await run_one_call(tmp_path, 7, Heard())
     assert around.usage.calls == 7
     assert around.calls == []
+
+
+async def test_calls_of_a_run_wait_for_their_turn(tmp_path: Path) -> None:
+    """Ten calls at 1,200 a minute: nine gaps of .05 seconds, however slow the machine."""
+    summary = await run_one_call(tmp_path, 10, lambda query: query, rates=Rates(rpm=1_200))
+    assert summary.outcomes == {"ok": 10}
+    assert summary.seconds >= 9 * 0.05

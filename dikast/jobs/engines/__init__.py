@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from dikast.agents.ledger import Ledger
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.pace import Rates
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.keys import Row
 from dikast.jobs.stopping import Stop
@@ -35,6 +36,7 @@ class Place:
         concurrency: Rows in flight at most, for each process.
         slow_down: To be called when a server asked for fewer calls.
         stop: For what ends the job.
+        rates: What the run may spend a minute.
     """
 
     work: Work
@@ -45,6 +47,7 @@ class Place:
     concurrency: int
     slow_down: Callable[[], None]
     stop: Stop
+    rates: Rates | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -91,7 +91,9 @@ class Ray:
         if ours:
             await asyncio.to_thread(connect, ray, self.address)
         try:
-            crew = Crew(ray, self, place, order, self.workers or room_for(ray, self))
+            size = self.workers or room_for(ray, self)
+            rates = place.rates and place.rates.share(size)
+            crew = Crew(ray, self, place, replace(order, rates=rates), size)
             try:
                 await crew.start()
                 yield Hands(crew.do, place.concurrency * crew.size, crew.notes)

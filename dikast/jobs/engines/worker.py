@@ -28,6 +28,7 @@ from dikast.agents.ledger import Ledger, recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import LIMIT_OF, Limits
 from dikast.agents.models.load import close_models
+from dikast.agents.models.pace import Rates
 from dikast.errors import DikastError, UsageError
 from dikast.http.throttle import on_throttle
 from dikast.importing import import_here
@@ -61,6 +62,7 @@ class Order:
         cache: The request cache's file; empty without one.
         rows: In flight at most.
         folder: Where the job was started: paths that are not absolute begin there, where there is such a folder.
+        rates: This worker's share of what the run may spend a minute.
     """
 
     graph: str
@@ -73,6 +75,7 @@ class Order:
     cache: str
     rows: int
     folder: str = ""
+    rates: Rates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ class Worker:
         self._work = Work(graph, self._context, order.row_limits, order.attempt, self.name)
         cache = RequestCache(Path(order.cache)) if order.cache else None
         # Rows run in copies of the variables that these blocks set, in whichever task a message comes.
-        self._ledger = self.stack.enter_context(recording(cache=cache, limits=order.allowed, name=RUN))
+        book = recording(cache=cache, limits=order.allowed, rates=order.rates, name=RUN)
+        self._ledger = self.stack.enter_context(book)
         self._ledger.refill = self._room
         self._foreign = self.stack.enter_context(counting_foreign_calls())
         self.stack.enter_context(row_threads(order.rows))

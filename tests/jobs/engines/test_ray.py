@@ -16,6 +16,7 @@ import pytest
 
 from dikast import jobs
 from dikast.agents.models.limits import Limits
+from dikast.agents.models.pace import Rates
 from dikast.agents.models.request import Request
 from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
@@ -386,3 +387,10 @@ def test_a_graph_of_the_program_itself_is_found_in_its_module(monkeypatch: pytes
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
         vars(sys.modules[name])["graph"] = made
     assert engine.reference_of(made) == "somebodys_graphs:graph"
+
+
+async def test_each_worker_has_its_share_of_what_may_be_spent_a_minute(
+    tmp_path: Path, ray: FakeRay, patch: Any
+) -> None:
+    await spread(ray, patch, tmp_path / "x", rows_of(4), rates=Rates(rpm=60_000, tpm=8_000_000))
+    assert [actor.worker.order.rates for actor in ray.actors] == [Rates(rpm=30_000, tpm=4_000_000)] * 2
