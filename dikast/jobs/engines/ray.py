@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 import time
 from collections import Counter
@@ -41,11 +42,10 @@ from dikast.wire import UNNAMED, spec_of
 
 HUSH = "RAY_DEDUP_LOGS_SKIP_REGEX"
 """Read by Ray when it is imported: what it does not print. It tells of a dead worker on stdout, which is for data."""
+CLIENT = "ray://"
+KNOCK_SECONDS = 10.0
 START_SECONDS = 300.0
 """For the first worker to be ready, and for one to come back when all are gone: packages load, models too."""
-ANSWER_SECONDS = 10.0
-"""For a cluster's port to take a connection."""
-AT = "is 'ray status' well there? ray:// needs the head's port 10001, without it port 6379"
 OTHERS_SECONDS = 10.0
 """How long the first worker waits for the others, so that they begin together where they can."""
 LOOK_SECONDS = 0.05
@@ -89,7 +89,6 @@ class Ray:
         ray = load_ray()
         ours = not ray.is_initialized()
         if ours:
-            await refuse_deaf(self.address)
             await asyncio.to_thread(connect, ray, self.address)
         try:
             crew = Crew(ray, self, place, order, self.workers or room_for(ray, self))
@@ -122,23 +121,6 @@ def load_ray() -> Any:
             del os.environ[HUSH]
 
 
-async def refuse_deaf(address: str) -> None:
-    """Refuse an address where nobody listens: Ray itself would try for ten minutes, and heed no signal meanwhile.
-
-    Raises:
-        UsageError: Nobody does.
-    """
-    host, colon, port = address.removeprefix("ray://").rpartition(":")
-    if not (colon and port.isdecimal()):
-        return  # `auto`, or whatever Ray makes of it
-    try:
-        _, writer = await asyncio.wait_for(asyncio.open_connection(host.strip("[]"), int(port)), ANSWER_SECONDS)
-    except OSError as error:  # TimeoutError among them
-        why = error.strerror or f"no answer within {ANSWER_SECONDS:g} s"
-        raise UsageError(f"no Ray cluster at {address}: {why}", hint=AT) from error
-    writer.close()
-
-
 def connect(ray: Any, address: str) -> None:
     """Join a cluster, or start one; signals stay whose they were.
 
@@ -148,12 +130,26 @@ def connect(ray: Any, address: str) -> None:
     given: dict[str, Any] = {"address": address} if address else {"address": "local", "include_dashboard": False}
     heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        knock(address)  # Ray itself knocks for many minutes, and hears no signal meanwhile
         ray.init(**given, log_to_driver=False, logging_level="ERROR")
     except Exception as error:  # each transport has its own
-        raise UsageError(f"no Ray cluster at {address or 'this machine'}: {said_by(error)}", hint=AT) from error
+        hint = "ray:// needs the head's port 10001, without it 6379; RAY_AUTH_MODE=token where it wants a token"
+        raise UsageError(f"no Ray cluster at {address or 'this machine'}: {said_by(error)}", hint=hint) from error
     if signal.getsignal(signal.SIGTERM) is not heard[signal.SIGTERM]:
         with suppress(ValueError):  # not the main thread: then Ray could not change it either
             signal.signal(signal.SIGTERM, heard[signal.SIGTERM])
+
+
+def knock(address: str) -> None:
+    """Make sure that somebody listens at an address that has a port.
+
+    Raises:
+        OSError: Nobody does.
+        ValueError: The port is no number.
+    """
+    host, colon, port = address.removeprefix(CLIENT).partition("/")[0].rpartition(":")
+    if colon:
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
 
 
 def room_for(ray: Any, engine: Ray) -> int:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def cluster() -> Iterator[Any]:
     """Room for four workers."""
     ray = engine.load_ray()
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args=HEAD)
+    made = import_module("ray.cluster_utils").Cluster(initialize_head=True, head_node_args=HEAD)
     ray.init(address=made.address, log_to_driver=False, logging_level="ERROR")
     yield made
     ray.shutdown()

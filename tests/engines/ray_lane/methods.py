@@ -11,19 +11,21 @@ import sys
 import time
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.cli.astral.subjects import ORACLE
 from tests.cli.astral.subjects import SCRIPT as SUBJECTS
-from tests.cli.conftest import Cli, cli  # noqa: F401  (a fixture)
+from tests.cli.conftest import Cli, cli
 from tests.cli.judge.pairs import COLUMNS, PAIRS
 from tests.cli.judge.pairs import SCRIPT as JUDGES
 from tests.cli.test_tables import MODULE as GAMERS
 from tests.engines.ray_lane.conftest import ROOT, SECONDS, start
 from tests.engines.ray_lane.world import below, left_of, lines, results, twice, workers_below
 from tests.loopback import ECHO, Loopback
+
+__all__ = ["cli"]  # the fixture
 
 pytestmark = pytest.mark.usefixtures("cluster")
 RAY = ("--engine", "ray", "--workers", "2", "--concurrency", "4", "--cache", "off")
@@ -67,7 +69,7 @@ def test_genqr_over_two_servers_one_of_which_is_killed(tmp_path: Path, cluster: 
     assert said(results(tmp_path / "x")) == said(results(tmp_path / "local"))
 
 
-def test_games_over_hidden_tables_have_a_sandbox_in_each_worker_which_dies_with_it(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
+def test_games_over_hidden_tables_have_a_sandbox_in_each_worker_which_dies_with_it(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "gamer.py").write_text(GAMERS, encoding="utf-8")
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "t.csv").write_text("name,points\nann,3\nbob,7\n", encoding="utf-8")
@@ -101,11 +103,12 @@ def kill_a_worker(out: Path, boxes: list[int]) -> None:
 def said(found: Any) -> Any:
     """Results without seconds, and without the model's name, which is the servers' addresses."""
     if isinstance(found, dict):
-        return {name: said(value) for name, value in found.items() if name not in ("seconds", "model")}
-    return [said(value) for value in found] if isinstance(found, list | tuple) else found
+        given = cast(dict[str, Any], found)
+        return {name: said(value) for name, value in given.items() if name not in ("seconds", "model")}
+    return [said(value) for value in cast(list[Any], found)] if isinstance(found, list | tuple) else found
 
 
-def test_pairs_are_judged(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
+def test_pairs_are_judged(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "judges.py").write_text(JUDGES, encoding="utf-8")
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in PAIRS), encoding="utf-8")
     models = ["--judge", "scripted:judges:right", "--solver", "scripted:judges:right"]
@@ -119,7 +122,7 @@ def test_pairs_are_judged(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
     assert said(results(tmp_path / "x")) == said(results(tmp_path / "local"))
 
 
-def test_what_astral_withholds_is_in_the_private_file_alone(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
+def test_what_astral_withholds_is_in_the_private_file_alone(cli: Cli, tmp_path: Path) -> None:
     """Workers append whole lines to one file."""
     (tmp_path / "subject.py").write_text(SUBJECTS, encoding="utf-8")
     assert cli("astral", "plan", "--strength", "1", "--quota", "1", "-o", "plan.jsonl").code == 0
@@ -148,7 +151,7 @@ def withheld(path: Path) -> list[str]:
     return sorted(path.read_text(encoding="utf-8").splitlines())
 
 
-def test_a_method_with_folders_of_its_own_is_refused(cli: Cli, tmp_path: Path) -> None:  # noqa: F811
+def test_a_method_with_folders_of_its_own_is_refused(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "judges.py").write_text(JUDGES, encoding="utf-8")
     rows = "".join(json.dumps({"id": str(n), "prompt": f"{n}?", "gold": str(n)}) + "\n" for n in range(40))
     (tmp_path / "prompts.jsonl").write_text(rows, encoding="utf-8")

@@ -6,6 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Callable
 from contextvars import Context as Variables
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -115,7 +116,8 @@ class OutOfMemoryError(RayError):
     """As in Ray."""
 
 
-Happens = Callable[["Actor", Any], Any]
+Happens = Callable[..., Any]
+"""Called with the actor and the message's arguments."""
 
 
 class Actor:
@@ -199,7 +201,12 @@ class FakeRay:
 
     def remote(self, **promised: Any) -> Any:
         self.promised = promised
-        return lambda kind: SimpleNamespace(remote=lambda order: Actor(self, order))
+
+        def kind_of(kind: type) -> Any:
+            assert kind is Worker
+            return SimpleNamespace(remote=partial(Actor, self))
+
+        return kind_of
 
     def kill(self, actor: Actor) -> None:
         actor.end()

@@ -9,7 +9,7 @@ from dikast.agents.models.limits import Limits
 from dikast.jobs.engines.slices import Slices, Spent
 from dikast.records import Usage
 
-WORKERS = ("a", "b", "c")
+WORKERS: tuple[str, ...] = ("a", "b", "c")
 Steps = st.lists(st.tuples(st.sampled_from(WORKERS), st.booleans(), st.floats(0, 1)), max_size=60)
 
 
