@@ -134,7 +134,7 @@ async def measure(folder: Path, count: int) -> dict[str, Any]:
     out, rows = folder / "run", Lines(folder / "rows.jsonl")
     engine, before, began = AtOnce(max(1, count // PARTS)), rss_mb(), time.process_time()
     summary = await jobs.run(graph, rows, echoing(), out, engine=engine, concurrency=IN_FLIGHT)
-    spent, peak = time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    spent, peak = time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     if summary.done != count:
         raise RuntimeError(f"the job went wrong: {summary}")
     journal = (out / "rows.jsonl").stat().st_size
