@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from dikast.disk import refused
 from dikast.errors import UsageError
@@ -102,5 +102,5 @@ def choose_rows(
     if once:  # opened again each time; it may be long
         from dikast.jobs import Reread
 
-        return Reread(lambda: islice(read(), most))
+        return cast(Iterable[Row], Reread(lambda: islice(read(), most)))
     return list(islice(rows, most))

@@ -28,8 +28,9 @@ def test_a_block_runs(block: str, tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-SCRIPTS = sorted({*(ROOT / "examples").glob("*.py")} - {ROOT / "examples" / "own_method.py"})
-"""Examples that are run as programs; `own_method` is run by `dikast run`, in `tests/cli/test_own.py`."""
+NO_PROGRAMS = {ROOT / "examples" / name for name in ("own_method.py", "stand_in.py")}
+"""Run by `dikast run`, in `tests/cli/test_own.py`, and in place of a model, by the examples of the docs."""
+SCRIPTS = sorted({*(ROOT / "examples").glob("*.py")} - NO_PROGRAMS)
 
 
 @pytest.mark.parametrize("example", SCRIPTS, ids=lambda path: path.name)
