@@ -551,4 +551,5 @@ async def nothing() -> AsyncGenerator[None]:
 
 def minus(usage: Usage, before: Usage) -> Usage:
     """What was added since."""
-    return usage + Usage(**{name: -value for name, value in before.as_dict().items()})  # type: ignore[arg-type]
+    less: dict[str, Any] = {name: -value for name, value in before.as_dict().items()}
+    return usage + Usage(**less)

@@ -165,7 +165,7 @@ async def test_a_worker_of_another_version_says_so(tmp_path: Path, ray: FakeRay,
 async def test_a_worker_that_raises_something_of_its_own_ends_the_job(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
     async def bug(actor: Actor) -> None:
         error = RayError("ray::Worker.start() (pid=1)\nTraceback")
-        error.cause = OSError("no such device")  # type: ignore[attr-defined]  # as Ray's errors of tasks have it
+        vars(error)["cause"] = OSError("no such device")  # as Ray's errors of tasks have it
         raise error
 
     ray.happens["start"] = bug
