@@ -101,6 +101,7 @@ PACKAGES = (
     ("pytest (cweval)", "pytest", "cweval"),
     ("static scanner (cweval report --static)", "bandit", "static"),
     ("CMA-ES (tune --algorithm cma)", "cma", "tune"),
+    ("runs in a browser (view)", "jinja2", "view"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")

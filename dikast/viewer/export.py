@@ -55,9 +55,9 @@ def page_of(run: Run, method: Method | None, *, most_rows: int, own: Sequence[st
 
 
 def _draw(book: Book, most_rows: int, own: Sequence[str]) -> str:
+    report, note = _report(book, own)
     answer = ask(book.index, Question(), most_rows) if most_rows else Answer((), 0, 1)
     columns, _ = views.shown_columns(book, everything=False)
-    report, note = _report(book, own)
     manifest = book.run.manifest
     css, script = CSS.read_text(encoding="utf-8"), SCRIPT.read_text(encoding="utf-8")
     return draw(
@@ -73,6 +73,7 @@ def _draw(book: Book, most_rows: int, own: Sequence[str]) -> str:
         report_note=note,
         rows=[(line, _story(book, views.read(book, line))) for line in answer.rows],
         columns=columns,
+        score=str(book.index.meta.get("score", "")),
         settings=views.settings_of(book.run),
         version=installed("dikast"),
         policy=policy_of(css, script),
@@ -87,7 +88,11 @@ def _report(book: Book, own: Sequence[str]) -> tuple[Page | None, str]:
     if book.method is None or book.method.report is None:
         return None, NONE_OF_ITS_OWN
     try:
-        return telling.report_of(book.run, book.method, own), ""
+        page = telling.report_of(book.run, book.method, own)
+        if book.method.score:
+            scores = telling.scores_of(book.run, book.method, own)
+            book.index.put_scores(book.method.score, scores, telling.state_of(book.run))
+        return page, ""
     except DikastError as error:
         return None, f"The report cannot be made here: {error}"
 

@@ -191,11 +191,11 @@ class Index:
             return 1.0
         with told_if_refused(journal), journal.open("rb") as lines:
             known, size = self.meta, os.fstat(lines.fileno()).st_size
+            self._number_rows()
             input_now = self._input()
             if not self._is_same(lines, known, size) or known.get("input") != input_now:
                 self._forget(input_now)
                 known = self.meta
-            self._number_rows()
             offset = self._read(lines, int(known.get("offset", 0)), known)
             self._note(offset=offset, head=_print_of(lines, 0, offset), tail=_print_of(lines, offset, offset))
             stat = os.fstat(lines.fileno())
@@ -214,15 +214,14 @@ class Index:
         )
 
     def _input(self) -> str:
-        last = self.run.manifest.attempts[-1]
-        return f"{last.input_hash} {last.foreign} {len({one.input_hash for one in self.run.manifest.attempts})}"
+        """Which rows are shown, under which numbers: empty for all that the journal has, as it numbers them."""
+        return "" if self._numbers is None else str(self.run.manifest.attempts[-1].input_hash)
 
     def _forget(self, input_now: str) -> None:
         self.file.execute("DELETE FROM meta")
         self.file.execute("DELETE FROM columns")
         self.file.execute("DELETE FROM rows")
         self.file.execute("INSERT INTO words(words) VALUES('delete-all')")
-        self._known_numbers = False
         self._note(input=input_now)
 
     def _number_rows(self) -> None:

@@ -59,7 +59,8 @@ def application(shelf: Shelf, guard: Guard, *, own: Sequence[str] = (), reveal: 
             return plain(error.status, error.reason)
         except DikastError as error:
             return told(400, "It cannot be shown", str(error))
-        except sqlite3.OperationalError as error:  # another viewer holds the index, or the disk is full
+        except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
+            # Another viewer holds the index, the disk is full, or the run went on and has its index opened anew.
             return told(503, "The index cannot be read now", f"{error}; load the page again")
         except sqlite3.DatabaseError as error:
             await asyncio.to_thread(shelf.throw_away)

@@ -12,7 +12,7 @@ import pytest
 
 from dikast.jobs.current import hash_of, write_keys
 from dikast.jobs.files import encode
-from dikast.jobs.manifest import Attempt
+from dikast.jobs.manifest import Attempt, Manifest, write_manifest
 from dikast.jobs.reading import Run
 from dikast.viewer.asking import Question, ask, find, outcomes_of
 from dikast.viewer.index import MOST_COLUMNS, Index
@@ -130,6 +130,20 @@ def test_rows_are_those_of_the_last_input_numbered_as_it_is(tmp_path: Path) -> N
     append(folder, encode(row(1, "error")))
     again = caught_up(folder)
     assert [(line.number, line.outcome) for line in ask(again, Question()).rows] == [(1, "ok"), (2, "error")]
+
+
+def test_a_run_that_has_ended_is_not_read_again(tmp_path: Path) -> None:
+    """Its manifest says more then, of the same rows."""
+    begun = Attempt(started="2026-11-30T12:00:00+00:00")
+    folder = write(tmp_path / "x", [row(1), row(2)], attempts=[begun])
+    caught_up(folder).close()
+    ended = begun.model_copy(update={"finished": begun.started, "asked": 2, "input_hash": "0" * 32})
+    write_manifest(folder, Manifest(graph="one_call", samples=1, fingerprint={}, attempts=[ended]))
+    index = Index(Run.open(folder))
+    first = index.file.execute("SELECT min(id) FROM rows").fetchone()
+    index.catch_up()
+    assert index.file.execute("SELECT min(id), count(*) FROM rows").fetchone() == (*first, 2)
+    index.close()
 
 
 def test_the_run_folder_is_only_read(tmp_path: Path) -> None:
