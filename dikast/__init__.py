@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dikast.agents.prompt import load_prompt
     from dikast.agents.solver import load_solver
     from dikast.errors import DikastError
+    from dikast.jobs.reading import read_run
     from dikast.records import Document, Outcome, Provenance, Usage
     from dikast.retrieval.load import load_retriever
 
@@ -45,6 +46,7 @@ _HOMES = {
     "load_prompt": "agents.prompt",
     "load_retriever": "retrieval.load",
     "load_solver": "agents.solver",
+    "read_run": "jobs.reading",
     "recording": "agents.ledger",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "load_prompt",
     "load_retriever",
     "load_solver",
+    "read_run",
     "recording",
 ]
 

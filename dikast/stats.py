@@ -3,6 +3,7 @@
     paired_t(before, after).p
     randomisation(before, after).p                     # exact up to 16 pairs, else Monte Carlo
     holm([0.01, 0.04, 0.03])                           # adjusted for several comparisons
+    tukey({"a": before, "b": after, "c": other})       # all pairs of several systems
     bootstrap(differences)                             # 95 % interval of a mean
     wilson(42, 50)                                     # 95 % interval of a proportion
     bounded_mean([1.0, 0.5, 0.0], 0, 1)                # 95 % interval of a mean that has bounds
@@ -15,7 +16,7 @@ Not done: power, unpaired tests, Bayesian intervals.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -113,6 +114,56 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return adjusted
+
+
+class Pair(NamedTuple):
+    """Two of several systems: their names, the mean of second minus first, its simultaneous interval, the p value."""
+
+    first: str
+    second: str
+    difference: float
+    interval: Interval
+    p: float
+
+
+def tukey(values: Mapping[str, Sequence[float]], *, confidence: float = CONFIDENCE) -> list[Pair]:
+    """Tukey's honestly significant differences of systems over the same queries, all pairs.
+
+    The error is that of the two-way analysis of variance without interaction (system, query), as Carterette 2012
+    (section 4.2) has it: with two systems it is the paired t test. Intervals and p values hold for all pairs together.
+    Where systems differ by the same amount on every query there is no variance to test with: p is 1 for equals, else 0.
+
+    Args:
+        values: System -> its values, query by query.
+        confidence: Of the intervals.
+
+    Raises:
+        UsageError: There are fewer than two systems or queries, or they differ in length.
+    """
+    names, table = list(values), [list(scores) for scores in values.values()]
+    if len(names) < 2 or min(map(len, table)) < 2 or len({len(scores) for scores in table}) > 1:
+        raise UsageError("Tukey's test needs two systems and two queries, and every system's value for each query")
+    from scipy.stats import studentized_range  # a third of a second: not before it is needed
+
+    scores = np.array(table, dtype=np.float64)
+    systems, queries = scores.shape
+    means = scores.mean(1)
+    residuals = scores - means[:, None] - scores.mean(0) + scores.mean()
+    freedom = (systems - 1) * (queries - 1)
+    error = math.sqrt(float((residuals**2).sum()) / freedom / queries)
+    if error < _ROUNDING * max(1.0, float(np.abs(scores).max())):
+        error = 0.0
+    reach = float(studentized_range.ppf(confidence, systems, freedom)) * error
+    found: list[Pair] = []
+    for first in range(systems):
+        for second in range(first + 1, systems):
+            moved = float(means[second] - means[first])
+            if error:
+                p = float(studentized_range.sf(abs(moved) / error, systems, freedom))
+            else:
+                p = 1.0 if abs(moved) < _ROUNDING else 0.0
+            found.append(Pair(names[first], names[second], moved, Interval(moved - reach, moved + reach), p))
+    return found
 
 
 def bootstrap(

@@ -65,6 +65,7 @@ def test_the_public_names() -> None:
         "load_prompt",
         "load_retriever",
         "load_solver",
+        "read_run",
         "recording",
     ]
     for name in dikast.__all__:

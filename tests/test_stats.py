@@ -177,3 +177,40 @@ def test_a_bounded_mean_lies_within_its_bounds_and_its_interval() -> None:
         assert low < high
     with pytest.raises(UsageError, match="cannot be"):
         stats.bounded_mean([2.0], 0, 1, pseudo=2)
+
+
+def test_tukeys_test_of_two_systems_is_the_paired_t_test() -> None:
+    [pair] = stats.tukey({"one": SLEEP_1, "two": SLEEP_2})
+    assert (pair.first, pair.second) == ("one", "two")
+    assert pair.p == pytest.approx(stats.paired_t(SLEEP_1, SLEEP_2).p, rel=1e-6)
+    interval = reference.ttest_rel(SLEEP_2, SLEEP_1).confidence_interval()
+    assert tuple(pair.interval) == pytest.approx(tuple(interval), rel=1e-6)
+
+
+def test_tukeys_test_of_three_systems_has_the_error_of_a_two_way_analysis_of_variance() -> None:
+    generator = np.random.default_rng(1)
+    hard = generator.random(12)
+    values = {
+        name: list(hard + generator.normal(shift, 0.1, 12)) for name, shift in (("a", 0), ("b", 0.05), ("c", 0.3))
+    }
+    # The same model as a regression on dummies: intercept, systems but one, queries but one.
+    rows = [(system, query) for system in range(3) for query in range(12)]
+    design = np.array([[1, *(s == i for i in (1, 2)), *(q == j for j in range(1, 12))] for s, q in rows], float)
+    observed = np.array([values["abc"[s]][q] for s, q in rows])
+    _, [residual], rank, _ = np.linalg.lstsq(design, observed)
+    error = math.sqrt(residual / (36 - rank) / 12)
+    pairs = {(pair.first, pair.second): pair for pair in stats.tukey(values)}
+    for (first, second), pair in pairs.items():
+        moved = np.mean(values[second]) - np.mean(values[first])
+        assert pair.difference == pytest.approx(moved)
+        assert pair.p == pytest.approx(reference.studentized_range.sf(abs(moved) / error, 3, 22), rel=1e-6)
+        assert (pair.p < 0.05) == (not pair.interval.low <= 0 <= pair.interval.high)
+    assert pairs["a", "c"].p < 1e-4
+
+
+def test_tukeys_test_without_variance_and_without_enough() -> None:
+    same = stats.tukey({"a": [1, 2, 3], "b": [1, 2, 3], "c": [2, 3, 4]})
+    assert [pair.p for pair in same] == [1, 0, 0]
+    for values in ({"a": [1.0, 2.0]}, {"a": [1.0], "b": [2.0]}, {"a": [1.0, 2.0], "b": [1.0]}):
+        with pytest.raises(UsageError, match="two systems and two queries"):
+            stats.tukey(values)

@@ -39,6 +39,7 @@ NOUNS: Mapping[str, tuple[str, str]] = {
     "tune": ("dikast.cli.tune:app", METHODS["zo_ranksgd"]),
     "models": ("dikast.cli.models:app", "List, fetch and check language models."),
     "graphs": ("dikast.cli.graphs:app", "List and draw the graphs."),
+    "config": ("dikast.cli.config:app", "Say which settings a command has, and where each comes from."),
     "doctor": ("dikast.cli.doctor:app", "Say what is here, what is missing, and what to install for what."),
 }
 """Name -> (module and object, help). The help stands here so that listing the commands imports none of them."""

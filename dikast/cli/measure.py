@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from dikast.cli.options import Json, refuse_given
 from dikast.cli.output import emit, on_terminal, say, show, table
+from dikast.errors import UsageError
+
+if TYPE_CHECKING:
+    from dikast.retrieval.compare import Row
 
 app = typer.Typer(help="Score TREC run files against judgments, with tests.")
 
@@ -27,30 +32,78 @@ def measure(
         Literal["markdown", "latex", "csv"] | None,
         typer.Option("--as", help="Form of the table. Default: drawn on a terminal, markdown elsewhere."),
     ] = None,
+    by_query: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every query's value too: CSV of measure, system, query, value."),
+    ] = None,
+    tukey: Annotated[
+        bool, typer.Option(help="Compare all runs with one another by Tukey's HSD, instead of with a baseline.")
+    ] = False,
+    remove_query: Annotated[
+        bool,
+        typer.Option(help="Take a document out of the ranking whose id is the query's, as BEIR does for ArguAna."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Score runs over all judged queries; against a baseline: differences, intervals, tests, wins and losses."""
-    from dikast.retrieval.compare import compare
+    from dikast.retrieval.compare import compare_values, measure_runs, tukey_pairs
+    from dikast.retrieval.files import check_output
     from dikast.retrieval.measures import read_measures
     from dikast.retrieval.names import find_run, name_runs
-    from dikast.retrieval.report import HEADER, cells, render
-    from dikast.retrieval.trec import read_qrels, read_run
+    from dikast.retrieval.report import write_values
+    from dikast.retrieval.trec import read_qrels, read_run, without_query
 
     if json:
         refuse_given(ctx, "form", why="--json prints no table")
+    if tukey:
+        refuse_given(ctx, "baseline", why="--tukey compares all runs with one another")
     asked = read_measures(measures)
     named = name_runs(runs)
+    if tukey and len(named) < 2:
+        raise UsageError("--tukey compares runs with one another, and there is one", hint="name two or more")
+    if by_query is not None:
+        check_output(by_query)
     base = None if baseline is None else find_run(baseline, named)
     found = {name: read_run(path) for name, path in named.items()}
     judged = read_qrels(qrels)
-    rows = compare(judged, found, baseline=base, measures=asked)
+    if remove_query:
+        found = {name: without_query(run) for name, run in found.items()}
+    values, scored = measure_runs(judged, found, asked)
+    rows = compare_values(values, scored, baseline=base, measures=asked)
+    pairs = tukey_pairs(values, asked) if tukey else []
+    if by_query is not None:
+        write_values(by_query, values, asked)
+        say(f"wrote {by_query}")
     if json:
-        emit([asdict(row) for row in rows])
-    elif form is None and on_terminal():
-        table(HEADER, list(map(cells, rows)))
+        emit({"rows": [asdict(row) for row in rows], "pairs": pairs} if tukey else [asdict(row) for row in rows])
     else:
-        show(render(rows, form or "markdown").rstrip())
-    for name, run in found.items():
-        unjudged = len(run.keys() - judged.keys())
-        if unjudged:
+        tell(rows, pairs, form)
+    tell_unjudged(found, judged)
+
+
+def tell(rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], form: str | None) -> None:
+    """Print the table of runs, and that of all pairs where there is one.
+
+    Args:
+        rows: From `compare_values`.
+        pairs: From `tukey_pairs`.
+        form: `markdown`, `latex`, `csv`; drawn on a terminal, else Markdown, without one.
+    """
+    from dikast.retrieval.report import HEADER, PAIR_HEADER, cells, pair_cells, render, render_pairs
+
+    if form is None and on_terminal():
+        table(HEADER, list(map(cells, rows)))
+        if pairs:
+            table(PAIR_HEADER, list(map(pair_cells, pairs)))
+        return
+    show(render(rows, form or "markdown").rstrip())
+    if pairs:
+        show("")
+        show(render_pairs(pairs, form or "markdown").rstrip())
+
+
+def tell_unjudged(runs: Mapping[str, Mapping[str, object]], judged: Mapping[str, object]) -> None:
+    """Say which runs have queries that nobody judged."""
+    for name, run in runs.items():
+        if unjudged := len(run.keys() - judged.keys()):
             say(f"note: {name} has {unjudged} queries without judgments; they do not count")

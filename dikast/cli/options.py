@@ -120,6 +120,14 @@ Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", rich_help_panel=RUN, help="Run folder; the same again resumes.")
 ]
 Limit = Annotated[int | None, typer.Option(min=1, rich_help_panel=RUN, help="Take only the first N rows of the input.")]
+Ids = Annotated[
+    str | None,
+    typer.Option(metavar="ID,...", rich_help_panel=RUN, help="Take only the rows of these ids, or of those in @FILE."),
+]
+Shuffle = Annotated[
+    bool,
+    typer.Option("--shuffle", rich_help_panel=RUN, help="Take the rows in an order drawn by --seed."),
+]
 Shard = Annotated[
     str | None,
     typer.Option(

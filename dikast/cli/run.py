@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from inspect import Parameter
-from itertools import islice
 from pathlib import Path
 from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
@@ -22,6 +21,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from dikast.cli import options
+from dikast.cli.choosing import choose_rows
 from dikast.cli.options import INPUT, METHOD
 from dikast.cli.output import emit, print_report, print_rows, say, table
 from dikast.cli.parameters import Knob, dashed, knobs_of
@@ -37,6 +37,8 @@ CONCURRENCY = 16
 """Rows in flight from the command line: more than a laptop's engine batches, few enough for a shared server."""
 RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "limit": (options.Limit, None),
+    "ids": (options.Ids, None),
+    "shuffle": (options.Shuffle, False),
     "shard": (options.Shard, None),
     "preview": (options.Preview, None),
     "dry_run": (options.DryRun, False),
@@ -152,7 +154,7 @@ class RunCommand:
         running = Running.of(given)
         chosen = self.read_options(given)
         context = self.make_context(ctx, given, chosen)
-        rows = self.read_rows(chosen, context, given["limit"])
+        rows = self.read_rows(chosen, context, given)
         for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
             say(note)
         if given["dry_run"]:
@@ -168,18 +170,21 @@ class RunCommand:
         fields = {one.field: one.read(given[name]) for name, one in named.items()}
         return validated(self.method.options, fields, self.options)
 
-    def read_rows(self, chosen: BaseModel, context: Any, limit: int | None) -> Iterable[Row]:
-        """The rows of the first entries of the user's files; the rest of a file is not read where it need not be.
+    def read_rows(self, chosen: BaseModel, context: Any, given: Mapping[str, Any]) -> Iterable[Row]:
+        """The rows of the user's files that the flags choose.
 
         Raises:
             DataError: There is none.
+            UsageError: An id is no row's.
         """
-        each = self.method.rows_of_one(context) if self.method.rows_of_one else 1
-        most = limit and limit * each
-        rows = self.method.rows(chosen, context)
-        # What can be gone through once is opened again each time; it may be long.
-        again = isinstance(rows, Iterator)
-        found = reread(lambda: islice(self.method.rows(chosen, context), most)) if again else list(islice(rows, most))
+        found = choose_rows(
+            lambda: self.method.rows(chosen, context),
+            ids=given["ids"],
+            shuffle=given["shuffle"],
+            seed=given["seed"],
+            limit=given["limit"],
+            each=self.method.rows_of_one(context) if self.method.rows_of_one else 1,
+        )
         if next(iter(found), None) is None:
             raise DataError("the input has no rows", hint="is there only a header, or an empty list?")
         return found
@@ -305,13 +310,6 @@ class RunCommand:
     def person_of(self, context: Any, out: Path) -> Any:
         """Who takes part at the terminal; `None` for nobody."""
         return None if self.method.person is None else self.method.person(context, out, say)
-
-
-def reread(open_rows: Callable[[], Iterable[Row]]) -> Iterable[Row]:
-    """Rows that are read from the files anew each time they are gone through."""
-    from dikast.jobs import Reread
-
-    return cast(Iterable[Row], Reread(open_rows))
 
 
 class DefaultModel:

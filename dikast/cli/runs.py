@@ -16,12 +16,15 @@ from dikast.graphs.method import Export
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
+    from dikast.jobs.changes import Change
     from dikast.jobs.exports import Exported
     from dikast.jobs.reading import Run
 
 app = typer.Typer(no_args_is_help=True, help="Look into run folders: list, show, retry, export, diff, merge.")
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
+CELL = 40
+"""Characters of a value in a cell."""
 SHORT = 8
 """Digits of a key that are shown."""
 
@@ -172,8 +175,8 @@ def export(
         typer.Option(
             "--as",
             metavar="FORM",
-            help="jsonl: JSON lines; parquet; datasets: the folder layout of Hugging Face datasets, with a card; or a "
-            "data set that the run's method makes: training rows (sft, preference, unpaired, value, bash, rac), "
+            help="jsonl: JSON lines; csv; parquet; datasets: the folder layout of Hugging Face datasets, with a card; "
+            "or a data set that the run's method makes: training rows (sft, preference, unpaired, value, bash, rac), "
             "pyqtax.",
         ),
     ] = "jsonl",
@@ -227,25 +230,56 @@ def diff(
     second: Annotated[Path, typer.Argument(metavar="OTHER", help="Another run folder.")],
     json: options.Json = False,
 ) -> None:
-    """Compare two runs row by row: outcomes and outputs."""
-    from dikast.jobs.reading import Run
+    """Compare two runs row by row: outcomes and outputs, flips of verdicts, differences of numbers."""
+    from dikast.jobs.changes import changes
+    from dikast.jobs.reading import Run, flat
     from dikast.jobs.reading import diff as differences
 
-    found = list(differences(Run.open(first), Run.open(second)))
+    before, after = Run.open(first), Run.open(second)
+    found, changed = list(differences(before, after)), changes(before, after)
     if json:
-        emit([{"key": one.key, "row": one.number, "fields": list(one.fields)} for one in found])
+        rows = [
+            {
+                "key": one.key,
+                "row": one.number,
+                "fields": list(one.fields),
+                "before": {name: flat(one.before).get(name) for name in one.fields} if one.before else None,
+                "after": {name: flat(one.after).get(name) for name in one.fields} if one.after else None,
+            }
+            for one in found
+        ]
+        emit({"rows": rows, "fields": [change.as_dict() for change in changed]})
         return
     table(
-        ("row", "key", str(first), str(second), "differs in"),
+        ("row", "key", "differs in", str(first), str(second)),
         [
-            (
-                one.number,
-                one.key[:SHORT],
-                one.before["outcome"] if one.before else "-",
-                one.after["outcome"] if one.after else "-",
-                ", ".join(one.fields) or "only in one of them",
-            )
+            (one.number, one.key[:SHORT], name, shown(one.before, name), shown(one.after, name))
             for one in found
+            for name in one.fields or ("only in one of them",)
         ],
     )
+    for change in changed:
+        say(line_of(change))
     say(f"{len(found)} rows differ")
+
+
+def shown(record: dict[str, Any] | None, name: str) -> str:
+    """A field of a row in a cell; a row that is not there is a dash."""
+    from dikast.jobs.files import dumps
+    from dikast.jobs.reading import flat
+
+    if record is None:
+        return "-"
+    value = flat(record).get(name, record["outcome"])
+    text = " ".join((value if isinstance(value, str) else dumps(value)).split())
+    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"
+
+
+def line_of(change: Change) -> str:
+    """What changed in a field, in one line."""
+    parts = [f"{change.field}: {change.changed} of {change.compared} rows differ"]
+    parts += [f"{one} -> {two} {rows}" for (one, two), rows in change.flips.most_common()]
+    if change.difference is not None:
+        interval = "" if change.interval is None else f" [{change.interval.low:+.4g}, {change.interval.high:+.4g}]"
+        parts.append(f"mean {change.before:.4g} -> {change.after:.4g}, {change.difference:+.4g}{interval}")
+    return "; ".join(parts)

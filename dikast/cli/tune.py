@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dikast.jobs import Summary
 
 TUNING = "zo_ranksgd"
-LEFT_OUT = frozenset({"limit", "preview", "concurrency"})
+LEFT_OUT = frozenset({"limit", "ids", "shuffle", "preview", "concurrency"})
 """Flags of a run that a tuning has not, or has otherwise."""
 ABOUT = """Set a method's knobs by rankings of its runs: settings are run over some rows, and moved to the better ones.
 
@@ -99,6 +99,8 @@ def parse_rest(
         *preset_flag(method),
         *(one.parameter for one in of_context),
         flag("limit", options.Limit, None),
+        flag("ids", options.Ids, None),
+        flag("shuffle", options.Shuffle, False),
     ]
     single = typer.Typer(rich_markup_mode=None, add_completion=False)
     single.command(noun)(with_parameters(take, parameters, ABOUT))
@@ -151,7 +153,7 @@ def tune(ctx: typer.Context, **given: Any) -> None:
     base = inner.make_context(inner_ctx, {**settings, "method": inner_given.get("method")}, chosen)
     if method.person is not None and method.person(base, given["out"], say) is not None:
         raise UsageError(f"{noun} itself asks somebody at the terminal, and runs many times", hint="let a model do it")
-    rows = inner.read_rows(chosen, base, inner_given["limit"])
+    rows = inner.read_rows(chosen, base, inner_given)
     for note in method.notes(chosen, base, rows) if method.notes else ():
         say(note)
     outer = command_of_tuning(method, partial(method.facts, chosen, base) if method.facts else None)

@@ -1,4 +1,4 @@
-"""A run as a data set: JSON lines, Parquet, or a folder that Hugging Face's `datasets` loads, with its card.
+"""A run as a data set: JSON lines, CSV, Parquet, or a folder that Hugging Face's `datasets` loads, with its card.
 
     export(Run.open(Path("runs/x")), "parquet")
     export(run, "datasets", Path("my-data"), licence="cc-by-4.0")
@@ -10,6 +10,7 @@ holds is counted in the card.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
 import re
@@ -26,14 +27,21 @@ from dikast.errors import UsageError
 from dikast.jobs import parquet
 from dikast.jobs.card import About, Files, card, card_of_splits
 from dikast.jobs.columns import Kind, flat, kinds_of
-from dikast.jobs.files import encode, explain_os_errors
+from dikast.jobs.files import dumps, encode, explain_os_errors
 from dikast.jobs.heap import spare_collector
 from dikast.jobs.reading import Run
 from dikast.jobs.spool import Spool
 from dikast.records import Outcome
 
-Format = Literal["jsonl", "parquet", "datasets"]
-ENDINGS: dict[Format, str] = {"jsonl": "rows.jsonl", "parquet": "rows.parquet", "datasets": "dataset"}
+Format = Literal["jsonl", "csv", "parquet", "datasets"]
+ENDINGS: dict[Format, str] = {
+    "jsonl": "rows.jsonl",
+    "csv": "rows.csv",
+    "parquet": "rows.parquet",
+    "datasets": "dataset",
+}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A text that begins so is a formula to a spreadsheet; what models write stands behind an apostrophe there."""
 EVERY = frozenset(Outcome)
 NOT_FINITE = re.compile(rb"NaN|Infinity")
 """A line that may hold numbers that earlier versions wrote and JSON does not have."""
@@ -51,7 +59,9 @@ def export(
 
     Args:
         run: The run.
-        form: `jsonl`: the rows as the journal has them, each once. `parquet`: one file, inputs and outputs as columns.
+        form: `jsonl`: the rows as the journal has them, each once. `csv`: a column a field, lists and objects as JSON;
+            a text that a spreadsheet would take for a formula stands behind an apostrophe. `parquet`: one file, inputs
+            and outputs as columns.
             `datasets`: a folder with `data/*.parquet` and a `README.md`.
         out: Where to: a place where nothing is yet. By default inside the run folder's `export/`, where an earlier
             export is replaced.
@@ -67,10 +77,11 @@ def export(
         DataError: The journal is damaged, or the disk takes no more.
     """
     place = out if out is not None else run.path / "export" / ENDINGS[form]
-    if form != "jsonl":
+    if form in ("parquet", "datasets"):
         parquet.load_pyarrow()
     write: dict[Format, Callable[[Path], object]] = {
         "jsonl": lambda beside: write_jsonl(run, beside, outcomes),
+        "csv": lambda beside: write_csv(run, beside, outcomes),
         "parquet": lambda beside: write_parquet(run, beside, outcomes),
         "datasets": lambda beside: write_dataset(run, beside, outcomes, licence),
     }
@@ -195,6 +206,28 @@ def write_jsonl(run: Run, place: Path, outcomes: Collection[Outcome]) -> None:
     with spare_collector(), place.open("wb") as file:
         for line, record in run.lines(outcomes):
             file.write(encode(record) if NOT_FINITE.search(line) or not line.endswith(b"\n") else line)
+
+
+def write_csv(run: Run, place: Path, outcomes: Collection[Outcome]) -> None:
+    """A line a row, a column a field that any row has; model calls are left out."""
+    refuse_nothing(run, outcomes)
+    columns = dict.fromkeys(name for row in run.rows(outcomes) for name in flat(row) if name != "calls")
+    with spare_collector(), place.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.DictWriter(file, list(columns), extrasaction="ignore", lineterminator="\n")
+        writer.writeheader()
+        for row in run.rows(outcomes):
+            writer.writerow({name: csv_cell(value) for name, value in flat(row).items()})
+
+
+def csv_cell(value: object) -> object:
+    """A value as a cell: texts and numbers as they are, anything else as JSON, nothing for null."""
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(FORMULA) else value
+    return (
+        value
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        else dumps(value, ensure_ascii=False)
+    )
 
 
 def write_parquet(run: Run, place: Path, outcomes: Collection[Outcome]) -> tuple[dict[str, Kind], Counter[Outcome]]:

@@ -4,6 +4,7 @@
     for row in run.rows(): ...
     run.row("7")          # by its number in the input; "7/2" is its third sample
     run.row("23d67470")   # by the beginning of its key
+    run.frame("calls")    # a pandas table
 
 Rows are those of the run's last input; what earlier inputs had besides stays in the journal.
 Nothing is written and no lock is taken: a run may be read while it is worked on. Memory: one index entry a row.
@@ -17,7 +18,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from dikast.errors import DataError, UsageError
 from dikast.jobs.current import current_keys
@@ -26,6 +27,11 @@ from dikast.jobs.folder import ERRORS, ROWS, locked
 from dikast.jobs.manifest import NAME, Manifest, read_manifest
 from dikast.jobs.summary import Summary, Tally, read_standing, summarise
 from dikast.records import Outcome
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dikast.jobs.frames import Table
 
 ROW_NUMBER = re.compile(r"([1-9]\d{0,8})(?:/(\d+))?")
 HEAD = re.compile(
@@ -187,6 +193,22 @@ class Run:
         """How the run stands, by its manifest where that is up to date: at once, however many rows there are."""
         return read_standing(self.path, self.manifest) or self.summary()
 
+    def frame(self, table: Table = "rows", outcomes: Collection[str] = OUTCOMES) -> pd.DataFrame:
+        """The finished rows as a pandas table, all in memory; see `dikast.jobs.frames`.
+
+        Args:
+            table: `rows`: a row a finished row. `calls`: a row a model call. `messages`: a row a message sent.
+            outcomes: Only rows that ended so.
+
+        Raises:
+            UsageError: There is no such table.
+        """
+        from dikast.jobs import frames
+
+        if table not in frames.TABLES:
+            raise UsageError(f"a run has no table {table!r}", hint=f"one of {', '.join(frames.TABLES)}")
+        return frames.frame(self.rows(outcomes), table)
+
     def summary(self) -> Summary:
         """How the run stands, from its journal."""
         tally = Tally().read_file(self.path / ROWS)
@@ -204,6 +226,15 @@ def list_runs(folder: Path) -> list[Run]:
         DataError: There is no such folder.
     """
     return find_runs(folder)[0]
+
+
+def read_run(folder: Path | str) -> Run:
+    """A run, for reading: `read_run("runs/x").frame()` is a pandas table of its rows.
+
+    Raises:
+        DataError: It is no run folder.
+    """
+    return Run.open(Path(folder))
 
 
 def find_runs(folder: Path) -> tuple[list[Run], list[DataError]]:
@@ -244,6 +275,14 @@ class Difference:
     before: dict[str, Any] | None
     after: dict[str, Any] | None
     fields: tuple[str, ...]
+
+
+def pairs(first: Run, second: Run) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The rows that two runs both have, in the first one's order."""
+    others = {place.key: place for place in second._places}
+    for before in first.rows():
+        if (place := others.get(before["key"])) is not None:
+            yield before, second._read(place)
 
 
 def diff(first: Run, second: Run) -> Iterator[Difference]:

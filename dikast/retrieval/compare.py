@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import Any
 
 from dikast import stats
 from dikast.errors import UsageError
@@ -83,9 +84,16 @@ def compare(
     """
     if baseline is not None and baseline not in runs:
         raise UsageError(f"baseline {baseline!r} is none of the runs: {', '.join(runs)}")
-    values = {name: measure(qrels, run, measures) for name, run in runs.items()}
-    scored = {name: sum(bool(run.get(qid)) for qid in qrels) for name, run in runs.items()}
+    values, scored = measure_runs(qrels, runs, measures)
     return compare_values(values, scored, baseline=baseline, measures=measures, confidence=confidence, seed=seed)
+
+
+def measure_runs(
+    qrels: Qrels, runs: Mapping[str, Mapping[str, Sequence[Hit]]], measures: Sequence[str] = DEFAULT_MEASURES
+) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+    """What `compare_values` takes: system -> measure -> query id -> value, and system -> queries that it ranks."""
+    values = {name: measure(qrels, run, measures) for name, run in runs.items()}
+    return values, {name: sum(bool(run.get(qid)) for qid in qrels) for name, run in runs.items()}
 
 
 def compare_values(
@@ -119,6 +127,29 @@ def compare_values(
             for name in of_systems
         ]
     return rows
+
+
+def tukey_pairs(
+    values: Mapping[str, Mapping[str, Mapping[str, float]]],
+    measures: Sequence[str] = DEFAULT_MEASURES,
+    confidence: float = stats.CONFIDENCE,
+) -> list[dict[str, Any]]:
+    """All pairs of systems by Tukey's HSD, measure by measure: differences of means, intervals and p for all together.
+
+    Args:
+        values: As for `compare_values`.
+        measures: As for `compare`.
+        confidence: Of the intervals.
+
+    Raises:
+        UsageError: There are fewer than two systems or queries.
+    """
+    found: list[dict[str, Any]] = []
+    for what in measures:
+        of_systems = {name: list(values[name][what].values()) for name in values}
+        for pair in stats.tukey(of_systems, confidence=confidence):
+            found.append({"measure": what, **pair._asdict(), "interval": pair.interval._asdict()})
+    return found
 
 
 def _against(

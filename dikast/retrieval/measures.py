@@ -7,6 +7,8 @@
 A ranking is measured in the order it stands in. A judged query that the run lacks counts 0, as with `trec_eval -c`; a
 query without judgments does not count. Counts (`NumRet`, `NumRel`, `NumQ`) are summed, the rest are averaged.
 
+The names of trec_eval (`ndcg_cut_10`, `map`, `recip_rank`) are taken as well.
+
 The rule: a measure is taken once its name and parameters are known, each parameter is within its range, and it has been
 computed on two made-up queries; so what cannot be computed here is told before a run is made or read. ir-measures and
 what it calls see query ids of their own, numbers, since gdeval (`ERR`) takes no other.
@@ -46,6 +48,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "gains": (0, MAX_INT),
 }
 """Parameter -> lowest and highest value; what lies beyond is computed as nonsense, or not at all."""
+TREC_EVAL = re.compile(r"[a-z_]+|(?:[a-zA-Z_]+)[_.][0-9.]+|Rprec|set_[PF]")
+"""How the names of trec_eval look: in small letters, or with a cutoff behind `_` or `.`."""
 GDEVAL_MAX_GRADE = 4
 TRIAL_QRELS = {"1": {"a": 1, "b": 0, "c": 2}, "2": {"a": 0, "b": 1}}
 TRIAL_RUN = {"1": {"b": 3.0, "a": 2.0, "x": 1.0}, "2": {"a": 2.0, "b": 1.0}}
@@ -135,14 +139,35 @@ def _parse(name: str) -> Measure:
 
     stem, at, cutoff = name.partition("@")
     known = ALIASES.get(stem, stem) + at + cutoff
+    parsed = _of_trec_eval(name)
     try:
-        parsed = ir_measures.parse_measure(known)
+        if parsed is None:
+            parsed = ir_measures.parse_measure(known)
         parsed.validate_params()
     except (LookupError, NameError, ValueError, SyntaxError, AssertionError, TypeError, RecursionError) as error:
         raise UsageError(f"measure {name!r:.80} is unknown: {_one_line(error)}", hint=HINT) from error
     _refuse_range(name, cast(dict[str, Any], parsed.params))
     _computed({parsed: name}, TRIAL_QRELS, TRIAL_RUN)
     return parsed
+
+
+def _of_trec_eval(name: str) -> Measure | None:
+    """The measure that trec_eval calls so (`ndcg_cut_10`, `recip_rank`, `P.5`); `None` for any other name.
+
+    Raises:
+        UsageError: It names several, one a cutoff.
+    """
+    import ir_measures
+
+    if not TREC_EVAL.fullmatch(name):
+        return None
+    try:
+        found = ir_measures.parse_trec_measure(name)
+    except ValueError:  # none of its names, or one that ir-measures does not have
+        return None
+    if len(found) > 1:
+        raise UsageError(f"measure {name!r:.80} is one for each cutoff", hint=f"such as {name}_10 or {found[0]}")
+    return found[0]
 
 
 def _refuse_range(name: str, parameters: Mapping[str, Any]) -> None:

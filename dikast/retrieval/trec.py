@@ -253,6 +253,11 @@ def read_run(source: str | Path) -> dict[str, list[Hit]]:
     return {qid: _ordered(hits) for qid, hits in run.items()}
 
 
+def without_query(run: Mapping[str, Sequence[Hit]]) -> dict[str, list[Hit]]:
+    """A run without the documents whose id is their query's: in ArguAna and Quora the queries stand in the corpus."""
+    return {qid: [hit for hit in hits if hit.docid != qid] for qid, hits in run.items()}
+
+
 def _ordered(scores: dict[str, float]) -> list[Hit]:
     return sorted(map(Hit._make, scores.items()), key=lambda hit: (np.float32(hit.score), hit.docid), reverse=True)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from pathlib import Path
@@ -122,6 +123,36 @@ def test_runs_are_written_fused_and_measured(cli: Cli, runs: Path) -> None:
         assert mark in cli("measure", FILES.qrels, "bm25.run", "--as", form).out
 
 
+def test_every_querys_value_and_all_pairs_of_runs(cli: Cli, runs: Path) -> None:
+    assert cli("fuse", "bm25.run", "rm3.run", "-o", "third.run").code == 0
+    files = ("bm25.run", "rm3.run", "third.run")
+    asked = ("--measures", "ndcg_cut_10,RR", "--tukey", "--by-query", "values.csv")
+    told = json.loads(cli("measure", FILES.qrels, *files, *asked, "--json").out)
+    with Path("values.csv").open(encoding="utf-8", newline="") as file:
+        values = list(csv.DictReader(file))
+    for row in told["rows"]:
+        found = [
+            float(one["value"]) for one in values if (one["measure"], one["system"]) == (row["measure"], row["system"])
+        ]
+        assert len(found) == row["asked"] == 30
+        assert sum(found) / 30 == pytest.approx(row["mean"])
+    assert [(pair["first"], pair["second"]) for pair in told["pairs"]] == 2 * [
+        ("bm25", "rm3"),
+        ("bm25", "third"),
+        ("rm3", "third"),
+    ]
+    for form, mark in (("markdown", "| p (Tukey) |"), ("latex", "p (Tukey)"), ("csv", "low,high,p_tukey")):
+        assert mark in cli("measure", FILES.qrels, *files, "--tukey", "--as", form).out
+
+
+def test_a_document_that_is_the_query_is_taken_out_where_that_is_asked(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "own.run").write_text("a Q0 a 1 2 t\na Q0 b 2 1 t\n", encoding="utf-8")
+    (tmp_path / "own.qrels").write_text("a 0 b 1\n", encoding="utf-8")
+    files = ("measure", tmp_path / "own.qrels", tmp_path / "own.run", "--measures", "RR", "--json")
+    assert json.loads(cli(*files).out)[0]["mean"] == 0.5
+    assert json.loads(cli(*files, "--remove-query").out)[0]["mean"] == 1
+
+
 def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
     cli("index", "build", FILES.corpus, "-o", "s.index")
     assert (
@@ -155,6 +186,9 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["measure", str(FILES.qrels), "bm25.run", "--measures", "P@0"], 2, "cutoff is a number from 1"),
         (["measure", "absent", "absent.run", "--measures", "RBP(p=0.8)"], 2, "cannot be computed here"),
         (["measure", str(FILES.qrels), "bm25.run", "--as", "csv", "--json"], 2, "--as would do nothing"),
+        (["measure", str(FILES.qrels), "bm25.run", "--tukey"], 2, "there is one"),
+        (["measure", str(FILES.qrels), "bm25.run", "rm3.run", "--tukey", "--baseline", "rm3"], 2, "--baseline would"),
+        (["measure", str(FILES.qrels), "bm25.run", "--by-query", "no/x.csv"], 1, "there is no folder 'no'"),
         (["search", "bm25:s.index", "x", "--k1", "3", "--b", "1"], 2, "--k1, --b would do nothing"),
         (["search", "s.index", "x", "--tag", "t"], 2, "--tag would do nothing"),
         (["search", "s.index", "x", "--processes", "2"], 2, "--processes would do nothing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -45,10 +46,18 @@ def test_export_and_diff(cli: Cli, tmp_path: Path) -> None:
     assert [json.loads(line)["input"]["qid"] for line in lines] == ["q01", "q02", "q03"]
     exported = json.loads(cli("runs", "export", "a", "--as", "datasets", "--license", "cc0-1.0", "--json").out)
     assert exported == {"wrote": "a/export/dataset", "form": "datasets"}
+    assert cli("runs", "export", "a", "--as", "csv").code == 0
+    with (tmp_path / "a/export/rows.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["input_qid"] for row in csv.DictReader(file)] == ["q01", "q02", "q03"]
     different = json.loads(cli("runs", "diff", "a", "b", "--json").out)
-    assert [one["row"] for one in different] == [1, 2, 3]
-    assert "output.hits" in different[0]["fields"]
-    assert json.loads(cli("runs", "diff", "a", "a", "--json").out) == []
+    assert [one["row"] for one in different["rows"]] == [1, 2, 3]
+    first = different["rows"][0]
+    assert "output.hits" in first["fields"]
+    assert first["before"]["output.hits"] != first["after"]["output.hits"]
+    assert {field["field"]: field["changed"] for field in different["fields"]}["output.hits"] == 3
+    told = cli("runs", "diff", "a", "b")
+    assert "output.hits: 3 of 3 rows differ" in told.err
+    assert json.loads(cli("runs", "diff", "a", "a", "--json").out) == {"rows": [], "fields": []}
 
 
 def test_parts_of_a_command_are_merged(cli: Cli, tmp_path: Path) -> None:
@@ -68,7 +77,7 @@ def test_parts_of_a_command_are_merged(cli: Cli, tmp_path: Path) -> None:
     assert {name for name in whole if told[name] != whole[name]} == {"summary", "folder"}
     assert (told["summary"]["asked"], told["summary"]["owed"], told["folder"]) == (5, 0, "merged")
     differing = json.loads(cli("runs", "diff", "whole", "merged", "--json").out)
-    assert {field for one in differing for field in one["fields"]} <= {"output.reformulations"}  # their seconds
+    assert {field for one in differing["rows"] for field in one["fields"]} <= {"output.reformulations"}  # their seconds
     assert sorted(path.name for path in (tmp_path / "merged/export").iterdir()) == sorted(
         path.name for path in (tmp_path / "whole/export").iterdir()
     )

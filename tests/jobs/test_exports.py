@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
@@ -42,6 +43,30 @@ async def test_jsonl_is_each_row_once_in_order(tmp_path: Path) -> None:
     out = jobs.export(jobs.Run.open(tmp_path), "jsonl")
     assert out == tmp_path / "export" / "rows.jsonl"
     assert [json.loads(line) for line in out.read_text().splitlines()] == list(run.rows())
+
+
+async def test_csv_has_a_column_a_field_and_no_formula(tmp_path: Path) -> None:
+    texts = ["=1+1", "-1", "@x", 'plain, "quoted"\nline', "\ud83d", -1.5, None, [1, "é"], True]
+
+    async def node(value: int) -> object:
+        return texts[value]
+
+    await jobs.run(graph_of(node), values(len(texts)), None, tmp_path)
+    with jobs.export(jobs.Run.open(tmp_path), "csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["output_result"] for row in rows] == [
+        "'=1+1",
+        "'-1",
+        "'@x",
+        'plain, "quoted"\nline',
+        "\\ud83d",
+        "-1.5",
+        "",
+        '[1,"é"]',
+        "true",
+    ]
+    assert [row["input_value"] for row in rows] == [str(number) for number in range(len(texts))]
+    assert "calls" not in rows[0]
 
 
 async def test_parquet_holds_what_the_journal_holds(tmp_path: Path) -> None:

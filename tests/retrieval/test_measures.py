@@ -143,3 +143,28 @@ def test_query_ids_are_free() -> None:
 def test_a_measure_that_fails_on_these_rankings_is_named() -> None:
     with pytest.raises(UsageError, match="measure 'Accuracy' cannot be computed here: float division by zero"):
         measure({"q": {"a": 1, "b": 1}}, {"q": hits("a", "b")}, ["AP", "Accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("ndcg_cut_10", "nDCG@10"),
+        ("ndcg_cut.10", "nDCG@10"),
+        ("map", "AP"),
+        ("recip_rank", "RR"),
+        ("recall_5", "R@5"),
+        ("P_3", "P@3"),
+        ("num_rel_ret", "NumRet(rel=1)"),
+    ],
+)
+def test_names_of_trec_eval(name: str, ours: str) -> None:
+    qrels, run = {"q": {"a": 2, "b": 1, "c": 0}}, {"q": hits("x", "a", "c", "b")}
+    assert read_measures(name) == [name]
+    assert measure(qrels, run, [name])[name] == measure(qrels, run, [ours])[ours]
+    assert total(name, {"q": 1.0, "r": 1.0}) == total(ours, {"q": 1.0, "r": 1.0})
+
+
+@pytest.mark.parametrize("name", ["ndcg_cut", "gm_map", "P_0", "nonsense_10"])
+def test_names_of_trec_eval_that_are_none_or_several(name: str) -> None:
+    with pytest.raises(UsageError, match=name):
+        read_measures(name)
