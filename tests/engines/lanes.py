@@ -5,6 +5,9 @@
 
 A lane's suites run one after the other, each in a process of its own, all within one time limit. A failure fails the
 lane, and so does a skip, or a suite that ran no test. The last lines say which engine, which version, how many tests.
+
+Two lanes run at a time, since suites wait as long as they compute: `LONGEST` beside all others, one after the other. A
+lane's output is printed when it has ended, and lies under `.engines/` while it runs.
 What a lane installs lies in the cache folder and is used again, by other checkouts too, while the versions match
 (`environment.py`); its reports lie under `.engines/`.
 """
@@ -15,11 +18,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -35,6 +41,8 @@ from tests.engines import (  # noqa: E402
 from tests.engines.environment import Environment, check, say  # noqa: E402
 
 HERE = ROOT / "tests" / "engines"
+LONGEST = "vllm"
+"""The lane that takes about as long as all others together."""
 SUITES_SECONDS = 3000
 """For all suites of a lane together: more than twice what they take on two idle cores."""
 
@@ -98,15 +106,32 @@ LANES = (
 )
 
 
+RUNNING: set[subprocess.Popen[bytes]] = set()
+STOPPED = threading.Event()
+"""Somebody wants no further suite to start."""
+
+
+def run_all(lanes: list[Lane]) -> list[Result]:
+    """Lanes one after the other."""
+    return [run(lane) for lane in lanes if not STOPPED.is_set()]
+
+
 def run(lane: Lane) -> Result:
     result, started = Result(lane.name), time.monotonic()
     try:
         python = lane.environment.make()
         result.version = lane.version() if lane.version else installed(python, lane.distribution)
         variables, deadline = lane.prepare(), time.monotonic() + SUITES_SECONDS
-        for suite in lane.suites:
-            say(f"{lane.name}: {suite}")
-            run_suite(python, suite, variables, result, deadline)
+        log = ROOT / ".engines" / lane.name / "output.txt"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("w", encoding="utf-8") as output:
+            for suite in lane.suites:
+                if STOPPED.is_set():
+                    break
+                say(f"{lane.name}: {suite}")
+                print(f"{lane.name}: {suite}", file=output, flush=True)
+                run_suite(python, suite, variables, result, deadline, output)
+        say(log.read_text(encoding="utf-8", errors="replace"))
     except (SystemExit, OSError, subprocess.SubprocessError) as error:
         result.problems.append(str(error))
     result.seconds = time.monotonic() - started
@@ -118,20 +143,24 @@ def installed(python: Path, distribution: str) -> str:
     return f"{distribution} {check([str(python), '-c', version]).strip()}"
 
 
-def run_suite(python: Path, suite: str, variables: dict[str, str], result: Result, deadline: float) -> None:
+def run_suite(
+    python: Path, suite: str, variables: dict[str, str], result: Result, deadline: float, output: IO[str]
+) -> None:
     report = ROOT / ".engines" / result.name / f"{Path(suite).stem}.xml"
     report.unlink(missing_ok=True)
     # The environment may have been made by another checkout, whose dikast it holds.
     given = os.environ | variables | {"PYTHONPATH": str(ROOT)}
     # Warnings are the engines' own; dikast's are errors in the main suite.
     command = [str(python), "-m", "pytest", "-q", "-W", "default", f"--junitxml={report}", str(HERE / suite)]
-    process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=sys.stderr, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=given, stdout=output, stderr=output, start_new_session=True)
+    RUNNING.add(process)
     try:
         process.wait(max(0.0, deadline - time.monotonic()))
     except subprocess.TimeoutExpired:
         result.problems.append(f"{suite}: the lane's {SUITES_SECONDS} s are over")
     finally:
         stop(process)
+        RUNNING.discard(process)
     if not report.exists():
         result.problems.append(f"{suite}: no report")
         return
@@ -158,7 +187,16 @@ def read(report: Path, suite: str, result: Result) -> None:
 
 def main() -> int:
     names = sys.argv[1:] or ["resolve", *(lane.name for lane in LANES)]
-    results = [run(lane) for lane in LANES if lane.name in names]
+    wanted = [lane for lane in LANES if lane.name in names]
+    tracks = [[lane for lane in wanted if (lane.name == LONGEST) is longest] for longest in (True, False)]
+    with ThreadPoolExecutor(len(tracks)) as threads:
+        try:
+            results = [result for done in threads.map(run_all, tracks) for result in done]
+        except KeyboardInterrupt:
+            STOPPED.set()
+            for process in list(RUNNING):
+                stop(process)
+            raise
     lines = [result.line() for result in results]
     problems = any(result.problems for result in results)
     if "resolve" in names:
