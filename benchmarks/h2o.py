@@ -305,7 +305,9 @@ async def flips(data: Path, most: int) -> dict[str, Any]:
 async def log_odds(model: TransformersModel, asked: Request, said: str) -> float:
     """How much likelier the first response's label is than the second's, in nats; unlikely ones count as the least."""
     [reply] = await model.complete(replace(asked, completion=f"{said}\n[[A", logprobs=ALTERNATIVES))
-    last = (reply.logprobs or ())[-1]
+    if not reply.logprobs:
+        raise RuntimeError(f"{model.spec} scores nothing")
+    last = reply.logprobs[-1]
     found = {token.strip(): logprob for token, logprob in ((last.token, last.logprob), *last.top)}
     return found["A"] - found.get("B", min(found.values()))
 
