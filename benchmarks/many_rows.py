@@ -93,7 +93,7 @@ class AtOnce:
 
 def line_of(row: Row) -> bytes:
     """A row's line of the journal, as a worker sends it."""
-    record = {
+    record: dict[str, Any] = {
         "key": row.key,
         "row": row.number,
         "ordinal": row.ordinal,

@@ -92,9 +92,9 @@ class Watched:
         self.spent = {kind: after[kind] - before[kind] for kind in after}
 
 
-def processor_seconds() -> Counter[str]:
+def processor_seconds() -> dict[str, float]:
     """What this process and those that it started have used, by kind."""
-    found = Counter({"job": time.process_time(), "workers": 0.0, "ray": 0.0})
+    found: dict[str, float] = {"job": time.process_time(), "workers": 0.0, "ray": 0.0}
     processes = {int(path.name): path for path in Path("/proc").iterdir() if path.name.isdigit()}
     for pid, path in processes.items():
         if pid != os.getpid() and is_ours(pid):
