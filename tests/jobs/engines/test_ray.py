@@ -49,7 +49,10 @@ def reasons(out: Path) -> dict[int, str]:
 
 
 async def test_rows_are_spread_and_the_journal_is_a_local_runs(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
-    summary = await spread(ray, patch, tmp_path / "x", rows_of(40))
+    told: list[jobs.Progress] = []
+    patch.setattr(job, "PROGRESS_SECONDS", 0.0)
+    summary = await spread(ray, patch, tmp_path / "x", rows_of(40), on_progress=told.append)
+    assert [now for now in told if now.usage and 0 < now.usage["solver"].calls < 40]
     here = await jobs.run(small.graph, rows_of(40), small.context(), tmp_path / "local")
     assert summary.outcomes == here.outcomes == {"ok": 40}
     assert summary.usage["solver"].calls == here.usage["solver"].calls == 40
@@ -204,6 +207,19 @@ async def test_a_limit_of_calls_is_exact_over_all_workers(tmp_path: Path, ray: F
     assert (ended.outcomes, len(small.asked)) == ({"ok": 30}, 30)
 
 
+async def test_what_one_worker_has_not_spent_another_is_granted(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
+    async def stay(actor: Actor, row: Any) -> None:
+        tries = 0
+        while actor.number == 1 and len(actor.rows) > 1 and len(small.asked) < 20 and tries < 1000:
+            tries += 1
+            await asyncio.sleep(0.001)
+
+    ray.happens["do"] = stay
+    summary = await spread(ray, patch, tmp_path / "x", rows_of(60), limits=Limits(calls=20))
+    assert (len(small.asked), summary.done) == (20, 20)
+    assert [line["worker"] for line in lines(tmp_path / "x")].count("host/1") == 1
+
+
 async def test_a_limit_of_tokens_holds_but_for_what_is_in_flight(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
     whole = await jobs.run(small.graph, rows_of(40), small.context(), tmp_path / "local")
     each = sum(usage.input_tokens + usage.output_tokens for usage in whole.usage.values()) / 40
@@ -213,15 +229,13 @@ async def test_a_limit_of_tokens_holds_but_for_what_is_in_flight(tmp_path: Path,
     assert "tokens is used up" in summary.stopped
 
 
-async def test_a_cancelled_job_books_what_its_rows_have_spent(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
-    told: list[jobs.Progress] = []
-
+async def test_a_cancelled_job_ends_its_workers_and_goes_on_later(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
     async def stay(actor: Actor, row: Any) -> None:
         if row.input["x"] >= 4:
             await asyncio.sleep(60)
 
     ray.happens["do"] = stay
-    going = asyncio.create_task(spread(ray, patch, tmp_path / "x", rows_of(40), on_progress=told.append))
+    going = asyncio.create_task(spread(ray, patch, tmp_path / "x", rows_of(40)))
     while not (tmp_path / "x" / "rows.jsonl").exists() or len(lines(tmp_path / "x")) < 4:
         await asyncio.sleep(0.001)
     going.cancel()
