@@ -16,7 +16,7 @@ from dikast import jobs
 from dikast.agents.models.limits import Limits
 from dikast.agents.solver import load_solver
 from dikast.errors import UsageError
-from dikast.jobs.engines import ray as engine
+from dikast.jobs.engines import crew
 from tests.engines.ray_lane import world
 from tests.engines.ray_lane.world import lines, results, rows_of, twice, workers_below
 
@@ -73,8 +73,8 @@ async def test_a_row_that_ends_its_worker_is_an_error_and_its_neighbours_are_not
 async def test_a_worker_that_stands_still_is_ended_and_its_rows_are_done_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "PING_SECONDS", 0.5)
-    monkeypatch.setattr(engine, "HANG_SECONDS", 2.0)
+    monkeypatch.setattr(crew, "PING_SECONDS", 0.5)
+    monkeypatch.setattr(crew, "HANG_SECONDS", 2.0)
     stopped: list[int] = []
 
     async def stop() -> None:

@@ -22,8 +22,8 @@ from dikast.agents.models.scripted import ScriptedModel
 from dikast.agents.solver import load_solver
 from dikast.errors import MissingExtraError, ModelUnavailable, SandboxError, UsageError
 from dikast.jobs import job
+from dikast.jobs.engines import crew, worker
 from dikast.jobs.engines import ray as engine
-from dikast.jobs.engines import worker
 from tests.jobs.engines import small
 from tests.jobs.engines.small import Actor, FakeRay, RayActorError, RayError, rows_of, spread
 from tests.jobs.graphs import graph_of, lines, same, values
@@ -37,7 +37,7 @@ def ray() -> FakeRay:
 
 @pytest.fixture
 def patch(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(engine, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(crew, "LOOK_SECONDS", 0.001)
     for place in (job, worker):  # two thirds of these tests' time
         monkeypatch.setattr(place, "spare_collector", nullcontext)
     return monkeypatch
@@ -117,8 +117,8 @@ async def test_a_row_that_kills_its_worker_three_times_is_an_error(tmp_path: Pat
 
 
 async def test_a_worker_that_does_not_answer_is_ended(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
-    patch.setattr(engine, "PING_SECONDS", 0.005)
-    patch.setattr(engine, "HANG_SECONDS", 0.05)
+    patch.setattr(crew, "PING_SECONDS", 0.005)
+    patch.setattr(crew, "HANG_SECONDS", 0.05)
 
     async def stands_still(actor: Actor, *_: Any) -> None:
         if actor.number == 1:
@@ -220,6 +220,27 @@ async def test_what_one_worker_has_not_spent_another_is_granted(tmp_path: Path, 
     assert [line["worker"] for line in lines(tmp_path / "x")].count("host/1") == 1
 
 
+async def test_what_a_worker_had_not_spent_when_it_died_is_granted_again(
+    tmp_path: Path, ray: FakeRay, patch: Any
+) -> None:
+    """Its death is found by asking it to give back; else others would be told that nothing is left."""
+
+    async def stay(actor: Actor, row: Any) -> None:
+        while actor.number == 1 and len(actor.rows) > 1:
+            await asyncio.sleep(0.001)
+
+    async def die(actor: Actor) -> None:
+        if actor.number == 1:
+            actor.end()
+            await asyncio.sleep(60)
+
+    ray.happens |= {"do": stay, "give_back": die}
+    summary = await spread(ray, patch, tmp_path / "x", rows_of(60), limits=Limits(calls=20))
+    assert len(small.asked) == 20
+    assert {line["outcome"] for line in lines(tmp_path / "x")} == {"ok"}
+    assert summary.stopped.startswith("the run's limit of 20 calls is used up")
+
+
 async def test_a_limit_of_tokens_holds_but_for_what_is_in_flight(tmp_path: Path, ray: FakeRay, patch: Any) -> None:
     whole = await jobs.run(small.graph, rows_of(40), small.context(), tmp_path / "local")
     each = sum(usage.input_tokens + usage.output_tokens for usage in whole.usage.values()) / 40
@@ -272,7 +293,7 @@ async def test_workers_without_room_are_told(tmp_path: Path, ray: FakeRay, patch
         if actor.number == 2:
             await asyncio.sleep(60)
 
-    patch.setattr(engine, "OTHERS_SECONDS", 0.05)
+    patch.setattr(crew, "OTHERS_SECONDS", 0.05)
     ray.happens["start"] = waits
     summary = await spread(ray, patch, tmp_path / "x", rows_of(5))
     assert summary.outcomes == {"ok": 5}
@@ -283,8 +304,8 @@ async def test_no_worker_at_all_is_told(tmp_path: Path, ray: FakeRay, patch: Any
     async def waits(actor: Actor) -> None:
         await asyncio.sleep(60)
 
-    patch.setattr(engine, "START_SECONDS", 0.05)
-    patch.setattr(engine, "OTHERS_SECONDS", 0.01)
+    patch.setattr(crew, "START_SECONDS", 0.05)
+    patch.setattr(crew, "OTHERS_SECONDS", 0.01)
     ray.happens["start"] = waits
     with pytest.raises(UsageError, match=r"no worker was ready after 0\.05 s"):
         await spread(ray, patch, tmp_path / "x", rows_of(5))
@@ -361,14 +382,14 @@ async def test_an_address_where_nobody_listens_is_told_at_once(
 
 def test_what_the_stand_in_raises_is_what_ray_does() -> None:
     assert issubclass(RayActorError, RayError)
-    assert {name for name in engine.LOST} <= vars(small).keys()
+    assert {name for name in crew.LOST} <= vars(small).keys()
 
 
 @pytest.mark.parametrize("message", ["do", "ping", "wants"])
 async def test_a_cluster_that_goes_ends_the_job_and_rows_stay_owed(
     tmp_path: Path, ray: FakeRay, patch: Any, message: str
 ) -> None:
-    patch.setattr(engine, "PING_SECONDS", 0.001)
+    patch.setattr(crew, "PING_SECONDS", 0.001)
 
     async def lose(actor: Actor, *_: Any) -> None:
         raise ConnectionError("Ray client has been disconnected")
