@@ -99,7 +99,7 @@ def test_a_context_is_the_same_there(name: str, folder: Path) -> None:
     assert fingerprint(name, there, 1) == parts
 
 
-@pytest.mark.parametrize("name", STAY)
+@pytest.mark.parametrize("name", sorted(STAY))
 def test_a_method_that_keeps_folders_of_its_own_is_refused(name: str) -> None:
     context: Any = load_method(name).context.model_construct()
     with pytest.raises(UsageError, match=r"these rows can be done in this process alone: its .* are jobs of their own"):
