@@ -105,9 +105,9 @@ class Page:
         """Prefer `light` or `dark`."""
         await self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
-    async def screenshot(self) -> bytes:
-        """The whole page as PNG."""
-        found = await self.call("Page.captureScreenshot", captureBeyondViewport=True)
+    async def screenshot(self, *, whole: bool = True) -> bytes:
+        """The page as PNG: all of it, or what the window shows."""
+        found = await self.call("Page.captureScreenshot", captureBeyondViewport=whole)
         return base64.b64decode(found["data"])
 
 
