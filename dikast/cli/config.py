@@ -46,6 +46,8 @@ def settings_of(words: Sequence[str]) -> list[dict[str, Any]]:
         UsageError: It is no command, or one with other commands below it.
         DataError: A settings file is wrong.
     """
+    if words and words[0].startswith("-"):
+        raise UsageError(f"No such option: {words[0]}", hint="dikast config show --help")
     ctx = context_of(words)
     files = files_of(ctx)
     told: list[dict[str, Any]] = []

@@ -102,6 +102,7 @@ PACKAGES = (
     ("static scanner (cweval report --static)", "bandit", "static"),
     ("CMA-ES (tune --algorithm cma)", "cma", "tune"),
     ("runs in a browser (view)", "jinja2", "view"),
+    ("rows on a cluster (--engine ray)", "ray", "ray"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")

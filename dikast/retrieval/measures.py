@@ -48,8 +48,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "gains": (0, MAX_INT),
 }
 """Parameter -> lowest and highest value; what lies beyond is computed as nonsense, or not at all."""
-TREC_EVAL = re.compile(r"[a-z_]+|(?:[a-zA-Z_]+)[_.][0-9.]+|Rprec|set_[PF]")
-"""How the names of trec_eval look: in small letters, or with a cutoff behind `_` or `.`."""
+NAMED_OTHERWISE = ("Rprec", "set_P", "set_F")
+"""Of trec_eval's names, those that are neither in small letters nor end in a cutoff."""
 GDEVAL_MAX_GRADE = 4
 TRIAL_QRELS = {"1": {"a": 1, "b": 0, "c": 2}, "2": {"a": 0, "b": 1}}
 TRIAL_RUN = {"1": {"b": 3.0, "a": 2.0, "x": 1.0}, "2": {"a": 2.0, "b": 1.0}}
@@ -159,7 +159,7 @@ def _of_trec_eval(name: str) -> Measure | None:
     """
     import ir_measures
 
-    if not TREC_EVAL.fullmatch(name):
+    if any(sign in name for sign in "@(") or not (name.islower() or name[-1:].isdigit() or name in NAMED_OTHERWISE):
         return None
     try:
         found = ir_measures.parse_trec_measure(name)

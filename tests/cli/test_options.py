@@ -22,7 +22,7 @@ __all__ = ["files"]  # the fixtures
     [
         ('mod = "fusion"\n', "field 'mod': no such setting"),
         ('[genqr.run]\nmod = "fusion"\n', "did you mean 'mode'?"),
-        ("[genqr.run]\nshuffle = true\n", "field 'shuffle'"),
+        ("[genqr.run]\nprimary = true\n", "field 'primary'"),
         ('[genqrr.run]\nmode = "fusion"\n', "did you mean 'genqr'?"),
     ],
 )
@@ -35,7 +35,7 @@ def test_a_project_file_with_a_typo_is_refused(
 
 
 def test_another_commands_settings_stand_beside_ours(cli: Cli, files: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "dikast.toml").write_text("strength = 2\n[judge.run]\nshuffle = true\n", encoding="utf-8")
+    (tmp_path / "dikast.toml").write_text("strength = 2\n[judge.run]\nprimary = true\n", encoding="utf-8")
     assert cli(*arguments(files, "--dry-run")).code == 0
 
 
