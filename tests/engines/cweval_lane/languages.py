@@ -19,9 +19,9 @@ from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.toolchains import toolchain
 from dikast.graphs.cweval.verdict import Verdict
 from tests.engines.cweval_lane.attacks import GO, JAVASCRIPT
+from tests.engines.cweval_lane.contained import SECONDS, sleepers
 from tests.graphs.cweval import arena
 from tests.graphs.cweval.attacks import ATTACKS, ENDLESS
-from tests.graphs.cweval.test_attacks import SECONDS, sleepers
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

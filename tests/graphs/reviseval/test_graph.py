@@ -596,9 +596,7 @@ async def test_metrics_say_what_they_cannot() -> None:
 
 PAIRS = [
     ("Generate two rhymes for the word moon.", "Soon, loon", "Clone, June"),
-    ("Base 5, power 3: calculate.", "5 x 5 x 5 = 625", "125"),
     ("Is 17 a prime number?", "Yes.", "No."),
-    ("Which word does not belong? Inch, kilogram, yard.", "Inch", "Kilogram"),
 ]
 
 
@@ -628,7 +626,7 @@ async def test_every_mode_and_form_runs_with_the_embedded_model(smollm2: str) ->
         ("reviseval", "", False),
         ("commit-first", "json+", True),
     ]
-    asked = [(number, *one) for one in modes for number in range(len(PAIRS))]
+    asked = [(number, *one) for one in modes for number in (0, 1)]
     done = await asyncio.gather(*(judge_one(*one) for one in asked))
     for (_, mode, _, single), (output, ledger) in zip(asked, done, strict=True):
         assert output["outcome"] in ("ok", "unparsed", "empty"), (mode, output["reason"])

@@ -17,7 +17,7 @@ from dikast.errors import MissingExtraError
 from dikast.sandbox import Tier
 from dikast.sandbox.launch import bwrap
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "hostile.py"
+SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "hostile.py"
 
 
 def test_no_hostile_program_gets_out() -> None:

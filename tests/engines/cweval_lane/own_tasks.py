@@ -1,4 +1,4 @@
-"""Our own tasks, run as they are: they are trusted, so no sandbox is needed. One that lacks its toolchain skips."""
+"""Our own tasks, run as they are: they are trusted, so no sandbox is needed. The lane has all toolchains."""
 
 from __future__ import annotations
 
