@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -42,7 +43,8 @@ def test_terms_are_lower_case_without_space_and_no_stop_words(text: str) -> None
     for term in analyze(text):
         assert term
         assert term.split() == [term]
-        assert term not in STOPWORDS
+        # Stop words go before words are stemmed, as in Lucene: of "its" the term "it" is left.
+        assert term not in STOPWORDS or re.search(rf"{term}\w", text.lower())
 
 
 @given(st.text(), st.text())
