@@ -57,6 +57,18 @@ def sleepers() -> list[int]:
     return found
 
 
+def end_sleepers() -> None:
+    """End what a control left; it may still be starting more while this looks."""
+    while found := sleepers():
+        for process in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.05)
+    time.sleep(0.2)
+    if sleepers():
+        end_sleepers()
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ATTACKS)
 async def test_an_attack_is_contained(
@@ -66,8 +78,7 @@ async def test_an_attack_is_contained(
     try:
         assert arena.plainly(arena.task(tmp_path / "control", language), text).exit, "the control shows nothing"
     finally:
-        for process in sleepers():
-            os.kill(process, signal.SIGKILL)
+        end_sleepers()
         for big in Path("/tmp").glob("big[0-9]*"):
             big.unlink()
     task = arena.task(tmp_path / "here", language)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -19,7 +18,7 @@ from dikast.graphs.cweval.task import Language, Task
 from dikast.graphs.cweval.toolchains import toolchain
 from dikast.graphs.cweval.verdict import Verdict
 from tests.engines.cweval_lane.attacks import GO, JAVASCRIPT
-from tests.engines.cweval_lane.contained import SECONDS, sleepers
+from tests.engines.cweval_lane.contained import SECONDS, end_sleepers, sleepers
 from tests.graphs.cweval import arena
 from tests.graphs.cweval.attacks import ATTACKS, ENDLESS
 
@@ -91,8 +90,7 @@ async def test_an_attack_is_contained(
     try:
         assert natively(task, text, tmp_path) == "Hello, ann", "the control shows nothing"
     finally:
-        for process in sleepers():
-            os.kill(process, signal.SIGKILL)
+        end_sleepers()
     execution = await executor.run(task, text, reference_s=SECONDS)
     assert Verdict.PASS not in {one.verdict for one in execution.cases}, execution
     assert not sleepers()
