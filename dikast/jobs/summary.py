@@ -141,12 +141,8 @@ class Tally:
 
     def end(self, key: str, outcome: Outcome) -> None:
         """A row ended, perhaps again: its last end counts."""
-        short = bytes.fromhex(key)
-        before = self.ends.get(short)
-        if before is not None:
-            self.outcomes[before] -= 1
-        self.ends[short] = outcome
-        self.outcomes[outcome] += 1
+        self.finish(key, outcome)
+        self.ends[bytes.fromhex(key)] = outcome
 
     def finish(self, key: str, outcome: Outcome) -> None:
         """A row that this attempt did ended, which it does once: its key is not kept, so that memory does not grow."""

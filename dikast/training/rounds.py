@@ -128,6 +128,16 @@ class At:
         trained = self.result("train")
         return Policy(model=trained["model"], digest=trained["digest"], round=self.round)
 
+    def measured(self, policy: Policy) -> Any:
+        """What an earlier round's evaluation measured of a policy, as the method wrote it; `None` if none did."""
+        for one in self.past:
+            if "evaluate" in one["stages"]:
+                result = one["stages"]["evaluate"]["result"]
+                for name in ("before", "after"):
+                    if result[name]["digest"] == policy["digest"]:
+                        return result[name]
+        return None
+
     @property
     def iterates(self) -> list[Policy]:
         """Every policy that was current up to now, the start first."""

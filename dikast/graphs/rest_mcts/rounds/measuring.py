@@ -7,17 +7,7 @@ from math import fsum
 from dikast.graphs.rest_mcts.rounds.records import Measured, Standing
 from dikast.jobs.reading import Run
 from dikast.stats import bootstrap
-from dikast.training.rounds import At, Policy
-
-
-def earlier(at: At, policy: Policy) -> Standing | None:
-    """What an earlier round measured of a policy."""
-    for one in at.past:
-        result = one["stages"]["evaluate"]["result"]
-        for name in ("before", "after"):
-            if result[name]["digest"] == policy["digest"]:
-                return result[name]
-    return None
+from dikast.training.rounds import At
 
 
 def compare(at: At, before: Standing, after: Standing) -> Measured:

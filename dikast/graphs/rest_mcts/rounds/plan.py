@@ -34,7 +34,7 @@ from dikast.graphs.rest_mcts.critics import HEAD, load_critic
 from dikast.graphs.rest_mcts.graph import graph
 from dikast.graphs.rest_mcts.roles import StepCritic
 from dikast.graphs.rest_mcts.rounds.context import Context
-from dikast.graphs.rest_mcts.rounds.measuring import compare, earlier
+from dikast.graphs.rest_mcts.rounds.measuring import compare
 from dikast.graphs.rest_mcts.rounds.records import Collected, Standing, Taught, Told, standing_of
 from dikast.graphs.rest_mcts.rounds.rows import HELD, SOLUTIONS, VALUES, gather
 from dikast.graphs.rest_mcts.solvers import PREFIXES, ModelStepSolver, load_step_solver
@@ -217,7 +217,7 @@ class RestPlan:
         """Both policies on questions that no round trains on; one that was measured before is read again."""
         usage, standings = dict[str, dict[str, float]](), list[Standing]()
         for name, policy in (("before", at.policy), ("after", at.made)):
-            known = earlier(at, policy)
+            known: Standing | None = at.measured(policy)
             if known is None:
                 known, spent = await self.measure(at, policy, folder / name, name)
                 usage = summed([usage, spent])

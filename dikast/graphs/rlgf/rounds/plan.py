@@ -216,7 +216,7 @@ class RlgfPlan:
         """Both policies alone, on prompts that no round trains on; one that was measured before is read again."""
         usage, standings = dict[str, dict[str, float]](), list[Standing]()
         for name, policy in (("before", at.policy), ("after", at.made)):
-            known = earlier(at, policy)
+            known: Standing | None = at.measured(policy)
             if known is None:
                 known, spent = await self.measure(at, policy, folder / name, name)
                 usage = summed([usage, spent])
@@ -284,17 +284,6 @@ def masked_share(run: Run) -> float | None:
     every = [one["trained"] for row in run.rows() if row["output"] for one in row["output"]["tokens"]
              if one["owner"] == "guide"]  # fmt: skip
     return 1 - sum(every) / len(every) if every else None
-
-
-def earlier(at: At, policy: Policy) -> Standing | None:
-    """What an earlier round measured of a policy."""
-    for one in at.past:
-        if "evaluate" in one["stages"]:
-            result = one["stages"]["evaluate"]["result"]
-            for name in ("before", "after"):
-                if result[name]["digest"] == policy["digest"]:
-                    return result[name]
-    return None
 
 
 def compare(at: At, before: Standing, after: Standing) -> Measured:

@@ -191,7 +191,7 @@ class TapirPlan:
         usage: dict[str, dict[str, float]] = {}
         standings: list[Standing] = []
         for name, policy in (("before", at.policy), ("after", at.made)):
-            known = earlier(at, policy)
+            known: Standing | None = at.measured(policy)
             if known is None:
                 summary = await self.measure(policy, self.pool.held, folder / name)
                 usage = summed([usage, told(summary)["usage"]])
@@ -269,14 +269,3 @@ def reasons_of(run: jobs.Run) -> list[tuple[str, int]]:
     """The commonest reason why rows failed, and how many did so."""
     failed = [outcome.value for outcome in FAILURES]
     return Counter(row["reason"] for row in run.rows(failed)).most_common(1)
-
-
-def earlier(at: At, policy: Policy) -> Standing | None:
-    """What an earlier round measured of a policy."""
-    for one in at.past:
-        if "evaluate" in one["stages"]:
-            result = one["stages"]["evaluate"]["result"]
-            for name in ("before", "after"):
-                if result[name]["digest"] == policy["digest"]:
-                    return result[name]
-    return None
