@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dikast.cli.options import Json, refuse_given
-from dikast.cli.output import emit, say, table
+from dikast.cli.output import emit, say, show, table
 from dikast.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Search an index or a corpus file.")
 
 EXCERPT_CHARACTERS = 100
+BM25_FLAGS = ("k1", "b")
+RM3_FLAGS = ("fb_docs", "fb_terms", "original_weight")
+"""Flags that are parameters of a spec of the same name."""
 
 
 @app.command()
@@ -32,6 +36,10 @@ def search(
     k: Annotated[int | None, typer.Option("-k", min=1, help="Documents; 10 for a query, 1000 for topics.")] = None,
     weighted: Annotated[bool, typer.Option("--weighted", help="Read word^weight in queries.")] = False,
     rm3: Annotated[bool, typer.Option("--rm3", help="Expand by RM3, Anserini's defaults.")] = False,
+    fb_docs: Annotated[int, typer.Option(min=1, help="RM3: so many first documents are feedback.")] = 10,
+    fb_terms: Annotated[int, typer.Option(min=1, help="RM3: so many of their terms are added.")] = 10,
+    original_weight: Annotated[float, typer.Option(min=0, max=1, help="RM3: the original query's share.")] = 0.5,
+    show_terms: Annotated[bool, typer.Option("--show-terms", help="Tell each query's terms with weights.")] = False,
     k1: Annotated[float, typer.Option(min=0, help="BM25's k1.")] = 0.9,
     b: Annotated[float, typer.Option(min=0, max=1, help="BM25's b.")] = 0.4,
     processes: Annotated[int, typer.Option(min=1, help="Search topics in so many processes.")] = 1,
@@ -40,7 +48,7 @@ def search(
 ) -> None:
     """Search. A query prints a ranking, a topics file writes a TREC run."""
     from dikast.retrieval.files import check_output
-    from dikast.retrieval.load import SCHEMES, load_retriever
+    from dikast.retrieval.load import load_retriever
     from dikast.retrieval.trec import check_word
 
     if (query is None) == (topics is None):
@@ -48,24 +56,61 @@ def search(
     if query is not None:
         hint = "a query's ranking is printed; --json makes it data"
         refuse_given(ctx, "out", "tag", "processes", why="it is for --topics", hint=hint)
-    elif json and out is None:
+    elif out is None and json:
         refuse_given(ctx, "tag", why="JSON has no place for it", hint="-o FILE writes a TREC run")
+    elif out is None and show_terms:
+        raise UsageError("--show-terms would be mixed with the run", hint="give the run a file with -o, or --json")
     if out is not None:
         check_output(out)
     if tag is not None:
         check_word("tag", tag)
+    spec = spec_of(ctx, source, rm3)
+    retriever = load_retriever(spec)
+    if query is not None:
+        show_hits(retriever, make(query, retriever, weighted), k or 10, json, show_terms)
+    elif topics is not None:
+        queries = read_queries(retriever, topics, weighted)
+        terms = asyncio.run(terms_of(retriever, list(queries.values()))) if show_terms else None
+        run = find_all(spec, retriever, queries, k or 1000, processes)
+        write_hits(run, out, tag or spec.partition(":")[0], json, terms)
+
+
+def spec_of(ctx: typer.Context, source: str, rm3: bool) -> str:
+    """The retriever's spec: the source itself, or what the flags make of a file.
+
+    Raises:
+        UsageError: Flags stand beside a spec, or RM3's without it.
+    """
+    from dikast.retrieval.load import SCHEMES
+
     named = source.partition(":")[0] in SCHEMES
     if named and rm3 and not source.startswith("rm3:"):
         raise UsageError(f"--rm3 says otherwise than {source!r}", hint="name the file alone, or begin with rm3:")
     if named:
-        refuse_given(ctx, "k1", "b", why=f"{source!r:.80} is a spec", hint="write bm25:PATH?k1=..&b=..")
-    spec = source if named else f"{'rm3' if rm3 else 'bm25'}:{source}?k1={k1}&b={b}"
-    retriever = load_retriever(spec)
-    if query is not None:
-        show_hits(retriever, make(query, retriever, weighted), k or 10, json)
-    elif topics is not None:
-        run = find_all(spec, retriever, topics, k or 1000, weighted, processes)
-        write_hits(run, out, tag or spec.partition(":")[0], json)
+        hint = "write bm25:PATH?k1=..&b=.., or rm3:PATH?fb_docs=.."
+        refuse_given(ctx, *BM25_FLAGS, *RM3_FLAGS, why=f"{source!r:.80} is a spec", hint=hint)
+        return source
+    if not rm3:
+        refuse_given(ctx, *RM3_FLAGS, why="they are RM3's", hint="give --rm3 too")
+    names = (*BM25_FLAGS, *(RM3_FLAGS if rm3 else ()))
+    return f"{'rm3' if rm3 else 'bm25'}:{source}?{'&'.join(f'{name}={ctx.params[name]}' for name in names)}"
+
+
+async def terms_of(retriever: Retriever, queries: Sequence[WeightedQuery]) -> list[dict[str, float]]:
+    """The terms that each query is searched by, with their weights, heaviest first, equals in alphabetical order.
+
+    Raises:
+        UsageError: The retriever does not search by terms.
+    """
+    from dikast.retrieval.bm25 import BM25
+    from dikast.retrieval.retriever import Expands
+
+    if isinstance(retriever, Expands):
+        queries = await retriever.expanded(queries)
+    elif not isinstance(retriever, BM25):
+        hint = "bm25:, rm3:, lucene: and lucene-rm3: do"
+        raise UsageError(f"--show-terms: {retriever.spec!r:.80} does not search by terms", hint=hint)
+    return [dict(sorted(query.terms.items(), key=lambda term: (-term[1], term[0]))) for query in queries]
 
 
 def make(text: str, retriever: Retriever, weighted: bool) -> WeightedQuery:
@@ -83,18 +128,22 @@ def make_of_topic(qid: str, text: str, topics: str, retriever: Retriever, weight
         raise DataError(error.message, path=topics, field=f"query {qid}", hint=error.hint) from error
 
 
-def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool) -> None:
-    """Print a ranking with the beginning of each document."""
+def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool, show_terms: bool) -> None:
+    """Print a ranking with the beginning of each document, and below it the query's terms where they are asked for."""
     from dikast.records import Document
 
-    async def find() -> tuple[list[Hit], list[Document]]:
+    async def find() -> tuple[list[dict[str, float]], list[Hit], list[Document]]:
+        terms = await terms_of(retriever, [query]) if show_terms else []
         [hits] = await retriever.search([query], k)
-        return hits, await retriever.documents([hit.docid for hit in hits])
+        return terms, hits, await retriever.documents([hit.docid for hit in hits])
 
-    hits, documents = asyncio.run(find())
+    terms, hits, documents = asyncio.run(find())
     if as_json:
-        rows = zip(hits, documents, strict=True)
-        emit([{"docid": hit.docid, "score": hit.score, "contents": document.contents} for hit, document in rows])
+        found = [
+            {"docid": hit.docid, "score": hit.score, "contents": document.contents}
+            for hit, document in zip(hits, documents, strict=True)
+        ]
+        emit({"terms": terms[0], "hits": found} if show_terms else found)
         return
     texts = [" ".join(document.contents[: 2 * EXCERPT_CHARACTERS].split()) for document in documents]
     rows = [
@@ -102,32 +151,49 @@ def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool)
         for rank, (hit, text) in enumerate(zip(hits, texts, strict=True), start=1)
     ]
     table(("rank", "document", "score", "text"), rows)
+    if show_terms:
+        show("")
+        table(("term", "weight"), [(term, f"{weight:.4f}") for term, weight in terms[0].items()])
 
 
-def find_all(
-    spec: str, retriever: Retriever, topics: str, k: int, weighted: bool, processes: int
-) -> dict[str, list[Hit]]:
-    """Search with every topic of a file."""
-    from dikast.retrieval.batch import search_batch
+def read_queries(retriever: Retriever, topics: str, weighted: bool) -> dict[str, WeightedQuery]:
+    """The queries of a topics file, by their ids."""
     from dikast.retrieval.trec import read_topics
 
     texts = read_topics(topics)
-    queries = [make_of_topic(qid, text, topics, retriever, weighted) for qid, text in texts.items()]
+    return {qid: make_of_topic(qid, text, topics, retriever, weighted) for qid, text in texts.items()}
+
+
+def find_all(
+    spec: str, retriever: Retriever, named: Mapping[str, WeightedQuery], k: int, processes: int
+) -> dict[str, list[Hit]]:
+    """Search with every query."""
+    from dikast.retrieval.batch import search_batch
+
+    queries = list(named.values())
     found = search_batch(spec, queries, k, processes) if processes > 1 else asyncio.run(retriever.search(queries, k))
-    return dict(zip(texts, found, strict=True))
+    return dict(zip(named, found, strict=True))
 
 
-def write_hits(run: dict[str, list[Hit]], out: Path | None, tag: str, as_json: bool) -> None:
+def write_hits(
+    run: dict[str, list[Hit]], out: Path | None, tag: str, as_json: bool, terms: Sequence[dict[str, float]] | None
+) -> None:
     """Write the rankings as a TREC run, to stdout without `--out`; as JSON only what was found or written."""
     from dikast.retrieval.trec import run_lines, write_run
 
     empty = sum(not hits for hits in run.values())
+    known = dict(zip(run, terms, strict=True)) if terms is not None else {}
     if out is not None:
         write_run(out, run, tag)
         if as_json:
-            emit({"queries": len(run), "found nothing": empty, "wrote": str(out)})
+            told = {"queries": len(run), "found nothing": empty, "wrote": str(out)}
+            emit(told if terms is None else told | {"terms": known})
+        elif known:
+            rows = [(qid, term, f"{weight:.4f}") for qid, held in known.items() for term, weight in held.items()]
+            table(("query", "term", "weight"), rows)
     elif as_json:
-        emit({qid: [{"docid": hit.docid, "score": hit.score} for hit in hits] for qid, hits in run.items()})
+        found = {qid: [{"docid": hit.docid, "score": hit.score} for hit in hits] for qid, hits in run.items()}
+        emit(found if terms is None else {qid: {"terms": known[qid], "hits": hits} for qid, hits in found.items()})
     else:
         sys.stdout.writelines(f"{line}\n" for line in run_lines(run, tag))
     say(f"{len(run)} queries, {sum(map(len, run.values())):,} documents; {empty} queries found nothing")

@@ -24,7 +24,8 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -118,6 +119,11 @@ class Lucene:
         opened = self._opened or await asyncio.to_thread(self._open)
         return await asyncio.to_thread(lambda: [self._search(opened, query, k) for query in queries])
 
+    async def expanded(self, queries: Sequence[WeightedQuery]) -> list[WeightedQuery]:
+        """Each query as it is searched: with RM3's terms and weights, if there is feedback; errors as `search`."""
+        opened = self._opened or await asyncio.to_thread(self._open)
+        return await asyncio.to_thread(lambda: [self._expanded(opened, query) for query in queries])
+
     async def documents(self, docids: Sequence[str]) -> list[Document]:
         """The documents of these ids, in this order.
 
@@ -143,12 +149,14 @@ class Lucene:
         return prebuilt(self.source)
 
     def _search(self, opened: _Open, query: WeightedQuery, k: int) -> list[Hit]:
-        with opened.java.alone:
-            try:
-                terms = opened.expand(query.terms, self.feedback) if self.feedback else query.terms
-                return opened.search(terms, k)
-            except opened.java.failure as error:
-                raise RetrievalError(f"{opened.folder}: Lucene: {_reason(error)}") from error
+        with opened.told():
+            return opened.search(self._expanded(opened, query).terms, k)
+
+    def _expanded(self, opened: _Open, query: WeightedQuery) -> WeightedQuery:
+        if self.feedback is None:
+            return query
+        with opened.told():
+            return WeightedQuery(opened.expand(query.terms, self.feedback), query.text)
 
     def _documents(self, opened: _Open, docids: Sequence[str]) -> list[Document]:
         with opened.java.alone:
@@ -180,6 +188,15 @@ class _Open:
         self.sort = java.type(f"{lucene}.search.Sort")(field.FIELD_SCORE, by_docid)
         self.analyzer = java.type("io.anserini.analysis.DefaultEnglishAnalyzer").newDefaultInstance()
         self.content_hash = _content_hash(folder)
+
+    @contextmanager
+    def told(self) -> Generator[None]:
+        """Alone with Java, whose failures are told as ours."""
+        with self.java.alone:
+            try:
+                yield
+            except self.java.failure as error:
+                raise RetrievalError(f"{self.folder}: Lucene: {_reason(error)}") from error
 
     def analyze(self, text: str) -> list[str]:
         return list(self.java.type("io.anserini.analysis.AnalyzerUtils").analyze(self.analyzer, text).toArray())

@@ -56,3 +56,16 @@ class Retriever(Protocol):
             RetrievalError: An id is not in the index, or the index holds no texts.
         """
         ...
+
+
+@runtime_checkable
+class Expands(Protocol):
+    """A retriever that searches by other terms than those it is given, and can say which."""
+
+    async def expanded(self, queries: Sequence[WeightedQuery]) -> list[WeightedQuery]:
+        """What `search` really looks for: each query with the terms and weights that feedback gave it.
+
+        Raises:
+            RetrievalError: The index cannot be opened or searched.
+        """
+        ...

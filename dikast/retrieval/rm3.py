@@ -80,9 +80,12 @@ class RM3:
 
     async def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[Hit]]:
         """The top `k` of each expanded query; order and errors as `BM25.search`."""
+        return await self.bm25.search(await self.expanded(queries), k)
+
+    async def expanded(self, queries: Sequence[WeightedQuery]) -> list[WeightedQuery]:
+        """Each query with the terms and weights that the first ranking's top documents give it; errors as `search`."""
         feedback = await self.bm25.search(queries, self.fb_docs)
-        expanded = [self.expand(query, hits) for query, hits in zip(queries, feedback, strict=True)]
-        return await self.bm25.search(expanded, k)
+        return [self.expand(query, hits) for query, hits in zip(queries, feedback, strict=True)]
 
     async def documents(self, docids: Sequence[str]) -> list[Document]:
         """The documents of these ids, in this order; errors as `BM25.documents`."""

@@ -190,6 +190,10 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["measure", str(FILES.qrels), "bm25.run", "rm3.run", "--tukey", "--baseline", "rm3"], 2, "--baseline would"),
         (["measure", str(FILES.qrels), "bm25.run", "--by-query", "no/x.csv"], 1, "there is no folder 'no'"),
         (["search", "bm25:s.index", "x", "--k1", "3", "--b", "1"], 2, "--k1, --b would do nothing"),
+        (["search", "s.index", "x", "--fb-docs", "3"], 2, "--fb-docs would do nothing: they are RM3's"),
+        (["search", "rm3:s.index", "x", "--fb-terms", "3"], 2, "--fb-terms would do nothing: 'rm3:s.index' is a spec"),
+        (["search", "s.index", "--topics", str(FILES.topics), "--show-terms"], 2, "would be mixed with the run"),
+        (["search", "faiss:s.index", "x", "--show-terms"], 2, "does not search by terms"),
         (["search", "s.index", "x", "--tag", "t"], 2, "--tag would do nothing"),
         (["search", "s.index", "x", "--processes", "2"], 2, "--processes would do nothing"),
         (["search", "s.index", "--topics", str(FILES.topics), "--json", "--tag", "t"], 2, "--tag would do nothing"),
@@ -240,6 +244,34 @@ def test_runs_are_called_by_names_that_tell_them_apart(cli: Cli, runs: Path) -> 
         ] * 2
     assert {row["system"] for row in rows} == {"r1/export/after", "r2/export/after", "bm25.k1-0.9.b-0.4", "a"}
     assert {row["mean"] for row in rows if row["measure"] == "NumQ"} == {30}
+
+
+def test_the_terms_that_feedback_adds_are_told(cli: Cli, tmp_path: Path) -> None:
+    """With the parameters of the flags; searched as a weighted query, they are the expanded ranking."""
+    flags = ("--fb-docs", "3", "--fb-terms", "4", "--original-weight", "0.25")
+    query = "black spots on bathroom wall"
+    told = json.loads(cli("search", FILES.corpus, query, "--rm3", *flags, "--show-terms", "--json").out)
+    own = {"black", "spot", "bathroom", "wall"}
+    assert sum(told["terms"].values()) == pytest.approx(1)
+    assert list(told["terms"].values()) == sorted(told["terms"].values(), reverse=True)
+    assert own < told["terms"].keys()
+    assert len(told["terms"].keys() - own) <= 4
+    spec = f"rm3:{FILES.corpus}?fb_docs=3&fb_terms=4&original_weight=0.25"
+    assert told["hits"] == json.loads(cli("search", spec, query, "--json").out)
+    assert told["hits"] != json.loads(cli("search", FILES.corpus, query, "--rm3", "--json").out)
+    plain = json.loads(cli("search", FILES.corpus, f"{query} wall", "--show-terms", "--json").out)
+    assert plain["terms"] == {"wall": 2, "bathroom": 1, "black": 1, "spot": 1}
+
+    shown = cli("search", FILES.corpus, query, "--rm3", *flags, "--show-terms").out.split("\n\n")[1].splitlines()
+    assert shown[0] == "term\tweight"
+    assert shown[1:] == [f"{term}\t{weight:.4f}" for term, weight in told["terms"].items()]
+    (tmp_path / "t.tsv").write_text(f"q1\t{query}\nq2\tunheard-of\n")
+    of_topics = ("search", FILES.corpus, "--topics", "t.tsv", "--rm3", *flags, "--show-terms", "--json")
+    assert json.loads(cli(*of_topics).out) == {
+        "q1": {"terms": told["terms"], "hits": json.loads(cli(*of_topics, "-k", "1000").out)["q1"]["hits"]},
+        "q2": {"terms": {"unheard": 1}, "hits": []},
+    }
+    assert json.loads(cli(*of_topics, "-o", "x.run").out)["terms"]["q1"] == told["terms"]
 
 
 def test_an_index_of_trec_text_says_what_it_left_out(cli: Cli, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from dikast.retrieval.lucene_build import build_lucene_index
 from dikast.retrieval.lucene_java import Anserini
 from dikast.retrieval.measures import mean, measure
 from dikast.retrieval.query import WeightedQuery
-from dikast.retrieval.retriever import Hit
+from dikast.retrieval.retriever import Expands, Hit
 from dikast.retrieval.sample import sample_files
 from dikast.retrieval.trec import read_qrels, read_topics
 
@@ -115,6 +115,20 @@ def test_rm3_is_what_anserini_itself_makes_of_a_text(name: str, index: Path, run
     differing = [qid for qid in answered if answered[qid] != docids(runs["lucene-rm3"][qid])[:TOP]]
     searcher.close()
     assert len(differing) <= (1 - SAME_SHARE) * len(answered), differing
+
+
+def test_rm3_adds_the_same_terms(name: str, index: Path) -> None:
+    """What `search --show-terms` tells, for as many queries as give the same rankings."""
+    topics = list(read_topics(COLLECTIONS[name].topics).values())[:50]
+    both: list[list[WeightedQuery]] = []
+    for spec in (f"rm3:{COLLECTIONS[name].corpus}", f"lucene-rm3:{index}"):
+        retriever = load_retriever(spec)
+        assert isinstance(retriever, Expands)
+        both.append(
+            asyncio.run(retriever.expanded([WeightedQuery.from_text(one, retriever.analyze) for one in topics]))
+        )
+    same = [ours.terms == pytest.approx(dict(theirs.terms), rel=1e-4) for ours, theirs in zip(*both, strict=True)]
+    assert sum(same) >= SAME_SHARE * len(same)
 
 
 def test_documents_are_those_of_the_collection(name: str, index: Path) -> None:
