@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Search an index or a corpus file.")
 
 EXCERPT_CHARACTERS = 100
+TOPIC_FIELD = "Fields of TREC's or CAsT's topics to take: title,desc,narr, query, raw, manual."
 BM25_FLAGS = ("k1", "b")
 RM3_FLAGS = ("fb_docs", "fb_terms", "original_weight")
 """Flags that are parameters of a spec of the same name."""
@@ -32,6 +33,7 @@ def search(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Index or corpus file, or a retriever spec.")],
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Text; or see --topics.")] = None,
     topics: Annotated[str | None, typer.Option(metavar="FILE", help="Queries; gives a TREC run.")] = None,
+    topic_field: Annotated[str | None, typer.Option(metavar="NAME,...", help=TOPIC_FIELD)] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the TREC run goes.")] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Documents; 10 for a query, 1000 for topics.")] = None,
     weighted: Annotated[bool, typer.Option("--weighted", help="Read word^weight in queries.")] = False,
@@ -55,7 +57,7 @@ def search(
         raise UsageError("give either a query or --topics FILE")
     if query is not None:
         hint = "a query's ranking is printed; --json makes it data"
-        refuse_given(ctx, "out", "tag", "processes", why="it is for --topics", hint=hint)
+        refuse_given(ctx, "out", "tag", "processes", "topic_field", why="it is for --topics", hint=hint)
     elif out is None and json:
         refuse_given(ctx, "tag", why="JSON has no place for it", hint="-o FILE writes a TREC run")
     elif out is None and show_terms:
@@ -69,7 +71,7 @@ def search(
     if query is not None:
         show_hits(retriever, make(query, retriever, weighted), k or 10, json, show_terms)
     elif topics is not None:
-        queries = read_queries(retriever, topics, weighted)
+        queries = read_queries(retriever, topics, topic_field, weighted)
         terms = asyncio.run(terms_of(retriever, list(queries.values()))) if show_terms else None
         run = find_all(spec, retriever, queries, k or 1000, processes)
         write_hits(run, out, tag or spec.partition(":")[0], json, terms)
@@ -156,11 +158,11 @@ def show_hits(retriever: Retriever, query: WeightedQuery, k: int, as_json: bool,
         table(("term", "weight"), [(term, f"{weight:.4f}") for term, weight in terms[0].items()])
 
 
-def read_queries(retriever: Retriever, topics: str, weighted: bool) -> dict[str, WeightedQuery]:
+def read_queries(retriever: Retriever, topics: str, field: str | None, weighted: bool) -> dict[str, WeightedQuery]:
     """The queries of a topics file, by their ids."""
-    from dikast.retrieval.trec import read_topics
+    from dikast.retrieval.trec import parse_fields, read_topics
 
-    texts = read_topics(topics)
+    texts = read_topics(topics, fields=parse_fields(field))
     return {qid: make_of_topic(qid, text, topics, retriever, weighted) for qid, text in texts.items()}
 
 

@@ -7,7 +7,7 @@ The package fetches a data set that it does not have by itself, which needs the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -28,9 +28,17 @@ def documents(source: str) -> Iterator[Document]:
         yield Document(str(document.doc_id), document.default_text())
 
 
-def topics(source: str) -> dict[str, str]:
-    """Query id -> text of `irds:NAME`; raises as `documents`."""
-    return {str(query.query_id): query.default_text() for query in _records(source, "queries")}
+def topics(source: str, fields: Sequence[str] = ()) -> dict[str, str]:
+    """Query id -> text of `irds:NAME`: its default text, or these fields joined by a space; raises as `documents`."""
+    return {str(query.query_id): _text(source, query, fields) for query in _records(source, "queries")}
+
+
+def _text(source: str, query: Any, fields: Sequence[str]) -> str:
+    for name in fields:
+        if not isinstance(getattr(query, name, None), str):
+            hint = f"the query has {', '.join(getattr(query, '_fields', ()))}"
+            raise DataError(f"{source}: query {query.query_id!r} has no text {name!r}", hint=hint)
+    return " ".join(getattr(query, name) for name in fields) if fields else query.default_text()
 
 
 def qrels(source: str) -> dict[str, dict[str, int]]:

@@ -6,7 +6,8 @@
     run = read_run("bm25.run")                     # query id -> hits, best first
 
 Topics are TSV (`qid<TAB>text`, the text in CSV's quotes or not), JSON lines (`{"id"|"_id"|"qid", "text"|"query"|..}`,
-which is BEIR's form), or CSV, Parquet or a JSON array with such columns (`dikast.rows`); judgments TREC
+which is BEIR's form), CSV, Parquet or a JSON array with such columns (`dikast.rows`), TREC's own markup
+(`dikast.retrieval.marked_topics`) or CAsT's conversations (`dikast.retrieval.conversations`); judgments TREC
 (`qid iter docid grade`) or BEIR's TSV with its header; all plain or gzipped, or `irds:NAME`. Runs are TREC's six
 columns.
 
@@ -31,10 +32,12 @@ from typing import Any, cast
 import numpy as np
 
 from dikast.disk import refused
-from dikast.errors import DataError
+from dikast.errors import DataError, UsageError
 from dikast.files import suffix_of
 from dikast.retrieval import irds
+from dikast.retrieval.conversations import read_turns, turns_of
 from dikast.retrieval.files import check_output, read_lines, replacing
+from dikast.retrieval.marked_topics import is_marked, read_marked
 from dikast.retrieval.retriever import Hit
 from dikast.row import Row
 from dikast.rows import read_rows
@@ -54,25 +57,33 @@ TOPIC_HINT = "each query has a text, and an id of its own: one word, or a whole 
 _QRELS_HINT = "a line is: query-id iteration document-id grade, or BEIR's query-id<TAB>corpus-id<TAB>score"
 
 
-def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) -> dict[str, str]:
+def read_topics(
+    source: str | Path, columns: Mapping[str, str] | None = None, fields: Sequence[str] = ()
+) -> dict[str, str]:
     """Query id -> text, in the order of the file.
 
     Args:
         source: A file, or `irds:NAME`.
         columns: `qid` and `query` -> the file's own names; the file has a header then, or JSON objects.
+        fields: What of a topic is its query, joined by a space: `title`, `desc`, ..; without any, what is usual.
 
     Raises:
+        UsageError: Fields are named twice over, or of a file whose topics have none.
         DataError: The file is missing, empty or broken, or an id comes twice; says file and line.
         MissingExtraError: `irds:NAME` without `ir_datasets`.
     """
+    if fields and "query" in (columns or {}):
+        raise UsageError("both --columns and --topic-field say what the query is", hint="give one of them")
     if str(source).startswith(irds.SCHEME):
-        return irds.topics(str(source))
-    if columns or suffix_of(Path(source)) in TOPIC_ROWS:
-        return _topics_in_rows(Path(source), columns or {})
-    path, topics = Path(source), dict[str, str]()
-    for number, line in _records(path):
-        qid, text = _json_topic(line, path, number) if line.lstrip().startswith("{") else _tsv_topic(line, path, number)
-        qid, wrong = _check_topic(topics, qid, text)
+        return irds.topics(str(source), fields)
+    path = Path(source)
+    if columns or suffix_of(path) in TOPIC_ROWS:
+        return _topics_in_rows(path, columns or {}, fields)
+    first = next(_filled(path), (1, ""))[1]
+    found = read_marked(read_lines(path), path, fields) if is_marked(first) else _topics_on_lines(path, fields)
+    topics: dict[str, str] = {}
+    for number, given, text in found:
+        qid, wrong = _check_topic(topics, given, text)
         if wrong:
             raise DataError(wrong, path=path, line=number, hint=TOPIC_HINT)
         topics[qid] = text
@@ -81,22 +92,53 @@ def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) ->
     return topics
 
 
-def _topics_in_rows(path: Path, columns: Mapping[str, str]) -> dict[str, str]:
-    """Topics under a header or in objects; where there is no column of ids, a row's place in the file is its id."""
+def parse_fields(text: str | None) -> list[str]:
+    """Read `title,desc`.
+
+    Raises:
+        UsageError: A name is empty, or comes twice.
+    """
+    names = [name.strip() for name in text.split(",")] if text is not None else []
+    if not all(names) or len({*names}) < len(names):
+        raise UsageError(f"--topic-field {text!r:.60}: names of fields, each once", hint="such as title,desc")
+    return names
+
+
+def _topics_on_lines(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, object, str]]:
+    """Line, id and text of topics as JSON lines or TSV."""
+    for number, line in _records(path):
+        if line.lstrip().startswith("{"):
+            yield number, *_json_topic(line, path, number, fields)
+        elif fields:
+            hint = "TREC's and CAsT's topics have some, JSON, CSV and Parquet have columns"
+            raise UsageError(f"--topic-field: topics as lines of id and text have no fields: {path}", hint=hint)
+        else:
+            yield number, *_tsv_topic(line, path, number)
+
+
+def _topics_in_rows(path: Path, columns: Mapping[str, str], fields: Sequence[str]) -> dict[str, str]:
+    """Topics under a header or in objects, or conversations."""
     topics: dict[str, str] = {}
     for row in read_rows(path, columns):
-        id_name, text_name = _name_of(row, TOPIC_IDS, columns), _name_of(row, TOPIC_TEXTS, columns)
-        given = row.value(id_name) if id_name in row.values else row.place
-        text = row.value(text_name)
-        if not isinstance(text, str):
-            raise row.error(text_name, f"not text: {text!r:.60}", "fill in the query")
-        qid, wrong = _check_topic(topics, given, text)
-        if wrong:
-            raise row.error(id_name, wrong, TOPIC_HINT)
-        topics[qid] = text
+        id_name = "number" if turns_of(row) else _name_of(row, TOPIC_IDS, columns)
+        for given, text in read_turns(row, fields) if turns_of(row) else [_row_topic(row, id_name, columns, fields)]:
+            qid, wrong = _check_topic(topics, given, text)
+            if wrong:
+                raise row.error(id_name, wrong, TOPIC_HINT)
+            topics[qid] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
     return topics
+
+
+def _row_topic(row: Row, id_name: str, columns: Mapping[str, str], fields: Sequence[str]) -> tuple[object, str]:
+    """A row's id, which is its place in the file where there is no column of ids, and its text."""
+    names = fields or [_name_of(row, TOPIC_TEXTS, columns)]
+    for name in names:
+        if not isinstance(row.value(name), str):
+            raise row.error(name, f"not text: {row.value(name)!r:.60}", "fill in the query")
+    given = row.value(id_name) if id_name in row.values else row.place
+    return given, " ".join(str(row.value(name)) for name in names)
 
 
 def _name_of(row: Row, names: Sequence[str], columns: Mapping[str, str]) -> str:
@@ -181,19 +223,21 @@ def _unquoted(text: str) -> str:
     return inner.replace('""', '"') if quoted else text
 
 
-def _json_topic(line: str, path: Path, number: int) -> tuple[object, str]:
+def _json_topic(line: str, path: Path, number: int, fields: Sequence[str]) -> tuple[object, str]:
     try:
         parsed: object = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON: {error}", path=path, line=number) from error
     record = cast(dict[str, Any], parsed)  # the line begins with a brace
-    qid, text = (next((record[name] for name in names if name in record), None) for names in (TOPIC_IDS, TOPIC_TEXTS))
+    qid = next((record[name] for name in TOPIC_IDS if name in record), None)
     if qid is None:
         raise DataError("missing", path=path, line=number, field=TOPIC_IDS[0], hint=f"one of {TOPIC_IDS}")
-    if not isinstance(text, str):
-        hint = f"one of {TOPIC_TEXTS}"
-        raise DataError("missing or not text", path=path, line=number, field=TOPIC_TEXTS[0], hint=hint)
-    return qid, text.strip()
+    names = fields or [next((name for name in TOPIC_TEXTS if name in record), TOPIC_TEXTS[0])]
+    for name in names:
+        if not isinstance(record.get(name), str):
+            hint = f"the object has {', '.join(record)}" if fields else f"one of {TOPIC_TEXTS}"
+            raise DataError("missing or not text", path=path, line=number, field=name, hint=hint)
+    return qid, " ".join(record[name].strip() for name in names)
 
 
 def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:

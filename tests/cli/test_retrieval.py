@@ -194,6 +194,7 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["search", "rm3:s.index", "x", "--fb-terms", "3"], 2, "--fb-terms would do nothing: 'rm3:s.index' is a spec"),
         (["search", "s.index", "--topics", str(FILES.topics), "--show-terms"], 2, "would be mixed with the run"),
         (["search", "faiss:s.index", "x", "--show-terms"], 2, "does not search by terms"),
+        (["search", "s.index", "x", "--topic-field", "title"], 2, "--topic-field would do nothing: it is for --topics"),
         (["search", "s.index", "x", "--tag", "t"], 2, "--tag would do nothing"),
         (["search", "s.index", "x", "--processes", "2"], 2, "--processes would do nothing"),
         (["search", "s.index", "--topics", str(FILES.topics), "--json", "--tag", "t"], 2, "--tag would do nothing"),
@@ -244,6 +245,33 @@ def test_runs_are_called_by_names_that_tell_them_apart(cli: Cli, runs: Path) -> 
         ] * 2
     assert {row["system"] for row in rows} == {"r1/export/after", "r2/export/after", "bm25.k1-0.9.b-0.4", "a"}
     assert {row["mean"] for row in rows if row["measure"] == "NumQ"} == {30}
+
+
+def test_topics_of_trec_and_cast(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "t.xml").write_text('<topics><topic number="7"><query>damp</query><question>moss?</question></topic>')
+    turns = [{"number": 1, "raw_utterance": "And it?", "manual_rewritten_utterance": "black spots on bathroom wall"}]
+    (tmp_path / "cast.json").write_text(json.dumps([{"number": 31, "turn": turns}]))
+
+    def found(topics: str, *more: str) -> dict[str, list[dict[str, object]]]:
+        told = cli("search", FILES.corpus, "--topics", topics, "-k", "3", "--json", *more)
+        return json.loads(told.out)
+
+    def alone(query: str) -> list[str]:
+        return [one["docid"] for one in json.loads(cli("search", FILES.corpus, query, "-k", "3", "--json").out)]
+
+    def docids(found: dict[str, list[dict[str, object]]]) -> dict[str, list[object]]:
+        return {qid: [one["docid"] for one in hits] for qid, hits in found.items()}
+
+    assert docids(found("t.xml")) == {"7": alone("damp")}
+    assert docids(found("t.xml", "--topic-field", "query,question")) == {"7": alone("damp moss")}
+    assert docids(found("cast.json", "--topic-field", "manual")) == {"31_1": alone("black spots on bathroom wall")}
+    ran = cli("search", FILES.corpus, "--topics", "cast.json", "--topic-field", "automatic")
+    assert ran.code == 1
+    assert "cast.json: row 1: field 'turn[1].automatic_rewritten_utterance': missing" in ran.err
+    ran = cli(
+        "genqr", "run", "--corpus", FILES.corpus, "--topics", "t.xml", "--topic-field", "x", "-o", "r", "--dry-run"
+    )
+    assert "t.xml:1: field 'x': missing or empty" in ran.err
 
 
 def test_the_terms_that_feedback_adds_are_told(cli: Cli, tmp_path: Path) -> None:

@@ -26,7 +26,9 @@ class Options(BaseModel):
     corpus: Annotated[str | None, Flag(metavar="FILE")] = None
     """Collection or saved index to search with BM25."""
     topics: Annotated[str | None, Flag(metavar="FILE")] = None
-    """Queries: TSV, TREC topics, CSV, JSON, JSON lines, Parquet."""
+    """Queries: TSV, TREC's and CAsT's topics, CSV, JSON, JSON lines, Parquet."""
+    topic_field: Annotated[str | None, Flag(metavar="NAME,...")] = None
+    """Fields of TREC's or CAsT's topics to take: title,desc,narr, query, raw, manual."""
     qrels: Annotated[str | None, Flag(metavar="FILE")] = None
     """Judgments, to score with. Optional."""
     collection: Literal["sample"] | None = None
@@ -142,14 +144,14 @@ def read_queries(options: Options, context: Context) -> list[Row]:
         UsageError: No file is named.
         DataError: It is broken, an id stands there twice, or a query is missing.
     """
-    from dikast.retrieval.trec import read_topics
+    from dikast.retrieval.trec import parse_fields, read_topics
     from dikast.rows import parse_columns
 
     del context
     topics = options.files()["topics"]
     if topics is None:
         raise UsageError("no queries", hint="give --topics FILE, or --collection sample")
-    found = read_topics(topics, parse_columns(options.columns))
+    found = read_topics(topics, parse_columns(options.columns), parse_fields(options.topic_field))
     return [{"qid": qid, "query": text} for qid, text in found.items()]
 
 
