@@ -20,6 +20,7 @@ from dikast.records import Document
 app = typer.Typer(no_args_is_help=True, help="Build a search index.")
 
 DENSE = "Dense"
+LANGUAGE = "Whose stop words and stemmer: en, da, de, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv."
 MEGABYTE = 1e6
 
 
@@ -48,6 +49,7 @@ def build(
         typer.Option(min=1, rich_help_panel=DENSE, help="FAISS's threads; all, but 1 for HNSW, so that it repeats."),
     ] = None,
     lucene: Annotated[bool, typer.Option("--lucene", help="A Lucene index folder, by Anserini; needs Java.")] = False,
+    language: Annotated[str, typer.Option(metavar="NAME", help=LANGUAGE)] = "en",
     json: Json = False,
 ) -> None:
     """Index a collection: for BM25, with --encoder for dense retrieval, with --lucene for Lucene.
@@ -55,38 +57,41 @@ def build(
     The file is memory-mapped when it is searched, and checked when it is opened.
     """
     from dikast.retrieval.corpus import read_corpus
+    from dikast.retrieval.languages import language_of
 
     if lucene and encoder:
         raise UsageError("--lucene and --encoder exclude one another", hint="hybrid: retrievers search two indexes")
     if not encoder:
         why = "there is no --encoder"
         options.refuse_given(ctx, "factory", "metric", "threads", why=why, hint="they are for dense retrieval")
+    else:
+        options.refuse_given(ctx, "language", why="an encoder reads texts as they are")
     if out.is_dir() and not lucene:
         raise UsageError(f"{out}: is a folder", hint="give the name of a file")
-    left_out = Counter[str]()
+    left_out, spoken = Counter[str](), language_of(language)
     documents, started = read_corpus(corpus, left_out), time.perf_counter()
     if lucene:
-        counts = build_lucene(documents, out)
+        counts = build_lucene(documents, out, spoken)
     elif encoder:
         counts = build_dense(documents, out, encoder, factory=factory, metric=metric, threads=threads)
     else:
-        counts = build_native(documents, out)
+        counts = build_native(documents, out, spoken)
     tell_index(counts, left_out, out, time.perf_counter() - started, json)
 
 
-def build_native(documents: Iterable[Document], out: Path) -> dict[str, float]:
+def build_native(documents: Iterable[Document], out: Path, language: str) -> dict[str, float]:
     """An index for BM25; what is in it."""
     from dikast.retrieval.index import build_index
 
-    index = build_index(documents, out, progress)
+    index = build_index(documents, out, progress, language)
     return {"documents": len(index), "terms": len(index.terms)}
 
 
-def build_lucene(documents: Iterable[Document], out: Path) -> dict[str, float]:
+def build_lucene(documents: Iterable[Document], out: Path, language: str) -> dict[str, float]:
     """Lucene's index; what is in it."""
     from dikast.retrieval.lucene_build import build_lucene_index
 
-    return {"documents": build_lucene_index(documents, out, progress)}
+    return {"documents": build_lucene_index(documents, out, progress, language)}
 
 
 def build_dense(

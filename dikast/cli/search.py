@@ -22,7 +22,7 @@ app = typer.Typer(help="Search an index or a corpus file.")
 
 EXCERPT_CHARACTERS = 100
 TOPIC_FIELD = "Fields of TREC's or CAsT's topics to take: title,desc,narr, query, raw, manual."
-BM25_FLAGS = ("k1", "b")
+BM25_FLAGS = ("k1", "b", "language")
 RM3_FLAGS = ("fb_docs", "fb_terms", "original_weight")
 """Flags that are parameters of a spec of the same name."""
 
@@ -44,6 +44,7 @@ def search(
     show_terms: Annotated[bool, typer.Option("--show-terms", help="Tell each query's terms with weights.")] = False,
     k1: Annotated[float, typer.Option(min=0, help="BM25's k1.")] = 0.9,
     b: Annotated[float, typer.Option(min=0, max=1, help="BM25's b.")] = 0.4,
+    language: Annotated[str | None, typer.Option(metavar="NAME", help="Of a corpus file; an index knows.")] = None,
     processes: Annotated[int, typer.Option(min=1, help="Search topics in so many processes.")] = 1,
     tag: Annotated[str | None, typer.Option(help="The run's name, in its last column.")] = None,
     json: Json = False,
@@ -95,7 +96,8 @@ def spec_of(ctx: typer.Context, source: str, rm3: bool) -> str:
     if not rm3:
         refuse_given(ctx, *RM3_FLAGS, why="they are RM3's", hint="give --rm3 too")
     names = (*BM25_FLAGS, *(RM3_FLAGS if rm3 else ()))
-    return f"{'rm3' if rm3 else 'bm25'}:{source}?{'&'.join(f'{name}={ctx.params[name]}' for name in names)}"
+    given = [f"{name}={ctx.params[name]}" for name in names if ctx.params[name] is not None]
+    return f"{'rm3' if rm3 else 'bm25'}:{source}?{'&'.join(given)}"
 
 
 async def terms_of(retriever: Retriever, queries: Sequence[WeightedQuery]) -> list[dict[str, float]]:

@@ -1,4 +1,4 @@
-r"""Text to index terms as Lucene's English analysis chain does it, without Java.
+r"""Text to index terms as Lucene's English analysis chain does it, without Java; and in other languages.
 
 Tokens by the word-break rules of Unicode (UAX #29, as in Lucene's `StandardTokenizer`: emoji, ideographs and hiragana
 are single tokens, Thai and its neighbours runs), possessive `'s` off, lower case, Lucene's 33 English stop words,
@@ -6,11 +6,15 @@ Porter's stemmer with Martin Porter's later extensions. That is Anserini's `Defa
 
     >>> analyze("The Oracle's answers were hidden")
     ['oracl', 'answer', 'were', 'hidden']
+    >>> analyze("Die Antworten der Orakel", "de")
+    ['antwort', 'orakel']
 
 Of 78,370 assigned characters, tried between letters, between digits and alone, 98 % behave as in Lucene 9; the others
 are younger than its Unicode 9, but for the cedilla and tone bars, and playing cards and the like.
 
-Not done: other languages' stemming and stop words; folding of accents (Lucene's chain does not fold either). Where
+Other languages have the same tokens, their own stop words and Snowball's stemmers: see `dikast.retrieval.languages`.
+
+Not done: folding of accents (Lucene's chain does not fold either). Where
 Lucene cuts a token of more than 255 characters into pieces, a run of plain letters is cut too, but of any other token
 (`a.b.c` for pages on end) the first 255 characters stand for the whole.
 """
@@ -18,15 +22,17 @@ Lucene cuts a token of more than 255 characters into pieces, a run of plain lett
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Collection, Iterator
+from functools import cache, partial
 from itertools import groupby
 from typing import Any
 
 import regex
 
+from dikast.retrieval.languages import ARTICLES, ENGLISH, LANGUAGES, stop_words, without_article
+
 ANALYZER = "lucene-english-1"
-"""Name and version of this chain; stored in every index, so that an index is never searched with another."""
+"""Name and version of the English chain; stored in every index, so that an index is never searched with another."""
 
 # org.apache.lucene.analysis.en.EnglishAnalyzer.ENGLISH_STOP_WORDS_SET
 _STOPWORDS = """
@@ -47,9 +53,19 @@ _ASCII_TOKEN = re.compile(
 )
 
 
-def analyze(text: str) -> list[str]:
-    """The index terms of a text, in order, repeats kept; stop words leave no trace."""
-    return list(filter(None, map(_terms().__getitem__, tokenize(text))))
+def analyze(text: str, language: str = ENGLISH) -> list[str]:
+    """The index terms of a text, in order, repeats kept; stop words leave no trace.
+
+    Args:
+        text: Any.
+        language: One of `LANGUAGES`, as `language_of` gives it.
+    """
+    return list(filter(None, map(_terms(language).__getitem__, tokenize(text))))
+
+
+def analyzer_of(language: str) -> str:
+    """Name and version of a language's chain, as an index stores it."""
+    return ANALYZER if language == ENGLISH else f"snowball-{LANGUAGES[language]}-1"
 
 
 def tokenize(text: str) -> list[str]:
@@ -103,20 +119,27 @@ def _emoji() -> str:
 class _Terms(dict[str, str]):
     """Token -> term, filled as tokens are met; a token that leaves no term maps to the empty string."""
 
-    def __init__(self, stem: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        stem: Callable[[str], str],
+        stop_words: Collection[str] = STOPWORDS,
+        trim: Callable[[str], str] | None = None,
+    ) -> None:
         super().__init__()
-        self.stem = stem
+        self.stem, self.stop_words, self.trim = stem, stop_words, trim or _without_possessive
 
     def __missing__(self, token: str) -> str:
-        word = token[:LONGEST_TOKEN]
-        word = word[:-2] if word.endswith(POSSESSIVES) else word
-        word = _lower(word)
-        term = "" if word in STOPWORDS or not word.strip("_") else self.stem(word)
+        word = _lower(self.trim(token[:LONGEST_TOKEN]))
+        term = "" if word in self.stop_words or not word.strip("_") else self.stem(word)
         if len(self) >= CACHED_TOKENS:
             self.clear()
         if len(token) <= LONGEST_TOKEN:
             self[token] = term
         return term
+
+
+def _without_possessive(word: str) -> str:
+    return word[:-2] if word.endswith(POSSESSIVES) else word
 
 
 def _lower(word: str) -> str:
@@ -125,9 +148,16 @@ def _lower(word: str) -> str:
 
 
 @cache
-def _terms() -> _Terms:
+def _terms(language: str) -> _Terms:
     """The process's one cache. NLTK takes a second to import, so it is imported when the first text is analysed."""
-    from nltk.stem.porter import PorterStemmer
+    stemmer: Any  # untyped
+    if language == ENGLISH:
+        from nltk.stem.porter import PorterStemmer
 
-    stemmer: Any = PorterStemmer(mode=PorterStemmer.MARTIN_EXTENSIONS)  # untyped
-    return _Terms(stemmer.stem)
+        stemmer = PorterStemmer(mode=PorterStemmer.MARTIN_EXTENSIONS)
+        return _Terms(stemmer.stem)
+    from nltk.stem.snowball import SnowballStemmer
+
+    stemmer = SnowballStemmer(LANGUAGES[language])
+    trim = partial(without_article, language=language) if language in ARTICLES else str
+    return _Terms(stemmer.stem, stop_words(language), trim)

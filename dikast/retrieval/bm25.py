@@ -16,6 +16,7 @@ import gc
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import repeat
 from pathlib import Path
 from typing import cast
@@ -25,10 +26,11 @@ from dikast.records import Document
 from dikast.retrieval import analysis
 from dikast.retrieval.corpus import read_corpus
 from dikast.retrieval.index import Index
+from dikast.retrieval.languages import ENGLISH, agree, language_of
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
 from dikast.retrieval.scoring import Scorer
-from dikast.retrieval.store import is_index
+from dikast.retrieval.store import is_index, meta_of
 from dikast.retrieval.topk import Ranking
 
 K1, B = 0.9, 0.4  # Anserini's defaults; Trotman, Puurula and Burgess 2014, table 3
@@ -43,22 +45,27 @@ class BM25:
         source: A saved index; or a collection as `read_corpus` takes it, which is indexed in memory; or an `Index`.
         k1: How fast repeated terms saturate, from 0.
         b: How much long documents are held back, 0 to 1.
+        language: Of a collection that is indexed in memory, English by default; of an index that of its own.
 
     Raises:
         UsageError: A parameter is out of its range.
     """
 
-    def __init__(self, source: str | Path | Index, *, k1: float = K1, b: float = B) -> None:
+    def __init__(
+        self, source: str | Path | Index, *, k1: float = K1, b: float = B, language: str | None = None
+    ) -> None:
         if not (0 <= k1 < float("inf") and 0 <= b <= 1):
             raise UsageError(f"k1={k1}, b={b}: k1 is at least 0 and b between 0 and 1")
         self.source, self.k1, self.b = source, k1, b
+        self._asked = None if language is None else language_of(language)
         self._scorer: Scorer | None = None
         self._opening = threading.Lock()
 
     @property
     def spec(self) -> str:
         """`bm25:PATH?k1=..&b=..`; empty for an index that has no file."""
-        return "" if isinstance(self.source, Index) else f"bm25:{self.source}?k1={self.k1}&b={self.b}"
+        language = "" if self._asked is None else f"&language={self._asked}"
+        return "" if isinstance(self.source, Index) else f"bm25:{self.source}?k1={self.k1}&b={self.b}{language}"
 
     @property
     def scorer(self) -> Scorer:
@@ -70,8 +77,18 @@ class BM25:
         """
         with self._opening:
             if self._scorer is None:
-                self._scorer = Scorer(_open(self.source), self.k1, self.b)
+                self._scorer = Scorer(_open(self.source, self.language), self.k1, self.b)
             return self._scorer
+
+    @cached_property
+    def language(self) -> str:
+        """In which texts are analysed.
+
+        Raises:
+            RetrievalError: The index is of another language than was asked for, or cannot be opened.
+        """
+        origin = self.source.origin if isinstance(self.source, Index) else self.source
+        return agree(_language_of(self.source), self._asked, origin)
 
     @property
     def index(self) -> Index:
@@ -83,14 +100,14 @@ class BM25:
         return {
             "retriever": "bm25",
             "index": self.index.content_hash,
-            "analyzer": analysis.ANALYZER,
+            "analyzer": analysis.analyzer_of(self.language),
             "k1": self.k1,
             "b": self.b,
         }
 
     def analyze(self, text: str) -> list[str]:
         """Text to index terms, in order, repeats kept."""
-        return analysis.analyze(text)
+        return analysis.analyze(text, self.language)
 
     async def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[Hit]]:
         """The top `k` of each query, best first, ties by document id; documents that match no term are absent.
@@ -126,10 +143,18 @@ class BM25:
         return [scorer.index.document(docid) for docid in docids]
 
 
-def _open(source: str | Path | Index) -> Index:
+def _open(source: str | Path | Index, language: str) -> Index:
     if isinstance(source, Index):
         return source
-    return Index.open(source) if is_index(Path(source)) else Index.build(read_corpus(source))
+    path = Path(source)
+    return Index.open(path) if is_index(path) else Index.build(read_corpus(source), language=language)
+
+
+def _language_of(source: str | Path | Index) -> str:
+    """The language of an index; empty for a collection, which has none yet."""
+    if isinstance(source, Index):
+        return source.language
+    return meta_of(Path(source)).get("language", ENGLISH) if is_index(Path(source)) else ""
 
 
 def _search(scorer: Scorer, queries: Sequence[WeightedQuery], k: int) -> list[list[Hit]]:

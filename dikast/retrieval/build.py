@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from dikast.errors import DataError
 from dikast.records import Document
 from dikast.retrieval import analysis
+from dikast.retrieval.languages import ENGLISH
 from dikast.retrieval.store import Writer
 from dikast.retrieval.texts import TextTable
 
@@ -77,15 +78,17 @@ class _Inverted(NamedTuple):
     frequencies: NDArray[Any]
 
 
-def write_index(documents: Iterable[Document], out: BinaryIO, progress: Progress | None = None) -> None:
-    """Write the index of these documents to a seekable file.
+def write_index(
+    documents: Iterable[Document], out: BinaryIO, progress: Progress | None = None, language: str = ENGLISH
+) -> None:
+    """Write the index of these documents, analysed in this language, to a seekable file.
 
     Raises:
         DataError: There is no document, an id comes twice, or a text is not valid Unicode.
     """
     writer = Writer(out)
     vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
-    read = _read(documents, writer, vocabulary, progress or (lambda _: None))
+    read = _read(documents, writer, vocabulary, progress or (lambda _: None), language)
     order = read.texts.order()
     terms = sorted(vocabulary)
     inverted = _invert(read, order, np.array([vocabulary[term] for term in terms], np.int64))
@@ -95,17 +98,18 @@ def write_index(documents: Iterable[Document], out: BinaryIO, progress: Progress
     writer.section("term_starts", inverted.starts)
     writer.section("posting_documents", inverted.documents)
     writer.section("posting_frequencies", inverted.frequencies)
-    content_hash = read.texts.content_hash(order, analysis.ANALYZER.encode())
-    writer.finish({"analyzer": analysis.ANALYZER, "content_hash": content_hash})
+    analyzer = analysis.analyzer_of(language)
+    content_hash = read.texts.content_hash(order, analyzer.encode())
+    writer.finish({"analyzer": analyzer, "language": language, "content_hash": content_hash})
 
 
 def _read(
-    documents: Iterable[Document], writer: Writer, vocabulary: defaultdict[str, int], progress: Progress
+    documents: Iterable[Document], writer: Writer, vocabulary: defaultdict[str, int], progress: Progress, language: str
 ) -> _Documents:
     read = _Documents(TextTable(writer))
     writer.begin("texts")
     for document in documents:
-        read.add(document, Counter(map(vocabulary.__getitem__, analysis.analyze(document.contents))))
+        read.add(document, Counter(map(vocabulary.__getitem__, analysis.analyze(document.contents, language))))
         if len(read.lengths) % REPORT_EVERY == 0:
             progress(len(read.lengths))
     writer.end()

@@ -26,6 +26,7 @@ from dikast.errors import RetrievalError
 from dikast.records import Document
 from dikast.retrieval import analysis, store
 from dikast.retrieval.build import Progress, write_index
+from dikast.retrieval.languages import ENGLISH
 from dikast.retrieval.texts import Texts
 
 
@@ -42,13 +43,16 @@ class Index:
     Attributes:
         docids: Ids in ascending order; a document's number is its place here.
         lengths: Terms in each document, stop words not counted.
+        language: In which the documents were analysed, and queries have to be.
     """
 
     def __init__(self, stored: store.Stored, origin: str) -> None:
-        analyzer = stored.of_kind("bm25", origin).meta["analyzer"]
-        if analyzer != analysis.ANALYZER:
+        meta = stored.of_kind("bm25", origin).meta
+        self.language = meta.get("language", ENGLISH)
+        analyzer, ours = meta["analyzer"], analysis.analyzer_of(self.language)
+        if analyzer != ours:
             hint = "build it again with `dikast index build`"
-            raise RetrievalError(f"{origin}: analysed by {analyzer}, this dikast has {analysis.ANALYZER}", hint=hint)
+            raise RetrievalError(f"{origin}: analysed by {analyzer}, this dikast has {ours}", hint=hint)
         self.origin = origin
         self.content_hash: str = stored.meta["content_hash"]
         self.texts = Texts(stored, origin)
@@ -60,14 +64,14 @@ class Index:
         self._posting_frequencies = cast("NDArray[np.integer]", stored.sections["posting_frequencies"])
 
     @classmethod
-    def build(cls, documents: Iterable[Document], progress: Progress | None = None) -> Index:
-        """Index documents in memory.
+    def build(cls, documents: Iterable[Document], progress: Progress | None = None, language: str = ENGLISH) -> Index:
+        """Index documents in memory; `language` is one of `dikast.retrieval.languages`.
 
         Raises:
             DataError: There is no document, an id comes twice, or a text is not valid Unicode.
         """
         out = io.BytesIO()
-        write_index(documents, out, progress)
+        write_index(documents, out, progress, language)
         return cls(store.read(out.getbuffer(), "the index in memory", unchecked=["texts"]), "the index in memory")
 
     @classmethod
@@ -103,6 +107,10 @@ class Index:
         """Mean terms of the documents that hold any; 1 where none does."""
         return float(self.lengths.sum(dtype=np.int64)) / self.documents_with_terms if self.documents_with_terms else 1.0
 
+    def analyze(self, text: str) -> list[str]:
+        """Text to the index's own terms, in order, repeats kept."""
+        return analysis.analyze(text, self.language)
+
     def document_frequency(self, term: str) -> int:
         """In how many documents the term occurs."""
         number = self.terms.get(term)
@@ -133,7 +141,9 @@ class Index:
         return self.texts.document(docid)
 
 
-def build_index(documents: Iterable[Document], path: str | Path, progress: Progress | None = None) -> Index:
+def build_index(
+    documents: Iterable[Document], path: str | Path, progress: Progress | None = None, language: str = ENGLISH
+) -> Index:
     """Index documents into a file, one at a time, and open it; texts are never all in memory.
 
     The file appears under its name when it is whole and on disk; an older one stays until then.
@@ -145,7 +155,7 @@ def build_index(documents: Iterable[Document], path: str | Path, progress: Progr
     path = Path(path)
     try:
         with store.whole_file(path) as out:
-            write_index(documents, out, progress)
+            write_index(documents, out, progress, language)
     except OSError as error:
         hint = remedy_of(error, path, "written")
         raise RetrievalError(f"{path}: cannot write the index: {cause_of(error)}", hint=hint) from error

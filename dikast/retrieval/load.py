@@ -24,7 +24,7 @@ def load_retriever(spec: str) -> Retriever:
 
     | spec | retriever |
     | --- | --- |
-    | `bm25:PATH[?k1=0.9&b=0.4]` | native BM25 over a saved index or a collection, which is indexed in memory |
+    | `bm25:PATH[?k1=0.9&b=0.4&language=en]` | native BM25: a saved index, or a collection, indexed in memory |
     | `rm3:PATH[?k1=..&fb_docs=10&fb_terms=10&original_weight=0.5]` | the same with RM3 |
     | `lucene:PATH[?k1=..&b=..]` | BM25 by Lucene over its own index folder, or one of pyserini's prebuilt indexes |
     | `lucene-rm3:PATH[?..]` | the same with Anserini's RM3; parameters as for `rm3` |
@@ -71,7 +71,7 @@ def _path_and_query(scheme: str, rest: str) -> tuple[str, str]:
     return (rest[: named.start()], rest[named.start() + 1 :]) if named else (rest, "")
 
 
-_BM25: Mapping[str, Callable[[str], object]] = {"k1": float, "b": float}
+_BM25: Mapping[str, Callable[[str], object]] = {"k1": float, "b": float, "language": str}
 _RM3: Mapping[str, Callable[[str], object]] = {"fb_docs": int, "fb_terms": int, "original_weight": float}
 _PARAMETERS: Mapping[str, Mapping[str, Callable[[str], object]]] = {
     "bm25": _BM25,
@@ -89,7 +89,8 @@ def _value(spec: str, scheme: str, name: str, value: str) -> object:
     try:
         return known[name](value)
     except (KeyError, ValueError) as error:
-        hint = f"{scheme} takes {', '.join(known)}, each a number{', but for encoder' if 'encoder' in known else ''}"
+        words = "".join(f", but for {word}" for word in ("encoder", "language") if word in known)
+        hint = f"{scheme} takes {', '.join(known)}, each a number{words}"
         raise UsageError(f"retriever {spec!r:.200}: {name}={value} makes no sense", hint=hint) from error
 
 

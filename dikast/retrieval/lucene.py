@@ -9,12 +9,13 @@ its formula is computed over Lucene's rankings and document vectors, so that wei
 and `rm3` give the same rankings without Java; this is for who has an index already, and for checking that claim.
 
 RM3 needs an index with document vectors (Anserini's `-storeDocvectors`), `documents` one with contents or raw texts.
-The index's own similarity and stemming are not recorded in it: an index that was not made with Anserini's English
-defaults is searched with them all the same.
+An index that `dikast index build --lucene` made says in which language it was analysed, and is searched in that. One
+that was made otherwise is searched by Anserini's English analysis, or by what `?language=de` asks for. None says which
+similarity it was made for.
 
 Searches of one process follow one another: see `dikast.retrieval.lucene_java.Anserini.alone`.
 
-Not done: other analysers, fields, impact indexes, Lucene's dense indexes.
+Not done: analysers by class, fields, impact indexes, Lucene's dense indexes.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from typing import Any, cast
 from dikast.errors import RetrievalError, UsageError
 from dikast.records import Document
 from dikast.retrieval.bm25 import K1, B
+from dikast.retrieval.languages import ANALYZERS, ENGLISH, agree, language_of
+from dikast.retrieval.lucene_build import SETTINGS, check_language, language_in
 from dikast.retrieval.lucene_java import Anserini, prebuilt
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
@@ -77,31 +80,44 @@ class Lucene:
         k1: How fast repeated terms saturate, from 0.
         b: How much long documents are held back, 0 to 1.
         feedback: RM3's parameters; BM25 alone by default.
+        language: Whose analyser reads queries: what the index says, or English, by default.
 
     Raises:
         UsageError: A parameter is out of its range.
     """
 
-    def __init__(self, source: str | Path, *, k1: float = K1, b: float = B, feedback: Feedback | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        k1: float = K1,
+        b: float = B,
+        feedback: Feedback | None = None,
+        language: str | None = None,
+    ) -> None:
         if not (0 <= k1 < float("inf") and 0 <= b <= 1):
             raise UsageError(f"k1={k1}, b={b}: k1 is at least 0 and b between 0 and 1")
         self.source, self.k1, self.b, self.feedback = str(source), k1, b, feedback
+        self._asked = None if language is None else language_of(language)
         self._opening = threading.Lock()
         self._opened: _Open | None = None
 
     @property
     def spec(self) -> str:
         """`lucene:PATH?k1=..&b=..`, or `lucene-rm3:` with the feedback's parameters."""
-        more = "".join(f"&{name}={value}" for name, value in asdict(self.feedback).items()) if self.feedback else ""
+        more = "" if self._asked is None else f"&language={self._asked}"
+        more += "".join(f"&{name}={value}" for name, value in asdict(self.feedback).items()) if self.feedback else ""
         return f"lucene{'-rm3' if self.feedback else ''}:{self.source}?k1={self.k1}&b={self.b}{more}"
 
     def fingerprint(self) -> dict[str, object]:
         """Hash of the index's files, and the parameters. The same collection indexed again has other files."""
-        told: dict[str, object] = {"retriever": "lucene", "index": self._open().content_hash}
+        opened = self._open()
+        told: dict[str, object] = {"retriever": "lucene", "index": opened.content_hash}
+        told |= {} if opened.language == ENGLISH else {"language": opened.language}
         return told | {"k1": self.k1, "b": self.b} | (asdict(self.feedback) if self.feedback else {})
 
     def analyze(self, text: str) -> list[str]:
-        """Text to index terms by Anserini's English analysis, in order, repeats kept; starts Java."""
+        """Text to index terms by the language's analyser, in order, repeats kept; starts Java."""
         opened = self._open()
         with opened.java.alone:
             return opened.analyze(text)
@@ -138,8 +154,10 @@ class Lucene:
             if self._opened is None:
                 java, folder = Anserini.start(), Path(self.source)
                 folder = folder if folder.is_dir() else self._prebuilt()
+                language = agree(language_in(folder), self._asked, folder)
+                check_language(language)
                 with java.alone:
-                    self._opened = _Open(java, folder, self.k1, self.b)
+                    self._opened = _Open(java, folder, self.k1, self.b, language)
             return self._opened
 
     def _prebuilt(self) -> Path:
@@ -166,8 +184,8 @@ class Lucene:
 class _Open:
     """An open index folder; who calls holds `Anserini.alone`."""
 
-    def __init__(self, java: Anserini, folder: Path, k1: float, b: float) -> None:
-        self.java, self.folder = java, folder
+    def __init__(self, java: Anserini, folder: Path, k1: float, b: float, language: str) -> None:
+        self.java, self.folder, self.language = java, folder, language
         lucene = "org.apache.lucene"
         try:
             path = java.type("java.nio.file.Paths").get(str(folder))
@@ -186,7 +204,10 @@ class _Open:
         field = java.type(f"{lucene}.search.SortField")
         by_docid = field(ID, java.type(f"{lucene}.search.SortField$Type").STRING_VAL)
         self.sort = java.type(f"{lucene}.search.Sort")(field.FIELD_SCORE, by_docid)
-        self.analyzer = java.type("io.anserini.analysis.DefaultEnglishAnalyzer").newDefaultInstance()
+        english = "io.anserini.analysis.DefaultEnglishAnalyzer"
+        self.analyzer = (
+            java.type(english).newDefaultInstance() if language == ENGLISH else java.type(ANALYZERS[language])()
+        )
         self.content_hash = _content_hash(folder)
 
     @contextmanager
@@ -241,7 +262,7 @@ class _Open:
             raise RetrievalError(f"{self.folder}: no document vectors, which RM3 needs", hint=NO_VECTORS) from error
         # As JSON, a crossing from Java; entry by entry it would be several a term.
         counts = json.loads(self._json.writeValueAsString(held))
-        return feedback_terms(counts, self.documents, self._document_frequency, feedback.fb_terms)
+        return feedback_terms(counts, self.documents, self._document_frequency, feedback.fb_terms, self.language)
 
     def _document_frequency(self, term: str) -> int:
         if term not in self._frequencies:
@@ -281,7 +302,7 @@ def _contents(raw: str) -> str:
 def _content_hash(folder: Path) -> str:
     """Of every file's name, length and own checksum."""
     content = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name != LOCK):
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name not in (LOCK, SETTINGS)):
         with path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
             file.seek(max(0, length - FOOTER_BYTES))

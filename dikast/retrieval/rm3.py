@@ -6,7 +6,8 @@
 
 The model is Abdul-Jaleel et al. 2004 (TREC Novelty): feedback documents' term distributions, weighted by the documents'
 scores, mixed with the query. What Anserini adds, and this keeps: terms are 2 to 20 of `[a-z0-9]`, in at most a tenth of
-the collection; each document is first cut to its `fb_terms` most frequent terms, ties in alphabetical order.
+the collection; each document is first cut to its `fb_terms` most frequent terms, ties in alphabetical order. In other
+languages than English a term may be of any letters and digits, where Anserini would leave out whatever has an accent.
 
 Not done: Rocchio, BM25-PRF, KL.
 """
@@ -22,9 +23,9 @@ import numpy as np
 
 from dikast.errors import UsageError
 from dikast.records import Document
-from dikast.retrieval import analysis
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index
+from dikast.retrieval.languages import ENGLISH
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
 
@@ -34,6 +35,7 @@ FB_DOCS, FB_TERMS, ORIGINAL_WEIGHT = 10, 10, 0.5  # Anserini's defaults, -rm3.fb
 COMMON = np.float32(0.1)  # Rm3Reranker: a term of more documents than this share is no feedback
 KEPT_VECTORS = 100_000  # of feedback documents, about 1 kB each
 _FEEDBACK_TERM = re.compile(r"[a-z0-9]{2,20}")
+_FOREIGN_TERM = re.compile(r"[^\W_]{2,20}")
 
 
 class RM3:
@@ -115,12 +117,16 @@ class RM3:
 
 def document_vector(index: Index, docid: str, size: int) -> dict[str, int]:
     """A document's most frequent terms that may be feedback, with their frequencies."""
-    counts = Counter(analysis.analyze(index.document(docid).contents))
-    return feedback_terms(counts, len(index), index.document_frequency, size)
+    counts = Counter(index.analyze(index.document(docid).contents))
+    return feedback_terms(counts, len(index), index.document_frequency, size, index.language)
 
 
 def feedback_terms(
-    counts: Mapping[str, int], documents: int, document_frequency: Callable[[str], int], size: int
+    counts: Mapping[str, int],
+    documents: int,
+    document_frequency: Callable[[str], int],
+    size: int,
+    language: str = ENGLISH,
 ) -> dict[str, int]:
     """The most frequent of a document's terms that may be feedback.
 
@@ -129,10 +135,12 @@ def feedback_terms(
         documents: How many documents the collection has.
         document_frequency: In how many of them a term occurs.
         size: How many terms are kept.
+        language: Of the terms.
     """
+    usable = _FEEDBACK_TERM if language == ENGLISH else _FOREIGN_TERM
     held = {
         term: counts[term]
-        for term in filter(_FEEDBACK_TERM.fullmatch, counts)
+        for term in filter(usable.fullmatch, counts)
         if np.float32(document_frequency(term)) / np.float32(documents) <= COMMON
     }
     return _heaviest(held, size)

@@ -119,21 +119,29 @@ def is_index(path: Path) -> bool:
         return file.read(len(MAGIC)) in (MAGIC, bytes(len(MAGIC)))
 
 
+def meta_of(path: Path) -> dict[str, Any]:
+    """What the writer of an index file wanted remembered, without reading the rest; raises as `open_file`."""
+    return _table(_mapped(path), str(path))["meta"]
+
+
 def open_file(path: Path, unchecked: Collection[str] = ()) -> Stored:
     """Map an index file into memory.
 
     Raises:
         RetrievalError: The file is missing, not an index, of another version, cut short or damaged.
     """
+    return read(_mapped(path), str(path), unchecked)
+
+
+def _mapped(path: Path) -> mmap.mmap:
     try:
         with path.open("rb") as file:
             if not file.seek(0, 2):
                 raise RetrievalError(f"{path}: the file is empty", hint=_REBUILD)
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         hint = _REBUILD if isinstance(error, FileNotFoundError) else remedy_of(error, path)
         raise RetrievalError(f"{path}: cannot read the index: {cause_of(error)}", hint=hint) from error
-    return read(data, str(path), unchecked)
 
 
 def read(data: mmap.mmap | bytes | memoryview, origin: str, unchecked: Collection[str] = ()) -> Stored:

@@ -208,6 +208,18 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
         (["search", "s.index", "--topics", "carets.tsv", "--weighted"], 1, "carets.tsv: field 'query q7'"),
         (["index", "build", str(FILES.corpus), "-o", "x", "--factory", "Flat"], 2, "--factory would do nothing"),
         (["index", "build", str(FILES.corpus), "-o", "x", "--metric", "dot"], 2, "--metric would do nothing"),
+        (["index", "build", "absent", "-o", "x", "--language", "xx"], 2, "no analysis for the language 'xx'"),
+        (
+            ["index", "build", "absent", "-o", "x", "--encoder", TOY, "--language", "de"],
+            2,
+            "--language would do nothing",
+        ),
+        (
+            ["search", "bm25:s.index", "x", "--language", "de"],
+            2,
+            "--language would do nothing: 'bm25:s.index' is a spec",
+        ),
+        (["search", "s.index", "x", "--language", "de"], 1, "s.index: an index of language en, not de"),
         (["index", "build", "absent", "-o", "."], 2, "is a folder"),
         (["index", "build", str(FILES.corpus), "-o", "bm25.run/x"], 1, "cannot write the index"),
         (["fuse", "absent", "absent.run", "-o", "bm25.run", "--weights", "nan,1"], 2, "each has to be a finite number"),
@@ -245,6 +257,18 @@ def test_runs_are_called_by_names_that_tell_them_apart(cli: Cli, runs: Path) -> 
         ] * 2
     assert {row["system"] for row in rows} == {"r1/export/after", "r2/export/after", "bm25.k1-0.9.b-0.4", "a"}
     assert {row["mean"] for row in rows if row["measure"] == "NumQ"} == {30}
+
+
+def test_an_index_in_another_language(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "de.tsv").write_text("d1\tDie Häuser der Nachbarn\nd2\tDer Garten\n", encoding="utf-8")
+    assert cli("index", "build", "de.tsv", "-o", "de.index", "--language", "German").code == 0
+    hits = json.loads(cli("search", "de.index", "Haus", "--json").out)
+    assert [one["docid"] for one in hits] == ["d1"]
+    assert json.loads(cli("search", "de.index", "Haus", "--rm3", "--language", "de", "--json").out)[0]["docid"] == "d1"
+    assert json.loads(cli("search", "de.tsv", "Haus", "--language", "de", "--json").out) == hits
+    assert json.loads(cli("search", "de.tsv", "Haus", "--json").out) == []
+    told = cli("search", "de.index", "Haus", "--language", "fr")
+    assert (told.code, told.err.splitlines()[0]) == (1, "dikast: de.index: an index of language de, not fr")
 
 
 def test_topics_of_trec_and_cast(cli: Cli, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ SUITES = (
     "../golden/test_lucene.py",
     "lucene_lane/contract.py",
     "lucene_lane/parity.py",
+    "lucene_lane/languages.py",
     "lucene_lane/faults.py",
     "lucene_lane/encoder.py",
 )

@@ -41,10 +41,13 @@ def test_round_trip(spec: str, full: str) -> None:
         ("bm25", "one of bm25:PATH, rm3:PATH"),
         ("bm25:", "one of bm25:PATH, rm3:PATH"),
         ("bm25:?k1=1", "one of bm25:PATH, rm3:PATH"),
-        ("bm25:x?k=1", "k=1 makes no sense (bm25 takes k1, b, each a number)"),
-        ("bm25:x?fb_docs=3", "fb_docs=3 makes no sense (bm25 takes k1, b, each a number)"),
+        ("bm25:x?k=1", "k=1 makes no sense (bm25 takes k1, b, language, each a number, but for language)"),
+        ("bm25:x?fb_docs=3", "fb_docs=3 makes no sense (bm25 takes k1, b, language, each"),
         ("bm25:x?k1=high", "k1=high makes no sense"),
-        ("rm3:x?fb_docs=2.5", "fb_docs=2.5 makes no sense (rm3 takes k1, b, fb_docs, fb_terms, original_weight"),
+        (
+            "rm3:x?fb_docs=2.5",
+            "fb_docs=2.5 makes no sense (rm3 takes k1, b, language, fb_docs, fb_terms, original_weight",
+        ),
         (
             "faiss:x?ef=many",
             "ef=many makes no sense (faiss takes nprobe, ef, threads, gpu, encoder, each",
