@@ -20,7 +20,7 @@ from dikast.records import Document
 app = typer.Typer(no_args_is_help=True, help="Build a search index.")
 
 DENSE = "Dense"
-LANGUAGE = "Whose stop words and stemmer: en, da, de, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv."
+LANGUAGE = "Whose stop words and stemmer; en without it: da, de, es, fi, fr, hu, it, nl, no, pt, ro, ru, sv."
 MEGABYTE = 1e6
 
 
@@ -49,7 +49,8 @@ def build(
         typer.Option(min=1, rich_help_panel=DENSE, help="FAISS's threads; all, but 1 for HNSW, so that it repeats."),
     ] = None,
     lucene: Annotated[bool, typer.Option("--lucene", help="A Lucene index folder, by Anserini; needs Java.")] = False,
-    language: Annotated[str, typer.Option(metavar="NAME", help=LANGUAGE)] = "en",
+    language: Annotated[str | None, typer.Option(metavar="NAME", help=LANGUAGE)] = None,
+    add: Annotated[bool, typer.Option("--add", help="Add the documents to the BM25 index that FILE is.")] = False,
     json: Json = False,
 ) -> None:
     """Index a collection: for BM25, with --encoder for dense retrieval, with --lucene for Lucene.
@@ -57,8 +58,10 @@ def build(
     The file is memory-mapped when it is searched, and checked when it is opened.
     """
     from dikast.retrieval.corpus import read_corpus
-    from dikast.retrieval.languages import language_of
+    from dikast.retrieval.languages import ENGLISH, language_of
 
+    if add and (lucene or encoder):
+        raise UsageError("--add is for the index of BM25", hint="build Lucene's and dense indexes again")
     if lucene and encoder:
         raise UsageError("--lucene and --encoder exclude one another", hint="hybrid: retrievers search two indexes")
     if not encoder:
@@ -68,14 +71,16 @@ def build(
         options.refuse_given(ctx, "language", why="an encoder reads texts as they are")
     if out.is_dir() and not lucene:
         raise UsageError(f"{out}: is a folder", hint="give the name of a file")
-    left_out, spoken = Counter[str](), language_of(language)
+    left_out, spoken = Counter[str](), language_of(language) if language else None
     documents, started = read_corpus(corpus, left_out), time.perf_counter()
-    if lucene:
-        counts = build_lucene(documents, out, spoken)
+    if add:
+        counts = add_native(documents, out, spoken)
+    elif lucene:
+        counts = build_lucene(documents, out, spoken or ENGLISH)
     elif encoder:
         counts = build_dense(documents, out, encoder, factory=factory, metric=metric, threads=threads)
     else:
-        counts = build_native(documents, out, spoken)
+        counts = build_native(documents, out, spoken or ENGLISH)
     tell_index(counts, left_out, out, time.perf_counter() - started, json)
 
 
@@ -85,6 +90,17 @@ def build_native(documents: Iterable[Document], out: Path, language: str) -> dic
 
     index = build_index(documents, out, progress, language)
     return {"documents": len(index), "terms": len(index.terms)}
+
+
+def add_native(documents: Iterable[Document], out: Path, language: str | None) -> dict[str, float]:
+    """An index for BM25 with more documents; what is in it."""
+    from dikast.retrieval.index import Index, extend_index
+    from dikast.retrieval.languages import agree
+
+    old = Index.open(out)
+    agree(old.language, language, out)
+    index = extend_index(documents, out, progress)
+    return {"documents": len(index), "terms": len(index.terms), "added": len(index) - len(old)}
 
 
 def build_lucene(documents: Iterable[Document], out: Path, language: str) -> dict[str, float]:

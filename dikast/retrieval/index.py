@@ -2,18 +2,19 @@
 
     index = Index.build(documents)                 # in memory
     build_index(documents, Path("robust.index"))   # streamed to disk, moved into place when whole
+    extend_index(more, Path("robust.index"))       # the same with these beside those that it holds
     index = Index.open(Path("robust.index"))       # memory-mapped
 
 Documents are numbered in the order of their ids, whatever order they came in: the same documents give the same index,
 and ties are broken by id for nothing.
 
-Not done: adding to or deleting from an index (build it again), positions (no phrase queries), fields.
+Not done: deleting from an index (build it again), positions (no phrase queries), fields.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -22,12 +23,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dikast.disk import cause_of, remedy_of
-from dikast.errors import RetrievalError
+from dikast.errors import DataError, RetrievalError
 from dikast.records import Document
 from dikast.retrieval import analysis, store
 from dikast.retrieval.build import Progress, write_index
 from dikast.retrieval.languages import ENGLISH
 from dikast.retrieval.texts import Texts
+
+IDS_SHOWN = 5
+"""Of the ids that an error names."""
 
 
 class Postings(NamedTuple):
@@ -153,10 +157,72 @@ def build_index(
         RetrievalError: The file cannot be written.
     """
     path = Path(path)
+    _write(documents, path, progress, language)
+    return Index.open(path)
+
+
+def extend_index(documents: Iterable[Document], path: str | Path, progress: Progress | None = None) -> Index:
+    """Add documents to a saved index, in the language that it has, and open it.
+
+    The index is written anew out of the texts that it holds and the new ones, which takes as long as building it; it is
+    what would have been built of all of them at once, score for score. The old one stays until the new one is whole.
+
+    Raises:
+        DataError: There is no document, an id comes twice or is in the index already, or a text is not valid Unicode.
+        RetrievalError: There is no such index, it is damaged or somebody else changed it meanwhile, or it cannot be
+            written.
+    """
+    path = Path(path)
+    old = Index.open(path)
+    opened = _state(path)
+
+    def check() -> None:
+        if _state(path) != opened:
+            hint = "nothing was added: give the same command again"
+            raise RetrievalError(f"{path}: somebody else changed the index meanwhile", hint=hint)
+
+    _write(_beside(old, documents), path, progress, old.language, check)
+    return Index.open(path)
+
+
+def _beside(old: Index, documents: Iterable[Document]) -> Iterator[Document]:
+    """New documents, then those of the index; ids that are in both are told when all new ones were read."""
+    known = set(old.docids)
+    twice: list[str] = []
+    some = False
+    for document in documents:
+        some = True
+        if document.docid in known:
+            twice.append(document.docid)
+        elif not twice:
+            yield document
+    if not some:
+        raise DataError("the collection holds no document")
+    if twice:
+        named = ", ".join(map(repr, twice[:IDS_SHOWN])) + (", ..." if len(twice) > IDS_SHOWN else "")
+        what = f"{len(twice):,} document ids are in the index already: {named}"
+        raise DataError(what, path=Path(old.origin), hint="leave them out of what is added, or build the index again")
+    yield from map(old.document, old.docids)
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is replaced or written to."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _write(
+    documents: Iterable[Document],
+    path: Path,
+    progress: Progress | None,
+    language: str,
+    check: Callable[[], None] = lambda: None,
+) -> None:
+    """Write an index whole; `check` is called before it takes the place of an older one."""
     try:
         with store.whole_file(path) as out:
             write_index(documents, out, progress, language)
+            check()
     except OSError as error:
         hint = remedy_of(error, path, "written")
         raise RetrievalError(f"{path}: cannot write the index: {cause_of(error)}", hint=hint) from error
-    return Index.open(path)

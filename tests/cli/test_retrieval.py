@@ -220,6 +220,8 @@ def test_processes_give_the_same_run(cli: Cli, runs: Path) -> None:
             "--language would do nothing: 'bm25:s.index' is a spec",
         ),
         (["search", "s.index", "x", "--language", "de"], 1, "s.index: an index of language en, not de"),
+        (["index", "build", str(FILES.corpus), "-o", "absent", "--add"], 1, "absent: cannot read the index"),
+        (["index", "build", "absent", "-o", "s.index", "--add", "--lucene"], 2, "--add is for the index of BM25"),
         (["index", "build", "absent", "-o", "."], 2, "is a folder"),
         (["index", "build", str(FILES.corpus), "-o", "bm25.run/x"], 1, "cannot write the index"),
         (["fuse", "absent", "absent.run", "-o", "bm25.run", "--weights", "nan,1"], 2, "each has to be a finite number"),
@@ -257,6 +259,22 @@ def test_runs_are_called_by_names_that_tell_them_apart(cli: Cli, runs: Path) -> 
         ] * 2
     assert {row["system"] for row in rows} == {"r1/export/after", "r2/export/after", "bm25.k1-0.9.b-0.4", "a"}
     assert {row["mean"] for row in rows if row["measure"] == "NumQ"} == {30}
+
+
+def test_an_index_is_added_to(cli: Cli, tmp_path: Path) -> None:
+    lines = FILES.corpus.read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "a.jsonl").write_text("".join(lines[:100]), encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text("".join(lines[100:]), encoding="utf-8")
+    cli("index", "build", "a.jsonl", "-o", "x.index")
+    told = json.loads(cli("index", "build", "b.jsonl", "-o", "x.index", "--add", "--json").out)
+    assert (told["documents"], told["added"]) == (178, 78)
+    run = cli("search", "x.index", "--topics", FILES.topics).out
+    assert run == cli("search", FILES.corpus, "--topics", FILES.topics).out
+    again = cli("index", "build", "b.jsonl", "-o", "x.index", "--add")
+    assert again.code == 1
+    assert "x.index: 78 document ids are in the index already: 'cook-11', 'cook-12'" in again.err
+    other = cli("index", "build", "b.jsonl", "-o", "x.index", "--add", "--language", "de")
+    assert "x.index: an index of language en, not de" in other.err
 
 
 def test_an_index_in_another_language(cli: Cli, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,9 @@ from hypothesis import strategies as st
 from dikast.errors import DataError, RetrievalError
 from dikast.records import Document
 from dikast.retrieval import analysis, store
-from dikast.retrieval.index import Index, build_index
+from dikast.retrieval.bm25 import BM25
+from dikast.retrieval.index import Index, build_index, extend_index
+from dikast.retrieval.query import WeightedQuery
 
 DOCUMENTS = [
     Document("d2", "an oracle hides a table"),
@@ -174,6 +179,79 @@ def test_a_failed_build_leaves_the_old_index_and_nothing_else(path: Path) -> Non
         build_index(breaking(), path)
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["x.index"]
+
+
+def test_an_index_that_is_added_to_is_that_of_all_documents(tmp_path: Path) -> None:
+    """Array by array, and so score for score; in the language of the index, whoever adds to it."""
+    texts = ["Die Häuser der Nachbarn", "der Garten", "Haus am Garten Haus", "", "ein Boot", "Häuser am Fluss"]
+    documents = [Document(f"d{number}", text) for number, text in enumerate(texts)]
+    path = tmp_path / "x.index"
+    build_index([documents[4], documents[1]], path, language="de")
+    extend_index([documents[5], documents[0]], path)
+    index = extend_index(iter([documents[3], documents[2]]), path)
+    whole = build_index(documents, tmp_path / "whole.index", language="de")
+    assert (index.docids, index.terms, index.content_hash) == (whole.docids, whole.terms, whole.content_hash)
+    assert index.lengths.tolist() == whole.lengths.tolist()
+    for term in whole.terms:
+        ours, theirs = index.postings(term), whole.postings(term)
+        assert ours is not None
+        assert theirs is not None
+        assert ours.documents.tolist() == theirs.documents.tolist()
+        assert ours.frequencies.tolist() == theirs.frequencies.tolist()
+    assert [index.document(docid) for docid in index.docids] == documents
+    assert BM25(path).rank([WeightedQuery({"haus": 1.0}, "")], 9)[0].scores.tolist() == (
+        BM25(whole).rank([WeightedQuery({"haus": 1.0}, "")], 9)[0].scores.tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("added", "told"),
+    [
+        (
+            [Document("new", "x"), Document("d2", "x"), Document("y", "x"), Document("d1", "x")],
+            "2 .* already: 'd2', 'd1'",
+        ),
+        ([Document("new", "x"), Document("new", "y")], "'new' comes twice"),
+        ([], "holds no document"),
+        ([Document("new", "\ud83d")], "not valid Unicode"),
+    ],
+)
+def test_what_cannot_be_added_leaves_the_index(added: list[Document], told: str, path: Path) -> None:
+    before = path.read_bytes()
+    with pytest.raises(DataError, match=told):
+        extend_index(added, path)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["x.index"]
+
+
+def test_a_process_that_is_killed_while_it_adds_leaves_the_index(path: Path) -> None:
+    code = (
+        "import os, signal, sys; from dikast.records import Document; from dikast.retrieval.index import extend_index\n"
+        "def documents():\n"
+        "    yield Document('new', 'text')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "extend_index(documents(), sys.argv[1])"
+    )
+    before = path.read_bytes()
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    assert len(extend_index([Document("new", "text")], path)) == len(DOCUMENTS) + 1
+
+
+def test_two_who_add_at_once_lose_nothing_in_silence(path: Path) -> None:
+    def slow() -> Iterator[Document]:
+        yield Document("mine", "text")
+        extend_index([Document("theirs", "text")], path)
+
+    with pytest.raises(RetrievalError, match=r"x\.index: somebody else changed the index meanwhile"):
+        extend_index(slow(), path)
+    assert "theirs" in Index.open(path).docids
+
+
+def test_an_index_that_is_not_there_is_not_added_to(tmp_path: Path) -> None:
+    with pytest.raises(RetrievalError, match="cannot read the index: No such file"):
+        extend_index(DOCUMENTS, tmp_path / "x.index")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_path_that_cannot_be_written_is_told(tmp_path: Path) -> None:
