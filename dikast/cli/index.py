@@ -32,8 +32,11 @@ def group() -> None:
 @app.command()
 def build(
     ctx: typer.Context,
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="JSONL, TSV, TREC text, a BEIR or Anserini folder.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The index: a file, or Lucene's folder.")],
+    corpus: Annotated[
+        str | None, typer.Argument(metavar="CORPUS", help="JSONL, TSV, TREC text, a BEIR or Anserini folder.")
+    ] = None,
+    collection: options.DataSet = None,
     encoder: Annotated[
         str | None,
         typer.Option(metavar="SPEC", rich_help_panel=DENSE, help="Encode documents for faiss: server:, local:."),
@@ -58,8 +61,11 @@ def build(
     The file is memory-mapped when it is searched, and checked when it is opened.
     """
     from dikast.retrieval.corpus import read_corpus
+    from dikast.retrieval.irds import SCHEME
     from dikast.retrieval.languages import ENGLISH, language_of
 
+    if (corpus is None) == (collection is None):
+        raise UsageError("give either a corpus or --collection NAME")
     if add and (lucene or encoder):
         raise UsageError("--add is for the index of BM25", hint="build Lucene's and dense indexes again")
     if lucene and encoder:
@@ -72,7 +78,7 @@ def build(
     if out.is_dir() and not lucene:
         raise UsageError(f"{out}: is a folder", hint="give the name of a file")
     left_out, spoken = Counter[str](), language_of(language) if language else None
-    documents, started = read_corpus(corpus, left_out), time.perf_counter()
+    documents, started = read_corpus(corpus or f"{SCHEME}{collection}", left_out), time.perf_counter()
     if add:
         counts = add_native(documents, out, spoken)
     elif lucene:

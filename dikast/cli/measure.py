@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dikast.cli.options import Json, refuse_given
+from dikast.cli.options import DataSet, Json, refuse_given
 from dikast.cli.output import emit, on_terminal, say, show, table
 from dikast.errors import UsageError
 
@@ -22,8 +22,11 @@ app = typer.Typer(help="Score TREC run files against judgments, with tests.")
 @app.command()
 def measure(
     ctx: typer.Context,
-    qrels: Annotated[str, typer.Argument(metavar="QRELS", help="TREC judgments, or BEIR's TSV.")],
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="TREC run files.")],
+    qrels: Annotated[
+        str, typer.Argument(metavar="QRELS", help="TREC judgments, or BEIR's TSV; not with --collection.")
+    ],
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="RUN...", help="TREC run files.")] = None,
+    collection: DataSet = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="NAME", help="Compare with this run: its name, its file's, or its path.")
     ] = None,
@@ -53,14 +56,12 @@ def measure(
     from dikast.retrieval.report import write_values
     from dikast.retrieval.trec import read_qrels, read_run, without_query
 
+    qrels, files = judgments_and_runs(collection, qrels, runs or [])
     if json:
         refuse_given(ctx, "form", why="--json prints no table")
+    asked, named = read_measures(measures), name_runs(files)
     if tukey:
-        refuse_given(ctx, "baseline", why="--tukey compares all runs with one another")
-    asked = read_measures(measures)
-    named = name_runs(runs)
-    if tukey and len(named) < 2:
-        raise UsageError("--tukey compares runs with one another, and there is one", hint="name two or more")
+        check_tukey(ctx, len(named))
     if by_query is not None:
         check_output(by_query)
     base = None if baseline is None else find_run(baseline, named)
@@ -79,6 +80,32 @@ def measure(
     else:
         tell(rows, pairs, form)
     tell_unjudged(found, judged)
+
+
+def check_tukey(ctx: typer.Context, runs: int) -> None:
+    """Refuse what does not go with a comparison of all runs.
+
+    Raises:
+        UsageError: A baseline, or one run alone.
+    """
+    refuse_given(ctx, "baseline", why="--tukey compares all runs with one another")
+    if runs < 2:
+        raise UsageError("--tukey compares runs with one another, and there is one", hint="name two or more")
+
+
+def judgments_and_runs(collection: str | None, first: str, rest: Sequence[Path]) -> tuple[str, list[Path]]:
+    """The judgments, which are the collection's or the first that the command names, and the runs.
+
+    Raises:
+        UsageError: There is no run.
+    """
+    if collection is not None:
+        from dikast.retrieval.irds import SCHEME
+
+        return f"{SCHEME}{collection}", [Path(first), *rest]
+    if not rest:
+        raise UsageError("no run to measure", hint="dikast measure QRELS RUN, or --collection NAME RUN")
+    return first, list(rest)
 
 
 def tell(rows: Sequence[Row], pairs: Sequence[Mapping[str, Any]], form: str | None) -> None:

@@ -116,6 +116,14 @@ Model = Annotated[
         help="Model for every role; see 'dikast models list'. Default: what 'dikast doctor' names.",
     ),
 ]
+DataSet = Annotated[
+    str | None,
+    typer.Option(
+        "--collection",
+        metavar="NAME",
+        help="A data set of ir_datasets in place of files, such as beir/scifact/test; fetched if it is not here.",
+    ),
+]
 Out = Annotated[
     Path, typer.Option("-o", "--out", metavar="DIR", rich_help_panel=RUN, help="Run folder; the same again resumes.")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dikast.cli.options import Json, refuse_given
+from dikast.cli.options import DataSet, Json, refuse_given
 from dikast.cli.output import emit, say, show, table
 from dikast.errors import DataError, UsageError
 
@@ -30,9 +30,12 @@ RM3_FLAGS = ("fb_docs", "fb_terms", "original_weight")
 @app.command()
 def search(
     ctx: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Index or corpus file, or a retriever spec.")],
+    source: Annotated[
+        str | None, typer.Argument(metavar="SOURCE", help="Index or corpus file, or a retriever spec.")
+    ] = None,
     query: Annotated[str | None, typer.Argument(metavar="[QUERY]", help="Text; or see --topics.")] = None,
     topics: Annotated[str | None, typer.Option(metavar="FILE", help="Queries; gives a TREC run.")] = None,
+    collection: DataSet = None,
     topic_field: Annotated[str | None, typer.Option(metavar="NAME,...", help=TOPIC_FIELD)] = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Where the TREC run goes.")] = None,
     k: Annotated[int | None, typer.Option("-k", min=1, help="Documents; 10 for a query, 1000 for topics.")] = None,
@@ -54,6 +57,7 @@ def search(
     from dikast.retrieval.load import load_retriever
     from dikast.retrieval.trec import check_word
 
+    source, topics = complete(collection, source, query, topics)
     if (query is None) == (topics is None):
         raise UsageError("give either a query or --topics FILE")
     if query is not None:
@@ -76,6 +80,31 @@ def search(
         terms = asyncio.run(terms_of(retriever, list(queries.values()))) if show_terms else None
         run = find_all(spec, retriever, queries, k or 1000, processes)
         write_hits(run, out, tag or spec.partition(":")[0], json, terms)
+
+
+def complete(
+    collection: str | None, source: str | None, query: str | None, topics: str | None
+) -> tuple[str, str | None]:
+    """What is searched, and the topics: those of the collection, where the command names none.
+
+    Raises:
+        UsageError: Nothing is named to search, or a query stands beside a collection.
+        DataError: There is no such collection, or it lacks what is needed of it.
+    """
+    if collection is None:
+        if source is None:
+            raise UsageError("nothing to search", hint="give an index, a corpus file, or --collection NAME")
+        return source, topics
+    if query is not None:
+        raise UsageError("--collection has queries of its own", hint=f'dikast search irds:{collection} "QUERY"')
+    from dikast.retrieval.irds import sources
+
+    theirs = sources(collection)
+    topics, source = topics or theirs["topics"], source or theirs["corpus"]
+    if topics is None or source is None:
+        what = "queries" if topics is None else "docs"
+        raise DataError(f"collection {collection} has no {what}", hint="name the file that has them")
+    return source, topics
 
 
 def spec_of(ctx: typer.Context, source: str, rm3: bool) -> str:

@@ -75,7 +75,7 @@ def read_topics(
     if fields and "query" in (columns or {}):
         raise UsageError("both --columns and --topic-field say what the query is", hint="give one of them")
     if str(source).startswith(irds.SCHEME):
-        return irds.topics(str(source), fields)
+        return _topics_of_irds(str(source), fields)
     path = Path(source)
     if columns or suffix_of(path) in TOPIC_ROWS:
         return _topics_in_rows(path, columns or {}, fields)
@@ -89,6 +89,16 @@ def read_topics(
         topics[qid] = text
     if not topics:
         raise DataError("the file holds no topic", path=path)
+    return topics
+
+
+def _topics_of_irds(source: str, fields: Sequence[str]) -> dict[str, str]:
+    topics: dict[str, str] = {}
+    for given, text in irds.topics(source, fields):
+        qid, wrong = _check_topic(topics, given, text)
+        if wrong:
+            raise DataError(f"{source}: {wrong}")
+        topics[qid] = text
     return topics
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from dikast.errors import UsageError
 from dikast.retrieval.query import parse_weighted
 from dikast.retrieval.sample import sample_files
 from tests.cli.conftest import Cli
+from tests.retrieval.data_sets import use
 
 FILES = sample_files()
 
@@ -259,6 +261,57 @@ def test_runs_are_called_by_names_that_tell_them_apart(cli: Cli, runs: Path) -> 
         ] * 2
     assert {row["system"] for row in rows} == {"r1/export/after", "r2/export/after", "bm25.k1-0.9.b-0.4", "a"}
     assert {row["mean"] for row in rows if row["measure"] == "NumQ"} == {30}
+
+
+def test_a_collection_by_name(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Everywhere that takes its documents, queries or judgments; what a command names itself wins."""
+    use(monkeypatch)
+    name = "toy/pets/test"
+    assert json.loads(cli("index", "build", "--collection", name, "-o", "x.index", "--json").out)["documents"] == 2
+    assert cli("search", "--collection", name, "-o", "a.run").code == 0
+    assert cli("search", "x.index", "--collection", name, "-o", "b.run").code == 0
+    assert (tmp_path / "a.run").read_text() == (tmp_path / "b.run").read_text()
+    assert (tmp_path / "a.run").read_text().startswith("q1 Q0 d1 1 ")
+    found = cli("search", "--collection", name, "--topic-field", "narrative", "--json")
+    assert [one["docid"] for one in json.loads(found.out)["q1"]] == ["d1"]
+    told = json.loads(cli("measure", "--collection", name, "a.run", "b.run", "--measures", "P@1", "--json").out)
+    assert [(row["system"], row["mean"]) for row in told] == [("a", 1.0), ("b", 1.0)]
+    model = "scripted:script:synonyms"
+    ran = cli("genqr", "run", "--collection", name, "--model", model, "-o", "r", "--dry-run")
+    assert ran.code == 0, ran.err
+    no_judgments = cli("genqr", "run", "--collection", "toy/pets", "--model", model, "-o", "r", "--dry-run")
+    assert "no --qrels" in no_judgments.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["search", "--collection", "toy/pet/test"], 1, "did you mean toy/pets/test"),
+        (["search", "x.index", "cats", "--collection", "toy/pets/test"], 2, "--collection has queries of its own"),
+        (["search"], 2, "nothing to search"),
+        (["index", "build", "-o", "x.index"], 2, "give either a corpus or --collection NAME"),
+        (["index", "build", "c", "--collection", "x", "-o", "x"], 2, "give either a corpus or --collection NAME"),
+        (["measure", "a.run"], 2, "no run to measure"),
+        (["measure", "--collection", "toy/pets", "a.run"], 1, "irds:toy/pets: the data set has no qrels"),
+        (["genqr", "run", "--collection", "toy/pet/test", "-o", "r"], 1, "did you mean toy/pets/test"),
+    ],
+)
+def test_what_is_wrong_with_a_collection_is_told(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: list[str], code: int, told: str
+) -> None:
+    use(monkeypatch)
+    (tmp_path / "a.run").write_text("q1 Q0 d1 1 1.0 a\n")
+    ran = cli(*arguments)
+    assert (ran.code, "Traceback" in ran.err) == (code, False), ran.err
+    assert told in ran.err
+
+
+def test_a_collection_without_the_extra_names_it(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "a.run").write_text("q1 Q0 d1 1 1.0 a\n")
+    monkeypatch.setitem(sys.modules, "ir_datasets", None)
+    for command in (["search"], ["index", "build", "-o", "x"], ["measure", "a.run"], ["genqr", "run", "-o", "r"]):
+        ran = cli(*command, "--collection", "vaswani")
+        assert (ran.code, "pip install 'dikast[irds]'" in ran.err) == (4, True), ran.err
 
 
 def test_an_index_is_added_to(cli: Cli, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
@@ -31,8 +31,8 @@ class Options(BaseModel):
     """Fields of TREC's or CAsT's topics to take: title,desc,narr, query, raw, manual."""
     qrels: Annotated[str | None, Flag(metavar="FILE")] = None
     """Judgments, to score with. Optional."""
-    collection: Literal["sample"] | None = None
-    """The small collection that ships with dikast, in place of files."""
+    collection: Annotated[str | None, Flag(metavar="NAME")] = None
+    """In place of files: 'sample' (ships with dikast), or a data set of ir_datasets, as beir/scifact/test."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your topics file: query=question,qid=id."""
     k1: float | None = Field(default=None, ge=0)
@@ -51,20 +51,36 @@ class Options(BaseModel):
     """Other ways of --combination to score beside, from the same keywords; no model is asked for that."""
 
     def files(self) -> dict[str, str | None]:
-        """Corpus, topics and judgments, those of the sample collection where it is asked for.
+        """Corpus, topics and judgments, those of a collection where one is asked for.
 
         Raises:
             UsageError: It is asked for beside a corpus of one's own.
+            MissingExtraError: It is one of `ir_datasets`, which is not installed.
+            DataError: There is none of that name.
         """
         named = {"corpus": self.corpus, "topics": self.topics, "qrels": self.qrels}
         if self.collection is None:
             return named
         if self.corpus is not None:
             raise UsageError("--collection and --corpus say different things", hint="give one of them")
+        theirs = files_of(self.collection)
+        return {name: named[name] or theirs[name] for name in named}
+
+
+def files_of(collection: str) -> Mapping[str, str | None]:
+    """Corpus, topics and judgments of `sample`, or of a data set of `ir_datasets`.
+
+    Raises:
+        MissingExtraError: `ir_datasets` is not installed.
+        DataError: It knows no such data set.
+    """
+    if collection == "sample":
         from dikast.retrieval.sample import sample_files
 
-        sample = sample_files()
-        return {name: named[name] or str(getattr(sample, name)) for name in named}
+        return {name: str(path) for name, path in sample_files()._asdict().items()}
+    from dikast.retrieval.irds import sources
+
+    return sources(collection)
 
 
 def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
@@ -110,7 +126,7 @@ def retriever_of(options: Options, fields: Mapping[str, Any], corpus: str | None
             raise UsageError(f"{twin} says nothing beside --retriever", hint="write it into the retriever's spec")
         return named
     if corpus is None:
-        raise UsageError("nothing to search", hint="give --corpus FILE, --retriever SPEC, or --collection sample")
+        raise UsageError("nothing to search", hint="give --corpus FILE, --retriever SPEC, or --collection NAME")
     values = {name: value for name, value in (("k1", options.k1), ("b", options.b)) if value is not None}
     query = "&".join(f"{name}={value}" for name, value in values.items())
     return f"bm25:{corpus}" + (f"?{query}" if query else "")
