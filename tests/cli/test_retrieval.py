@@ -272,6 +272,12 @@ def test_a_collection_by_name(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert cli("search", "x.index", "--collection", name, "-o", "b.run").code == 0
     assert (tmp_path / "a.run").read_text() == (tmp_path / "b.run").read_text()
     assert (tmp_path / "a.run").read_text().startswith("q1 Q0 d1 1 ")
+    (tmp_path / "own.tsv").write_text("own1\tmany cats\nown2\tbirds\n")
+    (tmp_path / "t.tsv").write_text("mine\tbirds\n")
+    own = json.loads(cli("search", "own.tsv", "--collection", name, "--json").out)
+    assert [one["docid"] for one in own["q1"]] == ["own1"]
+    own = json.loads(cli("search", "own.tsv", "--topics", "t.tsv", "--collection", name, "--json").out)
+    assert [one["docid"] for one in own["mine"]] == ["own2"]
     found = cli("search", "--collection", name, "--topic-field", "narrative", "--json")
     assert [one["docid"] for one in json.loads(found.out)["q1"]] == ["d1"]
     told = json.loads(cli("measure", "--collection", name, "a.run", "b.run", "--measures", "P@1", "--json").out)
