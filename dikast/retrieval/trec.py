@@ -21,13 +21,12 @@ was there stays as it was: a run appears under its name when it is whole.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
@@ -39,6 +38,7 @@ from dikast.retrieval.conversations import read_turns, turns_of
 from dikast.retrieval.files import check_output, read_lines, replacing
 from dikast.retrieval.marked_topics import is_marked, read_marked
 from dikast.retrieval.retriever import Hit
+from dikast.retrieval.topic_lines import TOPIC_IDS, TOPIC_TEXTS, read_lines_of_topics
 from dikast.row import Row
 from dikast.rows import read_rows
 
@@ -49,8 +49,6 @@ HIGHEST_SCORE = float(np.finfo(np.float32).max)
 """`trec_eval` holds scores as 32-bit floats; whatever lies beyond is infinite there, and a tie."""
 EXACT = 2**53
 """Up to here every whole number is a float of its own, and so an id that survives a column of floats."""
-TOPIC_IDS = ("id", "_id", "qid", "query_id")
-TOPIC_TEXTS = ("text", "query", "title")
 TOPIC_ROWS = (".csv", ".parquet", ".json")
 """Suffixes of topics that are rows; TSV has no header, and JSON lines are told from it by their first character."""
 TOPIC_HINT = "each query has a text, and an id of its own: one word, or a whole number"
@@ -80,7 +78,7 @@ def read_topics(
     if columns or suffix_of(path) in TOPIC_ROWS:
         return _topics_in_rows(path, columns or {}, fields)
     first = next(_filled(path), (1, ""))[1]
-    found = read_marked(read_lines(path), path, fields) if is_marked(first) else _topics_on_lines(path, fields)
+    found = read_marked(read_lines(path), path, fields) if is_marked(first) else read_lines_of_topics(path, fields)
     topics: dict[str, str] = {}
     for number, given, text in found:
         qid, wrong = _check_topic(topics, given, text)
@@ -112,18 +110,6 @@ def parse_fields(text: str | None) -> list[str]:
     if not all(names) or len({*names}) < len(names):
         raise UsageError(f"--topic-field {text!r:.60}: names of fields, each once", hint="such as title,desc")
     return names
-
-
-def _topics_on_lines(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, object, str]]:
-    """Line, id and text of topics as JSON lines or TSV."""
-    for number, line in _records(path):
-        if line.lstrip().startswith("{"):
-            yield number, *_json_topic(line, path, number, fields)
-        elif fields:
-            hint = "TREC's and CAsT's topics have some, JSON, CSV and Parquet have columns"
-            raise UsageError(f"--topic-field: topics as lines of id and text have no fields: {path}", hint=hint)
-        else:
-            yield number, *_tsv_topic(line, path, number)
 
 
 def _topics_in_rows(path: Path, columns: Mapping[str, str], fields: Sequence[str]) -> dict[str, str]:
@@ -194,60 +180,8 @@ def _wrong_word(name: str) -> str:
     return ""
 
 
-def _records(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines that are not blank; a text in CSV's quotes may run over several, none of which holds a tab."""
-    open_at, held = 0, list[str]()
-    for number, line in read_lines(path):
-        if held and "\t" in line:  # the quote was the text's own
-            yield from ((open_at + place, each) for place, each in enumerate(held) if each.strip())
-            held = []
-        if held or _opens_quote(line):
-            open_at, held = (open_at if held else number), [*held, line]
-            if sum(each.count('"') for each in held) % 2 == 0:
-                yield open_at, "\n".join(held)
-                held = []
-        elif line.strip():
-            yield number, line
-    yield from ((open_at + place, each) for place, each in enumerate(held) if each.strip())
-
-
-def _opens_quote(line: str) -> bool:
-    return line.partition("\t")[2].startswith('"') and line.count('"') % 2 == 1
-
-
 def _filled(path: Path) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in read_lines(path) if line.strip())
-
-
-def _tsv_topic(line: str, path: Path, number: int) -> tuple[str, str]:
-    qid, tab, text = line.partition("\t")
-    if not tab:
-        raise DataError("no tab", path=path, line=number, hint="a line is query-id<TAB>text")
-    return qid.strip(), _unquoted(text.strip())
-
-
-def _unquoted(text: str) -> str:
-    """A text that is one field in CSV's quotes, without them."""
-    inner = text[1:-1]
-    quoted = len(text) > 1 and text[0] == text[-1] == '"' and '"' not in inner.replace('""', "")
-    return inner.replace('""', '"') if quoted else text
-
-
-def _json_topic(line: str, path: Path, number: int, fields: Sequence[str]) -> tuple[object, str]:
-    try:
-        parsed: object = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"not JSON: {error}", path=path, line=number) from error
-    record = cast(dict[str, Any], parsed)  # the line begins with a brace
-    qid = next((record[name] for name in TOPIC_IDS if name in record), None)
-    if qid is None:
-        raise DataError("missing", path=path, line=number, field=TOPIC_IDS[0], hint=f"one of {TOPIC_IDS}")
-    names = fields or [next((name for name in TOPIC_TEXTS if name in record), TOPIC_TEXTS[0])]
-    for name in names:
-        if not isinstance(record.get(name), str):
-            hint = f"the object has {', '.join(record)}" if fields else f"one of {TOPIC_TEXTS}"
-            raise DataError("missing or not text", path=path, line=number, field=name, hint=hint)
-    return qid, " ".join(record[name].strip() for name in names)
 
 
 def read_qrels(source: str | Path) -> dict[str, dict[str, int]]:
