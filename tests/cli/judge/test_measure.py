@@ -106,7 +106,7 @@ def test_a_report_is_a_page_with_plots(cli: Cli, pairs: Path, tmp_path: Path) ->
     assert re.search(r"\| place: solver \| 0 \| 0 \| 0 \| 12 \|", text)
     assert {path.name for path in (tmp_path / "page").iterdir()} == {
         *("report.md", "report.html", "report.json", "accuracy.svg", "bias.svg", "how-often-right.csv"),
-        "where-judge-and-people-differ.csv",
+        *("where-judge-and-people-differ.csv", "where-the-two-orders-differ.csv"),
         *("which-way-it-leans.csv", "agreement.csv", "differences.csv", "what-the-reviser-did.csv", "what-it-cost.csv"),
     }
     shown = cli("judge", "calibrate", "right", "place").out.splitlines()
@@ -117,6 +117,22 @@ def test_a_report_is_a_page_with_plots(cli: Cli, pairs: Path, tmp_path: Path) ->
         ]
     for plot in re.findall(r"\]\((\w+\.svg)\)", text):
         assert ET.parse(tmp_path / "page" / plot).getroot().tag.endswith("svg")
+
+
+def test_accuracy_by_a_column_of_ones_own(cli: Cli, tmp_path: Path) -> None:
+    lines = ["id,ab,ba,gold,topic", "p1,1,1,1,sums", "p2,2,2,1,sums", "p3,1,2,1,sums", "p4,2,2,2,rhymes"]
+    (tmp_path / "theirs.csv").write_text("\n".join(lines), encoding="utf-8")
+    told = json.loads(cli("judge", "calibrate", "theirs.csv", "--by", "topic", "--json").out)
+    [found] = told["groups"]
+    assert (found["by"], found["mean_of_groups"]) == ("topic", pytest.approx((1 + 1 / 3) / 2))
+    assert [(one["group"], one["n"], one["same"]) for one in found["groups"]] == [
+        ("rhymes", 1, 1.0),
+        ("sums", 3, pytest.approx(2 / 3)),
+    ]
+    assert told["flips"] == [{"judge": "theirs", "people": {"p2": 1.0, "p3": 0.5}, "orders": {"p3": 1.0}}]
+    assert "over groups" in cli("judge", "calibrate", "theirs.csv", "--by", "topic").out
+    refused = cli("judge", "report", "theirs.csv", "--by", "topics")
+    assert (refused.code, "--by one of: ab, ba, gold, id, topic" in refused.err) == (2, True), refused.err
 
 
 def test_the_same_command_again_asks_nobody(cli: Cli, pairs: Path) -> None:
