@@ -37,7 +37,7 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="THEIRS=OURS,...",
-        help="What people's verdicts are called in the file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0.",
+        help="What people's verdicts are called: left=1,right=2,same=tie,unclear=none; 0=1,1=2 for places from 0.",
     ),
 ]
 By = Annotated[

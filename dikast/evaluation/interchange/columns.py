@@ -10,12 +10,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 from dikast.errors import UsageError
-from dikast.evaluation.interchange.winners import NO_LABELS, check_labels, read_winner
+from dikast.evaluation.interchange.winners import NO_LABELS, check_labels, is_labelled, read_winner
 from dikast.evaluation.items import Pair, ScoredText
 from dikast.row import Row
 from dikast.rows import read_rows
@@ -24,8 +26,8 @@ from dikast.verdicts import PairVerdict, Winner
 PAIR_COLUMNS = ("id", "instruction", "response_1", "response_2", "gold", "reference", "group")
 SCORE_COLUMNS = ("id", "text", "score", "group", "system", "reference")
 VERDICT_COLUMNS = ("id", "ab", "ba")
-UNPARSED = frozenset({"", "none", "null", "nan", "unparsed", "error"})
-"""How files write a verdict that could not be read."""
+PREFERRED = ("chosen", "rejected")
+"""Columns that may stand in place of the two responses, the better one and the other."""
 
 Columns = Mapping[str, str]
 Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
@@ -34,18 +36,32 @@ Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
 def read_pairs(path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS) -> list[Pair]:
     """Pairs, labelled or not: `instruction`, `response_1`, `response_2`; optional `id`, `gold`, `reference`, `group`.
 
-    Without an `id` its place in the file is taken. `labels` maps the file's spellings of a verdict to 1, 2 and tie.
+    Without an `id` its place in the file is taken. `labels` maps the file's spellings of a verdict to 1, 2, tie, none.
+    A row with `chosen` and `rejected` in place of the responses is labelled by them; which of the two is response 1 is
+    drawn from the texts, so that the labels are not all the same.
 
     Raises:
         UsageError: `columns` names a column of ours that does not exist.
         DataError: A field is missing, two pairs share an id, or a label is no verdict, or may be two; says file, line
             and field.
     """
-    _refuse_unknown(columns, PAIR_COLUMNS)
+    return [pair for pair, _ in read_pairs_with_rows(path, columns, labels)]
+
+
+def read_pairs_with_rows(
+    path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS
+) -> list[tuple[Pair, Row]]:
+    """Each pair with the row that it came from, which has the file's other columns; all else as `read_pairs`."""
+    _refuse_unknown(columns, (*PAIR_COLUMNS, *PREFERRED))
     seen: dict[str, str] = {}
     rows = list(read_rows(path, columns))
     check_labels(rows, ["gold"], labels)
-    return [_once(seen, row, _pair(row, labels)) for row in rows]
+    return [(_once(seen, row, _pair(row, labels)), row) for row in rows]
+
+
+def is_preference(row: Row) -> bool:
+    """Whether a row has `chosen` and `rejected` in place of two responses."""
+    return "chosen" in row.values and not ("response_1" in row.values and "response_2" in row.values)
 
 
 def read_scores(path: str | Path, columns: Columns | None = None, *, dimension: str = "score") -> list[ScoredText]:
@@ -122,15 +138,31 @@ def _both_orders(row: Row, labels: Mapping[str, str]) -> PairVerdict:
 
 
 def _pair(row: Row, labels: Mapping[str, str]) -> Pair:
+    instruction = row.text("instruction")
+    one, two, gold = _preference(row, instruction, labels) if is_preference(row) else _responses(row, labels)
     return Pair(
         id=row.text("id", default=str(row.place)),
-        instruction=row.text("instruction"),
-        response_1=row.text("response_1"),
-        response_2=row.text("response_2"),
-        gold=_verdict(row, "gold", labels) if "gold" in row.values else None,
+        instruction=instruction,
+        response_1=one,
+        response_2=two,
+        gold=gold,
         reference=row.text("reference", default=""),
         group=row.text("group", default=""),
     )
+
+
+def _responses(row: Row, labels: Mapping[str, str]) -> tuple[str, str, Winner | None]:
+    gold = _verdict(row, "gold", labels) if "gold" in row.values else None
+    return row.text("response_1"), row.text("response_2"), gold
+
+
+def _preference(row: Row, instruction: str, labels: Mapping[str, str]) -> tuple[str, str, Winner]:
+    """The better response first or second, as the texts' hash has it, and which one that is."""
+    if is_labelled(row, "gold", labels):
+        raise row.error("gold", "a label beside chosen and rejected, which are one", "leave one of them out")
+    chosen, rejected = row.text("chosen"), row.text("rejected")
+    drawn = hashlib.sha256(json.dumps([instruction, chosen, rejected]).encode()).digest()[0]
+    return (chosen, rejected, "1") if drawn % 2 else (rejected, chosen, "2")
 
 
 def _scored(row: Row, dimension: str) -> ScoredText:
@@ -146,7 +178,5 @@ def _scored(row: Row, dimension: str) -> ScoredText:
 
 
 def _verdict(row: Row, field: str, labels: Mapping[str, str]) -> Winner | None:
-    value = row.value(field)
-    if value is None or (isinstance(value, str) and value.strip().lower() in UNPARSED):
-        return None
-    return read_winner(row, field, labels)
+    row.value(field)
+    return read_winner(row, field, labels) if is_labelled(row, field, labels) else None

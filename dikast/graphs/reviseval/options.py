@@ -28,9 +28,11 @@ class Options(BaseModel):
     responses: Annotated[Path | None, Flag(metavar="FILE")] = None
     """Single responses to score, in place of --pairs."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
-    """Names in your file: instruction=question,response_1=a,response_2=b,gold=better."""
+    """Names in your file: instruction=question,response_1=a,response_2=b,gold=better; chosen=a,rejected=b for a file
+    that has the better response in a column of its own."""
     labels: Annotated[str | None, Flag(metavar="THEIRS=OURS,...")] = None
-    """What people's verdicts are called in your file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0."""
+    """What people's verdicts are called in your file: left=1,right=2,same=tie,unclear=none; 0=1,1=2 for places from 0.
+    1, A, model_a, response_1, tie, tie (bothbad) and the like are known."""
     verdict: Annotated[Literal["mark", "json", "logprobs"], Flag(panel=PANEL)] = "mark"
     """Form of the verdict; logprobs needs an engine that gives them."""
 
@@ -78,27 +80,34 @@ def read_input(options: Options, context: Context) -> list[Row]:
 
 
 def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
-    """Nothing to note; rows that lack the reference that the mode needs are refused here.
+    """How many rows have no label, where others have; rows that lack the reference that the mode needs are refused.
 
     Raises:
         DataError: One does.
     """
     if context.mode == "human":
         refuse_without_reference(rows, options.pairs or options.responses)
-    return ()
+    labelled = [row.get("gold") not in (None, "") for row in rows]
+    if not any(labelled) or all(labelled):
+        return ()
+    missing = f"{labelled.count(False)} of {len(labelled)} rows have no label"
+    return (f"{missing}: they are judged, and in no figure of agreement",)
 
 
 def read_pair_rows(path: Path, columns: Mapping[str, str], labels: Mapping[str, str]) -> list[Row]:
-    """Pairs, as rows."""
-    from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
-    from dikast.rows import read_rows
+    """Pairs, as rows: ours by our names, and whatever else the file has, but for what became ours."""
+    from dikast.evaluation.interchange import columns as files
 
     needed = ("instruction", "response_1", "response_2")
-    return [
-        {name: value for name, value in row.values.items() if name not in PAIR_COLUMNS}
-        | {name: value for name, value in pair.items() if name in needed or value not in (None, "")}
-        for pair, row in zip(pairs_as_rows(read_pairs(path, columns, labels)), read_rows(path, columns), strict=True)
-    ]
+    found: list[Row] = []
+    for pair, row in files.read_pairs_with_rows(path, columns, labels):
+        [ours] = files.pairs_as_rows([pair])
+        known = (*files.PAIR_COLUMNS, *(files.PREFERRED if files.is_preference(row) else ()))
+        others = {name: value for name, value in row.values.items() if name not in known}
+        found.append(
+            others | {name: value for name, value in ours.items() if name in needed or value not in (None, "")}
+        )
+    return found
 
 
 def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:

@@ -111,3 +111,19 @@ def test_a_reference_is_asked_for_by_the_mode_that_needs_one(mode: str, refused:
             notes(Options(), context, rows)
     else:
         assert list(notes(Options(), context, rows)) == []
+
+
+def test_rows_without_a_label_are_told_before_anything_runs() -> None:
+    rows = [{"id": "1", "gold": "1"}, {"id": "2"}, {"id": "3", "gold": ""}]
+    context = Context.model_construct(mode="free")
+    [told] = notes(Options(), context, rows)
+    assert told == "2 of 3 rows have no label: they are judged, and in no figure of agreement"
+    assert list(notes(Options(), context, rows[:1])) == []
+    assert list(notes(Options(), context, rows[1:])) == []
+
+
+def test_chosen_and_rejected_become_a_labelled_pair_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.jsonl", '{"prompt": "?", "chosen": "x", "rejected": "y", "subset": "hep-go"}\n')
+    [row] = read_input(Options(pairs=path, columns="instruction=prompt"), CONTEXT)
+    assert row[f"response_{row['gold']}"] == "x"
+    assert sorted(row) == ["gold", "id", "instruction", "response_1", "response_2", "subset"]
