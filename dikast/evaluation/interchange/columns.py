@@ -26,8 +26,12 @@ from dikast.verdicts import PairVerdict, Winner
 PAIR_COLUMNS = ("id", "instruction", "response_1", "response_2", "gold", "reference", "group")
 SCORE_COLUMNS = ("id", "text", "score", "group", "system", "reference")
 VERDICT_COLUMNS = ("id", "ab", "ba")
+WRITERS = ("model_1", "model_2")
+"""Columns that say who wrote the responses; no part of a pair, and kept with its row."""
 PREFERRED = ("chosen", "rejected")
 """Columns that may stand in place of the two responses, the better one and the other."""
+PREFERRED_WRITERS = ("chosen_model", "rejected_model")
+"""Who wrote them, as RewardBench calls it."""
 
 Columns = Mapping[str, str]
 Item = TypeVar("Item", Pair, ScoredText, PairVerdict)
@@ -52,7 +56,7 @@ def read_pairs_with_rows(
     path: str | Path, columns: Columns | None = None, labels: Mapping[str, str] = NO_LABELS
 ) -> list[tuple[Pair, Row]]:
     """Each pair with the row that it came from, which has the file's other columns; all else as `read_pairs`."""
-    _refuse_unknown(columns, (*PAIR_COLUMNS, *PREFERRED))
+    _refuse_unknown(columns, (*PAIR_COLUMNS, *PREFERRED, *WRITERS))
     seen: dict[str, str] = {}
     rows = list(read_rows(path, columns))
     check_labels(rows, ["gold"], labels)
@@ -97,6 +101,14 @@ def read_verdicts(
     rows = list(read_rows(path, columns))
     check_labels(rows, ["ab", "ba"], labels)
     return [_once(seen, row, _both_orders(row, labels)) for row in rows]
+
+
+def writers_of(row: Row, pair: Pair) -> dict[str, str]:
+    """`model_1` and `model_2` of a row with `chosen` and `rejected` that says who wrote them; else nothing."""
+    if not is_preference(row) or not all(row.values.get(name) for name in PREFERRED_WRITERS):
+        return {}
+    better, other = (row.text(name) for name in PREFERRED_WRITERS)
+    return dict(zip(WRITERS, (better, other) if pair.gold == "1" else (other, better), strict=True))
 
 
 def pairs_as_rows(pairs: Iterable[Pair]) -> list[dict[str, object]]:

@@ -103,7 +103,7 @@ def read_pair_rows(path: Path, columns: Mapping[str, str], labels: Mapping[str, 
     for pair, row in files.read_pairs_with_rows(path, columns, labels):
         [ours] = files.pairs_as_rows([pair])
         known = (*files.PAIR_COLUMNS, *(files.PREFERRED if files.is_preference(row) else ()))
-        others = {name: value for name, value in row.values.items() if name not in known}
+        others = {name: value for name, value in row.values.items() if name not in known} | files.writers_of(row, pair)
         found.append(
             others | {name: value for name, value in ours.items() if name in needed or value not in (None, "")}
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,39 @@ def test_where_every_record_is_a_row_nothing_is_left_out(tool: str, files: Files
     ran = cli("judge", "import", tool, *files[tool], "-o", "a.jsonl", "--json")
     assert json.loads(ran.out)["left_out"] == {}
     assert "left out" not in ran.err
+
+
+def board_of(tmp_path: Path, lines: list[str]) -> Path:
+    path = tmp_path / "verdicts.csv"
+    path.write_text("\n".join(["id,instruction,model_1,model_2,ab,ba", *lines]), encoding="utf-8")
+    return path
+
+
+def test_systems_are_ranked_by_a_files_verdicts(cli: Cli, tmp_path: Path) -> None:
+    """Ties are halves, what could not be read is no match and told, and so is a system without a rating."""
+    lines = [f"p{n},q{n % 5},small,large,{2 if n % 4 else 1},{2 if n % 4 else 1}" for n in range(12)]
+    lines += ["t,q1,small,large,1,2", "u,q2,small,large,,1", "v,q3,best,large,1,1", "w,q4,large,large,1,1"]
+    path = board_of(tmp_path, lines)
+    told = json.loads(cli("judge", "leaderboard", path, "--json", "--resamples", "20", "-o", "board").out)
+    assert (told["asked"], told["matches"], told["prompts"]) == (16, 14, 5)
+    assert told["left_out"] == {"without a verdict": 1, "a system against itself": 1}
+    best, large, small = told["systems"]
+    assert (best["system"], best["rating"], best["reason"]) == ("best", None, "won all")
+    # 9 wins, 3 losses and a tie.
+    assert large["rating"] - small["rating"] == pytest.approx(400 * math.log10(9.5 / 3.5))
+    assert told["rates"]["small"]["large"] == pytest.approx(3.5 / 13)
+    text = (tmp_path / "board/report.md").read_text(encoding="utf-8")
+    assert "best: never lost or tied, against those that are rated" in text
+    assert "Of 16 rows left out: without a verdict: 1; a system against itself: 1" in text
+    shown = cli("judge", "leaderboard", path, "--resamples", "0", "--anchor", "small", "--ties", "leave-out")
+    assert "\t1000.000\t" in shown.out
+    assert "a tie, which was to be left out: 1" in shown.err
+    ended = json.loads(cli("judge", "leaderboard", path, "--regularise", "1", "--resamples", "0", "--json").out)
+    assert [one["reason"] for one in ended["systems"]] == [None, None, None]
+
+
+def test_a_leaderboard_needs_to_know_who_wrote_what(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("judge", "leaderboard", board_of(tmp_path, ["a,q,x,y,1,1", "b,q,x,,1,1"]))
+    assert (ran.code, "row 2: field 'model_1': who wrote the responses is not said" in ran.err) == (1, True), ran.err
+    refused = cli("judge", "leaderboard", board_of(tmp_path, ["a,q,x,y,1,2"]), "--anchor", "z", "--resamples", "0")
+    assert (refused.code, "rated: x, y" in refused.err) == (2, True), refused.err

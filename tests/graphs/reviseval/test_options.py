@@ -127,3 +127,18 @@ def test_chosen_and_rejected_become_a_labelled_pair_and_nothing_else_is_lost(tmp
     [row] = read_input(Options(pairs=path, columns="instruction=prompt"), CONTEXT)
     assert row[f"response_{row['gold']}"] == "x"
     assert sorted(row) == ["gold", "id", "instruction", "response_1", "response_2", "subset"]
+
+
+def test_who_wrote_chosen_and_rejected_goes_with_them(tmp_path: Path) -> None:
+    lines = [
+        f'{{"instruction": "{n}", "chosen": "x", "rejected": "y", "chosen_model": "good", "rejected_model": "bad"}}\n'
+        for n in range(8)
+    ]
+    rows = read_input(Options(pairs=write(tmp_path / "p.jsonl", "".join(lines))), CONTEXT)
+    assert {row["gold"] for row in rows} == {"1", "2"}
+    assert {row[f"model_{row['gold']}"] for row in rows} == {"good"}
+    path = write(
+        tmp_path / "m.jsonl", '{"instruction": "?", "response_1": "x", "response_2": "y", "a": "m", "b": "n"}\n'
+    )
+    [row] = read_input(Options(pairs=path, columns="model_1=a,model_2=b"), CONTEXT)
+    assert (row["model_1"], row["model_2"]) == ("m", "n")
