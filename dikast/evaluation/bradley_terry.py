@@ -238,7 +238,7 @@ def _reasons(wins: Floats) -> list[Reason]:
     _, parts = graph.connected_components(wins > 0, connection="strong")
     main = int(np.argmax(np.bincount(parts)))
     if len(wins) > 1 and (parts == main).sum() == 1:
-        won, lost = wins.any(axis=1), wins.any(axis=0)
+        won, lost = (wins.sum(axis=1) > 0).tolist(), (wins.sum(axis=0) > 0).tolist()
         return [
             "in between" if up and down else "won all" if up else "lost all" for up, down in zip(won, lost, strict=True)
         ]

@@ -10,6 +10,7 @@ import typer
 from dikast.cli import options
 from dikast.cli.judge.measure import open_runs
 from dikast.cli.output import emit, print_report, say_written, write_page
+from dikast.errors import UsageError
 
 
 def leaderboard(
@@ -26,6 +27,16 @@ def leaderboard(
     anchor: Annotated[
         str | None, typer.Option(metavar="SYSTEM", help="Whose rating is 1000. Default: the mean of all.")
     ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="SYSTEM", help="Also win rates against it, as they are and at equal lengths."),
+    ] = None,
+    held: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SYSTEM", help="With --baseline: the baseline asked to be brief, or verbose; holds the length term."
+        ),
+    ] = None,
     regularise: Annotated[
         float, typer.Option(min=0, help="Imaginary ties of each system, for those that won or lost all.")
     ] = 0.0,
@@ -39,13 +50,19 @@ def leaderboard(
     """Rank systems by pairwise verdicts: Bradley-Terry ratings on Elo's scale, intervals, win rates of all pairs."""
     from dikast.evaluation.bradley_terry import rank
     from dikast.graphs.reviseval.leaderboard import as_json, collect, page_of
+    from dikast.graphs.reviseval.lengths import lengths_as_json, measure, table_of
 
-    met = collect(open_runs(runs), ties)
+    if held and baseline is None:
+        raise UsageError("--held holds the length term of win rates against a baseline", hint="add --baseline SYSTEM")
+    opened = open_runs(runs)
+    met = collect(opened, ties)
     board = rank(met.matches, regularise=regularise, anchor=anchor, resamples=resamples, seed=seed)
-    page = page_of(met, board, regularise=regularise, ties=ties, anchor=anchor)
+    lengths = measure(opened, baseline, held or (), resamples=resamples, seed=seed) if baseline is not None else {}
+    more = table_of(baseline, held or (), lengths) if baseline is not None else ()
+    page = page_of(met, board, regularise=regularise, ties=ties, anchor=anchor, more=more)
     written = write_page(out, page) if out else []
     if json:
-        emit({**as_json(met, board), "wrote": written})
+        emit({**as_json(met, board), "against": lengths_as_json(lengths), "wrote": written})
     else:
         print_report(page)
     if out:

@@ -127,7 +127,7 @@ def flips(run: JudgedRun, gold: str, ties: Ties) -> dict[str, float | None]:
     `None`, and last, where there is no verdict.
     """
     people, winners = labels_of(run, gold), winners_of(run)
-    chances = {id_of(row): _chance(row, winners[id_of(row)]) for row in once(run)}
+    chances = {id_of(row): chance_of(row, winners[id_of(row)]) for row in once(run)}
     found: dict[str, float | None] = {}
     for id_, credit in _credits(run, gold, ties).items():
         if credit != 1:
@@ -136,7 +136,7 @@ def flips(run: JudgedRun, gold: str, ties: Ties) -> dict[str, float | None]:
     return dict(sorted(found.items(), key=lambda one: -1.0 if one[1] is None else one[1], reverse=True))
 
 
-def _chance(row: Mapping[str, Any], winner: Winner | None) -> float | None:
+def chance_of(row: Mapping[str, Any], winner: Winner | None) -> float | None:
     """Response 1's chance by the judge: its own probability where one judge gave it, else what its verdict makes."""
     votes: Sequence[Mapping[str, Any]] = output_of(row).get("votes", ())
     stated = [vote["preference"] for vote in votes if vote.get("preference") is not None]

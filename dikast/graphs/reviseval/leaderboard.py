@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -95,10 +95,17 @@ def prompt_of(row: Mapping[str, Any]) -> str:
 
 
 def page_of(
-    met: Met, board: Board, *, regularise: float = 0.0, ties: TieRule = "half", anchor: str | None = None
+    met: Met,
+    board: Board,
+    *,
+    regularise: float = 0.0,
+    ties: TieRule = "half",
+    anchor: str | None = None,
+    more: Iterable[Table | Text] = (),
 ) -> Page:
-    """The ranking, what it rests on, and how often each system beat each other one."""
-    return Page("Leaderboard", (Text(_told(met, board, ties)), *_tables(board), *_notes(board, regularise, anchor)))
+    """The ranking, what it rests on, how often each system beat each other one, and what is to stand below."""
+    parts = (Text(_told(met, board, ties)), *_tables(board), *_notes(board, regularise, anchor), *more)
+    return Page("Leaderboard", parts)
 
 
 def _told(met: Met, board: Board, ties: TieRule) -> str:

@@ -292,3 +292,32 @@ def test_a_leaderboard_needs_to_know_who_wrote_what(cli: Cli, tmp_path: Path) ->
     assert (ran.code, "row 2: field 'model_1': who wrote the responses is not said" in ran.err) == (1, True), ran.err
     refused = cli("judge", "leaderboard", board_of(tmp_path, ["a,q,x,y,1,2"]), "--anchor", "z", "--resamples", "0")
     assert (refused.code, "rated: x, y" in refused.err) == (2, True), refused.err
+
+
+def test_win_rates_against_a_baseline_at_equal_lengths(cli: Cli, tmp_path: Path) -> None:
+    """The judge prefers whatever is longer, in three of four; which side the baseline stands on does not matter."""
+    rows: list[dict[str, Any]] = []
+    for n in range(40):
+        long, short = "x" * (200 + n), "x" * (100 + n % 7)
+        mine, base = (long, short) if n % 5 else (short, long)
+        longer_wins = n % 4 > 0
+        mine_wins = (len(mine) > len(base)) == longer_wins
+        sides = {"model_1": "mine", "model_2": "base", "response_1": mine, "response_2": base}
+        if n % 2:
+            sides = {"model_1": "base", "model_2": "mine", "response_1": base, "response_2": mine}
+        verdict = "1" if (sides["model_1"] == "mine") == mine_wins else "2"
+        rows.append({"id": n, "instruction": f"q{n}", "ab": verdict, "ba": verdict, **sides})
+    path = tmp_path / "v.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    ran = cli("judge", "leaderboard", path, "--baseline", "base", "--resamples", "30", "--json")
+    found = json.loads(ran.out)["against"]["mine"]
+    assert found["n"] == 40
+    assert found["win_rate"]["value"] > 0.6
+    assert abs(found["controlled"]["value"] - 0.5) < 0.1 < found["win_rate"]["value"] - found["controlled"]["value"]
+    shown = cli("judge", "leaderboard", path, "--baseline", "base", "--resamples", "0")
+    assert "at equal lengths" in shown.out
+    assert "length and the system" in shown.err
+    for wrong in (["--baseline", "base", "--held", "brief"], ["--held", "brief"]):
+        assert cli("judge", "leaderboard", path, "--resamples", "0", *wrong).code == 2
+    refused = cli("judge", "leaderboard", path, "--baseline", "bass", "--resamples", "0")
+    assert (refused.code, "--baseline one of: base, mine" in refused.err) == (2, True), refused.err
