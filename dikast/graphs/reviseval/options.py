@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from dikast.errors import DataError, UsageError
 from dikast.flags import Flag
 from dikast.graphs.method import OPTIONS, Given, Row
-from dikast.graphs.reviseval.context import Context
+from dikast.graphs.reviseval.context import ANSWERED, Context
+from dikast.row import Row as FileRow
 
 OPTIONAL = ("gold", "reference", "group")
-SINGLE_COLUMNS = ("id", "instruction", "response", *OPTIONAL)
+RUBRIC_COLUMN = "rubric"
+SINGLE_COLUMNS = ("id", "instruction", "response", *OPTIONAL, "turn", RUBRIC_COLUMN)
 PANEL = "Method"
 
 
@@ -80,13 +82,15 @@ def read_input(options: Options, context: Context) -> list[Row]:
 
 
 def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
-    """How many rows have no label, where others have; rows that lack the reference that the mode needs are refused.
+    """How many rows have no label, where others have; rows that the mode cannot judge are refused.
 
     Raises:
         DataError: One does.
     """
     if context.mode == "human":
         refuse_without_reference(rows, options.pairs or options.responses)
+    if context.mode in ANSWERED:
+        refuse_conversations(rows, context.mode, options.pairs or options.responses)
     labelled = [row.get("gold") not in (None, "") for row in rows]
     if not any(labelled) or all(labelled):
         return ()
@@ -98,20 +102,32 @@ def read_pair_rows(path: Path, columns: Mapping[str, str], labels: Mapping[str, 
     """Pairs, as rows: ours by our names, and whatever else the file has, but for what became ours."""
     from dikast.evaluation.interchange import columns as files
 
-    needed = ("instruction", "response_1", "response_2")
     found: list[Row] = []
     for pair, row in files.read_pairs_with_rows(path, columns, labels):
-        [ours] = files.pairs_as_rows([pair])
-        known = (*files.PAIR_COLUMNS, *(files.PREFERRED if files.is_preference(row) else ()))
+        known = (*files.PAIR_COLUMNS, *(files.PREFERRED if files.is_preference(row) else ()), RUBRIC_COLUMN)
         others = {name: value for name, value in row.values.items() if name not in known} | files.writers_of(row, pair)
-        found.append(
-            others | {name: value for name, value in ours.items() if name in needed or value not in (None, "")}
-        )
+        texts = {"instruction": pair.instruction, "response_1": pair.response_1, "response_2": pair.response_2}
+        more = {"gold": pair.gold, "reference": pair.reference, "group": pair.group, "rubric": rubric_of(row)}
+        before = {"before_1": list(pair.before_1), "before_2": list(pair.before_2)} if pair.before_1 else {}
+        said = {name: value for name, value in more.items() if value not in (None, "")}
+        found.append(others | {"id": pair.id} | texts | before | said)
     return found
+
+
+def rubric_of(row: FileRow) -> str:
+    """A row's own rubric: text, or a list of criteria, one a line; empty where it has none.
+
+    Raises:
+        DataError: It is something else.
+    """
+    if isinstance(row.values.get(RUBRIC_COLUMN), list):
+        return "\n".join(f"- {criterion}" for criterion in row.strings(RUBRIC_COLUMN))
+    return row.text(RUBRIC_COLUMN, default="").strip()
 
 
 def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:
     """Single responses: `instruction` and `response`, the rest as it comes."""
+    from dikast.evaluation.interchange.columns import read_said
     from dikast.rows import read_rows
 
     unknown = sorted(set(columns) - set(SINGLE_COLUMNS))
@@ -120,14 +136,30 @@ def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for row in read_rows(path, columns):
-        found = {name: row.text(name) for name in ("instruction", "response")}
+        said = read_said(row, "response")
+        found: Row = {"instruction": said.instruction, "response": said.reply}
         found["id"] = id_ = row.text("id", default=str(row.place))
         if id_ in seen:
             raise row.error("id", f"{id_!r} already stands on {seen[id_]}")
         seen[id_] = row.where
-        others = {name: value for name, value in row.values.items() if name not in OPTIONAL or value not in (None, "")}
+        found |= {"before": list(said.before)} if said.before else {}
+        found |= {"rubric": rubric} if (rubric := rubric_of(row)) else {}
+        others = {
+            name: value
+            for name, value in row.values.items()
+            if name != RUBRIC_COLUMN and (name not in OPTIONAL or value not in (None, ""))
+        }
         rows.append({**others, **found, **{name: row.text(name) for name in OPTIONAL if name in others}})
     return rows
+
+
+def refuse_conversations(rows: Iterable[Row], mode: str, path: Path | None) -> None:
+    """Tell at once that a mode whose references answer an instruction cannot answer a conversation."""
+    for number, row in enumerate(rows, start=1):
+        if any(row.get(name) for name in ("before", "before_1", "before_2")):
+            hint = "take the mode reviseval, human or free"
+            message = f"row {number} ({row['id']}) is a conversation, for which mode {mode!r} makes no reference"
+            raise DataError(message, path=path, hint=hint)
 
 
 def refuse_without_reference(rows: Iterable[Row], path: Path | None) -> None:

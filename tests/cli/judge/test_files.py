@@ -321,3 +321,32 @@ def test_win_rates_against_a_baseline_at_equal_lengths(cli: Cli, tmp_path: Path)
         assert cli("judge", "leaderboard", path, "--resamples", "0", *wrong).code == 2
     refused = cli("judge", "leaderboard", path, "--baseline", "bass", "--resamples", "0")
     assert (refused.code, "--baseline one of: base, mine" in refused.err) == (2, True), refused.err
+
+
+def test_every_turn_of_mt_bench_is_judged_and_goes_out_again(cli: Cli, files: Files, tmp_path: Path) -> None:
+    questions, first, second = files["mt-bench"]
+    told = json.loads(
+        cli("judge", "import", "mt-bench", questions, first, second, "--turns", "2", "-o", "p.jsonl", "--json").out
+    )
+    assert (told["rows"], told["left_out"]) == (6, {})
+    models = ["--judge", "scripted:lengths:longer", "--mode", "free", "-o", "run"]
+    assert cli("judge", "run", "--pairs", "p.jsonl", *models).code == 0
+    assert cli("judge", "export", "run", "--as", "mt-bench", "--judge", "me").code == 0
+    rows = mt_bench.read_pair_judgments(tmp_path / "run/export/me_pair.jsonl")
+    assert [(row.question_id, row.turn) for row in rows] == [(str(81 + n % 3), 1 + n // 3) for n in range(6)]
+    # In the second turn the judge sees the first one, too: the longer answer stands there.
+    assert [row.verdict.ab for row in rows] == ["2", "2", None, "2", "2", None]
+    refused = cli("judge", "import", "llmbar", *files["llmbar"], "--turns", "2", "-o", "x.jsonl")
+    assert (refused.code, "mt-bench alone has later turns" in refused.err) == (2, True)
+
+
+def test_another_rubric_of_a_row_is_another_row(cli: Cli, files: Files, tmp_path: Path) -> None:
+    judged(cli, files, "llmbar")
+    rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows[0]["rubric"] = "Is it brief?"
+    (tmp_path / "pairs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    models = ["--judge", "scripted:lengths:longer", "--mode", "free", "-o", "run"]
+    again = cli("judge", "run", "--pairs", "pairs.jsonl", *models)
+    assert (again.code, "judge: 8 calls" in again.err) == (0, True), again.err
+    asked = cli("runs", "show", "run", "1").out + cli("runs", "show", "run", "1").err
+    assert "Is it brief?" in asked
