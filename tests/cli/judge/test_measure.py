@@ -12,7 +12,7 @@ import pytest
 
 from dikast.evaluation.interchange.columns import read_verdicts
 from tests.cli.conftest import Cli
-from tests.cli.judge.pairs import arguments, pairs
+from tests.cli.judge.pairs import PAIRS, arguments, pairs
 
 __all__ = ["pairs"]  # fixtures
 
@@ -197,3 +197,27 @@ def test_judged_pairs_become_training_rows(cli: Cli, pairs: Path, tmp_path: Path
     row = json.loads(one.read_text(encoding="utf-8").splitlines()[0])
     assert "good" in row["chosen" if kind == "preference" else "completion"]
     assert "better" not in row
+
+
+def test_adapted_and_given_references_side_by_side(cli: Cli, pairs: Path, tmp_path: Path) -> None:
+    """A revision of the scripted solver is "a reference"; the given ones are the better responses."""
+    better = [{**one, "reference": one["a"] if one["better"] == 1 else one["b"]} for one in PAIRS]
+    pairs.write_text("".join(json.dumps(one) + "\n" for one in better), encoding="utf-8")
+    assert cli(*arguments(pairs, "adapted")).code == 0
+    assert cli(*arguments(pairs, "human", "place", "--mode", "human")).code == 0
+    ran = cli("judge", "references", "adapted", "human", "--metrics", "token-f1", "--json", "-o", "page")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["pairs"], told["asked"], told["left_out"]) == (12, 12, {})
+    found = {(one["measure"], one["what"]): one for one in told["figures"]}
+    judge = found["judge", "verdict is people's"]
+    # The judge of the second run always says the first place, which is a tie of both orders.
+    assert (judge["adapted"], judge["given"], judge["n"]) == (1.0, 0.0, 12)
+    assert found["token-f1", "nearer response is the preferred one"]["given"] == 1.0
+    assert "Adapted and given references" in (tmp_path / "page/report.md").read_text(encoding="utf-8")
+    alone = cli("judge", "references", "adapted", "--metrics", "token-f1")
+    assert ("judge" in alone.out, "12 of 12 pairs" in alone.err) == (False, True)
+    refused = cli("judge", "references", "human", "adapted")
+    assert (refused.code, "no response-adapted reference" in refused.err) == (2, True), refused.err
+    unknown = cli("judge", "references", "adapted", "--metrics", "bleurt")
+    assert (unknown.code, "known: token-f1, chrf, rougeL" in unknown.err) == (2, True), unknown.err
