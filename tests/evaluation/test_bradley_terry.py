@@ -115,6 +115,7 @@ def test_a_system_that_won_or_lost_all_has_no_rating_and_the_reason() -> None:
     told = rank(matches, resamples=0, regularise=1.0)
     assert [one.reason for one in told.standings] == [""] * 6
     assert told.standings[0].system == "best"
+    assert np.mean([rating for _, rating in ratings(told.standings)]) == pytest.approx(1000)
     assert all(math.isfinite(one.rating or math.nan) for one in told.standings)
     with pytest.raises(UsageError, match="'best' has no rating"):
         rank(matches, resamples=0, anchor="best")
@@ -136,6 +137,14 @@ def test_resamples_without_a_finite_rating_are_counted_and_open_the_interval() -
     assert board["a"].unbounded == board["b"].unbounded
     assert (board["a"].high, board["b"].low) == (math.inf, -math.inf)
     assert board["a"].low + board["b"].high == pytest.approx(2000)
+
+
+def test_a_system_that_falls_out_of_a_resample_does_not_move_the_others() -> None:
+    """The weak one has a single win, which a third of the resamples miss: a and b are alone there, where they were."""
+    board = of(rank(games("a", "b", 200, 200) + games("b", "weak", 11, 1), resamples=200).standings)
+    assert 0.2 < board["weak"].unbounded / 200 < 0.5
+    assert (board["a"].rating or 0) > 1130
+    assert board["a"].low > 1030
 
 
 def test_where_no_two_won_against_each_other_nobody_is_rated() -> None:
