@@ -33,6 +33,7 @@ from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Reply, Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
+from dikast.agents.quoting import APART, JUDGED, OWN_RUBRIC, SHARED, quote_instruction, quote_response
 from dikast.agents.roles import Case, Judgement, Solution
 from dikast.errors import UsageError
 from dikast.fence import fence, inert
@@ -84,6 +85,7 @@ class ModelJudge:
     def fingerprint(self) -> Mapping[str, object]:
         """The model's, the form and how it is asked for, and the prompts'."""
         asked = [pair_form(self.form, True), pair_form(self.form, False), score_form(self.form, (0, 1))]
+        asked += [SHARED, APART, JUDGED, OWN_RUBRIC]
         prompts = [load_prompt(name).fingerprint() for name in PROMPTS]
         return {"model": identity(self.model), "form": self.form, "asked": asked, "prompts": prompts}
 
@@ -137,14 +139,13 @@ def prompt_of(case: Case) -> Prompt:
 
 def fields_of(case: Case, form: Form) -> dict[str, str]:
     """The prompt's fields: whatever comes from elsewhere is quoted."""
-    fields = {"rubric": case.rubric, "instruction": fence(case.instruction, "instruction")}
+    fields = {"rubric": case.rubric, "instruction": quote_instruction(case)}
     pair = len(case.responses) > 1
     if pair:
-        first, second = case.responses
-        fields |= {"first": fence(first, "response_a"), "second": fence(second, "response_b")}
+        fields |= {"first": quote_response(case, 0, "response_a"), "second": quote_response(case, 1, "response_b")}
         fields["form"] = pair_form(form, case.ties)
     else:
-        fields |= {"response": fence(case.responses[0], "response"), "form": score_form(form, case.scale)}
+        fields |= {"response": quote_response(case, 0, "response"), "form": score_form(form, case.scale)}
     if case.said:
         said, swapped = case.said
         fields |= {"said": fence(said, "comparison"), "said_swapped": fence(swapped, "comparison")}

@@ -15,6 +15,7 @@ from dikast.agents.prompt import Prompt
 from dikast.records import Document, Outcome, Provenance, Usage
 
 if TYPE_CHECKING:
+    from dikast.conversation import Message
     from dikast.verdicts import Side
 
 
@@ -141,6 +142,8 @@ class Case:
         said: The judge's two earlier comparisons, which contradict each other: in this order, then in the other one.
         ties: Whether "equally good" may be the verdict on two responses.
         scale: Lowest and highest score of a single response.
+        before: Of each response, the conversation that it ends, up to the user's message that it replies to; nothing
+            where there is no conversation but the instruction.
     """
 
     instruction: str
@@ -151,6 +154,7 @@ class Case:
     said: tuple[str, ...] = ()
     ties: bool = False
     scale: tuple[float, float] = (1, 5)
+    before: tuple[tuple[Message, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

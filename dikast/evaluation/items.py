@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from dikast.conversation import Message
 from dikast.errors import DataError
 from dikast.verdicts import Winner
 
@@ -22,6 +23,9 @@ class Pair:
         reference: A given reference answer; empty where the file has none.
         group: Subset or category, for tables by group.
         annotations: Each annotator's verdict, where the file keeps them apart.
+        before_1: The conversation that response 1 ends, up to the user's message that it replies to; empty where there
+            is no conversation but the instruction.
+        before_2: That of response 2.
     """
 
     id: str
@@ -32,6 +36,8 @@ class Pair:
     reference: str = ""
     group: str = ""
     annotations: tuple[Winner | None, ...] = ()
+    before_1: tuple[Message, ...] = ()
+    before_2: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ def import_files(
     out: Annotated[
         Path, typer.Option("-o", "--out", metavar="FILE.jsonl", help="For --pairs or --responses of 'judge run'.")
     ],
+    turns: Annotated[
+        int, typer.Option(min=1, help="Of mt-bench: how many turns of each conversation, each a row by itself.")
+    ] = 1,
     json: options.Json = False,
 ) -> None:
     """Turn another tool's files into rows for 'judge run'."""
@@ -39,8 +42,8 @@ def import_files(
 
     if out.suffix != ".jsonl":
         raise UsageError(f"{out}: rows are written as JSON lines", hint="call the file NAME.jsonl")
-    rows = rows_of(tool, files)
-    missing = left_out(tool, files)
+    rows = rows_of(tool, files, turns)
+    missing = left_out(tool, files, turns)
     write_jsonl(out, rows)
     option = "--responses" if "response" in rows[0] else "--pairs"
     if json:

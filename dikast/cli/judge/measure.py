@@ -37,7 +37,14 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="THEIRS=OURS,...",
-        help="What people's verdicts are called in the file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0.",
+        help="What people's verdicts are called: left=1,right=2,same=tie,unclear=none; 0=1,1=2 for places from 0.",
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column of the input with a pair's group. Default: group, category, subset, task or dataset.",
     ),
 ]
 GATE_FAILED = 1
@@ -70,22 +77,28 @@ def open_runs(paths: list[Path], labels: str | None = None) -> list[JudgedRun]:
 
 
 def calibrate(
-    runs: Runs, gold: Gold = "gold", ties: Ties = "strict", labels: Labels = None, json: options.Json = False
+    runs: Runs,
+    gold: Gold = "gold",
+    ties: Ties = "strict",
+    labels: Labels = None,
+    by: By = None,
+    json: options.Json = False,
 ) -> None:
-    """Measure judges against people's labels: accuracy by order, agreement, bias, tests between judges."""
+    """Measure judges against people's labels: accuracy by order and group, agreement, bias, tests between judges."""
     from dikast.graphs.reviseval.page import page
 
     opened = open_runs(runs, labels)
     if json:
-        emit(measures_of(opened, gold, ties))
+        emit(measures_of(opened, gold, ties, by))
         return
-    told = page(opened, gold=gold, ties=ties, people=people_of(opened))
+    told = page(opened, gold=gold, ties=ties, people=people_of(opened), by=by)
     print_page(without_figures(told))
 
 
-def measures_of(runs: list[JudgedRun], gold: str, ties: Ties) -> dict[str, Any]:
+def measures_of(runs: list[JudgedRun], gold: str, ties: Ties, by: str | None = None) -> dict[str, Any]:
     """All figures, for JSON, in the order of the runs."""
     from dikast.evaluation.comparison import compare
+    from dikast.graphs.reviseval.differing import contradictions, flips, groups_as_json
     from dikast.graphs.reviseval.results import as_json, calibrate_pairs, calibrate_singles, plain, right_in_the_end
 
     of_pairs = [judged for judged in runs if not judged.single]
@@ -96,6 +109,10 @@ def measures_of(runs: list[JudgedRun], gold: str, ties: Ties) -> dict[str, Any]:
         "judges": [{**one.as_dict(), "winner": ends.get(one.judge)} for one in pairs],
         "people": plain(asdict(people)) if people else None,
         "differences": [asdict(row) for row in compare(pairs)],
+        "groups": groups_as_json(of_pairs, gold, ties, by),
+        "flips": [
+            {"judge": one.name, "people": flips(one, gold, ties), "orders": contradictions(one)} for one in of_pairs
+        ],
         "scores": [as_json(calibrate_singles(judged, gold=gold)) for judged in runs if judged.single],
     }
 
@@ -115,6 +132,7 @@ def report(
     gold: Gold = "gold",
     ties: Ties = "strict",
     labels: Labels = None,
+    by: By = None,
     fail_on: Annotated[
         list[str] | None,
         typer.Option(
@@ -137,7 +155,7 @@ def report(
         parse_gate(condition, KNOWN)
     opened = open_runs(runs, labels)
     gates = check_gates(fail_on or [], opened, gold, ties)
-    written = write_page(out, page(opened, gold=gold, ties=ties, title=title, people=people_of(opened)))
+    written = write_page(out, page(opened, gold=gold, ties=ties, title=title, people=people_of(opened), by=by))
     if json:
         emit({"wrote": written, "gates": [gate.as_json() for gate in gates]})
     say_written(out, written)

@@ -7,7 +7,7 @@
 AlpacaEval drops annotations without a preference from the mean and from `n_total`; here `n_total` is what was asked,
 an unparsed verdict counts as half a win as a draw does, and its number stands in a column of its own.
 
-Not covered: length-controlled win rates, whose regression is fitted on AlpacaEval's own instructions.
+Not here: length-controlled win rates, which `dikast.evaluation.length_control` has.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dikast.conversation import Message
 from dikast.errors import DataError
 from dikast.evaluation.interchange.winners import read_winner
 from dikast.evaluation.items import Pair
@@ -103,14 +104,17 @@ def pairs_of(
     answers_1: Mapping[str, tuple[str, ...]],
     answers_2: Mapping[str, tuple[str, ...]],
     references: Mapping[str, tuple[str, ...]] | None = None,
+    *,
+    turn: int = 1,
 ) -> list[Pair]:
-    """The first turn of two models' answers, side by side, for every question that both answered.
+    """One turn of two models' answers, side by side, for every question that both answered so far.
 
     Args:
         questions: As `read_questions` gives them.
         answers_1: One model's answers.
         answers_2: The other's.
         references: Reference answers; the questions' own where left out.
+        turn: Which one, from 1; a later one has each model's conversation before it.
 
     Raises:
         DataError: An answer belongs to no question.
@@ -121,31 +125,51 @@ def pairs_of(
     given = {id_: question.references for id_, question in questions.items()} if references is None else references
     return [
         Pair(
-            id=id_,
-            instruction=question.turns[0],
-            response_1=answers_1[id_][0],
-            response_2=answers_2[id_][0],
-            reference=(given.get(id_) or ("",))[0],
+            id=id_ if turn == 1 else f"{id_} turn {turn}",
+            instruction=question.turns[turn - 1],
+            response_1=answers_1[id_][turn - 1],
+            response_2=answers_2[id_][turn - 1],
+            reference=(*given.get(id_, ()), *[""] * turn)[turn - 1],
             group=question.category,
+            before_1=_before(question, answers_1[id_], turn),
+            before_2=_before(question, answers_2[id_], turn),
         )
         for id_, question in questions.items()
-        if id_ in answers_1 and id_ in answers_2
+        if min(len(question.turns), len(answers_1.get(id_, ())), len(answers_2.get(id_, ()))) >= turn
     ]
+
+
+def _before(question: Question, answers: tuple[str, ...], turn: int) -> tuple[Message, ...]:
+    """The conversation up to a later turn's question."""
+    if turn == 1:
+        return ()
+    earlier = [
+        message
+        for asked, answer in zip(question.turns[: turn - 1], answers, strict=False)
+        for message in (Message(role="user", content=asked), Message(role="assistant", content=answer))
+    ]
+    return (*earlier, Message(role="user", content=question.turns[turn - 1]))
 
 
 def left_out(
     questions: Mapping[str, Question],
     answers_1: Mapping[str, tuple[str, ...]],
     answers_2: Mapping[str, tuple[str, ...]],
+    *,
+    turns: int = 1,
 ) -> dict[str, str]:
-    """What is in no pair of `pairs_of` -> why: questions that a model did not answer, and turns after the first."""
+    """What is in no pair of `pairs_of`, taken of the first `turns` -> why."""
     found: dict[str, str] = {}
     for id_, question in questions.items():
         silent = [name for name, answers in (("1", answers_1), ("2", answers_2)) if id_ not in answers]
         if silent:
             found[id_] = f"not answered by model {' and '.join(silent)}"
-        elif len(question.turns) > 1:
-            found[f"{id_} from turn 2"] = "only the first turn is compared"
+            continue
+        answered = min(len(answers_1[id_]), len(answers_2[id_]))
+        if answered < min(turns, len(question.turns)):
+            found[f"{id_} from turn {answered + 1}"] = "not answered by both"
+        elif len(question.turns) > turns:
+            found[f"{id_} from turn {turns + 1}"] = "only the first turn is compared"
     return found
 
 

@@ -6,13 +6,16 @@ A row has the columns of `columns.read_pairs`, or `instruction`, `response` and 
 Who wrote the responses stays with it as `model_1` and `model_2`. What is in a tool's files and in no row is told by id:
 `left_out("mt-bench", files)`.
 
-Not covered: MT-Bench's second turns, and SummEval's articles, which its files do not hold.
+MT-Bench's later turns are rows only where they are asked for: `rows_of("mt-bench", files, turns=2)`.
+
+Not covered: SummEval's articles, which its files do not hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dikast.errors import DataError, UsageError
@@ -34,28 +37,31 @@ class Tool:
         needed: How many of them must be there.
         read: The files to rows.
         left_out: The files to what of them is in no row -> why; where every record is a row, nothing.
+        turns: How they are read up to a later turn; `None` where there are no turns.
     """
 
     files: tuple[str, ...]
     needed: int
     read: Callable[[Sequence[Path]], list[Row]]
     left_out: Callable[[Sequence[Path]], dict[str, str]] = lambda files: {}
+    turns: Callable[[int], Tool] | None = None
 
 
-def rows_of(tool: str, files: Sequence[Path]) -> list[Row]:
+def rows_of(tool: str, files: Sequence[Path], turns: int = 1) -> list[Row]:
     """The rows in a tool's files.
 
     Args:
         tool: One of `TOOLS`.
         files: As many as the tool takes, in the order of `Tool.files`.
+        turns: How many turns of each conversation are rows, each by itself.
 
     Raises:
-        UsageError: No such tool, or not as many files as it takes.
+        UsageError: No such tool, not as many files as it takes, or turns of a tool that has none.
         DataError: A file cannot be read, or holds nothing to judge; says file, line and field.
     """
     if tool not in TOOLS:
         raise UsageError(f"no tool is called {tool!r}", hint=f"known: {', '.join(TOOLS)}")
-    known = TOOLS[tool]
+    known = _known(tool, turns)
     hint = f"{tool} takes, in this order: {', '.join(known.files)}"
     if not known.needed <= len(files) <= len(known.files):
         raise UsageError(f"{len(files)} files given", hint=hint)
@@ -65,9 +71,18 @@ def rows_of(tool: str, files: Sequence[Path]) -> list[Row]:
     return rows
 
 
-def left_out(tool: str, files: Sequence[Path]) -> dict[str, str]:
+def left_out(tool: str, files: Sequence[Path], turns: int = 1) -> dict[str, str]:
     """Ids in a tool's files that are in none of its rows -> why; arguments and errors as `rows_of`."""
-    return TOOLS[tool].left_out(files)
+    return _known(tool, turns).left_out(files)
+
+
+def _known(tool: str, turns: int) -> Tool:
+    known = TOOLS[tool]
+    if turns == 1:
+        return known
+    if known.turns is None or turns < 1:
+        raise UsageError(f"{tool} with {turns} turns", hint="mt-bench alone has later turns; they count from 1")
+    return known.turns(turns)
 
 
 def _named(pairs: Iterable[Pair], model_1: str, model_2: str) -> list[Row]:
@@ -85,18 +100,29 @@ def _pandalm(files: Sequence[Path]) -> list[Row]:
     return [{**row, **labels} for row, labels in zip(pairs_as_rows(pairs), people, strict=True)]
 
 
-def _mt_bench(files: Sequence[Path]) -> list[Row]:
+def _mt_bench(files: Sequence[Path], turns: int = 1) -> list[Row]:
     """FastChat names a file of answers after its model."""
     questions, first, second, *given = files
     references = mt_bench.read_answers(given[0]) if given else None
-    answers = mt_bench.read_answers(first), mt_bench.read_answers(second)
-    return _named(mt_bench.pairs_of(mt_bench.read_questions(questions), *answers, references), first.stem, second.stem)
+    asked, answers = mt_bench.read_questions(questions), (mt_bench.read_answers(first), mt_bench.read_answers(second))
+    return [
+        {**row, "question_id": pair.id.removesuffix(f" turn {turn}"), "turn": turn}
+        for turn in range(1, turns + 1)
+        for pairs in [mt_bench.pairs_of(asked, *answers, references, turn=turn)]
+        for row, pair in zip(_named(pairs, first.stem, second.stem), pairs, strict=True)
+    ]
 
 
-def _mt_bench_left_out(files: Sequence[Path]) -> dict[str, str]:
+def _mt_bench_left_out(files: Sequence[Path], turns: int = 1) -> dict[str, str]:
     questions, first, second, *_ = files
     answers = mt_bench.read_answers(first), mt_bench.read_answers(second)
-    return mt_bench.left_out(mt_bench.read_questions(questions), *answers)
+    return mt_bench.left_out(mt_bench.read_questions(questions), *answers, turns=turns)
+
+
+def _mt_bench_turns(turns: int) -> Tool:
+    return replace(
+        TOOLS["mt-bench"], read=partial(_mt_bench, turns=turns), left_out=partial(_mt_bench_left_out, turns=turns)
+    )
 
 
 def _alpaca_eval_left_out(files: Sequence[Path]) -> dict[str, str]:
@@ -131,7 +157,11 @@ TOOLS: Mapping[str, Tool] = {
     "llmbar": Tool(("pairs",), 1, _llmbar),
     "pandalm": Tool(("pairs",), 1, _pandalm),
     "mt-bench": Tool(
-        ("questions", "answers of model 1", "answers of model 2", "reference answers"), 3, _mt_bench, _mt_bench_left_out
+        ("questions", "answers of model 1", "answers of model 2", "reference answers"),
+        3,
+        _mt_bench,
+        _mt_bench_left_out,
+        _mt_bench_turns,
     ),
     "alpaca-eval": Tool(("outputs of the baseline", "outputs of the model"), 2, _alpaca_eval, _alpaca_eval_left_out),
     "summeval": Tool(("summaries", "references"), 1, _summeval),

@@ -1,7 +1,8 @@
-"""Verdicts on pairs as people and tools write them: 1, B, model_2, tie, draw, or a file's own words (`--labels`)."""
+"""Verdicts on pairs as people and tools write them: 1, B, model_b, tie (bothbad), or a file's own (`--labels`)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from dikast.errors import UsageError
@@ -9,10 +10,19 @@ from dikast.row import Row
 from dikast.verdicts import Winner
 
 WINNERS: Mapping[str, Winner] = {
-    "1": "1", "2": "2", "a": "1", "b": "2", "model_1": "1", "model_2": "2", "response_1": "1", "response_2": "2",
-    "output_1": "1", "output_2": "2", "0": "tie", "tie": "tie", "c": "tie", "draw": "tie", "equal": "tie",
-}  # fmt: skip
-"""How people write a verdict. 0 is a tie, as in PandaLM, if `check_labels` lets it pass."""
+    **{f"{kind}{one}": "1" for kind in ("", "model_", "response_", "output_", "assistant_") for one in ("1", "a")},
+    **{f"{kind}{two}": "2" for kind in ("", "model_", "response_", "output_", "assistant_") for two in ("2", "b")},
+    **dict.fromkeys(("[[a]]", "first"), "1"),
+    **dict.fromkeys(("[[b]]", "second"), "2"),
+    **dict.fromkeys(("0", "tie", "c", "[[c]]", "draw", "equal", "both"), "tie"),
+    **dict.fromkeys(("tie (bothbad)", "bothbad", "both_bad", "both bad", "neither"), "tie"),
+}
+"""How people write a verdict. 0 is a tie, as in PandaLM, if `check_labels` lets it pass. That both are bad, as votes of
+Chatbot Arena have it, is a tie."""
+NONE = "none"
+"""How `--labels` calls a word of the file that says nothing."""
+UNLABELLED = frozenset({"", NONE, "null", "nan", "unparsed", "error"})
+"""How files write that there is no verdict."""
 NO_LABELS: Mapping[str, str] = {}
 
 
@@ -28,23 +38,38 @@ def read_winner(row: Row, field: str, labels: Mapping[str, str] = NO_LABELS) -> 
         DataError: It is missing, or none of them; says file, line and field.
     """
     value = row.value(field)
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    name = str(whole).strip().lower().removesuffix(".0")
+    name = _word(value)
     name = labels.get(name, name)
     if isinstance(value, bool) or name not in WINNERS:
         raise row.error(field, f"not a verdict: {value!r:.60}", "write 1, 2 or tie, or say --labels THEIRS=1,...")
     return WINNERS[name]
 
 
+def is_labelled(row: Row, field: str, labels: Mapping[str, str] = NO_LABELS) -> bool:
+    """Whether a verdict stands in a row, in whatever spelling; absent, empty, null and what says nothing are none."""
+    name = _word(row.values.get(field))
+    return labels.get(name, name) not in UNLABELLED
+
+
+def _word(value: object) -> str:
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    return str(whole).strip().lower().removesuffix(".0")
+
+
 def parse_labels(text: str | None) -> dict[str, str]:
-    """Read `--labels`: the file's spelling in lower case -> 1, 2 or tie.
+    """Read `--labels`: the file's spelling in lower case -> 1, 2, tie, or none for a row without a label.
 
     Raises:
-        UsageError: It is not THEIRS=OURS, comma-separated, ours being 1, 2 or tie.
+        UsageError: It is not THEIRS=OURS, comma-separated, ours being one of these; or one of theirs is named twice.
     """
     pairs = [part.partition("=") for part in (text or "").split(",") if part]
-    if not all(theirs.strip() and ours.strip() in ("1", "2", "tie") for theirs, _, ours in pairs):
-        raise UsageError(f"--labels {text!r}: write THEIRS=1, THEIRS=2 or THEIRS=tie, comma-separated")
+    if not all(theirs.strip() and ours.strip() in ("1", "2", "tie", NONE) for theirs, _, ours in pairs):
+        raise UsageError(f"--labels {text!r}: write THEIRS=1, THEIRS=2, THEIRS=tie or THEIRS=none, comma-separated")
+    twice = next(
+        (name for name, count in Counter(theirs.strip().lower() for theirs, _, _ in pairs).items() if count > 1), None
+    )
+    if twice is not None:
+        raise UsageError(f"--labels {text!r}: {twice!r} is named twice")
     return {theirs.strip().lower(): ours.strip() for theirs, _, ours in pairs}
 
 
@@ -63,7 +88,7 @@ def check_labels(rows: Iterable[Row], fields: Iterable[str], labels: Mapping[str
     for row in rows:
         for name in names:
             value = str(row.values.get(name, "")).strip().lower().removesuffix(".0")
-            if value not in ("", "none", "null", "nan", "unparsed", "error"):
+            if value not in UNLABELLED:
                 seen.add(value)
                 first = (row, name) if value == "0" and first is None else first
     if first and "0" not in labels and seen <= {"0", "1"}:

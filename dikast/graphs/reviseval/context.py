@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from dikast.agents.models.request import Sampling
 from dikast.agents.roles import Judge, Solver
+from dikast.conversation import Message
 from dikast.evaluation.orders import OnConflict
 from dikast.flags import Flag, SamplingOf
 from dikast.graphs.reviseval.records import Judged, Reference, Vote
@@ -20,6 +21,8 @@ from dikast.verdicts import Winner
 from dikast.wire import CONTEXT, Spec
 
 Mode = Literal["free", "direct", "human", "reviseval", "commit-first"]
+ANSWERED: tuple[Mode, ...] = ("direct", "commit-first")
+"""Modes whose reference is a reply to the instruction alone, so that they cannot judge a later turn."""
 
 RUBRIC = "It carries out the instruction faithfully and completely, and what it says is correct."
 """What the paper's reviser and judge look at: accuracy, and faithful execution of the instruction."""
@@ -53,7 +56,7 @@ class Context(BaseModel):
     mode: Mode = "reviseval"
     """Where the reference comes from; see docs/methods/reviseval.md."""
     rubric: Annotated[str, Flag(metavar="TEXT")] = RUBRIC
-    """What makes a response good."""
+    """What makes a response good; a row's own `rubric` takes its place."""
     primary: Literal["random", "1", "2", "both"] = "random"
     """Which response of a pair is revised; the other is the guide. `random` depends on `seed` and on the pair alone;
     `both` makes two references, each of which is judged with."""
@@ -89,13 +92,21 @@ class Context(BaseModel):
 
 
 class Input(TypedDict):
-    """An instruction with two responses to compare, or one `response` to score; `reference` for the mode `human`."""
+    """An instruction with two responses to compare, or one `response` to score; `reference` for the mode `human`.
+
+    `before_1`, `before_2` and `before` are the conversations that a later turn's responses end, each up to the user's
+    message that is replied to, of which `instruction` is the text. `rubric` takes the place of the context's.
+    """
 
     instruction: str
     response: NotRequired[str]
     response_1: NotRequired[str]
     response_2: NotRequired[str]
     reference: NotRequired[str]
+    before: NotRequired[list[Message]]
+    before_1: NotRequired[list[Message]]
+    before_2: NotRequired[list[Message]]
+    rubric: NotRequired[str]
     id: NotRequired[str]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from dikast.evaluation.interchange import alpaca_eval, mt_bench
 from dikast.evaluation.items import Pair
 from dikast.files import write_json, write_jsonl, write_text
 from dikast.graphs.reviseval.results import JudgedRun, id_of, scores_of, verdicts_of, winners_of
-from dikast.verdicts import Winner
+from dikast.verdicts import PairVerdict, Winner
 
 Tool = Literal["mt-bench", "alpaca-eval"]
 Models = tuple[str, str]
@@ -64,11 +65,23 @@ def _mt_bench(run: JudgedRun, folder: Path, judge: str, models: Sequence[str]) -
     rows = [
         line
         for (one, two), mine in _by_models(run, models).items()
-        for line in mt_bench.judgment_rows([verdicts[id_of(row)] for row in mine], one, two, judge=signed)
+        for row in mine
+        for line in mt_bench.judgment_rows([_question(row, verdicts)], one, two, judge=signed, turn=_turn(row))
     ]
     path = folder / f"{judge}_pair.jsonl"
     write_jsonl(path, rows)
     return path
+
+
+def _question(row: Mapping[str, Any], verdicts: Mapping[str, PairVerdict]) -> PairVerdict:
+    """A row's verdict under MT-Bench's own id, which a later turn's row does not have as its own."""
+    id_ = id_of(row)
+    return replace(verdicts[id_], id=str(row["input"].get("question_id", id_)))
+
+
+def _turn(row: Mapping[str, Any]) -> int:
+    turn = row["input"].get("turn", 1)
+    return turn if isinstance(turn, int) else 1
 
 
 def _alpaca_eval(run: JudgedRun, folder: Path, judge: str, models: Sequence[str]) -> list[Path]:

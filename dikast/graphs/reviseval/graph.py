@@ -35,8 +35,6 @@ Not here: labels. A row's human verdict, if it has one, reaches no prompt; judge
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Literal
 
@@ -47,12 +45,15 @@ from langgraph.types import Command, Send
 
 from dikast.agents.failures import node_failure_of
 from dikast.agents.prompt import load_prompt
+from dikast.agents.quoting import quote_messages
 from dikast.agents.roles import Case, Solver
+from dikast.conversation import Message
 from dikast.errors import DataError
 from dikast.evaluation.orders import OnConflict
 from dikast.fence import fence
 from dikast.graphs.reviseval import votes
-from dikast.graphs.reviseval.context import Context, Input, Output, State, Update
+from dikast.graphs.reviseval.cases import befores_of, choose_primaries, make_judging, other, responses_of, rubric_of
+from dikast.graphs.reviseval.context import ANSWERED, Context, Input, Output, State, Update
 from dikast.graphs.reviseval.records import (
     Judging,
     Making,
@@ -78,7 +79,21 @@ def begin(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["conv
     context = check(runtime.context, Context)
     check_input(state, Input)
     instruction, responses = state["instruction"], responses_of(state)
-    blank = Making(kind="answer", instruction=instruction, primary=None, response="", guide="", judge=None)
+    before = befores_of(state, len(responses))
+    if context.mode in ANSWERED and any(before):
+        hint = "take the mode reviseval, human or free"
+        raise DataError(f"row {state.get('id', '')!r}: mode {context.mode!r} answers no conversation", hint=hint)
+    rubric = rubric_of(state, context)
+    blank = Making(
+        kind="answer",
+        instruction=instruction,
+        primary=None,
+        response="",
+        guide="",
+        judge=None,
+        before=before[0],
+        rubric=rubric,
+    )
     if context.mode == "direct":
         return [Send("answer", blank)]
     if context.mode == "commit-first":
@@ -88,49 +103,29 @@ def begin(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["conv
     if len(responses) == 1:
         return [Send("revise", {**blank, "kind": "revision", "response": responses[0]})]
     text: dict[Number, str] = {"1": responses[0], "2": responses[1]}
-    return [
-        Send("revise", {**blank, "kind": "revision", "primary": one, "response": text[one], "guide": text[other(one)]})
+    led: dict[Number, list[Message]] = {"1": before[0], "2": before[1]}
+    made: list[Making] = [
+        {
+            **blank,
+            "kind": "revision",
+            "primary": one,
+            "response": text[one],
+            "guide": text[other(one)],
+            "before": led[one],
+        }
         for one in choose_primaries(context, instruction, responses)
     ]
-
-
-def responses_of(state: State) -> list[str]:
-    """The row's response, or both.
-
-    Raises:
-        DataError: It has neither one nor two.
-    """
-    pair = [state.get("response_1"), state.get("response_2")]
-    given = pair if state.get("response") is None else [state.get("response")]
-    found = [response for response in given if response is not None]
-    if len(found) != len(given) or (state.get("response") is not None and pair != [None, None]):
-        hint = "give response_1 and response_2 to compare, or response to score"
-        raise DataError(f"row {state.get('id', '')!r}: not one response, nor two", field="response", hint=hint)
-    return found
-
-
-def choose_primaries(context: Context, instruction: str, responses: list[str]) -> list[Number]:
-    """Which responses are revised. At random means: as good as, and the same for a pair whoever judges it."""
-    if context.primary == "both":
-        return ["1", "2"]
-    if context.primary != "random":
-        return [context.primary]
-    drawn = hashlib.sha256(json.dumps([context.seed, instruction, *responses]).encode()).digest()[0]
-    return ["1"] if drawn % 2 else ["2"]
-
-
-def other(number: Number) -> Number:
-    """The number of the other response of the pair."""
-    return "2" if number == "1" else "1"
+    return [Send("revise", one) for one in made]
 
 
 async def revise(state: Making, runtime: Runtime[Context]) -> Update:
     """Make a response-adapted reference."""
     context = runtime.context
     tell_step(runtime, NAME, "revise", f"response {state['primary'] or 1} is revised")
+    asked = quote_messages(state["before"]) if state["before"] else fence(state["instruction"], "instruction")
     fields = {
-        "rubric": context.rubric,
-        "instruction": fence(state["instruction"], "instruction"),
+        "rubric": state["rubric"],
+        "instruction": asked,
         "response": fence(state["response"], "response"),
     }
     name = "reviseval/revise"
@@ -206,24 +201,9 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["de
         if place is None or made[place]["judge"] in (None, judge)
     ]
     orders: tuple[Order, ...] = ("ab", "ba") if len(responses_of(state)) > 1 else ("one",)
-    branches = [make_judging(state, judge, place, order) for judge, place in seats for order in orders]
+    rubric = rubric_of(state, context)
+    branches = [make_judging(state, judge, place, order, rubric) for judge, place in seats for order in orders]
     return [Send("judge", branch) for branch in branches] or "decide"
-
-
-def make_judging(state: State, judge: int, place: int | None, order: Order) -> Judging:
-    """Put together what one branch judges."""
-    responses = responses_of(state)
-    reference = state["references"][place] if place is not None else None
-    return Judging(
-        instruction=state["instruction"],
-        responses=responses[::-1] if order == "ba" else responses,
-        order=order,
-        judge=judge,
-        reference=place,
-        text=reference["text"] if reference else "",
-        own=bool(reference and reference["kind"] == "commitment"),
-        said=[],
-    )
 
 
 async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
@@ -234,12 +214,13 @@ async def judge(state: Judging, runtime: Runtime[Context]) -> Update:
     case = Case(
         instruction=state["instruction"],
         responses=tuple(state["responses"]),
-        rubric=context.rubric,
+        rubric=state["rubric"],
         reference=state["text"],
         own=state["own"],
         said=tuple(state["said"]),
         ties=context.ties,
         scale=context.scale,
+        before=tuple(tuple(one) for one in state["before"]) if any(state["before"]) else (),
     )
     judgement = await context.judges[state["judge"]].judge(case, sampling=context.judging)
     return {"judgements": [record_judgement(state, judgement)]}
@@ -268,11 +249,12 @@ def settle(state: State, runtime: Runtime[Context]) -> list[Send] | Literal["dec
     if runtime.context.on_conflict != "synthesise":
         return "decide"
     branches: list[Judging] = []
+    rubric = rubric_of(state, runtime.context)
     for vote in state["votes"]:
         if vote["conflict"]:
             said = votes.said_by(state["judgements"], vote)
             for order in ORDERS:
-                branch = make_judging(state, vote["judge"], vote["reference"], order)
+                branch = make_judging(state, vote["judge"], vote["reference"], order, rubric)
                 branches.append({**branch, "said": [said[order], said["ba" if order == "ab" else "ab"]]})
     return [Send("synthesise", branch) for branch in branches] or "decide"
 

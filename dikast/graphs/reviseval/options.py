@@ -11,10 +11,12 @@ from pydantic import BaseModel
 from dikast.errors import DataError, UsageError
 from dikast.flags import Flag
 from dikast.graphs.method import OPTIONS, Given, Row
-from dikast.graphs.reviseval.context import Context
+from dikast.graphs.reviseval.context import ANSWERED, Context
+from dikast.row import Row as FileRow
 
 OPTIONAL = ("gold", "reference", "group")
-SINGLE_COLUMNS = ("id", "instruction", "response", *OPTIONAL)
+RUBRIC_COLUMN = "rubric"
+SINGLE_COLUMNS = ("id", "instruction", "response", *OPTIONAL, "turn", RUBRIC_COLUMN)
 PANEL = "Method"
 
 
@@ -28,9 +30,11 @@ class Options(BaseModel):
     responses: Annotated[Path | None, Flag(metavar="FILE")] = None
     """Single responses to score, in place of --pairs."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
-    """Names in your file: instruction=question,response_1=a,response_2=b,gold=better."""
+    """Names in your file: instruction=question,response_1=a,response_2=b,gold=better; chosen=a,rejected=b for a file
+    that has the better response in a column of its own."""
     labels: Annotated[str | None, Flag(metavar="THEIRS=OURS,...")] = None
-    """What people's verdicts are called in your file: model_a=1,model_b=2,both=tie; 0=1,1=2 for places from 0."""
+    """What people's verdicts are called in your file: left=1,right=2,same=tie,unclear=none; 0=1,1=2 for places from 0.
+    1, A, model_a, response_1, tie, tie (bothbad) and the like are known."""
     verdict: Annotated[Literal["mark", "json", "logprobs"], Flag(panel=PANEL)] = "mark"
     """Form of the verdict; logprobs needs an engine that gives them."""
 
@@ -78,31 +82,52 @@ def read_input(options: Options, context: Context) -> list[Row]:
 
 
 def notes(options: Options, context: Context, rows: Iterable[Row]) -> Iterable[str]:
-    """Nothing to note; rows that lack the reference that the mode needs are refused here.
+    """How many rows have no label, where others have; rows that the mode cannot judge are refused.
 
     Raises:
         DataError: One does.
     """
     if context.mode == "human":
         refuse_without_reference(rows, options.pairs or options.responses)
-    return ()
+    if context.mode in ANSWERED:
+        refuse_conversations(rows, context.mode, options.pairs or options.responses)
+    labelled = [row.get("gold") not in (None, "") for row in rows]
+    if not any(labelled) or all(labelled):
+        return ()
+    missing = f"{labelled.count(False)} of {len(labelled)} rows have no label"
+    return (f"{missing}: they are judged, and in no figure of agreement",)
 
 
 def read_pair_rows(path: Path, columns: Mapping[str, str], labels: Mapping[str, str]) -> list[Row]:
-    """Pairs, as rows."""
-    from dikast.evaluation.interchange.columns import PAIR_COLUMNS, pairs_as_rows, read_pairs
-    from dikast.rows import read_rows
+    """Pairs, as rows: ours by our names, and whatever else the file has, but for what became ours."""
+    from dikast.evaluation.interchange import columns as files
 
-    needed = ("instruction", "response_1", "response_2")
-    return [
-        {name: value for name, value in row.values.items() if name not in PAIR_COLUMNS}
-        | {name: value for name, value in pair.items() if name in needed or value not in (None, "")}
-        for pair, row in zip(pairs_as_rows(read_pairs(path, columns, labels)), read_rows(path, columns), strict=True)
-    ]
+    found: list[Row] = []
+    for pair, row in files.read_pairs_with_rows(path, columns, labels):
+        known = (*files.PAIR_COLUMNS, *(files.PREFERRED if files.is_preference(row) else ()), RUBRIC_COLUMN)
+        others = {name: value for name, value in row.values.items() if name not in known} | files.writers_of(row, pair)
+        texts = {"instruction": pair.instruction, "response_1": pair.response_1, "response_2": pair.response_2}
+        more = {"gold": pair.gold, "reference": pair.reference, "group": pair.group, "rubric": rubric_of(row)}
+        before = {"before_1": list(pair.before_1), "before_2": list(pair.before_2)} if pair.before_1 else {}
+        said = {name: value for name, value in more.items() if value not in (None, "")}
+        found.append(others | {"id": pair.id} | texts | before | said)
+    return found
+
+
+def rubric_of(row: FileRow) -> str:
+    """A row's own rubric: text, or a list of criteria, one a line; empty where it has none.
+
+    Raises:
+        DataError: It is something else.
+    """
+    if isinstance(row.values.get(RUBRIC_COLUMN), list):
+        return "\n".join(f"- {criterion}" for criterion in row.strings(RUBRIC_COLUMN))
+    return row.text(RUBRIC_COLUMN, default="").strip()
 
 
 def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:
     """Single responses: `instruction` and `response`, the rest as it comes."""
+    from dikast.evaluation.interchange.columns import read_said
     from dikast.rows import read_rows
 
     unknown = sorted(set(columns) - set(SINGLE_COLUMNS))
@@ -111,14 +136,30 @@ def read_singles(path: Path, columns: Mapping[str, str]) -> list[Row]:
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for row in read_rows(path, columns):
-        found = {name: row.text(name) for name in ("instruction", "response")}
+        said = read_said(row, "response")
+        found: Row = {"instruction": said.instruction, "response": said.reply}
         found["id"] = id_ = row.text("id", default=str(row.place))
         if id_ in seen:
             raise row.error("id", f"{id_!r} already stands on {seen[id_]}")
         seen[id_] = row.where
-        others = {name: value for name, value in row.values.items() if name not in OPTIONAL or value not in (None, "")}
+        found |= {"before": list(said.before)} if said.before else {}
+        found |= {"rubric": rubric} if (rubric := rubric_of(row)) else {}
+        others = {
+            name: value
+            for name, value in row.values.items()
+            if name != RUBRIC_COLUMN and (name not in OPTIONAL or value not in (None, ""))
+        }
         rows.append({**others, **found, **{name: row.text(name) for name in OPTIONAL if name in others}})
     return rows
+
+
+def refuse_conversations(rows: Iterable[Row], mode: str, path: Path | None) -> None:
+    """Tell at once that a mode whose references answer an instruction cannot answer a conversation."""
+    for number, row in enumerate(rows, start=1):
+        if any(row.get(name) for name in ("before", "before_1", "before_2")):
+            hint = "take the mode reviseval, human or free"
+            message = f"row {number} ({row['id']}) is a conversation, for which mode {mode!r} makes no reference"
+            raise DataError(message, path=path, hint=hint)
 
 
 def refuse_without_reference(rows: Iterable[Row], path: Path | None) -> None:

@@ -31,16 +31,26 @@ def page(
     ties: Ties = "strict",
     title: str = "Judges against people",
     people: AnnotatorAgreement | None = None,
+    by: str | None = None,
 ) -> Page:
     """The report on runs of the same pairs: the judges, people among themselves, what the reviser did, what it cost.
 
+    Args:
+        runs: The runs.
+        gold: Column of people's verdicts.
+        ties: What ties are worth.
+        title: The heading.
+        people: How far people agree with one another.
+        by: Column of the groups; see `dikast.graphs.reviseval.differing`.
+
     Raises:
         DataError: There is no label, or the runs are not of the same pairs.
+        UsageError: No pair has the column `by`.
     """
     of_pairs = [run for run in runs if not run.single]
     singles = [calibrate_singles(run, gold=gold) for run in runs if run.single]
     parts = [
-        *(_calibration_parts(of_pairs, gold, ties) if of_pairs else ()),
+        *(_calibration_parts(of_pairs, gold, ties, by) if of_pairs else ()),
         *([_scores_table(singles)] if singles else []),
         *(_tell_people(people) if people else ()),
         *_tell_revisions(runs),
@@ -49,11 +59,13 @@ def page(
     return Page(title, tuple(parts))
 
 
-def _calibration_parts(runs: Sequence[JudgedRun], gold: str, ties: Ties) -> Sequence[Text | Table | Figure]:
+def _calibration_parts(
+    runs: Sequence[JudgedRun], gold: str, ties: Ties, by: str | None
+) -> Sequence[Text | Table | Figure]:
     found = [calibration for run in runs for calibration in calibrate_pairs(run, gold=gold, ties=ties)]
     winners = {run.name: right_in_the_end(run, gold=gold, ties=ties) for run in runs}
     parts = calibration_page(found, winners=winners).parts
-    return [*parts, *by_group(runs, gold, ties), *differing(runs, gold, ties)]
+    return [*parts, *by_group(runs, gold, ties, by), *differing(runs, gold, ties)]
 
 
 def _scores_table(found: Iterable[ScoreCalibration]) -> Table:

@@ -16,7 +16,7 @@ from typing import Any
 from dikast.errors import DataError
 from dikast.evaluation.comparison import AnnotatorAgreement, annotator_agreement
 from dikast.evaluation.interchange.columns import read_verdicts
-from dikast.evaluation.interchange.winners import NO_LABELS, check_labels, read_winner
+from dikast.evaluation.interchange.winners import NO_LABELS, check_labels, is_labelled, read_winner
 from dikast.evaluation.items import Pair
 from dikast.evaluation.orders import synthesise
 from dikast.graphs.reviseval.results import JudgedRun, id_of
@@ -74,6 +74,6 @@ def _annotated(run: JudgedRun) -> Iterable[Pair]:
     for row, record in zip(run.rows, records, strict=True):
         names = sorted(name for name in record.values if ANNOTATOR.fullmatch(name))
         said: tuple[Winner | None, ...] = tuple(
-            read_winner(record, name, run.labels) if record.values[name] not in (None, "") else None for name in names
+            read_winner(record, name, run.labels) if is_labelled(record, name, run.labels) else None for name in names
         )
         yield Pair(id_of(row), "", "", "", annotations=said)

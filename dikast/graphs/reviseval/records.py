@@ -7,6 +7,7 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from dikast.agents.roles import Judgement, Solution
+from dikast.conversation import Message
 from dikast.records import Outcome
 from dikast.verdicts import Winner, winner_of
 
@@ -25,6 +26,10 @@ class Making(TypedDict):
     response: str
     guide: str
     judge: int | None
+    before: list[Message]
+    """The conversation that the response ends; empty without one."""
+    rubric: str
+    """Ready for a prompt."""
 
 
 class Judging(TypedDict):
@@ -39,6 +44,10 @@ class Judging(TypedDict):
     text: str
     """The reference's own text; empty without one."""
     own: bool
+    before: list[list[Message]]
+    """The conversation that each response ends."""
+    rubric: str
+    """Ready for a prompt."""
     said: list[str]
     """Of a judge that contradicted itself: its comparison in this order, then that in the other one."""
 

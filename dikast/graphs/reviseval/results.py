@@ -21,7 +21,7 @@ from typing import Any, cast
 
 from dikast.errors import DataError
 from dikast.evaluation.calibration import Calibration, Ties, calibrate, credit_of
-from dikast.evaluation.interchange.winners import check_labels, read_winner
+from dikast.evaluation.interchange.winners import check_labels, is_labelled, read_winner
 from dikast.evaluation.pointwise import ScoreCalibration, calibrate_scores
 from dikast.evaluation.revision import RevisionSummary, summarise
 from dikast.graphs.reviseval.votes import diagnosis_from
@@ -115,7 +115,7 @@ def labels_of(run: JudgedRun, gold: str = GOLD) -> dict[str, Winner]:
 
 
 def _labelled(run: JudgedRun, gold: str) -> list[Mapping[str, Any]]:
-    found = [row for row in once(run) if row["input"].get(gold) not in (None, "")]
+    found = [row for row in once(run) if is_labelled(_record(run, row), gold, run.labels)]
     if not found and run.rows:
         columns = ", ".join(sorted(run.rows[0]["input"]))
         hint = f"name their column: --gold COLUMN; the rows have: {columns}"

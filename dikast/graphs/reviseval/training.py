@@ -26,6 +26,7 @@ TIE = LeftOut("a tie")
 SINGLE = LeftOut("a single response: it has a score, and is no part of a pair")
 PAIR = LeftOut("a pair: it has a winner, and no score")
 FAILED = LeftOut("the row failed")
+LATER = LeftOut("a later turn of a conversation: what it replies to is more than a prompt")
 
 Record = Mapping[str, Any]
 
@@ -55,6 +56,8 @@ def candidates(kind: Kind, records: Iterable[Record]) -> Iterator[Candidate | Le
         output = record["output"]
         if output is None or Outcome(record["outcome"]).failed:
             yield FAILED
+        elif any(record["input"].get(name) for name in ("before", "before_1", "before_2")):
+            yield LATER
         elif "response" in record["input"]:
             yield of_single(kind, record, output["score"])
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,97 @@ def test_where_every_record_is_a_row_nothing_is_left_out(tool: str, files: Files
     ran = cli("judge", "import", tool, *files[tool], "-o", "a.jsonl", "--json")
     assert json.loads(ran.out)["left_out"] == {}
     assert "left out" not in ran.err
+
+
+def board_of(tmp_path: Path, lines: list[str]) -> Path:
+    path = tmp_path / "verdicts.csv"
+    path.write_text("\n".join(["id,instruction,model_1,model_2,ab,ba", *lines]), encoding="utf-8")
+    return path
+
+
+def test_systems_are_ranked_by_a_files_verdicts(cli: Cli, tmp_path: Path) -> None:
+    """Ties are halves, what could not be read is no match and told, and so is a system without a rating."""
+    lines = [f"p{n},q{n % 5},small,large,{2 if n % 4 else 1},{2 if n % 4 else 1}" for n in range(12)]
+    lines += ["t,q1,small,large,1,2", "u,q2,small,large,,1", "v,q3,best,large,1,1", "w,q4,large,large,1,1"]
+    path = board_of(tmp_path, lines)
+    told = json.loads(cli("judge", "leaderboard", path, "--json", "--resamples", "20", "-o", "board").out)
+    assert (told["asked"], told["matches"], told["prompts"]) == (16, 14, 5)
+    assert told["left_out"] == {"without a verdict": 1, "a system against itself": 1}
+    best, large, small = told["systems"]
+    assert (best["system"], best["rating"], best["reason"]) == ("best", None, "won all")
+    # 9 wins, 3 losses and a tie.
+    assert large["rating"] - small["rating"] == pytest.approx(400 * math.log10(9.5 / 3.5))
+    assert told["rates"]["small"]["large"] == pytest.approx(3.5 / 13)
+    text = (tmp_path / "board/report.md").read_text(encoding="utf-8")
+    assert "best: never lost or tied, against those that are rated" in text
+    assert "Of 16 rows left out: without a verdict: 1; a system against itself: 1" in text
+    shown = cli("judge", "leaderboard", path, "--resamples", "0", "--anchor", "small", "--ties", "leave-out")
+    assert "\t1000.000\t" in shown.out
+    assert "a tie, which was to be left out: 1" in shown.err
+    ended = json.loads(cli("judge", "leaderboard", path, "--regularise", "1", "--resamples", "0", "--json").out)
+    assert [one["reason"] for one in ended["systems"]] == [None, None, None]
+
+
+def test_a_leaderboard_needs_to_know_who_wrote_what(cli: Cli, tmp_path: Path) -> None:
+    ran = cli("judge", "leaderboard", board_of(tmp_path, ["a,q,x,y,1,1", "b,q,x,,1,1"]))
+    assert (ran.code, "row 2: field 'model_1': who wrote the responses is not said" in ran.err) == (1, True), ran.err
+    refused = cli("judge", "leaderboard", board_of(tmp_path, ["a,q,x,y,1,2"]), "--anchor", "z", "--resamples", "0")
+    assert (refused.code, "rated: x, y" in refused.err) == (2, True), refused.err
+
+
+def test_win_rates_against_a_baseline_at_equal_lengths(cli: Cli, tmp_path: Path) -> None:
+    """The judge prefers whatever is longer, in three of four; which side the baseline stands on does not matter."""
+    rows: list[dict[str, Any]] = []
+    for n in range(40):
+        long, short = "x" * (200 + n), "x" * (100 + n % 7)
+        mine, base = (long, short) if n % 5 else (short, long)
+        longer_wins = n % 4 > 0
+        mine_wins = (len(mine) > len(base)) == longer_wins
+        sides = {"model_1": "mine", "model_2": "base", "response_1": mine, "response_2": base}
+        if n % 2:
+            sides = {"model_1": "base", "model_2": "mine", "response_1": base, "response_2": mine}
+        verdict = "1" if (sides["model_1"] == "mine") == mine_wins else "2"
+        rows.append({"id": n, "instruction": f"q{n}", "ab": verdict, "ba": verdict, **sides})
+    path = tmp_path / "v.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    ran = cli("judge", "leaderboard", path, "--baseline", "base", "--resamples", "30", "--json")
+    found = json.loads(ran.out)["against"]["mine"]
+    assert found["n"] == 40
+    assert found["win_rate"]["value"] > 0.6
+    assert abs(found["controlled"]["value"] - 0.5) < 0.1 < found["win_rate"]["value"] - found["controlled"]["value"]
+    shown = cli("judge", "leaderboard", path, "--baseline", "base", "--resamples", "0")
+    assert "at equal lengths" in shown.out
+    assert "length and the system" in shown.err
+    for wrong in (["--baseline", "base", "--held", "brief"], ["--held", "brief"]):
+        assert cli("judge", "leaderboard", path, "--resamples", "0", *wrong).code == 2
+    refused = cli("judge", "leaderboard", path, "--baseline", "bass", "--resamples", "0")
+    assert (refused.code, "--baseline one of: base, mine" in refused.err) == (2, True), refused.err
+
+
+def test_every_turn_of_mt_bench_is_judged_and_goes_out_again(cli: Cli, files: Files, tmp_path: Path) -> None:
+    questions, first, second = files["mt-bench"]
+    told = json.loads(
+        cli("judge", "import", "mt-bench", questions, first, second, "--turns", "2", "-o", "p.jsonl", "--json").out
+    )
+    assert (told["rows"], told["left_out"]) == (6, {})
+    models = ["--judge", "scripted:lengths:longer", "--mode", "free", "-o", "run"]
+    assert cli("judge", "run", "--pairs", "p.jsonl", *models).code == 0
+    assert cli("judge", "export", "run", "--as", "mt-bench", "--judge", "me").code == 0
+    rows = mt_bench.read_pair_judgments(tmp_path / "run/export/me_pair.jsonl")
+    assert [(row.question_id, row.turn) for row in rows] == [(str(81 + n % 3), 1 + n // 3) for n in range(6)]
+    # In the second turn the judge sees the first one, too: the longer answer stands there.
+    assert [row.verdict.ab for row in rows] == ["2", "2", None, "2", "2", None]
+    refused = cli("judge", "import", "llmbar", *files["llmbar"], "--turns", "2", "-o", "x.jsonl")
+    assert (refused.code, "mt-bench alone has later turns" in refused.err) == (2, True)
+
+
+def test_another_rubric_of_a_row_is_another_row(cli: Cli, files: Files, tmp_path: Path) -> None:
+    judged(cli, files, "llmbar")
+    rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows[0]["rubric"] = "Is it brief?"
+    (tmp_path / "pairs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    models = ["--judge", "scripted:lengths:longer", "--mode", "free", "-o", "run"]
+    again = cli("judge", "run", "--pairs", "pairs.jsonl", *models)
+    assert (again.code, "judge: 8 calls" in again.err) == (0, True), again.err
+    asked = cli("runs", "show", "run", "1").out + cli("runs", "show", "run", "1").err
+    assert "Is it brief?" in asked

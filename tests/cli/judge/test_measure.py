@@ -12,7 +12,7 @@ import pytest
 
 from dikast.evaluation.interchange.columns import read_verdicts
 from tests.cli.conftest import Cli
-from tests.cli.judge.pairs import arguments, pairs
+from tests.cli.judge.pairs import PAIRS, arguments, pairs
 
 __all__ = ["pairs"]  # fixtures
 
@@ -106,7 +106,7 @@ def test_a_report_is_a_page_with_plots(cli: Cli, pairs: Path, tmp_path: Path) ->
     assert re.search(r"\| place: solver \| 0 \| 0 \| 0 \| 12 \|", text)
     assert {path.name for path in (tmp_path / "page").iterdir()} == {
         *("report.md", "report.html", "report.json", "accuracy.svg", "bias.svg", "how-often-right.csv"),
-        "where-judge-and-people-differ.csv",
+        *("where-judge-and-people-differ.csv", "where-the-two-orders-differ.csv"),
         *("which-way-it-leans.csv", "agreement.csv", "differences.csv", "what-the-reviser-did.csv", "what-it-cost.csv"),
     }
     shown = cli("judge", "calibrate", "right", "place").out.splitlines()
@@ -117,6 +117,22 @@ def test_a_report_is_a_page_with_plots(cli: Cli, pairs: Path, tmp_path: Path) ->
         ]
     for plot in re.findall(r"\]\((\w+\.svg)\)", text):
         assert ET.parse(tmp_path / "page" / plot).getroot().tag.endswith("svg")
+
+
+def test_accuracy_by_a_column_of_ones_own(cli: Cli, tmp_path: Path) -> None:
+    lines = ["id,ab,ba,gold,topic", "p1,1,1,1,sums", "p2,2,2,1,sums", "p3,1,2,1,sums", "p4,2,2,2,rhymes"]
+    (tmp_path / "theirs.csv").write_text("\n".join(lines), encoding="utf-8")
+    told = json.loads(cli("judge", "calibrate", "theirs.csv", "--by", "topic", "--json").out)
+    [found] = told["groups"]
+    assert (found["by"], found["mean_of_groups"]) == ("topic", pytest.approx((1 + 1 / 3) / 2))
+    assert [(one["group"], one["n"], one["same"]) for one in found["groups"]] == [
+        ("rhymes", 1, 1.0),
+        ("sums", 3, pytest.approx(2 / 3)),
+    ]
+    assert told["flips"] == [{"judge": "theirs", "people": {"p2": 1.0, "p3": 0.5}, "orders": {"p3": 1.0}}]
+    assert "over groups" in cli("judge", "calibrate", "theirs.csv", "--by", "topic").out
+    refused = cli("judge", "report", "theirs.csv", "--by", "topics")
+    assert (refused.code, "--by one of: ab, ba, gold, id, topic" in refused.err) == (2, True), refused.err
 
 
 def test_the_same_command_again_asks_nobody(cli: Cli, pairs: Path) -> None:
@@ -181,3 +197,27 @@ def test_judged_pairs_become_training_rows(cli: Cli, pairs: Path, tmp_path: Path
     row = json.loads(one.read_text(encoding="utf-8").splitlines()[0])
     assert "good" in row["chosen" if kind == "preference" else "completion"]
     assert "better" not in row
+
+
+def test_adapted_and_given_references_side_by_side(cli: Cli, pairs: Path, tmp_path: Path) -> None:
+    """A revision of the scripted solver is "a reference"; the given ones are the better responses."""
+    better = [{**one, "reference": one["a"] if one["better"] == 1 else one["b"]} for one in PAIRS]
+    pairs.write_text("".join(json.dumps(one) + "\n" for one in better), encoding="utf-8")
+    assert cli(*arguments(pairs, "adapted")).code == 0
+    assert cli(*arguments(pairs, "human", "place", "--mode", "human")).code == 0
+    ran = cli("judge", "references", "adapted", "human", "--metrics", "token-f1", "--json", "-o", "page")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert (told["pairs"], told["asked"], told["left_out"]) == (12, 12, {})
+    found = {(one["measure"], one["what"]): one for one in told["figures"]}
+    judge = found["judge", "verdict is people's"]
+    # The judge of the second run always says the first place, which is a tie of both orders.
+    assert (judge["adapted"], judge["given"], judge["n"]) == (1.0, 0.0, 12)
+    assert found["token-f1", "nearer response is the preferred one"]["given"] == 1.0
+    assert "Adapted and given references" in (tmp_path / "page/report.md").read_text(encoding="utf-8")
+    alone = cli("judge", "references", "adapted", "--metrics", "token-f1")
+    assert ("judge" in alone.out, "12 of 12 pairs" in alone.err) == (False, True)
+    refused = cli("judge", "references", "human", "adapted")
+    assert (refused.code, "no response-adapted reference" in refused.err) == (2, True), refused.err
+    unknown = cli("judge", "references", "adapted", "--metrics", "bleurt")
+    assert (unknown.code, "known: token-f1, chrf, rougeL" in unknown.err) == (2, True), unknown.err

@@ -114,7 +114,8 @@ GOOD: dict[str, Any] = {"id": "x", "instruction": "q", "response_1": "a", "respo
         ),
         ([{"id": "x", "instruction": "q", "response_1": "a"}], r"p.jsonl:1: field 'response_2': missing"),
         ([{**GOOD, "instruction": None}], r"p.jsonl:1: field 'instruction': not text: None"),
-        ([{**GOOD, "response_1": ["a"]}], r"p.jsonl:1: field 'response_1': not text"),
+        ([{**GOOD, "response_1": ["a"]}], r"p.jsonl:1: field 'response_1': message 1 has the role None"),
+        ([{**GOOD, "response_1": {"a": 1}}], r"p.jsonl:1: field 'response_1': not text"),
         ([GOOD, GOOD], r"p.jsonl:2: field 'id': 'x' already stands on line 1"),
         ([GOOD, 3], r"p.jsonl:2: not a JSON object but a number"),
         ([{**GOOD, "gold": True}], r"field 'gold': not a verdict"),
@@ -171,3 +172,44 @@ def test_pairs_out_of_parquet(tmp_path: Path) -> None:
     needs("pyarrow.parquet").write_table(needs("pyarrow").Table.from_pylist(rows), tmp_path / "p.parquet")
     with pytest.raises(DataError, match=r"p\.parquet: row 2: field 'best': not a verdict: 7\.0"):
         columns.read_pairs(tmp_path / "p.parquet", {"instruction": "question", "gold": "best"})
+
+
+def test_chosen_and_rejected_stand_in_place_of_the_responses(tmp_path: Path) -> None:
+    """Which is response 1 depends on the texts alone, and is about as often the one as the other."""
+    rows = [{"instruction": f"q{n}", "chosen": f"good {n}", "rejected": f"bad {n}"} for n in range(200)]
+    pairs = columns.read_pairs(lines(tmp_path / "p.jsonl", *rows))
+    for pair in pairs:
+        better = pair.response_1 if pair.gold == "1" else pair.response_2
+        assert better.startswith("good")
+    assert 70 < sum(pair.gold == "1" for pair in pairs) < 130
+    assert [pair.gold for pair in columns.read_pairs(lines(tmp_path / "r.jsonl", *rows[::-1]))] == [
+        pair.gold for pair in pairs[::-1]
+    ]
+    mapped = lines(tmp_path / "m.jsonl", {"instruction": "q0", "best": "good 0", "worst": "bad 0"})
+    [pair] = columns.read_pairs(mapped, {"chosen": "best", "rejected": "worst"})
+    assert (pair.response_1, pair.gold) == (pairs[0].response_1, pairs[0].gold)
+
+
+def test_a_pair_that_has_both_keeps_its_own_responses(tmp_path: Path) -> None:
+    [pair] = columns.read_pairs(lines(tmp_path / "p.jsonl", {**GOOD, "gold": 2, "chosen": "x", "rejected": "y"}))
+    assert (pair.response_1, pair.gold) == ("a", "2")
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"chosen": "x"}, r"field 'rejected': missing"),
+        ({"chosen": "x", "rejected": "y", "gold": 1}, r"field 'gold': a label beside chosen and rejected"),
+        ({"chosen": "x", "rejected": "y", "response_1": "z"}, None),
+        ({"chosen": "x", "rejected": "y", "gold": ""}, None),
+    ],
+)
+def test_a_preference_has_two_texts_and_no_second_label(
+    tmp_path: Path, row: dict[str, Any], message: str | None
+) -> None:
+    path = lines(tmp_path / "p.jsonl", {"instruction": "q", **row})
+    if message is None:
+        assert columns.read_pairs(path)[0].gold in ("1", "2")
+    else:
+        with pytest.raises(DataError, match=message):
+            columns.read_pairs(path)

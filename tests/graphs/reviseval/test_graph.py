@@ -22,6 +22,7 @@ from dikast.agents.models.scripted import ScriptedModel, scripted
 from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Case, Judge, Judgement, Solution, Solver
 from dikast.agents.solver import ModelSolver
+from dikast.conversation import Message
 from dikast.errors import DataError, ModelTimeout, ModelUnavailable, UsageError
 from dikast.evaluation.orders import majority
 from dikast.evaluation.revision import diagnose
@@ -658,3 +659,54 @@ async def test_label_probabilities_through_a_chat_model() -> None:
 def test_a_judge_of_weight_0_decides_nothing() -> None:
     assert majority([None, "2"], [1.0, 0.0]) is None
     assert majority(["1", "2", "2"], [1.0, 0.0, 0.0]) == "1"
+
+
+TALK: list[Message] = [
+    {"role": "user", "content": "a?"},
+    {"role": "assistant", "content": "A"},
+    {"role": "user", "content": "b?"},
+]
+
+
+async def test_a_later_turn_is_judged_with_each_conversation_in_its_place() -> None:
+    judge, reviser = Script(lambda case: "first"), Reviser()
+    other: list[Message] = [TALK[0], {"role": "assistant", "content": "Z"}, TALK[2]]
+    texts: reviseval.Input = {"instruction": "b?", "response_1": "B", "response_2": "Y"}
+    pair: reviseval.Input = {**texts, "before_1": TALK, "before_2": other}
+    context = reviseval.Context(judges=(judge,), solver=reviser, primary="2")
+    result = await reviseval.graph.ainvoke(pair, context=context)
+    shown = {case.responses: [list(before) for before in case.before] for case in judge.cases}
+    assert shown == {("B", "Y"): [TALK, other], ("Y", "B"): [other, TALK]}
+    [(name, fields)] = reviser.asked
+    # What was revised is response 2, at the end of its own conversation.
+    assert (name, quoted(fields["response"]), quoted(fields["guide"])) == ("reviseval/revise_guided", "Y", "B")
+    assert ("Z" in fields["instruction"], "Assistant, turn 1:" in fields["instruction"]) == (True, True)
+    assert result["references"][0]["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("mode", ["direct", "commit-first"])
+async def test_a_later_turn_has_no_reference_that_answers_the_instruction_alone(mode: Any) -> None:
+    pair: reviseval.Input = {
+        "instruction": "b?",
+        "response_1": "B",
+        "response_2": "Y",
+        "before_1": TALK,
+        "before_2": TALK,
+    }
+    context = reviseval.Context(judges=(Script(lambda case: "first"),), solver=Reviser(), mode=mode)
+    with pytest.raises(DataError, match="answers no conversation"):
+        await reviseval.graph.ainvoke(pair, context=context)
+
+
+async def test_a_rows_rubric_takes_the_place_of_the_runs() -> None:
+    judge, reviser = Script(lambda case: "first"), Reviser()
+    context = reviseval.Context(judges=(judge,), solver=reviser, rubric="the run's", on_conflict="synthesise")
+    own: reviseval.Input = {**PAIR, "rubric": "is it brief?"}
+    await reviseval.graph.ainvoke(own, context=context)
+    assert len(judge.cases) == 4
+    for said in (*(case.rubric for case in judge.cases), reviser.asked[0][1]["rubric"]):
+        assert re.search(r"<rubric-[0-9a-f]{12}>\nis it brief\?\n</rubric", said)
+        assert "the run's" not in said
+    judge.cases.clear()
+    await reviseval.graph.ainvoke({**PAIR, "rubric": " "}, context=context)
+    assert {case.rubric for case in judge.cases} == {"the run's"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,110 @@ def test_a_reference_is_asked_for_by_the_mode_that_needs_one(mode: str, refused:
             notes(Options(), context, rows)
     else:
         assert list(notes(Options(), context, rows)) == []
+
+
+def test_rows_without_a_label_are_told_before_anything_runs() -> None:
+    rows = [{"id": "1", "gold": "1"}, {"id": "2"}, {"id": "3", "gold": ""}]
+    context = Context.model_construct(mode="free")
+    [told] = notes(Options(), context, rows)
+    assert told == "2 of 3 rows have no label: they are judged, and in no figure of agreement"
+    assert list(notes(Options(), context, rows[:1])) == []
+    assert list(notes(Options(), context, rows[1:])) == []
+
+
+def test_chosen_and_rejected_become_a_labelled_pair_and_nothing_else_is_lost(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.jsonl", '{"prompt": "?", "chosen": "x", "rejected": "y", "subset": "hep-go"}\n')
+    [row] = read_input(Options(pairs=path, columns="instruction=prompt"), CONTEXT)
+    assert row[f"response_{row['gold']}"] == "x"
+    assert sorted(row) == ["gold", "id", "instruction", "response_1", "response_2", "subset"]
+
+
+def talk(*texts: str) -> list[dict[str, str]]:
+    return [{"role": ("user", "assistant")[n % 2], "content": text} for n, text in enumerate(texts)]
+
+
+def pairs_of(path: Path, *rows: dict[str, Any], **options: Any) -> list[Any]:
+    lines = "".join(f"{json.dumps(row)}\n" for row in rows)
+    return list(read_input(Options(pairs=write(path, lines), **options), CONTEXT))
+
+
+def test_conversations_of_several_turns_become_a_reply_and_what_came_before(tmp_path: Path) -> None:
+    path = tmp_path / "p.jsonl"
+    one, two = talk("a?", "A", "b?", "B"), talk("a?", "X", "b?", "Y")
+    [last] = pairs_of(path, {"response_1": one, "response_2": two})
+    assert (last["instruction"], last["response_1"], last["response_2"]) == ("b?", "B", "Y")
+    assert (last["before_1"], last["before_2"]) == (one[:3], two[:3])
+    # The first turn is an instruction with two responses, as any other.
+    [first] = pairs_of(path, {"response_1": one, "response_2": two, "turn": 1})
+    assert (first["instruction"], first["response_1"], first["response_2"]) == ("a?", "A", "X")
+    assert "before_1" not in first
+    shared = pairs_of(path, {"instruction": one[:3], "response_1": "B", "response_2": "Y"})
+    assert [row["before_2"] for row in shared] == [one[:3]]
+    # As TRL has preferences: the prompt's messages, and each reply alone.
+    trl = {"prompt": one[:3], "chosen": talk("", "B")[1:], "rejected": talk("", "Y")[1:]}
+    [pair] = pairs_of(path, trl, columns="instruction=prompt")
+    assert (pair[f"response_{pair['gold']}"], pair["before_1"], pair["before_2"]) == ("B", one[:3], one[:3])
+    text = write(tmp_path / "r.jsonl", json.dumps({"response": one}) + "\n")
+    [single] = read_input(Options(responses=text), CONTEXT)
+    assert (single["instruction"], single["response"], single["before"]) == ("b?", "B", one[:3])
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"response_1": talk("a?", "A"), "response_2": talk("z?", "A")}, "last message is another one"),
+        ({"response_1": talk("a?", "A"), "response_2": talk("a?", "A"), "turn": 2}, "no reply of turn 2"),
+        (
+            {"response_1": talk("a?", "A"), "response_2": talk("a?", "A"), "turn": 1.5},
+            "field 'turn': not a whole number",
+        ),
+        (
+            {"instruction": talk("a?", "A"), "response_1": "x", "response_2": "y"},
+            "does not end with the user's message",
+        ),
+        (
+            {"response_1": [{"role": "bot", "content": "x"}], "response_2": "y"},
+            "field 'response_1': message 1 has the role",
+        ),
+    ],
+)
+def test_conversations_that_cannot_be_compared_are_told(tmp_path: Path, row: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=rf"p\.jsonl:1: .*{message}"):
+        pairs_of(tmp_path / "p.jsonl", row)
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("direct", True), ("commit-first", True), ("free", False)])
+def test_a_mode_that_answers_the_instruction_takes_no_conversation(mode: str, refused: bool) -> None:
+    rows: list[Any] = [{"id": "a"}, {"id": "b", "before_1": talk("a?", "A", "b?")}]
+    context = Context.model_construct(mode=mode)
+    if refused:
+        with pytest.raises(DataError, match=r"row 2 \(b\) is a conversation"):
+            notes(Options(), context, rows)
+    else:
+        assert list(notes(Options(), context, rows)) == []
+
+
+def test_a_row_may_have_a_rubric_of_its_own(tmp_path: Path) -> None:
+    good = {"instruction": "q", "response_1": "a", "response_2": "b"}
+    rows = [good | {"rubric": " brief "}, good | {"rubric": ["brief", "true"]}, good | {"rubric": ""}, good]
+    found = pairs_of(tmp_path / "p.jsonl", *rows)
+    assert [row.get("rubric") for row in found] == ["brief", "- brief\n- true", None, None]
+    [mapped] = pairs_of(tmp_path / "m.jsonl", good | {"criteria": "kind"}, columns="rubric=criteria")
+    assert mapped["rubric"] == "kind"
+    with pytest.raises(DataError, match="field 'rubric': not text"):
+        pairs_of(tmp_path / "p.jsonl", good | {"rubric": {"a": 1}})
+
+
+def test_who_wrote_chosen_and_rejected_goes_with_them(tmp_path: Path) -> None:
+    lines = [
+        f'{{"instruction": "{n}", "chosen": "x", "rejected": "y", "chosen_model": "good", "rejected_model": "bad"}}\n'
+        for n in range(8)
+    ]
+    rows = read_input(Options(pairs=write(tmp_path / "p.jsonl", "".join(lines))), CONTEXT)
+    assert {row["gold"] for row in rows} == {"1", "2"}
+    assert {row[f"model_{row['gold']}"] for row in rows} == {"good"}
+    path = write(
+        tmp_path / "m.jsonl", '{"instruction": "?", "response_1": "x", "response_2": "y", "a": "m", "b": "n"}\n'
+    )
+    [row] = read_input(Options(pairs=path, columns="model_1=a,model_2=b"), CONTEXT)
+    assert (row["model_1"], row["model_2"]) == ("m", "n")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dikast.graphs.reviseval.training import FAILED, NO_VERDICT, PAIR, SINGLE, TIE, candidates
+from dikast.graphs.reviseval.training import FAILED, LATER, NO_VERDICT, PAIR, SINGLE, TIE, candidates
 from dikast.jobs.exports import LeftOut
 from dikast.training.rows import Kind, problem_of
 from dikast.training.splits import digest_of
@@ -70,6 +70,15 @@ def test_without_a_winner_there_is_no_row(kind: Kind) -> None:
     found, left_out, _ = rows(kind, judged("tie"), judged(None, "unparsed"), judged("1", "timeout"), lost, scored(4.0))
     assert found == []
     assert left_out == {TIE.why: 1, NO_VERDICT.why: 1, FAILED.why: 2, SINGLE.why: 1}
+
+
+def test_a_later_turn_of_a_conversation_is_no_row() -> None:
+    talk = [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "A"}, {"role": "user", "content": "b?"}]
+    pair, single = judged("1"), scored(4.0)
+    pair["input"] |= {"before_1": talk, "before_2": talk}
+    single["input"] |= {"before": talk}
+    assert rows("preference", pair, judged("1"))[1] == {LATER.why: 1}
+    assert rows("value", single)[:2] == ([], {LATER.why: 1})
 
 
 def test_scores_are_values() -> None:
