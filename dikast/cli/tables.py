@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 TableFile = Annotated[
-    Path, typer.Option("--table", metavar="FILE", rich_help_panel=INPUT, help="CSV, TSV, Parquet, Excel, SQLite, ...")
+    Path,
+    typer.Option("--table", metavar="FILE", rich_help_panel=INPUT, help="CSV, TSV, JSON, Parquet, Excel, SQLite, ..."),
 ]
 Question = Annotated[
     list[str], typer.Option(metavar="TEXT", rich_help_panel=INPUT, help="Again for questions that follow.")

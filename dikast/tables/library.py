@@ -26,17 +26,18 @@ from dikast.disk import refused
 from dikast.errors import DataError
 from dikast.sandbox.inside.written import Spelling
 from dikast.tables.duck import NoTableError
-from dikast.tables.load import SUFFIXES
+from dikast.tables.load import ENDINGS, format_of
 from dikast.tables.reading import Reading
 from dikast.tables.schema import Level, Schema
 from dikast.tables.several import Schemas, Together, describe_all, open_all
 from dikast.tables.table import MemoryTable, Table, frame
+from dikast.tables.whole import name_of
 
 Box = Literal["auto", "frame", "arrow"]
 
 MOST_TABLES = 512
 MOST_BYTES = 1 << 30
-DATABASES = ("sqlite", "duckdb", "excel")
+DATABASES = ("sqlite", "duckdb", "excel", "ods")
 COLUMNAR = (".parquet", ".arrow", ".feather", ".ipc", ".duckdb")
 """Endings whose tables go to the box that has Arrow and DuckDB. The number of rows decides nothing, or prompts would
 tell it."""
@@ -134,7 +135,7 @@ class Library:
 
     @cached_property
     def _is_database(self) -> bool:
-        return SUFFIXES.get(self.place.suffix.lower()) in DATABASES and self.place.is_file()
+        return format_of(self.place) in DATABASES and self.place.is_file()
 
     def load(self, name: str) -> Together:
         """Open a table, or all of a file, for reading; nothing is kept.
@@ -148,7 +149,7 @@ class Library:
         try:
             return open_all(path, self.options, table=name)
         except NoTableError:
-            if name != self.place.stem:
+            if name != name_of(self.place):
                 raise
         return open_all(path, self.options)  # the file by its name without the ending
 
@@ -159,8 +160,10 @@ class Library:
             DataError: There is none.
         """
         if self.place.is_file():
-            if not self._is_database and name not in (self.place.name, self.place.stem):
-                raise DataError(f"no table is called {name!r:.80}", path=self.place, hint=f"it is {self.place.stem!r}")
+            if not self._is_database and name not in (self.place.name, name_of(self.place)):
+                raise DataError(
+                    f"no table is called {name!r:.80}", path=self.place, hint=f"it is {name_of(self.place)!r}"
+                )
             return self.place
         try:
             return self._file_in_folder(name)
@@ -174,7 +177,7 @@ class Library:
         inside = (self.place / name).resolve().is_relative_to(self.place.resolve())
         if parts[-1] in ("", ".") or ".." in parts or not inside:
             raise DataError(f"{name!r:.80} is not inside the folder", path=self.place, field="table")
-        for suffix in ("", *SUFFIXES):
+        for suffix in ("", *ENDINGS):
             if (found := self.place / f"{name}{suffix}").is_file():
                 return found
         raise DataError(f"no table is called {name!r:.80}", path=self.place, field="table", hint="name its file")
