@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, Self, cast, get_args
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -31,6 +31,8 @@ from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
 from dikast.sandbox.inside.written import Spelling
 from dikast.tables import correctness, feedback
+from dikast.tables.judging import DEFAULT, Judging, ordered
+from dikast.tables.judging import NAMES as JUDGING
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
 from dikast.tables.library import Box, Held, Library, Stamp, stamp
@@ -44,10 +46,19 @@ SCHEME = "tables:"
 LIMITS = ("wall_s", "cpu_s", "memory_bytes", "answer_items", "answer_bytes")
 POLICY = Policy(answer_items=1_000)
 """An answer is for a person to read; a thousand cells of a table are a copy of it."""
+VALUE_BYTES = 64
+"""Of an answer as JSON, for each value that it may have."""
+MOST_VALUES = 1_000_000
 MOST_EARLIER = 1_024
 """Answers kept for follow-up questions; one that is gone is computed again from its program."""
 MOST_DIGESTS = 4_096
 PREVIOUS = "prev"
+
+
+def policy_of(max_values: int, **limits: Any) -> Policy:
+    """The limits with this many values an answer, and bytes in proportion."""
+    size = max(POLICY.answer_bytes, VALUE_BYTES * max_values)
+    return replace(POLICY, answer_items=max_values, answer_bytes=size, **limits)
 
 
 class Opened(Protocol):
@@ -80,7 +91,11 @@ class TableOracle:
         reading: Options of `dikast.tables.load.load`, by name, as text or values; see `dikast.tables.reading`.
         box: See `Library`.
         policy: Limits and tier of the sandbox.
+        judging: How strictly a user's own answers are judged.
         deliver: Is given each answer, for the user.
+
+    Raises:
+        UsageError: A data set's shape is told, which has a rule of its own, and how to judge.
     """
 
     def __init__(
@@ -93,6 +108,7 @@ class TableOracle:
         reading: Mapping[str, Any] | None = None,
         box: Box = "auto",
         policy: Policy = POLICY,
+        judging: Judging = DEFAULT,
         deliver: Callable[[str, Secret[list[str]]], None] | None = None,
     ) -> None:
         self.library = Library(Path(place), reading, box)
@@ -100,6 +116,10 @@ class TableOracle:
         self.shape: Shape = shape
         self.columns = dict(columns or {})
         self.policy = policy
+        self.judging = judging
+        if judging != DEFAULT and shape != "own":
+            told = ", ".join(judging.as_options())
+            raise UsageError(f"{told}: questions of the shape {shape} are judged by its own rule", hint="leave it out")
         self.deliver = deliver
         self._boxes: dict[asyncio.AbstractEventLoop, _Box] = {}
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
@@ -113,6 +133,7 @@ class TableOracle:
             **({} if self.questions is None else {"questions": str(self.questions), "shape": self.shape}),
             **{f"column.{ours}": theirs for ours, theirs in self.columns.items()},
             **self.library.reading,
+            **{name: str(value) for name, value in self.judging.as_options().items()},
             **({} if self.library.box == "auto" else {"box": self.library.box}),
             **({} if self.policy.tier is None else {"tier": self.policy.tier.value}),
             **{name: str(value) for name, value in self._limits.items() if value != getattr(POLICY, name)},
@@ -132,6 +153,7 @@ class TableOracle:
             "reading": self.library.reading,
             "box": self.library.box,
             "limits": self._limits,
+            **({} if self.judging == DEFAULT else {"judging": self.judging.as_options()}),
         }
 
     @property
@@ -162,6 +184,9 @@ class TableOracle:
         for question in read_questions(questions, self.shape, columns=self.columns):
             if question.id in found:
                 raise DataError(f"id {question.id!r:.80} is there twice", path=questions, field="id")
+            if self.judging.order == "question" and ordered(question.extra.get("ordered")) is None:
+                hint = f"question {question.id!r:.80}"
+                raise DataError("neither yes nor no", path=questions, field="ordered", hint=hint)
             found[question.id] = question
         if not found:
             raise DataError("no question", path=questions)
@@ -210,7 +235,8 @@ class TableOracle:
         results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
         for program, result in zip(programs, results, strict=True):
             self._keep(_chain(held, table, [*earlier, program]), _answer_of(result))
-        return self._judged(results, question_id, detail, held.spelling)
+        judge = partial(self._judged, results, question_id, detail, held.spelling)
+        return await asyncio.to_thread(judge) if self.policy.answer_items > POLICY.answer_items else judge()
 
     def unanswered(self, question_id: str) -> bool | None:
         """No answer is wrong where a gold answer is known."""
@@ -261,7 +287,7 @@ class TableOracle:
                 status=feedback.status_of(result),
                 code=feedback.code_of(result, detail),
                 group=group,
-                correct=wrong if answer is None else correctness.is_correct(question, answer, spelling),
+                correct=wrong if answer is None else correctness.is_correct(question, answer, spelling, self.judging),
                 answer=None if answer is None else Secret(answer),
             )
             for result, answer, group in zip(results, answers, correctness.groups(answers), strict=True)
@@ -371,6 +397,7 @@ def load_table_oracle(spec: str) -> TableOracle:
         if name in options:
             limits[name] = _number(name, options.pop(name))
     questions, shape = options.pop("questions", None), options.pop("shape", "own")
+    judging = Judging.of({name: options.pop(name) for name in JUDGING if name in options})
     box, tier = options.pop("box", "auto"), options.pop("tier", None)
     if options or shape not in get_args(Shape) or box not in get_args(Box):
         raise UsageError(f"oracle {spec!r:.200}: unknown {', '.join(options) or 'shape or box'}")
@@ -383,6 +410,7 @@ def load_table_oracle(spec: str) -> TableOracle:
         reading=reading,
         box=cast(Box, box),
         policy=policy,
+        judging=judging,
     )
 
 

@@ -14,7 +14,8 @@ from dikast.graphs.hidden_tables.report import report, turns_of
 from dikast.jobs.manifest import Attempt, Manifest
 from dikast.jobs.reading import OUTCOMES, Run
 from dikast.pages import Table, Text
-from dikast.tables.oracle import TableOracle
+from dikast.tables.judging import Judging
+from dikast.tables.oracle import TableOracle, policy_of
 
 
 class Journal(Run):
@@ -79,3 +80,14 @@ def test_the_sandbox_is_told_where_it_was_recorded(tmp_path: Path, context: Cont
 
 def test_rows_without_a_result_have_no_turns(tmp_path: Path) -> None:
     assert list(turns_of(Journal(tmp_path, [{"output": None}]))) == []
+
+
+def test_a_report_says_how_was_judged(tmp_path: Path, context: Context) -> None:
+    plain = report(Journal(tmp_path, []), context)
+    assert "judging" not in plain.data
+    oracle = TableOracle(
+        tmp_path, questions=tmp_path / "questions.jsonl", judging=Judging(abs_tol=0.5), policy=policy_of(2_000)
+    )
+    told = report(Journal(tmp_path, []), Context.model_construct(oracle=oracle))
+    assert told.data["judging"] == {"abs_tol": 0.5}
+    assert told.notes == ("judged with abs_tol 0.5, max_values 2000",)
