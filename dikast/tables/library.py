@@ -5,7 +5,8 @@
     held.schema("types").text, held.sealed
 
 A name is a file in the folder, with or without its ending; or, where one database or workbook is given, a table in it.
-A database or workbook by its own name is all its tables together (`dikast.tables.several`).
+A database or workbook by its own name is all its tables together (`dikast.tables.several`), and so is a folder inside
+by its name; the whole folder is called `.`.
 At most `MOST_TABLES` tables and `MOST_BYTES` are held, the least recently used going first, so that memory does not
 grow with games. A table that somebody still uses lives on until they are done.
 """
@@ -26,6 +27,7 @@ from dikast.disk import refused
 from dikast.errors import DataError
 from dikast.sandbox.inside.written import Spelling
 from dikast.tables.duck import NoTableError
+from dikast.tables.folder import members
 from dikast.tables.load import ENDINGS, format_of
 from dikast.tables.reading import Reading
 from dikast.tables.schema import Level, Schema
@@ -56,6 +58,8 @@ SQL_OFFERED_OVER_SEVERAL = (
 Key = tuple[str, tuple[str, ...] | None]
 
 
+WHOLE = "."
+"""What all tables of the folder together are called."""
 Stamp = tuple[tuple[int, int, int, int], ...]
 BESIDE = ("-wal", ".wal")
 """Endings of the files beside a database's that hold its latest changes."""
@@ -64,9 +68,13 @@ BESIDE = ("-wal", ".wal")
 def stamp(path: Path) -> Stamp:
     """Which file lies here, and as of when: inode, size, and times of change in nanoseconds; without reading it.
 
+    Of a folder, which files lie in it.
+
     Raises:
         DataError: There is none.
     """
+    if path.is_dir():
+        return tuple(one for file in members(path)[0] for one in stamp(file))
     try:
         return tuple(
             (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
@@ -124,10 +132,17 @@ class Library:
         reading: Options of `load`, by name, as text or values; see `dikast.tables.reading`.
         box: Which kind of box tables go to: `auto` by the file's format, `frame` for pandas alone, `arrow` for DuckDB
             besides.
+        besides: A file that is no table, even where a folder is given whole: that of the questions.
     """
 
-    def __init__(self, place: Path, reading: Mapping[str, Any] | None = None, box: Box = "auto") -> None:
-        self.place, self.box = place, box
+    def __init__(
+        self,
+        place: Path,
+        reading: Mapping[str, Any] | None = None,
+        box: Box = "auto",
+        besides: Path | None = None,
+    ) -> None:
+        self.place, self.box, self.besides = place, box, besides
         self.options = Reading.of(reading or {})
         self.reading = self.options.as_options()
         self._held: OrderedDict[Key, Held] = OrderedDict()
@@ -145,7 +160,7 @@ class Library:
         """
         path = self.path(name)
         if not self._is_database or name == self.place.name:
-            return open_all(path, self.options)
+            return open_all(path, self.options, besides=self.besides)
         try:
             return open_all(path, self.options, table=name)
         except NoTableError:
@@ -154,7 +169,7 @@ class Library:
         return open_all(path, self.options)  # the file by its name without the ending
 
     def path(self, name: str) -> Path:
-        """The file that holds a table.
+        """The file that holds a table, or the folder whose files are several.
 
         Raises:
             DataError: There is none.
@@ -165,6 +180,8 @@ class Library:
                     f"no table is called {name!r:.80}", path=self.place, hint=f"it is {name_of(self.place)!r}"
                 )
             return self.place
+        if name == WHOLE and self.place.is_dir():
+            return self._folder(self.place)
         try:
             return self._file_in_folder(name)
         except (OSError, ValueError) as error:  # too long for a name, or holding what no name can
@@ -180,7 +197,23 @@ class Library:
         for suffix in ("", *ENDINGS):
             if (found := self.place / f"{name}{suffix}").is_file():
                 return found
+        if (folder := self.place / name).is_dir():
+            return self._folder(folder)
         raise DataError(f"no table is called {name!r:.80}", path=self.place, field="table", hint="name its file")
+
+    def _folder(self, folder: Path) -> Path:
+        """A folder, or the one table file in it."""
+        files, _ = members(folder, self.besides)
+        return files[0] if len(files) == 1 else folder
+
+    def files(self, name: str) -> list[Path]:
+        """The files that hold a table or several.
+
+        Raises:
+            DataError: There is none.
+        """
+        path = self.path(name)
+        return members(path, self.besides)[0] if path.is_dir() else [path]
 
     async def open(self, name: str, secret: Sequence[str] | None) -> Held:
         """A table, opened once however many ask for it at the same time.
@@ -220,13 +253,15 @@ class Library:
 
     def _seal(self, together: Together, schema: Schema | Schemas) -> sandbox.Table:
         if isinstance(schema, Schema):
-            return sandbox.Table.of(self._copy(together.tables[0], schema.names))
+            [table] = together.tables
+            return sandbox.Table.of(self._copy(table, schema.names, self._columnar(table)))
         parts = zip(schema.parts.items(), together.tables, strict=True)
-        copies = ((name, self._copy(table, part.names)) for (name, part), table in parts)
+        columnar = any(map(self._columnar, together.tables))  # all go to one box
+        copies = ((name, self._copy(table, part.names, columnar)) for (name, part), table in parts)
         return sandbox.Table.of_several(copies, partial(together.budget.spend, 0))
 
-    def _copy(self, table: Table, names: Sequence[str]) -> Any:
-        if not self._columnar(table):
+    def _copy(self, table: Table, names: Sequence[str], columnar: bool) -> Any:
+        if not columnar:
             return frame(table, names)
         from dikast.tables.arrow import arrow_table
 

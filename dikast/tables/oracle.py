@@ -84,7 +84,7 @@ class TableOracle:
     """Holds tables.
 
     Args:
-        place: A folder of table files, one file, or one database or workbook.
+        place: A folder of table files and folders of these, one file, or one database or workbook.
         questions: A question file, for its gold answers. Without it nothing is judged.
         shape: How the question file is laid out.
         columns: For a user's own question file: our name (id, question, table, answer) -> theirs.
@@ -111,8 +111,8 @@ class TableOracle:
         judging: Judging = DEFAULT,
         deliver: Callable[[str, Secret[list[str]]], None] | None = None,
     ) -> None:
-        self.library = Library(Path(place), reading, box)
         self.questions = None if questions is None else Path(questions)
+        self.library = Library(Path(place), reading, box, self.questions)
         self.shape: Shape = shape
         self.columns = dict(columns or {})
         self.policy = policy
@@ -161,7 +161,8 @@ class TableOracle:
         if self.library.place.is_file():
             return _digest(self.library.place)
         whole = hashlib.sha256()
-        for path in sorted({self.library.path(question.table) for question in self.gold.values()}):
+        names = {question.table for question in self.gold.values()}
+        for path in sorted({path for name in sorted(names) for path in self.library.files(name)}):
             whole.update(f"{path.name} {_digest(path)}\n".encode())
         return whole.hexdigest()
 
@@ -244,7 +245,7 @@ class TableOracle:
 
     async def charge(self, table: str, user: str, bits: float, *, budget: float | None, ledger: str | None) -> bool:
         """Write down what a table is about to let out; see `KeepsLedger.charge` of the graph's roles."""
-        where = str(self.library.path(table).resolve())
+        where = [str(path.resolve()) for path in self.library.files(table)]
         if ledger not in self._ledgers:
             self._ledgers[ledger] = Ledger(None if ledger is None else Path(ledger))
         return await asyncio.to_thread(self._ledgers[ledger].charge, where, user, bits, budget)
@@ -264,8 +265,12 @@ class TableOracle:
         return self.library.load(name).notes
 
     def digest(self, name: str) -> str:
-        """The hash of a table's file."""
-        return file_digest(self.library.path(name))
+        """The hash of a table's file, or of all files of several."""
+        files = self.library.files(name)
+        if len(files) == 1:
+            return file_digest(files[0])
+        listed = "".join(f"{path.name} {file_digest(path)}\n" for path in files)
+        return hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest()
 
     async def __aenter__(self) -> Self:
         await self.ready()
