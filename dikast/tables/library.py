@@ -24,14 +24,15 @@ from typing import Any, Literal, cast
 
 from dikast import sandbox
 from dikast.disk import refused
-from dikast.errors import DataError
+from dikast.errors import DataError, UsageError
 from dikast.sandbox.inside.written import Spelling
 from dikast.tables.duck import NoTableError
 from dikast.tables.folder import members
 from dikast.tables.load import ENDINGS, format_of
 from dikast.tables.reading import Reading
 from dikast.tables.schema import Level, Schema
-from dikast.tables.several import Schemas, Together, describe_all, open_all
+from dikast.tables.several import Schemas, Together, describe_all, describe_each, open_all
+from dikast.tables.sql import Language
 from dikast.tables.table import MemoryTable, Table, frame
 from dikast.tables.whole import name_of
 
@@ -55,7 +56,7 @@ SQL_OFFERED_OVER_SEVERAL = (
     " same tables, by the same names in double quotes, and returns a data frame."
 )
 
-Key = tuple[str, tuple[str, ...] | None]
+Key = tuple[str, tuple[str, ...] | None, Language]
 
 
 WHOLE = "."
@@ -97,6 +98,7 @@ class Held:
         spelling: How numbers and dates are written in its text.
         schemas: By level, those that are known.
         load: Opens the table again, for levels that look at cells.
+        language: What its programs are written in.
     """
 
     stamp: Stamp
@@ -105,6 +107,7 @@ class Held:
     spelling: Spelling
     schemas: dict[str, Schema | Schemas]
     load: Callable[[], Together]
+    language: Language = "python"
 
     def schema(self, level: str) -> Schema | Schemas:
         """The schema at a level.
@@ -113,15 +116,20 @@ class Held:
             UsageError: There is no such level.
         """
         if level not in self.schemas:
-            self.schemas[level] = describe_all(self.load(), cast(Level, level), self.secret)
+            self.schemas[level] = describer(self.language)(self.load(), cast(Level, level), self.secret)
         return self.schemas[level]
 
     @property
     def offered(self) -> str:
         """What a prompt says besides the schema; empty if that is all."""
-        if not self.sealed.arrow:
+        if not self.sealed.arrow or self.language == "sql":
             return ""
         return SQL_OFFERED_OVER_SEVERAL if isinstance(self.schema("names"), Schemas) else SQL_OFFERED
+
+
+def describer(language: Language) -> Callable[[Together, Level, tuple[str, ...] | None], Schema | Schemas]:
+    """What describes tables to writers of this language: SQL names each table, also where there is only one."""
+    return describe_each if language == "sql" else describe_all
 
 
 class Library:
@@ -215,14 +223,16 @@ class Library:
         path = self.path(name)
         return members(path, self.besides)[0] if path.is_dir() else [path]
 
-    async def open(self, name: str, secret: Sequence[str] | None) -> Held:
+    async def open(self, name: str, secret: Sequence[str] | None, language: Language = "python") -> Held:
         """A table, opened once however many ask for it at the same time.
 
         Raises:
             DataError: There is none of this name, or it cannot be read.
-            UsageError: A secret column is not in it.
+            UsageError: A secret column is not in it, or the language is SQL and the box is to have none.
         """
-        key = (name, None if secret is None else tuple(secret))
+        if language == "sql" and self.box == "frame":
+            raise UsageError("the box of pandas alone runs no SQL", hint="leave --box out, or --language sql")
+        key = (name, None if secret is None else tuple(secret), language)
         held, opening = self._held.get(key), self._opening.get(key)  # once: other threads' loops change them, too
         if held is not None and held.stamp == stamp(self.path(name)):
             with suppress(KeyError):
@@ -241,22 +251,22 @@ class Library:
         self._keep(key, held)
         return held
 
-    def _open(self, name: str, secret: tuple[str, ...] | None) -> Held:
+    def _open(self, name: str, secret: tuple[str, ...] | None, language: Language) -> Held:
         seen = stamp(self.path(name))  # before it is read: a change meanwhile is seen at the next question
         together = self.load(name)
-        schemas = {level: describe_all(together, level, secret) for level in WITHOUT_CELLS}
+        schemas = {level: describer(language)(together, level, secret) for level in WITHOUT_CELLS}
         table = together.tables[0]
         alone = isinstance(table, MemoryTable) and len(together.tables) == 1
         spelling = table.spelling if isinstance(table, MemoryTable) and alone else self.options.spelling
-        sealed = self._seal(together, schemas["names"])
-        return Held(seen, secret, sealed, spelling, dict(schemas), partial(self.load, name))
+        sealed = self._seal(together, schemas["names"], language)
+        return Held(seen, secret, sealed, spelling, dict(schemas), partial(self.load, name), language)
 
-    def _seal(self, together: Together, schema: Schema | Schemas) -> sandbox.Table:
+    def _seal(self, together: Together, schema: Schema | Schemas, language: Language) -> sandbox.Table:
         if isinstance(schema, Schema):
             [table] = together.tables
             return sandbox.Table.of(self._copy(table, schema.names, self._columnar(table)))
         parts = zip(schema.parts.items(), together.tables, strict=True)
-        columnar = any(map(self._columnar, together.tables))  # all go to one box
+        columnar = language == "sql" or any(map(self._columnar, together.tables))  # all go to one box
         copies = ((name, self._copy(table, part.names, columnar)) for (name, part), table in parts)
         return sandbox.Table.of_several(copies, partial(together.budget.spend, 0))
 

@@ -39,7 +39,8 @@ from dikast.tables.library import Box, Held, Library, Stamp, stamp
 from dikast.tables.questions import Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
-from dikast.tables.several import shorten
+from dikast.tables.several import Schemas, shorten
+from dikast.tables.sql import Language, as_program, text_of
 from dikast.tables.table import Table
 
 SCHEME = "tables:"
@@ -121,6 +122,7 @@ class TableOracle:
             told = ", ".join(judging.as_options())
             raise UsageError(f"{told}: questions of the shape {shape} are judged by its own rule", hint="leave it out")
         self.deliver = deliver
+        self.languages = get_args(Language)
         self._boxes: dict[asyncio.AbstractEventLoop, _Box] = {}
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
         self._ledgers: dict[str | None, Ledger] = {}
@@ -212,12 +214,21 @@ class TableOracle:
         return (await self._sandbox()).manifest()
 
     async def describe(
-        self, table: str, question: str, *, level: str, secret: Sequence[str] | None, columns: int | None
+        self,
+        table: str,
+        question: str,
+        *,
+        level: str,
+        secret: Sequence[str] | None,
+        columns: int | None,
+        language: Language = "python",
     ) -> str:
-        """The schema as text; see `dikast.agents.roles.TableOracle.describe`."""
-        held = await self.library.open(table, secret)
+        """The schema as text; see `TableOracle.describe` and `SpeaksSql` of the graph's roles."""
+        held = await self.library.open(table, secret, language)
         schema = held.schema(level)
         shown = schema if columns is None else shorten(schema, question, columns)
+        if language == "sql" and isinstance(shown, Schemas):
+            return text_of(shown)
         return f"{shown.text}\n{held.offered}" if held.offered else shown.text
 
     async def run(
@@ -229,9 +240,10 @@ class TableOracle:
         earlier: Sequence[str],
         secret: Sequence[str] | None,
         detail: str,
+        language: Language = "python",
     ) -> list[Ran]:
-        """Run programs and judge their answers; see `dikast.agents.roles.TableOracle.run`."""
-        held = await self.library.open(table, secret)
+        """Run programs and judge their answers; see `TableOracle.run` and `SpeaksSql` of the graph's roles."""
+        held = await self.library.open(table, secret, language)
         previous = await self._previous(held, table, earlier)
         results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
         for program, result in zip(programs, results, strict=True):
@@ -300,6 +312,7 @@ class TableOracle:
 
     async def _execute(self, held: Held, program: str, previous: Json) -> Result:
         box = await self._sandbox()
+        program = as_program(program) if held.language == "sql" else program
         return await box.run(program, table=held.sealed, inputs={PREVIOUS: previous}, spelling=held.spelling)
 
     async def _previous(self, held: Held, table: str, earlier: Sequence[str]) -> Json:
@@ -358,7 +371,7 @@ def _answer_of(result: Result) -> Json:
 
 
 def _chain(held: Held, table: str, programs: Sequence[str]) -> bytes:
-    text = repr((table, held.stamp, held.secret, tuple(programs)))
+    text = repr((table, held.stamp, held.secret, held.language, tuple(programs)))
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 

@@ -13,7 +13,6 @@ are told as column names are, cleaned and as Python string literals; with every 
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -30,7 +29,7 @@ from dikast.tables.headers import clean_name, free_name
 from dikast.tables.keys import NO_KEYS, Keys, describe_keys
 from dikast.tables.load import open_table
 from dikast.tables.reading import Reading
-from dikast.tables.schema import Level, Schema, describe
+from dikast.tables.schema import Level, Schema, describe, literal
 from dikast.tables.table import Table
 from dikast.tables.whole import name_of
 
@@ -172,6 +171,15 @@ def describe_all(together: Together, level: Level, secret: Collection[str] | Non
     """
     if len(together.tables) == 1:
         return describe(together.tables[0], level, secret=secret)
+    return describe_each(together, level, secret)
+
+
+def describe_each(together: Together, level: Level, secret: Collection[str] | None) -> Schemas:
+    """Describe each table by its name, also where there is only one.
+
+    Raises:
+        UsageError: A secret column is in none of the tables.
+    """
     columns = [{column.name for column in table.columns} for table in together.tables]
     unknown = set(secret or ()).difference(*columns)
     if unknown:
@@ -226,8 +234,3 @@ def shorten(schema: Schema | Schemas, question: str, limit: int) -> Schema | Sch
     if isinstance(schema, Schema):
         return relevant(schema, question, limit)
     return replace(schema, parts={name: relevant(part, question, limit) for name, part in schema.parts.items()})
-
-
-def literal(name: str) -> str:
-    """A name as a Python string literal."""
-    return json.dumps(name, ensure_ascii=False)

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from dikast.errors import DataError, UsageError
 from dikast.graphs import hidden_tables
-from dikast.tables import bounds, several
+from dikast.tables import bounds, schema
 from dikast.tables.library import Box, Library
 from dikast.tables.oracle import TableOracle
 from dikast.tables.reading import Reading
@@ -172,14 +172,14 @@ async def test_a_table_with_an_odd_name_is_found_under_the_name_that_is_told(
 ) -> None:
     [shown, _] = shown_names([ODD, "plain"], ())
     assert "\n" not in shown
-    program = f"answer = float(tables[{several.literal(shown)}]['a'][0])"
+    program = f"answer = float(tables[{schema.literal(shown)}]['a'][0])"
     if box == "arrow":
         quoted = '"' + shown.replace('"', '""') + '"'
         program = f"answer = sql({f'select a from {quoted}'!r})['a'].tolist()"
     tables = {ODD: [["a"], [7.0]], "plain": [["a"], [8.0]]}
     output, told, answer = await ask(oracles[box], f"odd.{ending}", tables, program)
     assert (output["outcome"], answer) == ("ok", ["7"]), output["turns"]
-    assert f"tables[{several.literal(shown)}] has" in told
+    assert f"tables[{schema.literal(shown)}] has" in told
     assert [note for note in oracles[box].notes(f"odd.{ending}") if "is called" in note]
 
 
