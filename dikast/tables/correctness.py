@@ -5,6 +5,7 @@
 | gold SQL | the results are equal (`results.same_result`) |
 | a label (TabFact) | one truth value, equal to the label |
 | a user's own answer | `own.is_right` |
+| a gold query over a database | `execution.is_same`, which `TableOracle` asks with the query's result |
 | a target | `answers.denotation_correct`; SQA too is judged by texts, since programs answer with values |
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dikast.sandbox.inside.written import PLAIN, Spelling
 from dikast.tables import own
 from dikast.tables.answers import denotation_correct, distinct, read
+from dikast.tables.execution import has_order
 from dikast.tables.judging import DEFAULT, Judging, ordered
 from dikast.tables.questions import Question
 from dikast.tables.sql_results import same_result
@@ -37,6 +39,8 @@ def is_correct(
     """
     if question is None:
         return None
+    if question.query is not None:
+        raise ValueError("a gold query is compared with rows: see dikast.tables.execution")
     if question.sql is not None:
         return same_result(question.target, items)
     if question.label is not None:
@@ -50,9 +54,12 @@ def is_correct(
 
 def is_ordered(question: Question, judging: Judging) -> bool:
     """Whether a question's answer has to stand in the gold answer's order."""
-    if judging.order == "question":
+    order = judging.order or ("question" if question.query and question.query.rule == "spider" else "any")
+    if order == "question" and question.query is not None:
+        return has_order(question.query.text)
+    if order == "question":
         return ordered(question.extra.get("ordered")) is True
-    return judging.order == "same"
+    return order == "same"
 
 
 def groups(answers: Sequence[Sequence[str] | None]) -> list[int | None]:

@@ -1,4 +1,4 @@
-"""How strictly a user's own answers are judged: tolerance of numbers, and order.
+"""How strictly a user's own answers, and those of gold queries, are judged: tolerance of numbers, and order.
 
     Judging(rel_tol=0.01)            numbers within a hundredth of the larger one are the same
     Judging(order="same")            items and rows stand in the gold answer's order
@@ -28,7 +28,8 @@ class Judging:
     Args:
         rel_tol: How far apart two numbers may be that are the same, as a share of the larger, below 1.
         abs_tol: The same as a difference; of both, what allows more.
-        order: Whether order counts, and with it repeats.
+        order: Whether order counts, and with it repeats; `None` for the rule of the questions' shape: `any` for
+            a user's own, `question` for Spider's, `any` for BIRD's.
 
     Raises:
         UsageError: A value is not one of these.
@@ -36,14 +37,14 @@ class Judging:
 
     rel_tol: float | None = None
     abs_tol: float | None = None
-    order: Order = "any"
+    order: Order | None = None
 
     def __post_init__(self) -> None:
         if self.rel_tol is not None and not 0 <= self.rel_tol < 1:
             raise UsageError(f"rel_tol={self.rel_tol!r} is no share", hint="from 0 to below 1")
         if self.abs_tol is not None and not 0 <= self.abs_tol < math.inf:
             raise UsageError(f"abs_tol={self.abs_tol!r} is no difference", hint="0 or more")
-        if self.order not in get_args(Order):
+        if self.order is not None and self.order not in get_args(Order):
             raise UsageError(f"order={self.order!r:.40} is unknown", hint=f"one of {', '.join(get_args(Order))}")
 
     @classmethod

@@ -30,13 +30,14 @@ from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
 from dikast.sandbox.inside.written import Spelling
-from dikast.tables import correctness, feedback
+from dikast.tables import correctness, execution, feedback
+from dikast.tables.gold_sql import GoldError, Rows, run_gold
 from dikast.tables.judging import DEFAULT, Judging, ordered
 from dikast.tables.judging import NAMES as JUDGING
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
 from dikast.tables.library import Box, Held, Library, Stamp, stamp
-from dikast.tables.questions import Question, Shape, read_questions
+from dikast.tables.questions import Query, Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
 from dikast.tables.several import Schemas, shorten
@@ -53,6 +54,10 @@ MOST_VALUES = 1_000_000
 MOST_EARLIER = 1_024
 """Answers kept for follow-up questions; one that is gone is computed again from its program."""
 MOST_DIGESTS = 4_096
+MOST_RESULTS = 64
+"""Results of gold queries that are kept; one that is gone is computed again."""
+JUDGED: tuple[Shape, ...] = ("own", "spider", "bird")
+"""Shapes whose judging a user may tell."""
 PREVIOUS = "prev"
 
 
@@ -118,7 +123,7 @@ class TableOracle:
         self.columns = dict(columns or {})
         self.policy = policy
         self.judging = judging
-        if judging != DEFAULT and shape != "own":
+        if judging != DEFAULT and shape not in JUDGED:
             told = ", ".join(judging.as_options())
             raise UsageError(f"{told}: questions of the shape {shape} are judged by its own rule", hint="leave it out")
         self.deliver = deliver
@@ -127,6 +132,7 @@ class TableOracle:
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
         self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
+        self._results: OrderedDict[tuple[str, Stamp], Secret[Rows | None]] = OrderedDict()
 
     @property
     def spec(self) -> str:
@@ -249,11 +255,16 @@ class TableOracle:
         for program, result in zip(programs, results, strict=True):
             self._keep(_chain(held, table, [*earlier, program]), _answer_of(result))
         judge = partial(self._judged, results, question_id, detail, held.spelling)
-        return await asyncio.to_thread(judge) if self.policy.answer_items > POLICY.answer_items else judge()
+        question = self.gold.get(question_id)
+        takes_long = self.policy.answer_items > POLICY.answer_items or (question and question.query)
+        return await asyncio.to_thread(judge) if takes_long else judge()
 
     def unanswered(self, question_id: str) -> bool | None:
         """No answer is wrong where a gold answer is known."""
-        return None if correctness.is_correct(self.gold.get(question_id), []) is None else False
+        question = self.gold.get(question_id)
+        if question is not None and question.query is not None:
+            return False
+        return None if correctness.is_correct(question, []) is None else False
 
     async def charge(self, table: str, user: str, bits: float, *, budget: float | None, ledger: str | None) -> bool:
         """Write down what a table is about to let out; see `KeepsLedger.charge` of the graph's roles."""
@@ -304,11 +315,36 @@ class TableOracle:
                 status=feedback.status_of(result),
                 code=feedback.code_of(result, detail),
                 group=group,
-                correct=wrong if answer is None else correctness.is_correct(question, answer, spelling, self.judging),
+                correct=wrong if answer is None else self._is_correct(question, result, answer, spelling),
                 answer=None if answer is None else Secret(answer),
             )
             for result, answer, group in zip(results, answers, correctness.groups(answers), strict=True)
         ]
+
+    def _is_correct(self, question: Question | None, result: Result, answer: Answer, spelling: Spelling) -> bool | None:
+        if question is None or question.query is None:
+            return correctness.is_correct(question, answer, spelling, self.judging)
+        gold = self._gold_rows(question, question.query)
+        if gold is None:
+            return None
+        ordered = correctness.is_ordered(question, self.judging)
+        rule = question.query.rule
+        return execution.is_same(gold, result.answer, result.table, rule, self.judging, ordered=ordered)
+
+    def _gold_rows(self, question: Question, query: Query) -> Rows | None:
+        """What a gold query gives; `None` if it does not run, so that its question is not judged."""
+        path = self.library.path(question.table)
+        key = (question.id, stamp(path))
+        if key not in self._results:
+            try:
+                found = Secret[Rows | None](run_gold(path, query.text))
+            except GoldError:
+                found = Secret[Rows | None](None)  # the report counts these
+            self._results[key] = found
+            while len(self._results) > MOST_RESULTS:
+                self._results.popitem(last=False)
+            return found.reveal()
+        return self._results[key].reveal()
 
     async def _execute(self, held: Held, program: str, previous: Json) -> Result:
         box = await self._sandbox()

@@ -51,7 +51,7 @@ class SqliteTable:
         kinds: list[Kind] = [self.columns[at].kind for at in columns]
         budget = Budget(self.source, bounds.DATABASE_SECONDS)
         try:
-            with closing(_connect(self.source, budget)) as connection:
+            with closing(connect(self.source, budget)) as connection:
                 cursor = connection.execute(f"select {asked} from {quoted(self.name)}")
                 while batch := _batch(cursor, rows, budget):
                     yield [array_of(cells, kind) for cells, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
@@ -87,7 +87,7 @@ def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:
     """
     budget = Budget(path, bounds.DATABASE_SECONDS)
     try:
-        with closing(_connect(path, budget)) as connection:
+        with closing(connect(path, budget)) as connection:
             listing = "select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite_%'"
             name = pick_table(path, table, [row[0] for row in connection.execute(listing)])
             told = connection.execute(f"pragma table_info({quoted(name)})").fetchall()
@@ -128,7 +128,8 @@ def _storage(connection: sqlite3.Connection, table: str, field: str, budget: Bud
     return {row[0] for row in connection.execute(query)} - {"null"}
 
 
-def _connect(path: Path, budget: Budget) -> sqlite3.Connection:
+def connect(path: Path, budget: Budget) -> sqlite3.Connection:
+    """A connection that reads, and is stopped when the budget's seconds are up."""
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.MAX_CELL_BYTES)
     connection.set_progress_handler(lambda: budget.is_over, STEPS)

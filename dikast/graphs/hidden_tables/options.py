@@ -79,18 +79,19 @@ class Options(Reading):
 
     questions: Annotated[Path | None, Flag(metavar="FILE")] = None
     """CSV, TSV, JSON, JSON lines, Parquet."""
-    shape: Literal["own", "wtq", "wikisql", "sqa", "tabfact"] = "own"
+    shape: Literal["own", "wtq", "wikisql", "sqa", "tabfact", "spider", "bird"] = "own"
     """Layout of the question file; own: id, question, table, answer."""
     tables: Annotated[Path | None, Flag(metavar="PLACE")] = None
     """Folder of tables, one file, or a database. Default: beside the questions."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your file: question=q,table=t,answer=a."""
     rel_tol: Annotated[float | None, Flag(metavar="SHARE")] = Field(default=None, ge=0, lt=1)
-    """Own answers: numbers no further apart are the same, as a share of the larger. Default: as people write."""
+    """Own answers, Spider, BIRD: numbers no further apart are the same, as a share of the larger one."""
     abs_tol: Annotated[float | None, Flag(metavar="NUMBER")] = Field(default=None, ge=0)
     """The same as a difference; of both, what allows more."""
-    order: Literal["any", "same", "question"] = "any"
-    """Own answers: whether order counts, and repeats; question: where its field 'ordered' is true."""
+    order: Literal["any", "same", "question"] | None = None
+    """Own answers, Spider, BIRD: whether order counts, and repeats; question: where its field 'ordered' is true, or its
+    gold query has ORDER BY. Default: the shape's rule, for own answers any."""
 
     @property
     def judging(self) -> Judging:
@@ -124,10 +125,14 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     }
 
 
+FOLDERS = ("tables", "database", "databases", "dev_databases", "train_databases", "test_databases")
+"""What a folder of tables is called beside a question file: here, by Spider, by BIRD."""
+
+
 def find_tables_folder(questions: Path) -> Path:
-    """The folder `tables` beside a question file, else its own folder."""
-    folder = questions.parent / "tables"
-    return folder if folder.is_dir() else questions.parent
+    """The folder `tables` beside a question file, or Spider's or BIRD's of databases, else its own folder."""
+    beside = (questions.parent / name for name in FOLDERS)
+    return next((folder for folder in beside if folder.is_dir()), questions.parent)
 
 
 def read_games(options: Options, context: Context) -> list[Row]:

@@ -13,7 +13,7 @@ from dikast.pages import Page, Table, Text
 from dikast.records import Outcome
 from dikast.tables.oracle import POLICY, TableOracle
 from dikast.tables.questions import Question
-from dikast.tables.report import UNFINISHED, Category, by_category
+from dikast.tables.report import UNFINISHED, Category, by_category, is_unjudged
 
 KEPT = ("status", "correct")
 """What is counted of a question; the rest of its record is not held in memory."""
@@ -27,11 +27,16 @@ def report(run: Run, context: Context) -> Report:
     categories = by_category(turns, questions_of(games, oracle.gold), oracle.load)
     sandbox: dict[str, Any] = run.manifest.settings.get("sandbox") or {}
     rule = judged_by(oracle)
+    asked = list(questions_of(games, oracle.gold))
+    unjudged = sum(is_unjudged(question, turns.get(question.id)) for question in asked)
     notes = (*((f"sandbox: {sandbox['tier']}",) if sandbox else ()), *((f"judged with {rule}",) if rule else ()))
+    if unjudged:
+        notes += (f"not judged, since their gold queries do not run or take too much: {unjudged} of {len(asked)}",)
     whole = categories[0]
     scored = whole.asked - whole.statuses[UNFINISHED]
     said = Text(f"{scored} scored of {whole.asked} asked; a question without a result is not right")
     told: dict[str, Any] = {"asked": whole.asked, "scored": scored}
+    told |= {"unjudged": unjudged} if unjudged else {}
     told |= {"judging": oracle.judging.as_options()} if rule else {}
     told["categories"] = [one.as_dict() for one in categories]
     return Report(Page("", (said, table_of(categories))), told, notes)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -20,11 +20,13 @@ from dikast.graphs import hidden_tables
 from dikast.graphs.hidden_tables.code import Problem, extract_code
 from dikast.graphs.hidden_tables.code_critic import load_code_critic
 from dikast.graphs.hidden_tables.language import LANGUAGES, SQL
+from dikast.graphs.hidden_tables.options import games_of
 from dikast.graphs.hidden_tables.rounds import MESSAGES, message
 from dikast.sandbox.inside import arrow, query
 from dikast.tables.library import Library
 from dikast.tables.oracle import TableOracle, policy_of
 from tests.games import Heard, items_of, needs_sandbox
+from tests.tables.databases import released
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -306,3 +308,44 @@ async def test_an_odd_name_is_told_as_sql_writes_it(tmp_path: Path) -> None:
     connection.close()
     told = await TableOracle(tmp_path).describe("t", "?", level="types", secret=(), columns=None, language="sql")
     assert told == 'The table "a""b" has these columns:\n- "c""d": text\n- "e\\f": text'
+
+
+async def test_files_as_spider_and_bird_release_them_are_played_and_judged(oracle: TableOracle, tmp_path: Path) -> None:
+    folder = released(tmp_path)
+    by_name = (
+        'select sum("amount"), "name" from people join orders on people.id = orders.person group by 2 order by 1, 2'
+    )
+    merged = "t = tables['people'].merge(tables['orders'], left_on='id', right_on='person').groupby('name')['amount']\n"
+    frame = "answer = t.sum().reset_index().sort_values(['amount', 'name'])"
+    series = "answer = t.sum().sort_values(kind='stable')"
+    asked: list[tuple[str, str, str, list[tuple[str, bool | None]]]] = [
+        ("spider", "1", "sql", [("select count(*) from people", True), ("select count(*) from orders", False)]),
+        ("spider", "2", "sql", [(by_name, True), (by_name.replace("order by 1", "order by 1 desc"), False)]),
+        ("spider", "2", "python", [(merged + frame, True), (merged + series, True)]),
+        ("spider", "3", "sql", [("select city from people", True), ("select distinct city from people", False)]),
+        ("bird", "8", "sql", [("select distinct city from people", True), ("select name from people", False)]),
+        ("bird", "9", "sql", [("select 1", None), ("selec", False)]),
+    ]
+    for shape, id_, language, programs in asked:
+        questions = folder / {"spider": "dev.json", "bird": "bird.json"}[shape]
+        owner = TableOracle(folder / "database", questions=questions, shape=cast(Any, shape), policy=oracle.policy)
+        owner._boxes = oracle._boxes  # the same box
+        texts = [program for program, _ in programs]
+        given: dict[str, Any] = {"question_id": id_, "earlier": [], "secret": (), "detail": "errors"}
+        ran = await owner.run("shop/shop.sqlite", texts, **given, language=cast(Any, language))
+        assert [one.correct for one in ran] == [right for _, right in programs], (shape, id_, language)
+
+
+async def test_of_a_gold_query_nothing_is_told(oracle: TableOracle, tmp_path: Path) -> None:
+    folder = released(tmp_path)
+    owner = TableOracle(folder / "database", questions=folder / "dev.json", shape="spider", policy=oracle.policy)
+    owner._boxes = oracle._boxes
+    heard = Heard(sql("selec"), sql("select 1"))
+    [row, *_] = games_of(owner)
+    context = hidden_tables.Context(solver=heard.solver, oracle=owner, language="sql")
+    output = await hidden_tables.graph.ainvoke(cast(Any, row), context=context)
+    assert output["correct"] is False
+    said = "\n".join(heard.told(number) for number in range(len(heard.requests))) + json.dumps(output)
+    assert "count(*)" not in said.lower()
+    assert not [cell for cell in ("cyd", "Oslo", "2004-03-12") if cell in said]
+    assert '"person" refers to "id" of "people"' in said.replace('\\"', '"')
