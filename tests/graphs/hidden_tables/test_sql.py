@@ -140,14 +140,6 @@ async def test_how_queries_end_and_that_no_cell_is_told(oracle: TableOracle, tex
         assert f"```sql\n{text}\n```" in heard.told(1)
 
 
-async def test_a_query_that_takes_too_much_is_stopped(oracle: TableOracle) -> None:
-    hungry = "select count(distinct a.range * 1000003 + b.range) from range(30000) a, range(30000) b"
-    output, _, _ = await ask(oracle, sql(hungry), rounds=1)
-    assert output["turns"][0]["status"] in ("timeout", "memory", "crash")
-    _, _, answers = await ask(oracle, sql("select 7"))
-    assert items_of(answers[0]) == ["7"]
-
-
 async def test_follow_ups_find_the_answer_before_them(oracle: TableOracle) -> None:
     first, second = sql("select name from people order by 1"), sql("select max(value) from prev")
     output, heard, answers = await ask(oracle, first, second, follow_ups=[{"question": "Who is last?", "id": "1"}])
@@ -224,7 +216,7 @@ def worked(run: Any, attack: str, shows: str) -> bool:
         return False
 
 
-NAMES = (
+NAMES = (  # of all `attacks`; the lane of attacks tries them in the box
     "read_csv", "read_text", "read_blob", "by name", "glob", "sniff_csv", "copy to", "attach", "export", "settings",
     "pragma", "two statements", "variable", "call", "prepare",
 )  # fmt: skip
@@ -240,14 +232,6 @@ async def test_an_attack_works_on_duckdb_as_it_comes_and_on_ours_not(name: str, 
     with closed() as connection:
         assert not worked(partial(as_in_the_box, connection), attack, shows)
     assert not (tmp_path / "made.csv").exists()
-
-
-async def test_no_attack_comes_out_of_the_box(oracle: TableOracle, tmp_path: Path) -> None:
-    programs = [attack for attack, _ in attacks(tmp_path).values()]
-    assert tuple(attacks(tmp_path)) == NAMES
-    ran = await oracle.run("shop", programs, question_id="", earlier=[], secret=(), detail="errors", language="sql")
-    assert [one.status for one in ran if one.status in ("ok", "empty")] == []
-    assert not [one for one in ran if CANARY in repr((one.code, one.status))]
 
 
 async def test_the_words_of_an_error_quote_a_cell_and_do_not_leave_the_query() -> None:
