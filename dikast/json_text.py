@@ -53,13 +53,21 @@ def read_json(path: str | Path) -> Any:
     return parse_json(text, path)
 
 
-def array_items(file: TextIO, path: Path) -> Iterator[object]:
+def array_items(
+    file: TextIO, path: Path, decoder: json.JSONDecoder = DECODER, longest: int | None = None
+) -> Iterator[object]:
     """The items of a JSON array, as they are read.
 
+    Args:
+        file: The text.
+        path: The file that it comes from.
+        decoder: What makes values of it.
+        longest: Characters of one item, about; without it, as many as there are.
+
     Raises:
-        DataError: The text is not one array; says file and line.
+        DataError: The text is not one array, or an item is longer; says file and line.
     """
-    text = _Text(file, path)
+    text = _Text(file, path, decoder, longest)
     text.take("[")
     if text.peek() != "]":
         yield text.value()
@@ -82,8 +90,9 @@ def not_json(error: Exception, path: Path, line: int, before: int = 0) -> DataEr
 class _Text:
     """A JSON text of which only a window is in memory."""
 
-    def __init__(self, file: TextIO, path: Path) -> None:
+    def __init__(self, file: TextIO, path: Path, decoder: json.JSONDecoder, longest: int | None) -> None:
         self._file, self._path = file, path
+        self._decoder, self._longest = decoder, longest
         self._window, self._at = "", 0
         self._line, self._before = 1, 0
         """The line on which the window begins, and how many characters of it lie before."""
@@ -108,10 +117,13 @@ class _Text:
         self.peek()
         while True:
             try:
-                value, self._at = DECODER.raw_decode(self._window, self._at)
+                value, self._at = self._decoder.raw_decode(self._window, self._at)
                 return value
             except (ValueError, RecursionError) as error:
                 wrong = self._wrong(error)
+                if self._longest is not None and len(self._window) - self._at > self._longest:
+                    what = f"an item of more than {self._longest:,} characters"
+                    raise DataError(what, path=self._path, line=self._line) from error
                 if self._is_final(error) or not self._read_on():
                     raise wrong from error
 

@@ -27,8 +27,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+TABLE_FILE = "CSV, TSV, JSON, Parquet, Excel, SQLite, ...; or a folder of these."
 TableFile = Annotated[
-    Path, typer.Option("--table", metavar="FILE", rich_help_panel=INPUT, help="CSV, TSV, Parquet, Excel, SQLite, ...")
+    Path,
+    typer.Option(
+        "--table",
+        metavar="FILE|DIR",
+        rich_help_panel=INPUT,
+        help=TABLE_FILE,
+    ),
 ]
 Question = Annotated[
     list[str], typer.Option(metavar="TEXT", rich_help_panel=INPUT, help="Again for questions that follow.")
@@ -78,11 +85,12 @@ def play_game(oracle: TableOracle, context: Context, given: Mapping[str, Any]) -
     """Play, and tell; ends by `typer.Exit`."""
     from dikast.agents.ledger import recording
     from dikast.graphs import hidden_tables
+    from dikast.tables.library import WHOLE
 
     questions: list[str] = given["question"]
     if not all(text.strip() for text in questions):
         raise UsageError("an empty question", hint="--question TEXT")
-    name = given["sheet"] or given["table_file"].name
+    name = given["sheet"] or (WHOLE if given["table_file"].is_dir() else given["table_file"].name)
     for note in oracle.notes(name):
         say(f"note: {note}")
     answers: list[list[str] | None] = [None] * len(questions)

@@ -5,6 +5,7 @@
 | gold SQL | the results are equal (`results.same_result`) |
 | a label (TabFact) | one truth value, equal to the label |
 | a user's own answer | `own.is_right` |
+| a gold query over a database | `execution.is_same`, which `TableOracle` asks with the query's result |
 | a target | `answers.denotation_correct`; SQA too is judged by texts, since programs answer with values |
 """
 
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 from dikast.sandbox.inside.written import PLAIN, Spelling
 from dikast.tables import own
 from dikast.tables.answers import denotation_correct, distinct, read
+from dikast.tables.execution import has_order
+from dikast.tables.judging import DEFAULT, Judging, ordered
 from dikast.tables.questions import Question
 from dikast.tables.sql_results import same_result
 
@@ -23,25 +26,40 @@ MOST_COMPARED = 100
 """Longer answers are the same only if their values are, without tolerance: comparing them pair by pair is quadratic."""
 
 
-def is_correct(question: Question | None, items: Sequence[str], spelling: Spelling = PLAIN) -> bool | None:
+def is_correct(
+    question: Question | None, items: Sequence[str], spelling: Spelling = PLAIN, judging: Judging = DEFAULT
+) -> bool | None:
     """Judge an answer's items; `None` where no gold answer is known.
 
     Args:
         question: With its gold answer.
         items: The answer; an `Answer` is judged with its labels where the question is a user's own.
         spelling: How the table's owner writes numbers and dates; for such questions too.
+        judging: Tolerance and order; for such questions too.
     """
     if question is None:
         return None
+    if question.query is not None:
+        raise ValueError("a gold query is compared with rows: see dikast.tables.execution")
     if question.sql is not None:
         return same_result(question.target, items)
     if question.label is not None:
         return len(items) == 1 and items[0].strip().casefold() in (TRUE if question.label else FALSE)
     if question.gold is not None:
-        return own.is_right(question.gold.value, items, spelling)
+        return own.is_right(question.gold.value, items, spelling, judging, ordered=is_ordered(question, judging))
     if not question.target:
         return None
     return denotation_correct(question.target, items, question.canonical)
+
+
+def is_ordered(question: Question, judging: Judging) -> bool:
+    """Whether a question's answer has to stand in the gold answer's order."""
+    order = judging.order or ("question" if question.query and question.query.rule == "spider" else "any")
+    if order == "question" and question.query is not None:
+        return has_order(question.query.text)
+    if order == "question":
+        return ordered(question.extra.get("ordered")) is True
+    return order == "same"
 
 
 def groups(answers: Sequence[Sequence[str] | None]) -> list[int | None]:

@@ -10,7 +10,7 @@ cells, which are told too. Broken quoting and undecodable bytes are errors that 
 Only a comma between cells says which mark is the decimal one, since a decimal comma would have split the cell; other
 files show it by their numbers, or their owner tells (`cells.spelling_of`).
 
-Not covered: files over 256 MiB (a table that large belongs into Parquet).
+Files may be compressed. Not covered: files over 256 MiB unpacked (a table that large belongs into Parquet).
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ from dikast.tables.cells import spelling_of, tidy, typed_column
 from dikast.tables.headers import clean_headers
 from dikast.tables.reading import DEFAULT, Reading
 from dikast.tables.table import MemoryTable, Problem
-
-MAX_BYTES = 256 * 2**20
-"""Text cells as Python objects take about ten times their size in memory."""
+from dikast.tables.whole import name_of, read_whole
 
 MAX_CELL = 131_072
 """Characters in one cell: the csv module's own default; a longer one is a quote that was never closed."""
@@ -89,7 +87,7 @@ def read_delimited(
     names, cleaned = clean_headers(raw[:used])
     problems += cleaned + _report_blank_columns(width - used) + _report_ragged_rows(rows, body, len(header), names)
     table = typed_columns(names, cells[:used], reading, english=delimiter == ",")
-    return replace(table, name=path.stem, problems=(*problems, *table.problems), source=path)
+    return replace(table, name=name_of(path), problems=(*problems, *table.problems), source=path)
 
 
 def typed_columns(names: list[str], cells: list[list[str]], reading: Reading, *, english: bool) -> MemoryTable:
@@ -143,9 +141,7 @@ def _report_blank_columns(columns: int) -> list[Problem]:
 
 
 def _text(path: Path, encoding: str, skip: int) -> str:
-    if path.stat().st_size > MAX_BYTES:
-        raise DataError(f"larger than {MAX_BYTES >> 20} MiB", path=path, hint="convert it to Parquet")
-    data = path.read_bytes()
+    data = read_whole(path)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif data.startswith(codecs.BOM_UTF8):

@@ -16,6 +16,7 @@ from dikast.optional import needs
 from dikast.tables import bounds
 from dikast.tables.arrow import columns_of, to_values, unreadable
 from dikast.tables.bounds import Budget, interrupted
+from dikast.tables.keys import NO_KEYS, Keys, Reference
 from dikast.tables.table import CHUNK_ROWS, Column, Problem, Values
 
 CLOSED: dict[str, str] = {
@@ -40,6 +41,7 @@ class DuckTable:
     source: Path
     fields: tuple[str, ...]
     """The columns' names inside the file."""
+    keys: Keys = NO_KEYS
 
     def chunks(self, columns: Sequence[int], rows: int = CHUNK_ROWS) -> Iterator[list[Values]]:
         """The columns at these positions, at most `rows` rows at a time, in the order of a plain `select`."""
@@ -78,12 +80,25 @@ def open_duckdb(path: Path, table: str | None = None) -> DuckTable:
             with interrupted(connection.interrupt, bounds.CLOCK_SECONDS):
                 schema = connection.sql(f"select * from {quoted(name)} limit 0").to_arrow_table().schema
                 (rows,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone()
+            keys = _keys(connection, name)
     except duckdb.InterruptException:
         raise Budget(path, bounds.CLOCK_SECONDS).late() from None
     except duckdb.Error as error:
         raise unreadable(path, "duckdb", error) from error
     columns, problems = columns_of(schema)
-    return DuckTable(name, columns, int(rows), problems, path, tuple(schema.names))
+    return DuckTable(name, columns, int(rows), problems, path, tuple(schema.names), keys)
+
+
+def _keys(connection: Any, table: str) -> Keys:
+    """What a table declares."""
+    query = (
+        "select constraint_type, constraint_column_names, referenced_table, referenced_column_names"
+        " from duckdb_constraints() where table_name = ?"
+    )
+    told = connection.execute(query, [table]).fetchall()
+    primary = next((tuple(columns) for kind, columns, _, _ in told if kind == "PRIMARY KEY"), ())
+    others = (Reference(tuple(mine), other, tuple(its)) for kind, mine, other, its in told if kind == "FOREIGN KEY")
+    return Keys(primary, tuple(others))
 
 
 def _next(connection: Any, batches: Iterator[Any]) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime
 import zipfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,12 +78,31 @@ def read_excel(path: Path, sheet: str | None = None, reading: Reading = DEFAULT)
     """
     openpyxl = needs("openpyxl")
     try:
-        _check_size(path)
+        check_size(path)
         name, grid, merged = _read(path, sheet)
     except (zipfile.BadZipFile, KeyError, ValueError, openpyxl.utils.exceptions.InvalidFileException) as error:
         # A ValueError is about a cell, and quotes it.
         reason = type(error).__name__ if isinstance(error, ValueError) else error
         raise DataError(f"cannot be read as an Excel workbook: {reason}", path=path) from None
+    return table_of(path, name, sheet, grid, _report_left_out(grid, merged), reading)
+
+
+def table_of(
+    path: Path, name: str, sheet: str | None, grid: Grid, told: list[Problem], reading: Reading
+) -> MemoryTable:
+    """A sheet's cells as a table.
+
+    Args:
+        path: The workbook.
+        name: The sheet's name.
+        sheet: The name that was asked for; without one the table is called like the file.
+        grid: Its cells.
+        told: What its owner should know of it.
+        reading: The owner's options: `header` and `skip_rows`.
+
+    Raises:
+        DataError: The sheet is empty, too large, or has no such header row.
+    """
     if not grid.rows:
         raise EmptySheetError(f"sheet {name!r} is empty", path=path, hint="a table needs a header row")
     width, budget = grid.width, Budget(path, bounds.SHEET_SECONDS)
@@ -93,11 +112,16 @@ def read_excel(path: Path, sheet: str | None = None, reading: Reading = DEFAULT)
         raise DataError(f"there is no row {reading.skip_rows + 1}", path=path, hint=f"sheet {name!r} has {grid.height}")
     header, body, problems = pick_header(path, padded, reading)
     names, cleaned = clean_headers(header)
-    problems += cleaned + _report_left_out(grid, merged)
-    return _typed(path.stem if sheet is None else name, names, [cells for _, cells in body], problems, path)
+    problems += cleaned + told
+    return typed_table(path.stem if sheet is None else name, names, [cells for _, cells in body], problems, path)
 
 
-def _check_size(path: Path) -> None:
+def check_size(path: Path) -> None:
+    """Refuse a zip that says that it unpacks to more than is read.
+
+    Raises:
+        DataError: It does.
+    """
     with zipfile.ZipFile(path) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > bounds.MAX_BYTES:
@@ -168,7 +192,10 @@ def _padded(values: list[Any], width: int) -> list[Any]:
     return values + [None] * (width - len(values))
 
 
-def _typed(name: str, names: list[str], body: list[list[Any]], problems: list[Problem], path: Path) -> MemoryTable:
+def typed_table(
+    name: str, names: Sequence[str], body: Sequence[Sequence[Any]], problems: list[Problem], path: Path
+) -> MemoryTable:
+    """Rows of cells that have types of their own as a table, whose columns have one kind or are text."""
     columns: list[Column] = []
     values: list[Values] = []
     for position, column in enumerate(names):

@@ -11,6 +11,7 @@ up. Several processes may share a file.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
@@ -44,19 +45,22 @@ class Ledger:
         except sqlite3.Error as error:
             raise self._broken(error) from error
 
-    def charge(self, table: str, user: str, bits: float, budget: float | None) -> bool:
+    def charge(self, table: str | Collection[str], user: str, bits: float, budget: float | None) -> bool:
         """Add bits to what a table has let out, unless that goes beyond the budget; whether they were added.
+
+        Of several tables that are asked about together each has let out all of them, or none has.
 
         Raises:
             DataError: The file cannot be written.
         """
+        tables = [table] if isinstance(table, str) else list(table)
         with self._lock, closing(self._file.cursor()) as cursor:
             try:
                 cursor.execute("BEGIN IMMEDIATE")
-                spent: float = cursor.execute(_SPENT, (table,)).fetchone()[0]
+                spent = max(cursor.execute(_SPENT, (one,)).fetchone()[0] for one in tables)
                 within = budget is None or spent + bits <= budget + _TOLERANCE
                 if within:
-                    cursor.execute(_ADD, (table, user, bits))
+                    cursor.executemany(_ADD, [(one, user, bits) for one in tables])
                 cursor.execute("COMMIT")
             except sqlite3.Error as error:
                 raise self._broken(error) from error

@@ -1,9 +1,10 @@
-"""`load(path)`: a table from CSV, TSV, Parquet, Arrow, Excel, SQLite or DuckDB.
+"""`load(path)`: a table from CSV, TSV, JSON, JSON lines, Parquet, Arrow, Excel, OpenDocument, SQLite or DuckDB.
 
     table = load("sales.csv", missing=["N/A", "-"])
     table = load("shop.sqlite", table="sales")
 
-The format is the one that the file's name says, or the one that is told; the content is never sniffed.
+The format is the one that the file's name says, or the one that is told; the content is never sniffed. CSV, TSV, JSON
+and JSON lines may be compressed, as `.gz` or `.zst`.
 """
 
 from __future__ import annotations
@@ -13,28 +14,45 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from dikast.errors import DataError, UsageError
+from dikast.files import COMPRESSIONS, suffix_of
 from dikast.tables.cells import as_given
 from dikast.tables.reading import Reading
 from dikast.tables.table import Column, Kind, MemoryTable, Table, Values, whole_column
 from dikast.tables.values import as_text
 
-Format = Literal["csv", "tsv", "parquet", "arrow", "excel", "sqlite", "duckdb"]
+Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "excel", "ods", "sqlite", "duckdb"]
 
 SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
     ".xlsx": "excel",
     ".xlsm": "excel",
+    ".ods": "ods",
     ".sqlite": "sqlite",
     ".sqlite3": "sqlite",
     ".db": "sqlite",
     ".duckdb": "duckdb",
 }
+PACKED = ("csv", "tsv", "json", "jsonl")
+"""Formats that are read compressed."""
+ENDINGS = (
+    *SUFFIXES,
+    *(f"{suffix}{packed}" for suffix, format in SUFFIXES.items() if format in PACKED for packed in COMPRESSIONS),
+)
+"""Every ending that a table's file may have."""
+
+
+def format_of(path: Path) -> Format | None:
+    """What a file is by its name; `None` for what is none of these."""
+    return SUFFIXES.get(suffix_of(path))
 
 
 def load(
@@ -71,8 +89,8 @@ def load(
         decimal: `"."` or `","`; with a comma, points stand between thousands.
         dayfirst: For CSV and TSV: whether 1/2/2004 is in February; such columns are text where it is not told.
         types: Column -> text, integer, number, boolean, date or datetime; cells that are not of it are missing.
-        header: For CSV, TSV and Excel: the row that names the columns, from 1; 0 if there is none.
-        skip_rows: For CSV, TSV and Excel: lines or rows at the top to leave out.
+        header: For CSV, TSV, Excel and OpenDocument: the row that names the columns, from 1; 0 if there is none.
+        skip_rows: For CSV, TSV, Excel and OpenDocument: lines or rows at the top to leave out.
 
     Raises:
         DataError: The file is not there or not what it should be.
@@ -102,13 +120,19 @@ def open_table(
     escape: str | None = None,
 ) -> Table:
     """Open a file as a table; see `load`, whose options `reading` holds."""
-    kind = format or SUFFIXES.get(file.suffix.lower())
+    kind = format or format_of(file)
     if kind is None or kind not in get_args(Format):
         raise UsageError(
             f"{file}: which format is {format or file.suffix!r}?", hint=f"one of {', '.join(get_args(Format))}"
         )
     if not file.is_file():
         raise DataError("no such file", path=file)
+    if kind not in PACKED and file.suffix.lower() in COMPRESSIONS:
+        raise DataError(f"{kind} is not read compressed", path=file, hint="unpack it")
+    if kind in ("json", "jsonl"):
+        from dikast.tables.records import read_records
+
+        return retyped(read_records(file, kind), reading)
     if kind in ("csv", "tsv"):
         from dikast.tables.delimited import read_delimited
 
@@ -140,12 +164,14 @@ def _openers(reading: Reading) -> dict[Format, Callable[[Path, str | None], Tabl
     from dikast.tables.arrow import open_arrow
     from dikast.tables.duck import open_duckdb
     from dikast.tables.excel import read_excel
+    from dikast.tables.opendocument import read_ods
     from dikast.tables.sqlite import open_sqlite
 
     return {
         "parquet": lambda path, _: open_arrow(path, "parquet"),
         "arrow": lambda path, _: open_arrow(path, "arrow"),
         "excel": lambda path, sheet: read_excel(path, sheet, reading),
+        "ods": lambda path, sheet: read_ods(path, sheet, reading),
         "sqlite": open_sqlite,
         "duckdb": open_duckdb,
     }

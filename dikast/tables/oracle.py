@@ -21,7 +21,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, Self, cast, get_args
 from urllib.parse import parse_qsl, quote, unquote, urlencode
@@ -30,24 +30,41 @@ from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
 from dikast.sandbox.inside.written import Spelling
-from dikast.tables import correctness, feedback
+from dikast.tables import correctness, execution, feedback
+from dikast.tables.gold_sql import GoldError, Rows, run_gold
+from dikast.tables.judging import DEFAULT, Judging, ordered
+from dikast.tables.judging import NAMES as JUDGING
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
 from dikast.tables.library import Box, Held, Library, Stamp, stamp
-from dikast.tables.questions import Question, Shape, read_questions
+from dikast.tables.questions import Query, Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
-from dikast.tables.several import shorten
+from dikast.tables.several import Schemas, shorten
+from dikast.tables.sql import Language, as_program, text_of
 from dikast.tables.table import Table
 
 SCHEME = "tables:"
 LIMITS = ("wall_s", "cpu_s", "memory_bytes", "answer_items", "answer_bytes")
 POLICY = Policy(answer_items=1_000)
 """An answer is for a person to read; a thousand cells of a table are a copy of it."""
+VALUE_BYTES = 64
+"""Of an answer as JSON, for each value that it may have."""
+MOST_VALUES = 1_000_000
 MOST_EARLIER = 1_024
 """Answers kept for follow-up questions; one that is gone is computed again from its program."""
 MOST_DIGESTS = 4_096
+MOST_RESULTS = 64
+"""Results of gold queries that are kept; one that is gone is computed again."""
+JUDGED: tuple[Shape, ...] = ("own", "spider", "bird")
+"""Shapes whose judging a user may tell."""
 PREVIOUS = "prev"
+
+
+def policy_of(max_values: int, **limits: Any) -> Policy:
+    """The limits with this many values an answer, and bytes in proportion."""
+    size = max(POLICY.answer_bytes, VALUE_BYTES * max_values)
+    return replace(POLICY, answer_items=max_values, answer_bytes=size, **limits)
 
 
 class Opened(Protocol):
@@ -73,14 +90,18 @@ class TableOracle:
     """Holds tables.
 
     Args:
-        place: A folder of table files, one file, or one database or workbook.
+        place: A folder of table files and folders of these, one file, or one database or workbook.
         questions: A question file, for its gold answers. Without it nothing is judged.
         shape: How the question file is laid out.
         columns: For a user's own question file: our name (id, question, table, answer) -> theirs.
         reading: Options of `dikast.tables.load.load`, by name, as text or values; see `dikast.tables.reading`.
         box: See `Library`.
         policy: Limits and tier of the sandbox.
+        judging: How strictly a user's own answers are judged.
         deliver: Is given each answer, for the user.
+
+    Raises:
+        UsageError: A data set's shape is told, which has a rule of its own, and how to judge.
     """
 
     def __init__(
@@ -93,18 +114,25 @@ class TableOracle:
         reading: Mapping[str, Any] | None = None,
         box: Box = "auto",
         policy: Policy = POLICY,
+        judging: Judging = DEFAULT,
         deliver: Callable[[str, Secret[list[str]]], None] | None = None,
     ) -> None:
-        self.library = Library(Path(place), reading, box)
         self.questions = None if questions is None else Path(questions)
+        self.library = Library(Path(place), reading, box, self.questions)
         self.shape: Shape = shape
         self.columns = dict(columns or {})
         self.policy = policy
+        self.judging = judging
+        if judging != DEFAULT and shape not in JUDGED:
+            told = ", ".join(judging.as_options())
+            raise UsageError(f"{told}: questions of the shape {shape} are judged by its own rule", hint="leave it out")
         self.deliver = deliver
+        self.languages = get_args(Language)
         self._boxes: dict[asyncio.AbstractEventLoop, _Box] = {}
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
         self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
+        self._results: OrderedDict[tuple[str, Stamp], Secret[Rows | None]] = OrderedDict()
 
     @property
     def spec(self) -> str:
@@ -113,6 +141,7 @@ class TableOracle:
             **({} if self.questions is None else {"questions": str(self.questions), "shape": self.shape}),
             **{f"column.{ours}": theirs for ours, theirs in self.columns.items()},
             **self.library.reading,
+            **{name: str(value) for name, value in self.judging.as_options().items()},
             **({} if self.library.box == "auto" else {"box": self.library.box}),
             **({} if self.policy.tier is None else {"tier": self.policy.tier.value}),
             **{name: str(value) for name, value in self._limits.items() if value != getattr(POLICY, name)},
@@ -132,6 +161,7 @@ class TableOracle:
             "reading": self.library.reading,
             "box": self.library.box,
             "limits": self._limits,
+            **({} if self.judging == DEFAULT else {"judging": self.judging.as_options()}),
         }
 
     @property
@@ -139,7 +169,8 @@ class TableOracle:
         if self.library.place.is_file():
             return _digest(self.library.place)
         whole = hashlib.sha256()
-        for path in sorted({self.library.path(question.table) for question in self.gold.values()}):
+        names = {question.table for question in self.gold.values()}
+        for path in sorted({path for name in sorted(names) for path in self.library.files(name)}):
             whole.update(f"{path.name} {_digest(path)}\n".encode())
         return whole.hexdigest()
 
@@ -162,6 +193,9 @@ class TableOracle:
         for question in read_questions(questions, self.shape, columns=self.columns):
             if question.id in found:
                 raise DataError(f"id {question.id!r:.80} is there twice", path=questions, field="id")
+            if self.judging.order == "question" and ordered(question.extra.get("ordered")) is None:
+                hint = f"question {question.id!r:.80}"
+                raise DataError("neither yes nor no", path=questions, field="ordered", hint=hint)
             found[question.id] = question
         if not found:
             raise DataError("no question", path=questions)
@@ -186,12 +220,21 @@ class TableOracle:
         return (await self._sandbox()).manifest()
 
     async def describe(
-        self, table: str, question: str, *, level: str, secret: Sequence[str] | None, columns: int | None
+        self,
+        table: str,
+        question: str,
+        *,
+        level: str,
+        secret: Sequence[str] | None,
+        columns: int | None,
+        language: Language = "python",
     ) -> str:
-        """The schema as text; see `dikast.agents.roles.TableOracle.describe`."""
-        held = await self.library.open(table, secret)
+        """The schema as text; see `TableOracle.describe` and `SpeaksSql` of the graph's roles."""
+        held = await self.library.open(table, secret, language)
         schema = held.schema(level)
         shown = schema if columns is None else shorten(schema, question, columns)
+        if language == "sql" and isinstance(shown, Schemas):
+            return text_of(shown)
         return f"{shown.text}\n{held.offered}" if held.offered else shown.text
 
     async def run(
@@ -203,22 +246,29 @@ class TableOracle:
         earlier: Sequence[str],
         secret: Sequence[str] | None,
         detail: str,
+        language: Language = "python",
     ) -> list[Ran]:
-        """Run programs and judge their answers; see `dikast.agents.roles.TableOracle.run`."""
-        held = await self.library.open(table, secret)
+        """Run programs and judge their answers; see `TableOracle.run` and `SpeaksSql` of the graph's roles."""
+        held = await self.library.open(table, secret, language)
         previous = await self._previous(held, table, earlier)
         results = await asyncio.gather(*(self._execute(held, program, previous) for program in programs))
         for program, result in zip(programs, results, strict=True):
             self._keep(_chain(held, table, [*earlier, program]), _answer_of(result))
-        return self._judged(results, question_id, detail, held.spelling)
+        judge = partial(self._judged, results, question_id, detail, held.spelling)
+        question = self.gold.get(question_id)
+        takes_long = self.policy.answer_items > POLICY.answer_items or (question and question.query)
+        return await asyncio.to_thread(judge) if takes_long else judge()
 
     def unanswered(self, question_id: str) -> bool | None:
         """No answer is wrong where a gold answer is known."""
-        return None if correctness.is_correct(self.gold.get(question_id), []) is None else False
+        question = self.gold.get(question_id)
+        if question is not None and question.query is not None:
+            return False
+        return None if correctness.is_correct(question, []) is None else False
 
     async def charge(self, table: str, user: str, bits: float, *, budget: float | None, ledger: str | None) -> bool:
         """Write down what a table is about to let out; see `KeepsLedger.charge` of the graph's roles."""
-        where = str(self.library.path(table).resolve())
+        where = [str(path.resolve()) for path in self.library.files(table)]
         if ledger not in self._ledgers:
             self._ledgers[ledger] = Ledger(None if ledger is None else Path(ledger))
         return await asyncio.to_thread(self._ledgers[ledger].charge, where, user, bits, budget)
@@ -238,8 +288,12 @@ class TableOracle:
         return self.library.load(name).notes
 
     def digest(self, name: str) -> str:
-        """The hash of a table's file."""
-        return file_digest(self.library.path(name))
+        """The hash of a table's file, or of all files of several."""
+        files = self.library.files(name)
+        if len(files) == 1:
+            return file_digest(files[0])
+        listed = "".join(f"{path.name} {file_digest(path)}\n" for path in files)
+        return hashlib.sha256(listed.encode(errors="surrogateescape")).hexdigest()
 
     async def __aenter__(self) -> Self:
         await self.ready()
@@ -261,14 +315,40 @@ class TableOracle:
                 status=feedback.status_of(result),
                 code=feedback.code_of(result, detail),
                 group=group,
-                correct=wrong if answer is None else correctness.is_correct(question, answer, spelling),
+                correct=wrong if answer is None else self._is_correct(question, result, answer, spelling),
                 answer=None if answer is None else Secret(answer),
             )
             for result, answer, group in zip(results, answers, correctness.groups(answers), strict=True)
         ]
 
+    def _is_correct(self, question: Question | None, result: Result, answer: Answer, spelling: Spelling) -> bool | None:
+        if question is None or question.query is None:
+            return correctness.is_correct(question, answer, spelling, self.judging)
+        gold = self._gold_rows(question, question.query)
+        if gold is None:
+            return None
+        ordered = correctness.is_ordered(question, self.judging)
+        rule = question.query.rule
+        return execution.is_same(gold, result.answer, result.table, rule, self.judging, ordered=ordered)
+
+    def _gold_rows(self, question: Question, query: Query) -> Rows | None:
+        """What a gold query gives; `None` if it does not run, so that its question is not judged."""
+        path = self.library.path(question.table)
+        key = (question.id, stamp(path))
+        if key not in self._results:
+            try:
+                found = Secret[Rows | None](run_gold(path, query.text))
+            except GoldError:
+                found = Secret[Rows | None](None)  # the report counts these
+            self._results[key] = found
+            while len(self._results) > MOST_RESULTS:
+                self._results.popitem(last=False)
+            return found.reveal()
+        return self._results[key].reveal()
+
     async def _execute(self, held: Held, program: str, previous: Json) -> Result:
         box = await self._sandbox()
+        program = as_program(program) if held.language == "sql" else program
         return await box.run(program, table=held.sealed, inputs={PREVIOUS: previous}, spelling=held.spelling)
 
     async def _previous(self, held: Held, table: str, earlier: Sequence[str]) -> Json:
@@ -327,7 +407,7 @@ def _answer_of(result: Result) -> Json:
 
 
 def _chain(held: Held, table: str, programs: Sequence[str]) -> bytes:
-    text = repr((table, held.stamp, held.secret, tuple(programs)))
+    text = repr((table, held.stamp, held.secret, held.language, tuple(programs)))
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
@@ -371,6 +451,7 @@ def load_table_oracle(spec: str) -> TableOracle:
         if name in options:
             limits[name] = _number(name, options.pop(name))
     questions, shape = options.pop("questions", None), options.pop("shape", "own")
+    judging = Judging.of({name: options.pop(name) for name in JUDGING if name in options})
     box, tier = options.pop("box", "auto"), options.pop("tier", None)
     if options or shape not in get_args(Shape) or box not in get_args(Box):
         raise UsageError(f"oracle {spec!r:.200}: unknown {', '.join(options) or 'shape or box'}")
@@ -383,6 +464,7 @@ def load_table_oracle(spec: str) -> TableOracle:
         reading=reading,
         box=cast(Box, box),
         policy=policy,
+        judging=judging,
     )
 
 

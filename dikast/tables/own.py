@@ -16,7 +16,9 @@ takes for right, and besides
 * rows: `[["ann", 3], ["bob", 7]]` and `{"ann": 3, "bob": 7}` are met by rows of the same values, in any order of rows;
 * nothing: `[]`, and null in a JSON lines file, are met by an empty answer.
 
-A number that can be read in two ways is read as the table's owner told (`Spelling`). Not covered: other words.
+A number that can be read in two ways is read as the table's owner told (`Spelling`). A tolerance that was told takes
+the place of the rules for numbers, and order counts where it was told (`dikast.tables.judging`). Not covered: other
+words.
 """
 
 from __future__ import annotations
@@ -29,8 +31,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from dikast.sandbox.inside.written import PLAIN, Spelling, is_date_text, read_amount, read_date
-from dikast.tables.answers import TOLERANCE, denotation_correct, distinct, items, normalise, read
+from dikast.tables.answers import TOLERANCE, Value, denotation_correct, distinct, items, normalise, read
+from dikast.tables.judging import DEFAULT, Judging
 from dikast.tables.labelled import Answer, Labelled, labelled
+from dikast.tables.matching import Candidates
 
 RELATIVE_TOLERANCE = 1e-9
 """As for WikiSQL's results: sums in another order differ less."""
@@ -38,6 +42,8 @@ ROUNDED_DIGITS, ROUNDED_PLACES = 3, 2
 """From three digits on, or two of them behind the point, a gold number may be a rounded one."""
 
 TRUTH = {"true": True, "yes": True, "false": False, "no": False}
+MOST_SCANNED = 5_000_000
+"""Rows that are looked at as another's match, of those that are not equal as they stand; half a minute."""
 SPAN = re.compile(r"(?:(-?\d{1,9}) days?,? ?)?(\d{1,6}):(\d\d)(?::(\d\d(?:\.\d{1,9})?))?")
 Rows = Sequence[Sequence[str]]
 
@@ -48,6 +54,7 @@ class Item:
 
     Args:
         text: As written.
+        value: As WikiTableQuestions' rule reads it.
         truth: Whether it says yes or no.
         number: Its number; of a share in per cent the per cent.
         currency: The number's currency, if it has one.
@@ -57,6 +64,7 @@ class Item:
     """
 
     text: str
+    value: Value
     truth: bool | None
     number: float | None
     currency: str
@@ -70,44 +78,69 @@ class Item:
         amount = read_amount(text, spelling)
         value, currency, percent = amount or (None, "", False)
         moment = read_date(text, spelling) if is_date_text(text) else None
-        return cls(text, TRUTH.get(normalise(text)), value, currency, percent, moment, _seconds(text))
+        return cls(text, read(text), TRUTH.get(normalise(text)), value, currency, percent, moment, _seconds(text))
 
 
-def is_right(gold: object, answer: Sequence[str], spelling: Spelling = PLAIN) -> bool:
+def is_right(
+    gold: object,
+    answer: Sequence[str],
+    spelling: Spelling = PLAIN,
+    judging: Judging = DEFAULT,
+    *,
+    ordered: bool = False,
+) -> bool:
     """Whether an answer is the gold one.
 
     Args:
         gold: JSON, as the user wrote it.
         answer: The answer's items, with their table if they are an `Answer`.
         spelling: How the table's owner writes numbers and dates.
+        judging: The tolerance.
+        ordered: Whether items and rows have to stand in the gold answer's order.
     """
     table = answer.table if isinstance(answer, Answer) else None
     wanted = labelled(gold)
     if wanted is not None and table is not None and _widths(wanted) == _widths(table):
-        return _same_rows(wanted["rows"], table["rows"], spelling)
+        return same_rows(wanted["rows"], table["rows"], spelling, judging, ordered=ordered)
     golds = [items(gold), *([_flat(wanted)] if isinstance(gold, Mapping) and wanted else [])]
     answers = [list(answer), *([_flat(table)] if table else [])]
-    return any(same_items(one, other, spelling) for one in golds for other in answers)
+    return any(same_items(one, other, spelling, judging, ordered=ordered) for one in golds for other in answers)
 
 
-def same_items(gold: Sequence[str], answer: Sequence[str], spelling: Spelling = PLAIN) -> bool:
-    """Whether two lists have the same items, order and repeats aside."""
-    if denotation_correct(gold, answer):
+def same_items(
+    gold: Sequence[str],
+    answer: Sequence[str],
+    spelling: Spelling = PLAIN,
+    judging: Judging = DEFAULT,
+    *,
+    ordered: bool = False,
+) -> bool:
+    """Whether two lists have the same items, order and repeats aside, unless they count."""
+    if ordered:
+        pairs = zip(_read_all(gold, spelling), _read_all(answer, spelling), strict=True)
+        return len(gold) == len(answer) and all(same_item(one, other, judging) for one, other in pairs)
+    if not judging.has_tolerance and denotation_correct(gold, answer):
         return True
     if len(distinct(list(map(read, gold)))) != len(distinct(list(map(read, answer)))):
         return False
-    wanted, given = _read_all(gold, spelling), _read_all(answer, spelling)
-    met = all(any(same_item(one, other) for other in given) for one in wanted)
-    return met and all(any(same_item(one, other) for one in wanted) for other in given)
+    given = _read_all(list(dict.fromkeys(answer)), spelling)
+    near = Candidates(given, judging, _places)
+    met: set[int] = set()
+    for want in _read_all(list(dict.fromkeys(gold)), spelling):
+        meets = {at for at in near.of(want) if same_item(want, given[at], judging)}
+        if not meets:
+            return False
+        met |= meets
+    return len(met) == len(given)
 
 
 def _read_all(texts: Sequence[str], spelling: Spelling) -> list[Item]:
     return [Item.of(text, spelling) for text in texts]
 
 
-def same_item(gold: Item, answer: Item) -> bool:
+def same_item(gold: Item, answer: Item, judging: Judging = DEFAULT) -> bool:
     """Whether an item is the gold one, in any reading that both have."""
-    if read(gold.text).matches(read(answer.text)):
+    if _same_value(gold.value, answer.value, judging):
         return True
     if gold.truth is not None or answer.truth is not None:
         return gold.truth == answer.truth
@@ -115,16 +148,26 @@ def same_item(gold: Item, answer: Item) -> bool:
         return _same_moment(gold.moment, answer.moment)
     if gold.seconds is not None and answer.seconds is not None:
         return math.isclose(gold.seconds, answer.seconds, abs_tol=TOLERANCE)
-    return _same_number(gold, answer)
+    return _same_number(gold, answer, judging)
 
 
-def _same_number(gold: Item, answer: Item) -> bool:
+def _same_value(gold: Value, answer: Value, judging: Judging) -> bool:
+    if not judging.has_tolerance:
+        return gold.matches(answer)
+    if gold.number is not None and answer.number is not None:
+        return judging.close(gold.number, answer.number)
+    return gold.text == answer.text or (gold.date is not None and gold.date == answer.date)
+
+
+def _same_number(gold: Item, answer: Item, judging: Judging) -> bool:
     if gold.number is None or answer.number is None:
         return False
     if gold.currency and answer.currency and gold.currency != answer.currency:
         return False
     told = answer.number
     readings = [told] if gold.percent == answer.percent else [told, told * 100 if gold.percent else told / 100]
+    if judging.has_tolerance:
+        return any(judging.close(gold.number, reading) for reading in readings)
     return any(_rounds_to(gold, reading) for reading in readings)
 
 
@@ -167,15 +210,51 @@ def _flat(table: Labelled | None) -> list[str]:
     return [cell for row in (table["rows"] if table else []) for cell in row if cell]
 
 
-def _same_rows(gold: Rows, answer: Rows, spelling: Spelling) -> bool:
-    """Whether each gold row is met by an answer's own row, cell by cell."""
+def same_rows(
+    gold: Rows, answer: Rows, spelling: Spelling = PLAIN, judging: Judging = DEFAULT, *, ordered: bool = False
+) -> bool:
+    """Whether each gold row is met by an answer's own row, cell by cell.
+
+    Rows that are equal as they stand are taken for each other first; the others are looked up by their cells, and where
+    these leave more than `MOST_SCANNED` to look at, the answer is not the gold one.
+    """
     if len(gold) != len(answer):
         return False
-    left = [_read_all(row, spelling) for row in answer]
-    for row in gold:
-        wanted = _read_all(row, spelling)
-        place = next((at for at, given in enumerate(left) if all(map(same_item, wanted, given))), None)
-        if place is None:
+    wanted, given = ([_read_all(row, spelling) for row in rows] for rows in (gold, answer))
+    if ordered:
+        return all(_same_row(one, other, judging) for one, other in zip(wanted, given, strict=True))
+    left = dict[tuple[object, ...], list[list[Item]]]()
+    for row in given:
+        left.setdefault(_identity(row), []).append(row)
+    others: list[list[Item]] = []
+    for row in wanted:
+        if same := left.get(_identity(row)):
+            same.pop()
+        else:
+            others.append(row)
+    return _all_met(others, [row for rows in left.values() for row in rows], judging)
+
+
+def _all_met(wanted: list[list[Item]], left: list[list[Item]], judging: Judging) -> bool:
+    width = max(map(len, left), default=0)
+    if any(len(row) != width for row in [*wanted, *left]):
+        return False
+    columns = [Candidates([row[at] for row in left], judging, _places) for at in range(width)]
+    scanned, taken = 0, set[int]()
+    for row in wanted:
+        near = [column.of(cell) for column, cell in zip(columns, row, strict=True)]
+        scanned += sum(map(len, near))
+        few = sorted(min(near, key=len) - taken) if near else []
+        place = next((at for at in few if _same_row(row, left[at], judging)), None)
+        if place is None or scanned > MOST_SCANNED:
             return False
-        del left[place]
+        taken.add(place)
     return True
+
+
+def _same_row(gold: list[Item], answer: list[Item], judging: Judging) -> bool:
+    return len(gold) == len(answer) and all(same_item(*pair, judging) for pair in zip(gold, answer, strict=True))
+
+
+def _identity(row: list[Item]) -> tuple[object, ...]:
+    return tuple(item.value.identity for item in row)

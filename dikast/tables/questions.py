@@ -1,4 +1,4 @@
-"""Question files: WikiTableQuestions, WikiSQL, SQA, TabFact as released or as JSONL, and a user's own.
+"""Question files: WikiTableQuestions, WikiSQL, SQA, TabFact, Spider, BIRD as released or as JSONL, and a user's own.
 
     for question in read_questions("pristine-unseen-tables.tsv", "wtq"): ...
     read_questions("mine.csv", columns={"question": "q", "table": "sheet", "answer": "a"})
@@ -12,9 +12,12 @@ Any file that `dikast.rows` reads is taken, whatever its shape; TSV of the relea
 | `wikisql` | .jsonl | question, table_id, sql with sel, agg, conds as numbers |
 | `sqa` | .tsv | id, annotator, position, question, table_file, answer_coordinates, answer_text |
 | `tabfact` | .json | table -> [statements, labels, caption] |
+| `spider` | .json | db_id, question, query |
+| `bird` | .json | question_id, db_id, question, evidence, SQL, difficulty |
 
 In each shape a file with this project's own names works too: question or statement, table, target, target_canon,
-sql with select, agg, where, answer, answer_coordinates, answer_text, label. Tables are named, not opened.
+sql with select, agg, where, answer, answer_coordinates, answer_text, label. Tables are named, not opened; of
+`spider` and `bird` the table is the database `DB/DB.sqlite`, and evidence is part of the question.
 """
 
 from __future__ import annotations
@@ -31,9 +34,10 @@ from dikast.files import suffix_of
 from dikast.json_text import read_json
 from dikast.row import Row
 from dikast.rows import FORMATS, read_rows
+from dikast.tables.execution import Rule
 from dikast.tables.sql_results import Coordinate
 
-Shape = Literal["own", "wtq", "wikisql", "sqa", "tabfact"]
+Shape = Literal["own", "wtq", "wikisql", "sqa", "tabfact", "spider", "bird"]
 
 AGGREGATES = ("", "MAX", "MIN", "COUNT", "SUM", "AVG")
 OPERATORS = ("=", ">", "<")
@@ -66,6 +70,19 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A gold query over a database, whose result is the answer.
+
+    Args:
+        text: SQL, as SQLite runs it.
+        rule: By whose rule results are compared; see `dikast.tables.execution`.
+    """
+
+    text: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
 class Gold:
     """A user's own answer, JSON as it was written; `None` and `[]` mean that an empty answer is right."""
 
@@ -83,12 +100,13 @@ class Question:
         target: The gold answer's items; empty if unknown, or if `gold` says that there are none.
         canonical: WikiTableQuestions' canonical form of each item.
         sql: WikiSQL's gold query.
+        query: Spider's or BIRD's.
         sequence: SQA's sequence, `id/annotator`.
         position: Place in the sequence, from 0.
         coordinates: SQA's gold cells.
         label: TabFact's: whether the table entails the statement.
         gold: Of a user's own question: the answer as written; `None` if unknown.
-        extra: Other fields of a user's own file.
+        extra: Other fields of a user's own file; BIRD's difficulty.
     """
 
     id: str
@@ -97,6 +115,7 @@ class Question:
     target: tuple[str, ...] = ()
     canonical: tuple[str, ...] | None = None
     sql: Sql | None = None
+    query: Query | None = None
     sequence: str = ""
     position: int = 0
     coordinates: frozenset[Coordinate] | None = None
@@ -301,6 +320,27 @@ def _tabfact_release(path: Path) -> Iterator[Question]:
             yield Question(f"{table}-{number}", str(statement), table, label=bool(label))
 
 
+def _of_database(rule: Rule) -> Callable[[_Row], Question]:
+    """Spider's rows and BIRD's: the question, its database, and the query whose result is the answer, if it is told."""
+    names = ("query", "SQL")
+
+    def read(row: _Row) -> Question:
+        name = row.text("db_id")
+        key = next((key for key in ("question_id", "id") if key in row.fields), None)
+        told = next((key for key in names if row.fields.get(key)), None)
+        evidence = str(row.fields.get("evidence") or "").strip()
+        asked = row.text("question")
+        return Question(
+            str(row.place) if key is None else row.text(key),
+            f"{asked}\nEvidence: {evidence}" if evidence else asked,
+            f"{name}/{name}.sqlite",
+            query=None if told is None else Query(row.text(told), rule),
+            extra={"difficulty": row.fields["difficulty"]} if row.fields.get("difficulty") else {},
+        )
+
+    return read
+
+
 def _strings(row: _Row, name: str) -> tuple[str, ...]:
     """A list of items, or one item."""
     _, value = row.first(name)
@@ -315,4 +355,6 @@ READERS: Mapping[Shape, Callable[[_Row], Question]] = {
     "wikisql": _wikisql,
     "sqa": _sqa,
     "tabfact": _tabfact,
+    "spider": _of_database("spider"),
+    "bird": _of_database("bird"),
 }

@@ -83,7 +83,8 @@ def by_category(
     found: dict[tuple[str, str], Category] = {}
     order: dict[str, int] = {}
     for question, given in labelled(asked, load):
-        turn, judged = turns.get(question.id), has_gold(question)
+        turn = turns.get(question.id)
+        judged = has_gold(question) and not is_unjudged(question, turn)
         whole.add(turn, judged=judged)
         for name, value in given.items():
             order.setdefault(name, len(order))
@@ -106,8 +107,13 @@ def labelled(
 
 def has_gold(question: Question) -> bool:
     """Whether an answer to it can be judged."""
-    known = question.gold is not None or question.sql is not None or question.label is not None
-    return known or bool(question.target)
+    golds = (question.gold, question.sql, question.label, question.query)
+    return any(gold is not None for gold in golds) or bool(question.target)
+
+
+def is_unjudged(question: Question, turn: Mapping[str, Any] | None) -> bool:
+    """Whether a question was answered and nobody knows how rightly, though it has a gold query: that did not run."""
+    return question.query is not None and turn is not None and turn["correct"] is None
 
 
 def values_of(value: Label) -> list[str]:

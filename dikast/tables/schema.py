@@ -23,7 +23,7 @@ above are ours. Not covered: a header or a choice of columns that gives data awa
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -45,6 +45,26 @@ SAID: dict[Kind, str] = {
     "other": "other, as text",
 }
 
+
+def literal(name: str) -> str:
+    """A name as a Python string literal."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a schema is put to writers of one language.
+
+    Args:
+        quote: A name as it is written in a program.
+        said: The kinds' words.
+    """
+
+    quote: Callable[[str], str]
+    said: Mapping[Kind, str]
+
+
+PYTHON = Dialect(literal, SAID)
 FRAME = "The data frame"
 HEADING = "{} has these columns:"
 SOME = "{} has more columns; these may be relevant:"
@@ -66,15 +86,14 @@ class ColumnSchema:
     profile: Profile | None = None
     zone: str = ""
 
-    @property
-    def text(self) -> str:
+    def line(self, dialect: Dialect = PYTHON) -> str:
         """One line of the schema."""
-        said = [SAID[self.kind]] if self.kind else []
+        said = [dialect.said[self.kind]] if self.kind else []
         if self.zone:
             said.append(f"time zone {self.zone}")
         if self.profile:
             said += _statements(self.profile)
-        name = json.dumps(self.name, ensure_ascii=False)
+        name = dialect.quote(self.name)
         return f"- {name}: {', '.join(said)}" if said else f"- {name}"
 
 
@@ -100,10 +119,10 @@ class Schema:
         """What a prompt says, one line a column, without a final newline."""
         return self.text_of(FRAME)
 
-    def text_of(self, frame: str) -> str:
-        """The same, about what programs have as `frame`."""
+    def text_of(self, frame: str, dialect: Dialect = PYTHON) -> str:
+        """The same, about what programs have as `frame`, in another dialect."""
         heading = HEADING if len(self.shown) == len(self.columns) else SOME
-        return "\n".join([heading.format(frame), *(self.columns[at].text for at in self.shown)])
+        return "\n".join([heading.format(frame), *(self.columns[at].line(dialect) for at in self.shown)])
 
     def only(self, columns: Collection[int]) -> Schema:
         """The schema that lists these columns, in the table's order."""

@@ -22,6 +22,7 @@ from dikast.tables import bounds
 from dikast.tables.bounds import Budget
 from dikast.tables.duck import pick_table, quoted
 from dikast.tables.headers import clean_headers
+from dikast.tables.keys import NO_KEYS, Keys, Reference
 from dikast.tables.table import CHUNK_ROWS, Column, Kind, Problem, Values
 from dikast.tables.values import array_of, kind_of
 
@@ -42,6 +43,7 @@ class SqliteTable:
     source: Path
     fields: tuple[str, ...]
     """The columns' names inside the file."""
+    keys: Keys = NO_KEYS
 
     def chunks(self, columns: Sequence[int], rows: int = CHUNK_ROWS) -> Iterator[list[Values]]:
         """The columns at these positions, `rows` rows at a time, in the order of a plain `select`."""
@@ -49,7 +51,7 @@ class SqliteTable:
         kinds: list[Kind] = [self.columns[at].kind for at in columns]
         budget = Budget(self.source, bounds.DATABASE_SECONDS)
         try:
-            with closing(_connect(self.source, budget)) as connection:
+            with closing(connect(self.source, budget)) as connection:
                 cursor = connection.execute(f"select {asked} from {quoted(self.name)}")
                 while batch := _batch(cursor, rows, budget):
                     yield [array_of(cells, kind) for cells, kind in zip(zip(*batch, strict=True), kinds, strict=True)]
@@ -85,10 +87,14 @@ def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:
     """
     budget = Budget(path, bounds.DATABASE_SECONDS)
     try:
-        with closing(_connect(path, budget)) as connection:
+        with closing(connect(path, budget)) as connection:
             listing = "select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite_%'"
             name = pick_table(path, table, [row[0] for row in connection.execute(listing)])
-            fields = [row[1] for row in connection.execute(f"pragma table_info({quoted(name)})")]
+            told = connection.execute(f"pragma table_info({quoted(name)})").fetchall()
+            fields = [row[1] for row in told]
+            keys = Keys(
+                tuple(row[1] for row in sorted(told, key=lambda row: row[5]) if row[5]), _references(connection, name)
+            )
             (rows,) = connection.execute(f"select count(*) from {quoted(name)}").fetchone()
             budget.spend(rows * len(fields))
             types = [_storage(connection, name, field, budget) for field in fields]
@@ -104,7 +110,16 @@ def open_sqlite(path: Path, table: str | None = None) -> SqliteTable:
         if kind is None:
             text = f"column {column!r} is text: its cells are {' and '.join(sorted(found))}"
             problems.append(Problem("mixed types", text, column))
-    return SqliteTable(name, tuple(columns), int(rows), tuple(problems), path, tuple(fields))
+    return SqliteTable(name, tuple(columns), int(rows), tuple(problems), path, tuple(fields), keys)
+
+
+def _references(connection: sqlite3.Connection, table: str) -> tuple[Reference, ...]:
+    """The foreign keys of a table, as its file declares them."""
+    found: dict[int, Reference] = {}
+    for number, _, other, column, target, *_ in connection.execute(f"pragma foreign_key_list({quoted(table)})"):
+        known = found.get(number, Reference((), other))
+        found[number] = Reference((*known.columns, column), other, (*known.others, *([target] if target else [])))
+    return tuple(found[number] for number in sorted(found, reverse=True))  # SQLite lists the last first
 
 
 def _storage(connection: sqlite3.Connection, table: str, field: str, budget: Budget) -> set[str]:
@@ -113,9 +128,11 @@ def _storage(connection: sqlite3.Connection, table: str, field: str, budget: Bud
     return {row[0] for row in connection.execute(query)} - {"null"}
 
 
-def _connect(path: Path, budget: Budget) -> sqlite3.Connection:
+def connect(path: Path, budget: Budget) -> sqlite3.Connection:
+    """A connection that reads, and is stopped when the budget's seconds are up."""
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.MAX_CELL_BYTES)
     connection.set_progress_handler(lambda: budget.is_over, STEPS)
-    connection.execute("pragma trusted_schema = off")
+    for setting in ("trusted_schema = off", "cell_size_check = on", "mmap_size = 0"):
+        connection.execute(f"pragma {setting}")
     return connection

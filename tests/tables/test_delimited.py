@@ -207,7 +207,7 @@ def test_what_is_no_delimiter(write: Write, delimiter: str):
 
 
 def test_files_too_large_for_text_cells(write: Write, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("dikast.tables.delimited.MAX_BYTES", 3)
+    monkeypatch.setattr("dikast.tables.whole.MAX_BYTES", 3)
     with pytest.raises(DataError, match="convert it to Parquet"):
         load(write("a\n1\n"))
 

@@ -54,7 +54,7 @@ async def test_tables_are_found_by_name_and_only_inside_the_folder(tmp_path: Pat
     (tmp_path / "in.csv").write_text("x\n1\n", encoding="utf-8")  # what "." with an ending is
     (tmp_path / "in" / "sub").mkdir()
     outside = ["../out", "../out.csv", str(tmp_path / "out.csv"), "../in", "sub/../../in", "sub/../.."]
-    outside += [".", "./", "..", "", "sub/..", "sub/."]
+    outside += ["./", "..", "", "sub/..", "sub/."]
     for name in (*outside, "b", "sub", "a\0b", "\ud800", "x" * 5_000):
         with pytest.raises(DataError, match=r"not inside|no table|no name"):
             tables.path(name)

@@ -203,8 +203,8 @@ def test_wrong_arguments(tmp_path: Path):
         list(read_questions(tmp_path / "t.docx"))
     with pytest.raises(UsageError, match="cannot map reply"):
         list(read_questions(tmp_path / "t.csv", columns={"reply": "a"}))
-    shape: Any = "spider"
-    with pytest.raises(UsageError, match="has the shape 'spider'"):
+    shape: Any = "cosql"
+    with pytest.raises(UsageError, match="has the shape 'cosql'"):
         list(read_questions(tmp_path / "t.csv", shape))
     latin = tmp_path / "t.csv"
     latin.write_bytes("question,table\nZoë,t\n".encode("cp1252"))

@@ -125,7 +125,7 @@ def test_wrong_arguments(tmp_path: Path):
 @given(st.text(max_size=20), st.sampled_from(LEVELS))
 def test_names_are_python_literals_on_one_line(name: str, level: Level):
     clean = "".join(name.split("\n"))
-    line = ColumnSchema(clean, "text" if level != "names" else None).text
+    line = ColumnSchema(clean, "text" if level != "names" else None).line()
     literal = line.removeprefix("- ").removesuffix(": text") if level != "names" else line.removeprefix("- ")
     assert json.loads(literal) == clean
     if clean.isprintable():

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from dikast.errors import DataError, UsageError
 from dikast.graphs import hidden_tables
-from dikast.tables import bounds, several
+from dikast.tables import bounds, schema
 from dikast.tables.library import Box, Library
 from dikast.tables.oracle import TableOracle
 from dikast.tables.reading import Reading
@@ -94,7 +94,8 @@ async def ask(
     oracle: TableOracle, file: str, tables: Mapping[str, Rows], program: str, **knobs: Any
 ) -> tuple[Any, str, list[str] | None]:
     """One game over a file in the oracle's folder: its output, all that the Solver was told, and the answer."""
-    database(oracle.library.place / file, tables)
+    if tables:
+        database(oracle.library.place / file, tables)
     answers: list[Any] = []
 
     def deliver(_: str, answer: Any) -> None:
@@ -120,6 +121,17 @@ async def test_a_program_joins_the_tables_of_a_file(oracles: Oracles, ending: st
     assert "Schema:\nThere is no df: several data frames are in a dict called tables, by name.\n" in told
     assert 'The data frame tables["people"] has these columns:\n- "person": ' in told
     assert ("join" in told) is (box == "arrow")
+
+
+@pytest.mark.parametrize(("box", "program"), [("frame", MERGE), ("arrow", JOIN)])
+async def test_a_program_joins_the_files_of_a_folder(oracles: Oracles, box: str, program: str) -> None:
+    folder = oracles[box].library.place / "folder"
+    folder.mkdir(exist_ok=True)
+    (folder / "orders.csv").write_text("id,person,amount\n1,10,5.5\n2,11,7\n3,10,2\n", encoding="utf-8")
+    (folder / "people.json").write_text('[{"person": 10, "name": "ann"}, {"person": 11, "name": "bob"}]', "utf-8")
+    output, told, answer = await ask(oracles[box], "folder", {}, program)
+    assert (output["outcome"], answer) == ("ok", ["7.5"])
+    assert 'tables["orders"] has these columns:\n- "id": integer\n- "person": integer\n- "amount": decimal' in told
 
 
 @BOTH
@@ -160,14 +172,14 @@ async def test_a_table_with_an_odd_name_is_found_under_the_name_that_is_told(
 ) -> None:
     [shown, _] = shown_names([ODD, "plain"], ())
     assert "\n" not in shown
-    program = f"answer = float(tables[{several.literal(shown)}]['a'][0])"
+    program = f"answer = float(tables[{schema.literal(shown)}]['a'][0])"
     if box == "arrow":
         quoted = '"' + shown.replace('"', '""') + '"'
         program = f"answer = sql({f'select a from {quoted}'!r})['a'].tolist()"
     tables = {ODD: [["a"], [7.0]], "plain": [["a"], [8.0]]}
     output, told, answer = await ask(oracles[box], f"odd.{ending}", tables, program)
     assert (output["outcome"], answer) == ("ok", ["7"]), output["turns"]
-    assert f"tables[{several.literal(shown)}] has" in told
+    assert f"tables[{schema.literal(shown)}] has" in told
     assert [note for note in oracles[box].notes(f"odd.{ending}") if "is called" in note]
 
 

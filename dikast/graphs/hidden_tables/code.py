@@ -1,4 +1,4 @@
-r"""The program in a model's reply: one fenced block of Python, or a reply that is a program and nothing else.
+r"""The program in a model's reply: one fenced block of its language, or a reply that is a program and nothing else.
 
     extract_code("Here it is:\n```python\nanswer = len(df)\n```").program     # "answer = len(df)\n"
 
@@ -8,18 +8,21 @@ Nothing is guessed: where a reply holds several programs none is chosen, and one
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from dikast.graphs.hidden_tables.language import PYTHON, SQL, Language
 from dikast.spoken import spoken
 
 LEAST_MARK, MOST_INDENT = 3, 3
 """A CommonMark fence: so many backticks or tildes at least, behind so many blanks at most."""
-PYTHON = ("python", "py", "python3", "pandas")
 NAMED = "answer"
 MOST_CHARACTERS, MOST_LINES = 1 << 20, 50_000
 """A reply beyond is not read: it holds the event loop for the time of its length. A program has 64 kB at most."""
+BARE_QUERY = re.compile(r"\s*(?:select\s|with\s+(?:recursive\s+)?[\w\"]+\s+as\s*\()", re.IGNORECASE)
+"""How a reply begins that is SQL and no prose; a sentence that begins so costs a round."""
 MOST_BARE = 16_384
 """Characters of a reply without a fence that are parsed as Python, which takes up to 20 ms of processor time."""
 
@@ -46,19 +49,18 @@ class _Block(NamedTuple):
     closed: bool
 
 
-def extract_code(reply: str) -> Extracted:
-    """Read a reply. Blocks in other languages are passed over where there is one in Python."""
+def extract_code(reply: str, language: Language = PYTHON) -> Extracted:
+    """Read a reply. Blocks in other languages are passed over where there is one in this."""
     reply = spoken(reply)
     lines = _lines(reply)
     if lines is None:
         return Extracted(problem=Problem.NO_CODE, reason=f"a reply of {len(reply)} characters is too long to be read")
     blocks = [block for block in _blocks(lines) if block.text.strip()]
-    python = [block for block in blocks if block.language.lower() in PYTHON]
-    chosen = python or blocks
+    chosen = [block for block in blocks if block.language.lower() in language.marks] or blocks
     if len(chosen) > 1:
         return Extracted(problem=Problem.MANY_BLOCKS, reason=f"{len(chosen)} code blocks where one was asked for")
     if not chosen:
-        if _is_program(reply):
+        if _is_query(reply) if language is SQL else _is_program(reply):
             return Extracted(reply.strip() + "\n")
         return Extracted(problem=Problem.NO_CODE, reason=f"no code block in {reply[:80]!r:.80}")
     if not chosen[0].closed:
@@ -112,3 +114,8 @@ def _is_program(reply: str) -> bool:
     return any(
         isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == NAMED for node in ast.walk(tree)
     )
+
+
+def _is_query(reply: str) -> bool:
+    """Whether the whole reply is one query, by how it begins: small models leave the fence away."""
+    return len(reply) <= MOST_BARE and BARE_QUERY.match(reply) is not None

@@ -22,6 +22,7 @@ from dikast.agents.models.load import load_role_model
 from dikast.agents.models.request import Structured
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.fence import fence
+from dikast.graphs.hidden_tables.language import LANGUAGES
 from dikast.graphs.hidden_tables.roles import Review
 from dikast.records import Outcome
 from dikast.reply_json import whole_object
@@ -48,18 +49,21 @@ class ModelCodeCritic:
 
     def fingerprint(self) -> Mapping[str, object]:
         """The model's and the prompt's."""
-        return {"model": identity(self.model), "prompt": self._prompt.fingerprint()}
+        prompts = {f"prompt_{name}": review_prompt(name).fingerprint() for name in self.languages if name != "python"}
+        return {"model": identity(self.model), "prompt": review_prompt("python").fingerprint(), **prompts}
 
     @property
-    def _prompt(self) -> Prompt:
-        return load_prompt("hidden_tables/review")
+    def languages(self) -> tuple[str, ...]:
+        """What it reads; see `SpeaksSql`."""
+        return tuple(LANGUAGES)
 
-    async def review(self, question: str, schema: str, program: str) -> Review:
-        """Read a program; see `CodeCritic.review`."""
+    async def review(self, question: str, schema: str, program: str, language: str = "python") -> Review:
+        """Read a program; see `CodeCritic.review` and `SpeaksSql`."""
         fields = {"schema": schema, "question": question, "program": fence(program, "program")}
         form = Structured(json_schema=schema_of(_Said))
         try:
-            answer = await ask(self.model, self._prompt, fields, role="critic", sampling=GREEDY, structured=form)
+            prompt = review_prompt(language)
+            answer = await ask(self.model, prompt, fields, role="critic", sampling=GREEDY, structured=form)
         except CALL_FAILURES as error:
             return Review(None, "", *failure_of(error))
         if answer.outcome is not Outcome.OK:
@@ -70,6 +74,11 @@ class ModelCodeCritic:
         except ValidationError:
             return Review(None, "", Outcome.UNPARSED, f"not the JSON that was asked for: {answer.reply.text!r:.80}")
         return Review(said.approved, said.remark, Outcome.OK)
+
+
+def review_prompt(language: str) -> Prompt:
+    """The prompt for programs in this language."""
+    return load_prompt(LANGUAGES[language].review_prompt)
 
 
 def load_code_critic(source: object) -> ModelCodeCritic:

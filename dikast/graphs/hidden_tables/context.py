@@ -6,7 +6,8 @@ Light on purpose: the command line reads the flags of `dikast tables run` off th
 from __future__ import annotations
 
 import operator
-from typing import Annotated, Literal, NotRequired
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NotRequired, cast
 
 from pydantic import BaseModel, Field, model_validator
 from typing_extensions import TypedDict
@@ -15,8 +16,9 @@ from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import Solver
 from dikast.flags import Flag, NoFlag, SamplingOf
+from dikast.graphs.hidden_tables.language import LANGUAGES, PYTHON, Language
 from dikast.graphs.hidden_tables.records import Draft, Reviewed, Round, Turn
-from dikast.graphs.hidden_tables.roles import CodeCritic, KeepsLedger, TableOracle
+from dikast.graphs.hidden_tables.roles import CodeCritic, KeepsLedger, SpeaksSql, TableOracle
 from dikast.wire import CONTEXT, Spec
 
 ROUNDS = 3
@@ -53,6 +55,8 @@ class Context(BaseModel):
         Annotated[CodeCritic, Spec("dikast.graphs.hidden_tables.code_critic:load_code_critic", model=True)] | None
     ) = None
     """Reads programs, never data, and may have one rewritten before it is run."""
+    language: Literal["python", "sql"] = "python"
+    """What programs are written in: Python over data frames, or one SQL query, which DuckDB runs in the box."""
     level: Literal["names", "types", "presence", "formats"] = "types"
     """How much of the schema is told; the paper tells names and types. See `dikast.tables.schema` for what each gives
     away."""
@@ -86,11 +90,31 @@ class Context(BaseModel):
     keep_answers: bool = False
     """Whether answers become part of the result, and so of the journal. The owner's choice; no model sees them."""
     prompt: Annotated[Prompt, Spec(load_prompt)] = Field(default_factory=lambda: load_prompt("hidden_tables/solve"))
-    """How a question is put to the solver."""
+    """How a question is put to the solver; in SQL by default hidden_tables/solve_sql."""
     retry_prompt: Annotated[Prompt, Spec(load_prompt)] = Field(
         default_factory=lambda: load_prompt("hidden_tables/retry")
     )
-    """The same from the second try on."""
+    """The same from the second try on; in SQL hidden_tables/retry_sql."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _prompts_of_the_language(cls, given: Any) -> Any:
+        """SQL has prompts of its own, unless the caller brings theirs."""
+        if not isinstance(given, Mapping):
+            return given
+        fields = cast(Mapping[str, Any], given)
+        chosen = LANGUAGES.get(str(fields.get("language", "python")))
+        if chosen is None or chosen is PYTHON:
+            return fields
+        own = {"prompt": chosen.prompt, "retry_prompt": chosen.retry_prompt}
+        return {**{name: load_prompt(own[name]) for name in own}, **fields}
+
+    @model_validator(mode="after")
+    def _oracle_knows_the_language(self) -> Context:
+        for name, role in (("oracle", self.oracle), ("critic", self.critic)):
+            if self.language != "python" and role is not None and not isinstance(role, SpeaksSql):
+                raise ValueError(f"language {self.language} needs {name}s that know it: with `languages`")
+        return self
 
     @model_validator(mode="after")
     def _samples_differ(self) -> Context:
@@ -103,6 +127,16 @@ class Context(BaseModel):
         if self.keeps_ledger and not isinstance(self.oracle, KeepsLedger):
             raise ValueError("table_bits and ledger need an oracle that keeps a ledger: one with a method `charge`")
         return self
+
+    @property
+    def written_in(self) -> Language:
+        """The language of programs."""
+        return LANGUAGES[self.language]
+
+    @property
+    def spoken(self) -> dict[str, str]:
+        """What an oracle is told besides: the language, where it is not Python."""
+        return {} if self.language == "python" else {"language": self.language}
 
     @property
     def keeps_ledger(self) -> bool:

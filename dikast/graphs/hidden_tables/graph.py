@@ -41,12 +41,12 @@ from typing_extensions import TypedDict
 from dikast.agents.failures import node_failure_of
 from dikast.graphs.hidden_tables import rounds as rounds
 from dikast.graphs.hidden_tables.context import Context, Input, Output, State, Update
+from dikast.graphs.hidden_tables.language import Language
 from dikast.graphs.hidden_tables.records import Execution, Reviewed, Round
 from dikast.graphs.hidden_tables.roles import KeepsLedger, Late, Ran
 from dikast.graphs.hidden_tables.rounds import Draft, Turn
 from dikast.graphs.stepping import AsyncStateGraph, tell_step
 from dikast.records import Outcome
-from dikast.sandbox import OFFERED
 from dikast.wire import check, check_input, on_error
 
 GRAPH_NAME = "hidden_tables"
@@ -73,7 +73,12 @@ async def describe(state: State, runtime: Runtime[Context]) -> Update:
     tier = await context.oracle.ready()
     question, _ = get_question(state)
     schema = await context.oracle.describe(
-        state["table"], question, level=context.level, secret=context.secret, columns=context.max_columns
+        state["table"],
+        question,
+        level=context.level,
+        secret=context.secret,
+        columns=context.max_columns,
+        **context.spoken,
     )
     return {"tier": tier, "schema": schema, "round": 0, "bits": state.get("bits", 0.0)}
 
@@ -91,8 +96,9 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
     """One branch a sample."""
     context = runtime.context
     question, _ = get_question(state)
-    reply, feedback = said_before(state)
-    turn, schema, earlier = len(state["turns"]), state["schema"], rounds.quote_earlier(state["turns"], context.samples)
+    reply, feedback = said_before(state, context.written_in)
+    turn, schema = len(state["turns"]), state["schema"]
+    earlier = rounds.quote_earlier(state["turns"], context.samples, context.written_in)
     return [
         Send(
             "solve",
@@ -111,7 +117,7 @@ def fan_out(state: State, runtime: Runtime[Context]) -> list[Send]:
     ]
 
 
-def said_before(state: State) -> tuple[str, str]:
+def said_before(state: State, language: Language) -> tuple[str, str]:
     """What the Solver said in the round before, and what it is told of it; empty in a question's first round."""
     if state["round"] == 0:
         return "", ""
@@ -122,8 +128,8 @@ def said_before(state: State) -> tuple[str, str]:
         objection = next(one for one in select_reviews(state["reviews"], last) if one["approved"] is False)
         draft = next(one for one in drafts if one["sample"] == objection["sample"])
         told = f" {objection['remark']}"
-    reply = f"```python\n{draft['program']}```" if draft["program"] else draft["text"]
-    return reply, rounds.MESSAGES[last["feedback"]] + told
+    reply = language.quoted(draft["program"]) if draft["program"] else draft["text"]
+    return reply, rounds.message(last["feedback"], language) + told
 
 
 def select_reviews(reviews: list[Reviewed], round_: Round) -> list[Reviewed]:
@@ -136,18 +142,12 @@ async def solve(state: Branch, runtime: Runtime[Context]) -> Update:
     """Ask for a program."""
     context = runtime.context
     tell_step(runtime, GRAPH_NAME, "solve", f"round {state['round'] + 1}, program {state['sample'] + 1} is asked for")
-    fields = {
-        "modules": ", ".join(OFFERED),
-        "schema": state["schema"],
-        "earlier": state["earlier"],
-        "question": state["question"],
-    }
-    prompt = context.prompt
+    prompt = context.retry_prompt if state["feedback"] else context.prompt
+    fields = rounds.fields_of(prompt, state["schema"], state["earlier"], state["question"])
     if state["feedback"]:
-        prompt = context.retry_prompt
         fields |= {"reply": state["reply"], "feedback": state["feedback"]}
     solution = await context.solver.solve(prompt, fields, sampling=context.sampling, sample=state["sample"])
-    return {"drafts": [rounds.make_draft(state["turn"], state["round"], state["sample"], solution)]}
+    return {"drafts": [rounds.make_draft(state["turn"], state["round"], state["sample"], solution, context.written_in)]}
 
 
 @on_error
@@ -188,7 +188,8 @@ async def review(state: State, runtime: Runtime[Context]) -> Update:
         return {}
     question, _ = get_question(state)
     programs = [one for one in select_drafts(state) if one["program"]]
-    said = await asyncio.gather(*(critic.review(question, state["schema"], one["program"]) for one in programs))
+    schema, told = state["schema"], context.spoken
+    said = await asyncio.gather(*(critic.review(question, schema, one["program"], **told) for one in programs))
     reviews = [
         Reviewed(
             turn=turn,
@@ -306,6 +307,7 @@ async def run(state: State, context: Context, programs: list[Draft]) -> list[Ran
         earlier=[turn["program"] for turn in state["turns"]],
         secret=context.secret,
         detail=context.feedback,
+        **context.spoken,
     )
     return list(ran)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -15,6 +14,7 @@ from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.method import OPTIONS, Given, Row
 
 if TYPE_CHECKING:
+    from dikast.tables.judging import Judging
     from dikast.tables.oracle import TableOracle
     from dikast.tables.questions import Question
 
@@ -48,6 +48,8 @@ class Reading(BaseModel):
     """The sandbox's tier. Default: the best that passes its self-test. 'none' runs a model's code unprotected."""
     program_seconds: Annotated[float, Flag(panel="Method")] = Field(default=10.0, ge=0.1)
     """Wall time of one program."""
+    max_values: Annotated[int, Flag(metavar="N", panel="Method")] = Field(default=1_000, ge=1, le=1_000_000)
+    """Values that an answer may have, lists and rows counted too; a longer one is refused."""
 
     def open_oracle(self, place: Path, **more: Any) -> TableOracle:
         """Open the oracle over tables that are read in this way.
@@ -56,7 +58,7 @@ class Reading(BaseModel):
             DataError: There is nothing at `place`.
         """
         from dikast.sandbox import Tier
-        from dikast.tables.oracle import POLICY, TableOracle
+        from dikast.tables.oracle import TableOracle, policy_of
         from dikast.tables.reading import OPTIONS as READING
 
         if not place.exists():
@@ -67,7 +69,7 @@ class Reading(BaseModel):
             place,
             reading={name: given[name] for name in READING if given.get(name) is not None},
             box=self.box,
-            policy=replace(POLICY, wall_s=self.program_seconds, tier=tier),
+            policy=policy_of(self.max_values, wall_s=self.program_seconds, tier=tier),
             **more,
         )
 
@@ -77,12 +79,26 @@ class Options(Reading):
 
     questions: Annotated[Path | None, Flag(metavar="FILE")] = None
     """CSV, TSV, JSON, JSON lines, Parquet."""
-    shape: Literal["own", "wtq", "wikisql", "sqa", "tabfact"] = "own"
+    shape: Literal["own", "wtq", "wikisql", "sqa", "tabfact", "spider", "bird"] = "own"
     """Layout of the question file; own: id, question, table, answer."""
     tables: Annotated[Path | None, Flag(metavar="PLACE")] = None
     """Folder of tables, one file, or a database. Default: beside the questions."""
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your file: question=q,table=t,answer=a."""
+    rel_tol: Annotated[float | None, Flag(metavar="SHARE")] = Field(default=None, ge=0, lt=1)
+    """Own answers, Spider, BIRD: numbers no further apart are the same, as a share of the larger one."""
+    abs_tol: Annotated[float | None, Flag(metavar="NUMBER")] = Field(default=None, ge=0)
+    """The same as a difference; of both, what allows more."""
+    order: Literal["any", "same", "question"] | None = None
+    """Own answers, Spider, BIRD: whether order counts, and repeats; question: where its field 'ordered' is true, or its
+    gold query has ORDER BY. Default: the shape's rule, for own answers any."""
+
+    @property
+    def judging(self) -> Judging:
+        """How answers are judged."""
+        from dikast.tables.judging import Judging
+
+        return Judging(self.rel_tol, self.abs_tol, self.order)
 
 
 def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
@@ -100,15 +116,23 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
     place = options.tables or find_tables_folder(options.questions)
     return {
         "oracle": options.open_oracle(
-            place, questions=options.questions, shape=options.shape, columns=parse_columns(options.columns)
+            place,
+            questions=options.questions,
+            shape=options.shape,
+            columns=parse_columns(options.columns),
+            judging=options.judging,
         )
     }
 
 
+FOLDERS = ("tables", "database", "databases", "dev_databases", "train_databases", "test_databases")
+"""What a folder of tables is called beside a question file: here, by Spider, by BIRD."""
+
+
 def find_tables_folder(questions: Path) -> Path:
-    """The folder `tables` beside a question file, else its own folder."""
-    folder = questions.parent / "tables"
-    return folder if folder.is_dir() else questions.parent
+    """The folder `tables` beside a question file, or Spider's or BIRD's of databases, else its own folder."""
+    beside = (questions.parent / name for name in FOLDERS)
+    return next((folder for folder in beside if folder.is_dir()), questions.parent)
 
 
 def read_games(options: Options, context: Context) -> list[Row]:

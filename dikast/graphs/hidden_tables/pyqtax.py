@@ -54,9 +54,9 @@ MEANINGS: Mapping[str, str] = {
 """Column -> what it holds."""
 
 ABOUT = (
-    "Questions about tables and the Python programs that a language model wrote for them without seeing a cell: it was"
-    " told the schema, and after each try one code from a closed set (HiddenTables, Watson et al., EMNLP 2023). Made"
-    " with dikast; it is not the PyQTax that the paper describes.",
+    "Questions about tables and the programs, Python or SQL, that a language model wrote for them without seeing a"
+    " cell: it was told the schema, and after each try one code from a closed set (HiddenTables, Watson et al., EMNLP"
+    " 2023). Made with dikast; it is not the PyQTax that the paper describes.",
     "No table is in two splits: a table's split is chosen by the hash of its file. Questions whose game gave no program"
     " are rows too, so that shares are of all questions that were asked. Questions, and answers where they were kept,"
     " stay under the licence of the data set that they come from.",

@@ -11,8 +11,9 @@ from dikast.graphs.method import Report, Row, Values, measure_named
 from dikast.jobs.reading import Run
 from dikast.pages import Page, Table, Text
 from dikast.records import Outcome
+from dikast.tables.oracle import POLICY, TableOracle
 from dikast.tables.questions import Question
-from dikast.tables.report import UNFINISHED, Category, by_category
+from dikast.tables.report import UNFINISHED, Category, by_category, is_unjudged
 
 KEPT = ("status", "correct")
 """What is counted of a question; the rest of its record is not held in memory."""
@@ -25,12 +26,28 @@ def report(run: Run, context: Context) -> Report:
     games = games_of(oracle)[: run.manifest.settings.get("limit")]
     categories = by_category(turns, questions_of(games, oracle.gold), oracle.load)
     sandbox: dict[str, Any] = run.manifest.settings.get("sandbox") or {}
-    notes = (f"sandbox: {sandbox['tier']}",) if sandbox else ()
+    rule = judged_by(oracle)
+    asked = list(questions_of(games, oracle.gold))
+    unjudged = sum(is_unjudged(question, turns.get(question.id)) for question in asked)
+    notes = (*((f"sandbox: {sandbox['tier']}",) if sandbox else ()), *((f"judged with {rule}",) if rule else ()))
+    if unjudged:
+        notes += (f"not judged, since their gold queries do not run or take too much: {unjudged} of {len(asked)}",)
     whole = categories[0]
     scored = whole.asked - whole.statuses[UNFINISHED]
     said = Text(f"{scored} scored of {whole.asked} asked; a question without a result is not right")
-    told = {"asked": whole.asked, "scored": scored, "categories": [one.as_dict() for one in categories]}
+    told: dict[str, Any] = {"asked": whole.asked, "scored": scored}
+    told |= {"unjudged": unjudged} if unjudged else {}
+    told |= {"judging": oracle.judging.as_options()} if rule else {}
+    told["categories"] = [one.as_dict() for one in categories]
     return Report(Page("", (said, table_of(categories))), told, notes)
+
+
+def judged_by(oracle: TableOracle) -> str:
+    """What was told of how to judge, and of how long an answer may be, as text; empty if nothing was."""
+    told = dict(oracle.judging.as_options())
+    if oracle.policy.answer_items != POLICY.answer_items:
+        told["max_values"] = oracle.policy.answer_items
+    return ", ".join(f"{name} {value}" for name, value in told.items())
 
 
 def measures(name: str) -> Values:

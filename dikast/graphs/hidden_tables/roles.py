@@ -120,6 +120,20 @@ class KeepsLedger(Protocol):
 
 
 @runtime_checkable
+class SpeaksSql(Protocol):
+    """An oracle whose `describe` and `run`, a critic whose `review` takes a further keyword, `language`, one of these.
+
+    For SQL the schema names each table as a query does, a program is one query, and an earlier answer is the table
+    `prev`.
+    """
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """What programs may be written in."""
+        ...
+
+
+@runtime_checkable
 class TableOracle(Protocol):
     """Holds tables and gold answers, runs programs over them, and answers the user, not the solver."""
 

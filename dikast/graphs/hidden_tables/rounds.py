@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dikast.agents.prompt import Prompt
 from dikast.agents.roles import Solution
 from dikast.graphs.hidden_tables.code import extract_code
+from dikast.graphs.hidden_tables.language import PYTHON, Language
 from dikast.graphs.hidden_tables.records import Draft, Kept, Turn
 from dikast.graphs.hidden_tables.roles import Ran
 from dikast.records import Outcome, gravest_failure
+from dikast.sandbox import OFFERED
 
 SHOWN_REPLY = 4_000
 """Characters of a reply without a program that its writer is shown again."""
@@ -48,7 +51,7 @@ MESSAGES: Mapping[str, str] = {
     "cut": "The reply was cut off before the code block ended.",
     "objected": "The program was not run. A reviewer, who sees no data either, says:",
 }
-"""Feedback code -> the sentence that a Solver is told. `ok` has none: the game goes on or ends."""
+"""Feedback code -> the sentence that a Solver of Python is told. `ok` has none: the game goes on or ends."""
 
 STATUS_OUTCOMES: Mapping[str, Outcome] = {
     "ok": Outcome.OK,
@@ -65,12 +68,23 @@ STATUS_OUTCOMES: Mapping[str, Outcome] = {
 """How a turn ends whose last program ended so. Programs that raise or die are errors; another try may mend them."""
 
 
-def make_draft(turn: int, round_: int, sample: int, solution: Solution) -> Draft:
+def message(code: str, language: Language = PYTHON) -> str:
+    """The sentence that stands for a feedback code."""
+    return language.messages.get(code, MESSAGES[code])
+
+
+def fields_of(prompt: Prompt, schema: str, earlier: str, question: str) -> dict[str, str]:
+    """What a prompt is filled with; the modules only where it asks for them, since SQL has none."""
+    fields = {"schema": schema, "earlier": earlier, "question": question}
+    return {"modules": ", ".join(OFFERED), **fields} if "modules" in prompt.fields else fields
+
+
+def make_draft(turn: int, round_: int, sample: int, solution: Solution, language: Language = PYTHON) -> Draft:
     """Make the record of one reply: its program, or why it has none."""
     program, problem, text = "", "", ""
     outcome, reason = solution.outcome, solution.reason
     if outcome is Outcome.OK:
-        found = extract_code(solution.text)
+        found = extract_code(solution.text, language)
         program = found.program
         if found.problem is not None:
             problem, text = found.problem.value, solution.text[:SHOWN_REPLY]
@@ -124,7 +138,7 @@ def keep_answer(answer: Sequence[str] | None) -> Kept:
     return Kept(answer=None if answer is None else list(answer), table=getattr(answer, "table", None))
 
 
-def quote_earlier(turns: Sequence[Mapping[str, Any]], samples: int) -> str:
+def quote_earlier(turns: Sequence[Mapping[str, Any]], samples: int, language: Language = PYTHON) -> str:
     """The questions before one, with their programs where there was no choice among several samples.
 
     Which of several was chosen depends on the data, so it is not told.
@@ -135,8 +149,8 @@ def quote_earlier(turns: Sequence[Mapping[str, Any]], samples: int) -> str:
     for turn in turns:
         lines.append(f"Question: {turn['question']}")
         if samples == 1 and turn["program"]:
-            lines.append(f"```python\n{turn['program']}```")
-    lines.append("The variable prev holds the answer to the last of them as a list, or None if it had none.")
+            lines.append(language.quoted(turn["program"]))
+    lines.append(language.previous)
     return "\n".join(lines) + "\n\n"
 
 

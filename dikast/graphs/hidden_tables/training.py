@@ -18,12 +18,12 @@ from functools import lru_cache
 from typing import Any
 
 from dikast.graphs.hidden_tables.context import Context
+from dikast.graphs.hidden_tables.language import PYTHON, Language
 from dikast.graphs.hidden_tables.options import oracle_of
-from dikast.graphs.hidden_tables.rounds import quote_earlier
+from dikast.graphs.hidden_tables.rounds import fields_of, quote_earlier
 from dikast.jobs.card import About
 from dikast.jobs.exports import LeftOut, Split
 from dikast.jobs.reading import Run
-from dikast.sandbox import OFFERED
 from dikast.tables.oracle import TableOracle
 from dikast.training.exports import Candidate, Origin, sift
 from dikast.training.exports import about as about_rows
@@ -87,9 +87,9 @@ def candidates(
                 continue
             found, undecided = known_programs(record["output"], position, turn)
             yield from (UNDECIDED for _ in range(undecided))
-            earlier = quote_earlier(turns[:position], context.samples)
+            earlier = quote_earlier(turns[:position], context.samples, context.written_in)
             prompt = prompt_of(context, turn, earlier)
-            for row, draft in rows_of(kind, found):
+            for row, draft in rows_of(kind, found, context.written_in):
                 if isinstance(row, LeftOut):
                     yield row
                 else:
@@ -100,12 +100,7 @@ def candidates(
 
 def prompt_of(context: Context, turn: Record, earlier: str) -> list[dict[str, str]]:
     """The messages of a question's first try."""
-    fields = {
-        "modules": ", ".join(OFFERED),
-        "schema": turn["schema"],
-        "earlier": earlier,
-        "question": turn["question"],
-    }
+    fields = fields_of(context.prompt, turn["schema"], earlier, turn["question"])
     return as_conversation(context.prompt.render(fields))
 
 
@@ -139,7 +134,9 @@ def verdict(execution: Record, *, decided: bool, group: int | None, last: bool, 
     return False if decided else None
 
 
-def rows_of(kind: Kind, found: list[Known]) -> Iterator[tuple[dict[str, Any] | LeftOut, Record]]:
+def rows_of(
+    kind: Kind, found: list[Known], language: Language = PYTHON
+) -> Iterator[tuple[dict[str, Any] | LeftOut, Record]]:
     """Columns beside the prompt, each with the draft that it comes from."""
     right, wrong = [one for one in found if one.right], [one for one in found if not one.right]
     nothing: Record = {}
@@ -147,19 +144,19 @@ def rows_of(kind: Kind, found: list[Known]) -> Iterator[tuple[dict[str, Any] | L
         for one in found:
             told = one.right if kind == "unpaired" else float(one.right)
             name = "label" if kind == "unpaired" else "value"
-            yield {"completion": said(one), name: told}, one.draft
+            yield {"completion": said(one, language), name: told}, one.draft
     elif not right:
         yield NO_RIGHT, nothing
     elif kind == "sft":
         for one in right:
-            yield {"completion": said(one)}, one.draft
+            yield {"completion": said(one, language)}, one.draft
     elif not wrong:
         yield NO_WRONG, nothing
     else:
         for one, other in ((one, other) for one in right for other in wrong):
-            yield {"chosen": said(one), "rejected": said(other)}, one.draft
+            yield {"chosen": said(one, language), "rejected": said(other, language)}, one.draft
 
 
-def said(one: Known) -> list[dict[str, str]]:
+def said(one: Known, language: Language) -> list[dict[str, str]]:
     """The program as a reply: one code block and nothing else, which is what is asked for."""
-    return said_by_assistant(f"```python\n{one.draft['program'].rstrip()}\n```")
+    return said_by_assistant(language.quoted(one.draft["program"].rstrip() + "\n"))

@@ -3,16 +3,18 @@
 A program sees `table` (pyarrow), `df` (pandas, converted only if the program names it) and `sql("select ... from df")`,
 which gives a pandas frame. `df` is the frame that the other kind of box has; in what `sql` gives DuckDB's types decide,
 and moments with a zone are in UTC. Of several tables it sees `tables`, frames by name, and `sql` over the same names.
-DuckDB may touch no file and no network, and its settings are locked.
+DuckDB may touch no file and no network, and its settings are locked. A program that is SQL is run by `query`
+(`inside.query`).
 """
 
 from __future__ import annotations
 
 import ast
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dikast.sandbox.inside import columns, several
+from dikast.sandbox.inside import columns, query, several
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,6 +55,9 @@ def _load_late_modules(pa: Any) -> None:
     _connections[0].register("df", table)
     _connections[0].execute("select * from df").df()
     _connections[0].unregister("df")
+    every_kind = "select value, 1::double, 1.5::decimal(9, 2), date '2001-05-05', uuid(), interval 1 day from prev"
+    query.run(_connections[0], every_kind, ["a"])
+    _connections[0].unregister(query.PREVIOUS)
 
 
 def read(data: memoryview, program: str) -> dict[str, Any]:
@@ -63,10 +68,11 @@ def read(data: memoryview, program: str) -> dict[str, Any]:
     for name, table in tables.items():
         connection.register(name, table)
 
-    def sql(query: str) -> Any:
-        return connection.execute(query).df()
+    def sql(text: str) -> Any:
+        return connection.execute(text).df()
 
-    names: dict[str, Any] = {"sql": sql}
+    taken = frozenset(map(str.lower, tables))
+    names: dict[str, Any] = {"sql": sql, "query": partial(query.run, connection, taken=taken)}
     if parts is None:
         names["table"] = tables["df"]
         if _mentions(program, "df"):

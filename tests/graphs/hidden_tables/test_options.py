@@ -22,6 +22,7 @@ from dikast.graphs.hidden_tables.options import (
 )
 from dikast.graphs.method import Given
 from dikast.sandbox import Tier
+from dikast.tables.judging import Judging
 from dikast.tables.oracle import TableOracle
 
 ONE = {"id": "one", "question": "how many?", "table": "points", "answer": "2"}
@@ -108,3 +109,10 @@ def test_where_nothing_can_be_judged_it_is_said(folder: Path) -> None:
 def test_an_oracle_without_files_cannot_be_listed() -> None:
     with pytest.raises(UsageError, match="the oracle holds no files"):
         oracle_of(Context.model_construct(oracle=object()))
+
+
+def test_how_to_judge_and_how_long_answers_may_be_are_options(folder: Path) -> None:
+    path = questions(folder, ONE)
+    told = opened(path, rel_tol=0.01, order="same", max_values=2_000)
+    assert (told.judging, told.policy.answer_items) == (Judging(rel_tol=0.01, order="same"), 2_000)
+    assert (opened(path).judging, opened(path).policy.answer_items) == (Judging(), 1_000)

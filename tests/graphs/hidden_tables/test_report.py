@@ -14,7 +14,9 @@ from dikast.graphs.hidden_tables.report import report, turns_of
 from dikast.jobs.manifest import Attempt, Manifest
 from dikast.jobs.reading import OUTCOMES, Run
 from dikast.pages import Table, Text
-from dikast.tables.oracle import TableOracle
+from dikast.tables.judging import Judging
+from dikast.tables.oracle import TableOracle, policy_of
+from tests.tables.databases import released
 
 
 class Journal(Run):
@@ -79,3 +81,26 @@ def test_the_sandbox_is_told_where_it_was_recorded(tmp_path: Path, context: Cont
 
 def test_rows_without_a_result_have_no_turns(tmp_path: Path) -> None:
     assert list(turns_of(Journal(tmp_path, [{"output": None}]))) == []
+
+
+def test_a_report_says_how_was_judged(tmp_path: Path, context: Context) -> None:
+    plain = report(Journal(tmp_path, []), context)
+    assert "judging" not in plain.data
+    oracle = TableOracle(
+        tmp_path, questions=tmp_path / "questions.jsonl", judging=Judging(abs_tol=0.5), policy=policy_of(2_000)
+    )
+    told = report(Journal(tmp_path, []), Context.model_construct(oracle=oracle))
+    assert told.data["judging"] == {"abs_tol": 0.5}
+    assert told.notes == ("judged with abs_tol 0.5, max_values 2000",)
+
+
+def test_gold_queries_that_do_not_run_are_told_and_not_judged(tmp_path: Path) -> None:
+    folder = released(tmp_path)
+    oracle = TableOracle(folder / "database", questions=folder / "bird.json", shape="bird")
+    rows = [row("7", "ok", True), row("8", "ok", False), row("9", "ok", None)]
+    told = report(Journal(tmp_path, rows), Context.model_construct(oracle=oracle))
+    assert told.notes == ("not judged, since their gold queries do not run or take too much: 1 of 3",)
+    assert told.data["unjudged"] == 1
+    by_value = {(one["label"], one["value"]): one for one in told.data["categories"]}
+    assert (by_value["all", ""]["judged"], by_value["all", ""]["accuracy"]) == (2, 0.5)
+    assert by_value["difficulty", "moderate"]["asked"] == 2
