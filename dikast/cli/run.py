@@ -40,6 +40,8 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "ids": (options.Ids, None),
     "shuffle": (options.Shuffle, False),
     "shard": (options.Shard, None),
+    "epochs": (options.Epochs, 1),
+    "reducer": (options.Reducers, "mean"),
     "preview": (options.Preview, None),
     "dry_run": (options.DryRun, False),
     "force_new": (options.ForceNew, False),
@@ -61,6 +63,7 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "json": (options.Json, False),
 }
 """What every run has: name -> (type, default)."""
+EPOCH_FLAGS = ("epochs", "reducer")
 
 
 def make_run(method: Method, reference: str, noun: str) -> Callable[..., None]:
@@ -90,12 +93,17 @@ def make_run(method: Method, reference: str, noun: str) -> Callable[..., None]:
         flag("seed", options.Seed, 0),
         *preset_flag(method),
         *(one.parameter for one in of_context),
-        *(flag(name, kind, default) for name, (kind, default) in RUN_FLAGS.items()),
+        *(flag(name, kind, default) for name, (kind, default) in run_flags(method).items()),
     ]
     refuse_twins(parameters, reference)
     return with_parameters(
         run, parameters, f"{first_paragraph(method)}\n\nThe same command again goes on where it stopped."
     )
+
+
+def run_flags(method: Method) -> dict[str, tuple[Any, Any]]:
+    """What every run has; without what a method has no use for."""
+    return {name: one for name, one in RUN_FLAGS.items() if method.epochs or name not in EPOCH_FLAGS}
 
 
 def with_parameters(function: Callable[..., None], parameters: Sequence[Parameter], about: str) -> Callable[..., None]:
@@ -398,13 +406,14 @@ def ask_person(question: str) -> str:
 
 def tell_report(method: Method, out: Path, context: Any, summary: Summary, as_json: bool) -> None:
     """Have the method report on a run that has ended, and print it."""
+    from dikast.graphs.epochs import report_of
     from dikast.jobs import Run
 
     base: dict[str, Any] = {"summary": {**summary.as_dict(), "reasons": reasons_of(summary)}}
-    if method.report is None:
+    report = report_of(method, Run.open(out), context)
+    if report is None:
         emit({**base, "folder": str(out)}) if as_json else table(("outcome", "rows"), list(summary.outcomes.items()))
         return
-    report = method.report(Run.open(out), context)
     if as_json:
         emit({**base, **report.data, "folder": str(out)})
     else:

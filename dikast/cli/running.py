@@ -56,20 +56,38 @@ class Running:
     workers: int | None = None
     worker_cpus: float | None = None
     worker_gpus: float | None = None
+    epochs: int = 1
+    reducer: str = "mean"
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
         """Out of a command's parameters.
 
         Raises:
-            UsageError: A limit, a price, a shard or what is said of workers makes no sense.
+            UsageError: A limit, a price, a shard, a reducer or what is said of workers makes no sense.
         """
         found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
         found.limits()  # what is wrong is told now, and not when rows have been read
         found.rates()
         found.part()
         found.hands()
+        found.check_reducers()
         return found
+
+    def check_reducers(self) -> None:
+        """Refuse what could only be told when all rows are done.
+
+        Raises:
+            UsageError: A reducer is none, or needs more epochs than there are.
+        """
+        from dikast.evaluation.reducers import parse_reducers
+
+        for one in parse_reducers(self.reducer):
+            if one.needs > self.epochs:
+                hint = f"--epochs {one.needs} or more"
+                raise UsageError(
+                    f"--reducer {one.name} needs {one.needs} epochs, and there are {self.epochs}", hint=hint
+                )
 
     def hands(self) -> Engine | None:
         """What does the rows; `None` for this process.
@@ -184,6 +202,7 @@ class Running:
                 method=method,
                 shard=self.part(),
                 engine=self.hands(),
+                samples=self.epochs,
             )
 
 

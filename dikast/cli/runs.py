@@ -72,7 +72,10 @@ def show(
     run: RunFolder,
     row: Annotated[
         str | None,
-        typer.Argument(metavar="ROW", help="A row's number, the beginning of its key, or its id in the input."),
+        typer.Argument(
+            metavar="ROW",
+            help="A row's number, the beginning of its key, or its id in the input; ROW#2: its second epoch.",
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -122,8 +125,24 @@ def who_did(attempt: Attempt) -> str:
 
 
 def find_row(run: Run, name: str) -> dict[str, Any]:
-    """A row by its id in the input (`qid`, `id`), else by number or key."""
-    return run.row_with_id(name) or run.row(name)
+    """A row by its id in the input (`qid`, `id`), else by number or key; `NAME#2` is its second epoch.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    row, mark, epoch = name.rpartition("#")
+    if mark and epoch.isdecimal() and 1 <= int(epoch) <= run.manifest.samples:
+        one = run.of_epoch(int(epoch) - 1)
+        return one.row_with_id(row) or one.row(row)
+    found = run.row_with_id(name)
+    if found is not None and run.manifest.samples > 1:
+        say(f"epoch {found['sample'] + 1} of {run.manifest.samples}; another: {name}#2")
+    return found or run.row(name)
+
+
+def row_name(run: Run, number: int, record: Mapping[str, Any] | None) -> str | int:
+    """What a row is called in a table: its number, with its epoch where it has several."""
+    return number if run.manifest.samples == 1 or record is None else f"{number}#{record['sample'] + 1}"
 
 
 @app.command()
@@ -281,6 +300,7 @@ def diff(
             {
                 "key": one.key,
                 "row": one.number,
+                "sample": (one.before or one.after or {}).get("sample", 0),
                 "fields": list(one.fields),
                 "before": {name: flat(one.before).get(name) for name in one.fields} if one.before else None,
                 "after": {name: flat(one.after).get(name) for name in one.fields} if one.after else None,
@@ -292,7 +312,13 @@ def diff(
     table(
         ("row", "key", "differs in", str(first), str(second)),
         [
-            (one.number, one.key[:SHORT], name, shown(one.before, name), shown(one.after, name))
+            (
+                row_name(before, one.number, one.before or one.after),
+                one.key[:SHORT],
+                name,
+                shown(one.before, name),
+                shown(one.after, name),
+            )
             for one in found
             for name in one.fields or ("only in one of them",)
         ],

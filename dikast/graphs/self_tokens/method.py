@@ -53,4 +53,5 @@ method = Method(
     exports=exports(),
     after=what_next,
     verbs={"correct": "correcting"},
+    epochs=False,
 )
