@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 from pydantic import BaseModel, ValidationError
 
+from dikast import hub
 from dikast.cli import options
 from dikast.cli.choosing import choose_rows
 from dikast.cli.options import INPUT, METHOD
@@ -170,6 +171,8 @@ class RunCommand:
         chosen = self.read_options(given)
         context = self.make_context(ctx, given, chosen)
         rows = self.read_rows(chosen, context, given)
+        if found := hub.sources(settings):
+            settings["sources"] = found
         for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
             say(note)
         if given["dry_run"]:

@@ -33,6 +33,7 @@ import numpy as np
 from dikast.disk import refused
 from dikast.errors import DataError
 from dikast.files import suffix_of
+from dikast.hub import is_hub
 from dikast.retrieval import irds
 from dikast.retrieval.files import check_output, read_lines, replacing
 from dikast.retrieval.retriever import Hit
@@ -67,7 +68,7 @@ def read_topics(source: str | Path, columns: Mapping[str, str] | None = None) ->
     """
     if str(source).startswith(irds.SCHEME):
         return irds.topics(str(source))
-    if columns or suffix_of(Path(source)) in TOPIC_ROWS:
+    if columns or is_hub(source) or suffix_of(Path(source)) in TOPIC_ROWS:
         return _topics_in_rows(Path(source), columns or {})
     path, topics = Path(source), dict[str, str]()
     for number, line in _records(path):
