@@ -87,6 +87,8 @@ class Hub:
         name = f"{request.match_info['org']}/{request.match_info['name']}"
         if name == GATED:
             raise refusal(403, "GatedRepo", "Access to the data set is restricted")
+        if name in self.pushed:
+            return self.pushed[name]
         if name not in self.files:
             raise refusal(401, "RepoNotFound", "Repository not found")
         if request.match_info.get("rev", "main") not in ("main", COMMIT):
@@ -97,13 +99,14 @@ class Hub:
         files = self._of(request)
         name = f"{request.match_info['org']}/{request.match_info['name']}"
         siblings = [{"rfilename": path} for path in files]
-        return web.json_response({"id": name, "sha": COMMIT, "private": False, "tags": [], "siblings": siblings})
+        private = self.private.get(name, False)
+        return web.json_response({"id": name, "sha": COMMIT, "private": private, "tags": [], "siblings": siblings})
 
     async def _tree(self, request: web.Request) -> web.Response:
         files, under = self._of(request), request.match_info.get("path", "").strip("/")
         inside = {path: data for path, data in files.items() if not under or path.startswith(f"{under}/")}
         folders = {str(parent) for path in inside for parent in Path(path).parents} - {".", under}
-        if not inside:
+        if not inside and under:
             raise refusal(404, "EntryNotFound", "no such folder")
         found = [entry(path, data) for path, data in inside.items()]
         found += [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in sorted(folders)]
@@ -160,6 +163,8 @@ class Hub:
             one = json.loads(line)
             if one["key"] == "file":
                 self.pushed[name][one["value"]["path"]] = base64.b64decode(one["value"]["content"])
+            elif one["key"] == "deletedFile":
+                del self.pushed[name][one["value"]["path"]]
         told = {"commitUrl": f"{self.url}/datasets/{name}/commit/{COMMIT}", "commitOid": COMMIT, "success": True}
         return web.json_response(told)
 

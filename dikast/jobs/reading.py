@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -66,11 +66,13 @@ class Run:
         path: Where it is.
         manifest: What it is.
         epoch: The only sample of each row that is looked at, from 0; `None` for all. See `of_epoch`.
+        guard: What each row is taken through as it is read, such as a method's `guard`; `None` for as it is.
     """
 
     path: Path
     manifest: Manifest
     epoch: int | None = None
+    guard: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -126,8 +128,9 @@ class Run:
                     line = file.readline()
                     record = decode(line)
                     if record is not None and is_whole(record):
-                        if record["row"] != place.number:
+                        if record["row"] != place.number or self.guard is not None:
                             record["row"] = place.number
+                            record = dict(self.guard(record)) if self.guard is not None else record
                             line = encode(record)
                         yield line, record
 
