@@ -24,6 +24,7 @@ def estimate_run(method: Method, rows: Iterable[Row], context: Any, running: Run
         on_owed=owed.append,
         shard=running.part(),
         samples=running.epochs,
+        redact=running.redact,
     )
     told: dict[str, object] = {"rows asked": found.asked, "rows owed": found.owed}
     if method.calls is None:

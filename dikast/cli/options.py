@@ -153,6 +153,14 @@ Reducers = Annotated[
         help="What the epochs of a row come to: mean, median, mode, max, at_least_K, pass@K, pass@K>=X.",
     ),
 ]
+Redact = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:FUNCTION",
+        rich_help_panel=RUN,
+        help="A function of yours that every text goes through before it is written: text in, text out.",
+    ),
+]
 EngineName = Annotated[
     Literal["local", "ray"],
     typer.Option(rich_help_panel=RUN, help="Where rows are done: in this process, or by workers of a Ray cluster."),

@@ -43,6 +43,7 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "shard": (options.Shard, None),
     "epochs": (options.Epochs, 1),
     "reducer": (options.Reducers, "mean"),
+    "redact": (options.Redact, None),
     "preview": (options.Preview, None),
     "dry_run": (options.DryRun, False),
     "force_new": (options.ForceNew, False),
@@ -103,8 +104,10 @@ def make_run(method: Method, reference: str, noun: str) -> Callable[..., None]:
 
 
 def run_flags(method: Method) -> dict[str, tuple[Any, Any]]:
-    """What every run has; without what a method has no use for."""
-    return {name: one for name, one in RUN_FLAGS.items() if method.epochs or name not in EPOCH_FLAGS}
+    """What every run has; without what a loop has no use for, and without epochs where a knob is called so."""
+    named = any(name in method.context.model_fields for name in EPOCH_FLAGS)
+    left_out = (*EPOCH_FLAGS, "redact") if method.loop else EPOCH_FLAGS if named else ()
+    return {name: one for name, one in RUN_FLAGS.items() if name not in left_out}
 
 
 def with_parameters(function: Callable[..., None], parameters: Sequence[Parameter], about: str) -> Callable[..., None]:
@@ -270,7 +273,9 @@ class RunCommand:
         if self.person_of(context, running.out) is not None:
             raise UsageError("--preview asks nobody", hint="leave it out, or choose who takes part otherwise")
         cache = None if self.method.private else running.request_cache()
-        done = finish(preview(self.method.load_graph(), rows, context, given["preview"], cache=cache), context)
+        n = given["preview"]
+        going = preview(self.method.load_graph(), rows, context, n, cache=cache, redact=running.redact)
+        done = finish(going, context)
         print_rows(done, self.method.story, given["json"])
 
     def run_job(
@@ -311,6 +316,8 @@ class RunCommand:
         person = self.person_of(context, running.out)
         if person is not None and running.engine != "local":
             raise UsageError("--engine ray asks nobody at this terminal", hint="leave it out: a person is no faster")
+        if person is not None and running.redact:
+            raise UsageError("--redact: a person's answers are kept in checkpoints, which hold them as they are")
         if person is None:
             return await running.job(
                 self.method.load_graph(),

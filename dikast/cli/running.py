@@ -58,6 +58,7 @@ class Running:
     worker_gpus: float | None = None
     epochs: int = 1
     reducer: str = "mean"
+    redact: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
@@ -72,7 +73,23 @@ class Running:
         found.part()
         found.hands()
         found.check_reducers()
+        found.check_redaction()
         return found
+
+    def check_redaction(self) -> None:
+        """Try the redaction, and refuse a request cache beside it, which would hold what it takes out.
+
+        Raises:
+            UsageError: It is none, or a cache is named.
+        """
+        if self.redact is None:
+            return
+        from dikast.redaction import Redaction
+
+        Redaction.of(self.redact)
+        if self.cache not in (None, "off"):
+            hint = "leave --cache out: a redacted run keeps replies in memory"
+            raise UsageError(f"--cache {self.cache} would keep replies that --redact is to take out", hint=hint)
 
     def check_reducers(self) -> None:
         """Refuse what could only be told when all rows are done.
@@ -152,11 +169,13 @@ class Running:
         Args:
             private: Whether the run has one of its own, in its folder, unless another is named.
         """
-        from dikast.agents.models.cache import RequestCache
+        from dikast.agents.models.cache import MEMORY, RequestCache
         from dikast.agents.models.catalog import cache_folder
 
         if self.cache == "off":
             return None
+        if self.redact is not None:
+            return RequestCache(Path(MEMORY))
         own = self.out / CACHE_NAME
         if self.cache:
             return RequestCache(Path(self.cache))
@@ -203,6 +222,7 @@ class Running:
                 shard=self.part(),
                 engine=self.hands(),
                 samples=self.epochs,
+                redact=self.redact,
             )
 
 

@@ -179,6 +179,7 @@ def retry(
         workers=workers,
         worker_cpus=worker_cpus,
         worker_gpus=worker_gpus,
+        redact=opened.manifest.settings.get("redact"),
     )
     hands = running.hands()
 
@@ -193,6 +194,7 @@ def retry(
                 concurrency=concurrency,
                 on_progress=on_progress,
                 engine=hands,
+                redact=running.redact,
             )
 
     with private_files() if is_private(run) else nullcontext():

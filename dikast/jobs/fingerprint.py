@@ -21,19 +21,22 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from dikast.errors import UsageError
+from dikast.redaction import Redaction
 from dikast.wire import UNNAMED, spec_of
 
 Parts = dict[str, Any]
 """Field name -> JSON value."""
 
 
-def fingerprint(graph_name: str, context: object, samples: int) -> Parts:
+def fingerprint(graph_name: str, context: object, samples: int, redaction: Redaction | None = None) -> Parts:
     """The parts of a job's fingerprint.
 
     Raises:
         UsageError: Something in the context cannot say what it is.
     """
-    parts = {"graph": graph_name, "samples": samples}
+    parts: Parts = {"graph": graph_name, "samples": samples}
+    if redaction is not None:
+        parts["redact"] = redaction.fingerprint()
     for name, value in fields_of(context):
         parts[f"context.{name}"] = part(value, f"context.{name}")
     return json.loads(json.dumps(parts))

@@ -53,5 +53,4 @@ method = Method(
     exports=exports(),
     after=what_next,
     verbs={"correct": "correcting"},
-    epochs=False,
 )
