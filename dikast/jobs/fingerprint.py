@@ -57,7 +57,7 @@ def fields_of(context: object) -> Iterator[tuple[str, object]]:
     if isinstance(context, BaseModel):
         for name, field in type(context).model_fields.items():
             extra = field.json_schema_extra
-            said: object = extra.get("fingerprint", True) if isinstance(extra, dict) else True
+            said = cast(dict[str, Any], extra).get("fingerprint", True) if isinstance(extra, dict) else True
             value = getattr(context, name)
             if said is True or (said == GIVEN and value != field.get_default(call_default_factory=True)):
                 yield name, value
