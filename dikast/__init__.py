@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dikast.jobs.reading import read_run
     from dikast.records import Document, Outcome, Provenance, Usage
     from dikast.retrieval.load import load_retriever
+    from dikast.waiting import wait
 
 _HOMES = {
     "DikastError": "errors",
@@ -48,6 +49,7 @@ _HOMES = {
     "load_solver": "agents.solver",
     "read_run": "jobs.reading",
     "recording": "agents.ledger",
+    "wait": "waiting",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "load_solver",
     "read_run",
     "recording",
+    "wait",
 ]
 
 open_package(__name__, _HOMES)

@@ -9,6 +9,7 @@
 | `.jsonl`, `.ndjson` | one JSON object a line | JSON's |
 | `.json` | an array of JSON objects; one object a line, if it does not begin with a bracket | JSON's |
 | `.parquet` | those of the table | as Python's |
+| `hf:ORG/NAME[:split]` | those of a data set on the Hugging Face hub, or in a folder (`dikast.hub`) | as Python's |
 
 Each plain, or compressed as `.gz` or `.zst`; text is UTF-8, with a byte order mark or without. A file is read as its
 rows are asked for, and memory holds a few of them. Where people differ, this holds:
@@ -31,12 +32,13 @@ import csv
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TextIO, cast
 
+from dikast import hub
 from dikast.disk import refused, remedy_of
 from dikast.errors import DataError, UsageError
 from dikast.files import COMPRESSIONS, open_bytes, open_text, suffix_of
@@ -62,7 +64,7 @@ def read_rows(path: str | Path, columns: Mapping[str, str] | None = None, *, quo
     """The rows of a file, one after another.
 
     Args:
-        path: A file with one of the suffixes `FORMATS`, or such a one and `.gz` or `.zst`.
+        path: A file with one of the suffixes `FORMATS`, or such a one and `.gz` or `.zst`; or `hf:ORG/NAME:split`.
         columns: Our name -> the file's. Columns that are not named keep their names.
         quoted: Whether cells of a TSV file may stand in quotes.
 
@@ -70,17 +72,27 @@ def read_rows(path: str | Path, columns: Mapping[str, str] | None = None, *, quo
         UsageError: The suffix is none of these.
         DataError: The file is missing, empty or closed to reading, or a mapped column does not exist: at once. It is
             broken somewhere: when that row is reached. Says file, line (or row) and field.
-        MissingExtraError: Parquet or `.zst`, and pyarrow is not installed.
+        MissingExtraError: Parquet or `.zst`, and pyarrow is not installed; `hf:`, and datasets is not.
     """
+    if hub.is_hub(path):
+        return _hub_rows(str(path), columns or {})
     path = Path(path)
     form = FORMATS.get(suffix_of(path))
     if form is None:
-        hint = f"known: {', '.join(FORMATS)}; these with .gz or .zst"
+        hint = f"known: {', '.join(FORMATS)}; these with .gz or .zst; {hub.SCHEME}ORG/NAME for the hub"
         raise UsageError(f"{path}: cannot read rows from a {suffix_of(path)!r} file", hint=hint)
     _refuse_empty(path)
     if columns:
         _refuse_absent(columns, _names(path, form, columns.values(), quoted), path)
     return _rows(path, form, columns or {}, quoted)
+
+
+def _hub_rows(text: str, columns: Mapping[str, str]) -> Iterator[Row]:
+    names = hub.names_of(text)
+    if names is not None:
+        _refuse_absent(columns, names, Path(text))
+    found = ((None, values) for values in hub.rows_of(text))
+    return _named(Path(text), found, columns)
 
 
 def parse_columns(text: str | None) -> dict[str, str]:
@@ -135,10 +147,14 @@ def _refuse_absent(columns: Mapping[str, str], names: Collection[str], path: Pat
 
 
 def _rows(path: Path, form: Format, columns: Mapping[str, str], quoted: bool) -> Iterator[Row]:
+    return _named(path, form.rows(path, quoted), columns)
+
+
+def _named(path: Path, found: Iterable[Found], columns: Mapping[str, str]) -> Iterator[Row]:
     ours: dict[str, list[str]] = {name: [] for name in columns}
     for name, theirs in columns.items():
         ours.setdefault(theirs, []).append(name)
-    for place, (line, values) in enumerate(form.rows(path, quoted), start=1):
+    for place, (line, values) in enumerate(found, start=1):
         named = {name: value for theirs, value in values.items() for name in ours.get(theirs, (theirs,))}
         yield Row(path, place, line, named, columns)
 

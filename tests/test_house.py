@@ -68,6 +68,7 @@ def test_the_public_names() -> None:
         "load_solver",
         "read_run",
         "recording",
+        "wait",
     ]
     for name in dikast.__all__:
         assert getattr(dikast, name) is not None

@@ -102,6 +102,8 @@ PACKAGES = (
     ("static scanner (cweval report --static)", "bandit", "static"),
     ("CMA-ES (tune --algorithm cma)", "cma", "tune"),
     ("runs in a browser (view)", "jinja2", "view"),
+    ("data sets of the hub (hf:ORG/NAME)", "datasets", "hf"),
+    ("data sets to the hub (runs export --push-to-hub)", "huggingface-hub", "hf"),
     ("rows on a cluster (--engine ray)", "ray", "ray"),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""

@@ -16,7 +16,16 @@ def estimate_run(method: Method, rows: Iterable[Row], context: Any, running: Run
     from dikast.jobs import estimate
 
     owed: list[Row] = []
-    found = estimate(method.load_graph(), rows, context, running.out, on_owed=owed.append, shard=running.part())
+    found = estimate(
+        method.load_graph(),
+        rows,
+        context,
+        running.out,
+        on_owed=owed.append,
+        shard=running.part(),
+        samples=running.epochs,
+        redact=running.redact,
+    )
     told: dict[str, object] = {"rows asked": found.asked, "rows owed": found.owed}
     if method.calls is None:
         return told

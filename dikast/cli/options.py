@@ -144,6 +144,31 @@ Shard = Annotated[
         help="Do one part of the rows, such as 3/16, in a folder of its own; 'dikast runs merge' joins the folders.",
     ),
 ]
+Epochs = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        rich_help_panel=RUN,
+        help="Ask each row N times, each time with seeds of its own; the report is per row, over its epochs.",
+    ),
+]
+Reducers = Annotated[
+    str,
+    typer.Option(
+        "--reducer",
+        metavar="NAME,...",
+        rich_help_panel=RUN,
+        help="What the epochs of a row come to: mean, median, mode, max, at_least_K, pass@K, pass@K>=X.",
+    ),
+]
+Redact = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:FUNCTION",
+        rich_help_panel=RUN,
+        help="A function of yours that every text goes through before it is written: text in, text out.",
+    ),
+]
 EngineName = Annotated[
     Literal["local", "ray"],
     typer.Option(rich_help_panel=RUN, help="Where rows are done: in this process, or by workers of a Ray cluster."),

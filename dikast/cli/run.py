@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 from pydantic import BaseModel, ValidationError
 
+from dikast import hub
 from dikast.cli import options
 from dikast.cli.choosing import choose_rows
 from dikast.cli.options import INPUT, METHOD
@@ -40,6 +41,9 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "ids": (options.Ids, None),
     "shuffle": (options.Shuffle, False),
     "shard": (options.Shard, None),
+    "epochs": (options.Epochs, 1),
+    "reducer": (options.Reducers, "mean"),
+    "redact": (options.Redact, None),
     "preview": (options.Preview, None),
     "dry_run": (options.DryRun, False),
     "force_new": (options.ForceNew, False),
@@ -61,6 +65,7 @@ RUN_FLAGS: Mapping[str, tuple[Any, Any]] = {
     "json": (options.Json, False),
 }
 """What every run has: name -> (type, default)."""
+EPOCH_FLAGS = ("epochs", "reducer")
 
 
 def make_run(method: Method, reference: str, noun: str) -> Callable[..., None]:
@@ -90,12 +95,19 @@ def make_run(method: Method, reference: str, noun: str) -> Callable[..., None]:
         flag("seed", options.Seed, 0),
         *preset_flag(method),
         *(one.parameter for one in of_context),
-        *(flag(name, kind, default) for name, (kind, default) in RUN_FLAGS.items()),
+        *(flag(name, kind, default) for name, (kind, default) in run_flags(method).items()),
     ]
     refuse_twins(parameters, reference)
     return with_parameters(
         run, parameters, f"{first_paragraph(method)}\n\nThe same command again goes on where it stopped."
     )
+
+
+def run_flags(method: Method) -> dict[str, tuple[Any, Any]]:
+    """What every run has; without what a loop has no use for, and without epochs where a knob is called so."""
+    named = any(name in method.context.model_fields for name in EPOCH_FLAGS)
+    left_out = (*EPOCH_FLAGS, "redact") if method.loop else EPOCH_FLAGS if named else ()
+    return {name: one for name, one in RUN_FLAGS.items() if name not in left_out}
 
 
 def with_parameters(function: Callable[..., None], parameters: Sequence[Parameter], about: str) -> Callable[..., None]:
@@ -162,6 +174,8 @@ class RunCommand:
         chosen = self.read_options(given)
         context = self.make_context(ctx, given, chosen)
         rows = self.read_rows(chosen, context, given)
+        if found := hub.sources(settings):
+            settings["sources"] = found
         for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
             say(note)
         if given["dry_run"]:
@@ -259,7 +273,9 @@ class RunCommand:
         if self.person_of(context, running.out) is not None:
             raise UsageError("--preview asks nobody", hint="leave it out, or choose who takes part otherwise")
         cache = None if self.method.private else running.request_cache()
-        done = finish(preview(self.method.load_graph(), rows, context, given["preview"], cache=cache), context)
+        n = given["preview"]
+        going = preview(self.method.load_graph(), rows, context, n, cache=cache, redact=running.redact)
+        done = finish(going, context)
         print_rows(done, self.method.story, given["json"])
 
     def run_job(
@@ -300,6 +316,8 @@ class RunCommand:
         person = self.person_of(context, running.out)
         if person is not None and running.engine != "local":
             raise UsageError("--engine ray asks nobody at this terminal", hint="leave it out: a person is no faster")
+        if person is not None and running.redact:
+            raise UsageError("--redact: a person's answers are kept in checkpoints, which hold them as they are")
         if person is None:
             return await running.job(
                 self.method.load_graph(),
@@ -398,13 +416,14 @@ def ask_person(question: str) -> str:
 
 def tell_report(method: Method, out: Path, context: Any, summary: Summary, as_json: bool) -> None:
     """Have the method report on a run that has ended, and print it."""
+    from dikast.graphs.epochs import report_of
     from dikast.jobs import Run
 
     base: dict[str, Any] = {"summary": {**summary.as_dict(), "reasons": reasons_of(summary)}}
-    if method.report is None:
+    report = report_of(method, Run.open(out), context)
+    if report is None:
         emit({**base, "folder": str(out)}) if as_json else table(("outcome", "rows"), list(summary.outcomes.items()))
         return
-    report = method.report(Run.open(out), context)
     if as_json:
         emit({**base, **report.data, "folder": str(out)})
     else:

@@ -56,20 +56,55 @@ class Running:
     workers: int | None = None
     worker_cpus: float | None = None
     worker_gpus: float | None = None
+    epochs: int = 1
+    reducer: str = "mean"
+    redact: str | None = None
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Running:
         """Out of a command's parameters.
 
         Raises:
-            UsageError: A limit, a price, a shard or what is said of workers makes no sense.
+            UsageError: A limit, a price, a shard, a reducer or what is said of workers makes no sense.
         """
         found = cls(**{one.name: given[one.name] for one in fields(cls) if one.name in given})
         found.limits()  # what is wrong is told now, and not when rows have been read
         found.rates()
         found.part()
         found.hands()
+        found.check_reducers()
+        found.check_redaction()
         return found
+
+    def check_redaction(self) -> None:
+        """Try the redaction, and refuse a request cache beside it, which would hold what it takes out.
+
+        Raises:
+            UsageError: It is none, or a cache is named.
+        """
+        if self.redact is None:
+            return
+        from dikast.redaction import Redaction
+
+        Redaction.of(self.redact)
+        if self.cache not in (None, "off"):
+            hint = "leave --cache out: a redacted run keeps replies in memory"
+            raise UsageError(f"--cache {self.cache} would keep replies that --redact is to take out", hint=hint)
+
+    def check_reducers(self) -> None:
+        """Refuse what could only be told when all rows are done.
+
+        Raises:
+            UsageError: A reducer is none, or needs more epochs than there are.
+        """
+        from dikast.evaluation.reducers import parse_reducers
+
+        for one in parse_reducers(self.reducer):
+            if one.needs > self.epochs:
+                hint = f"--epochs {one.needs} or more"
+                raise UsageError(
+                    f"--reducer {one.name} needs {one.needs} epochs, and there are {self.epochs}", hint=hint
+                )
 
     def hands(self) -> Engine | None:
         """What does the rows; `None` for this process.
@@ -134,11 +169,13 @@ class Running:
         Args:
             private: Whether the run has one of its own, in its folder, unless another is named.
         """
-        from dikast.agents.models.cache import RequestCache
+        from dikast.agents.models.cache import MEMORY, RequestCache
         from dikast.agents.models.catalog import cache_folder
 
         if self.cache == "off":
             return None
+        if self.redact is not None:
+            return RequestCache(Path(MEMORY))
         own = self.out / CACHE_NAME
         if self.cache:
             return RequestCache(Path(self.cache))
@@ -184,6 +221,8 @@ class Running:
                 method=method,
                 shard=self.part(),
                 engine=self.hands(),
+                samples=self.epochs,
+                redact=self.redact,
             )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +74,10 @@ def show(
     run: RunFolder,
     row: Annotated[
         str | None,
-        typer.Argument(metavar="ROW", help="A row's number, the beginning of its key, or its id in the input."),
+        typer.Argument(
+            metavar="ROW",
+            help="A row's number, the beginning of its key, or its id in the input; ROW#2: its second epoch.",
+        ),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -122,8 +127,24 @@ def who_did(attempt: Attempt) -> str:
 
 
 def find_row(run: Run, name: str) -> dict[str, Any]:
-    """A row by its id in the input (`qid`, `id`), else by number or key."""
-    return run.row_with_id(name) or run.row(name)
+    """A row by its id in the input (`qid`, `id`), else by number or key; `NAME#2` is its second epoch.
+
+    Raises:
+        UsageError: There is none, or several.
+    """
+    row, mark, epoch = name.rpartition("#")
+    if mark and epoch.isdecimal() and 1 <= int(epoch) <= run.manifest.samples:
+        one = run.of_epoch(int(epoch) - 1)
+        return one.row_with_id(row) or one.row(row)
+    found = run.row_with_id(name)
+    if found is not None and run.manifest.samples > 1:
+        say(f"epoch {found['sample'] + 1} of {run.manifest.samples}; another: {name}#2")
+    return found or run.row(name)
+
+
+def row_name(run: Run, number: int, record: Mapping[str, Any] | None) -> str | int:
+    """What a row is called in a table: its number, with its epoch where it has several."""
+    return number if run.manifest.samples == 1 or record is None else f"{number}#{record['sample'] + 1}"
 
 
 @app.command()
@@ -158,6 +179,7 @@ def retry(
         workers=workers,
         worker_cpus=worker_cpus,
         worker_gpus=worker_gpus,
+        redact=opened.manifest.settings.get("redact"),
     )
     hands = running.hands()
 
@@ -172,6 +194,7 @@ def retry(
                 concurrency=concurrency,
                 on_progress=on_progress,
                 engine=hands,
+                redact=running.redact,
             )
 
     with private_files() if is_private(run) else nullcontext():
@@ -210,27 +233,36 @@ def merge(
 def export(
     run: RunFolder,
     form: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--as",
             metavar="FORM",
             help="jsonl: JSON lines; csv; parquet; datasets: the folder layout of Hugging Face datasets, with a card; "
             "or a data set that the run's method makes: training rows (sft, preference, unpaired, value, bash, rac), "
-            "pyqtax.",
+            "pyqtax. Default: jsonl; datasets with --push-to-hub.",
         ),
-    ] = "jsonl",
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="PATH", help="Default: under the run's export folder.")
     ] = None,
     licence: Annotated[str, typer.Option("--license", help="The data set's licence, for its card.")] = "unknown",
+    push_to_hub: Annotated[
+        str | None,
+        typer.Option(
+            "--push-to-hub",
+            metavar="ORG/NAME",
+            help="Put what was written on the Hugging Face hub, with the token of HF_TOKEN or of 'hf auth login'.",
+        ),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="Have the data set there be private.")] = False,
     json: options.Json = False,
 ) -> None:
     """Write a run's rows as a data set."""
     from dikast.jobs.exports import ENDINGS
     from dikast.jobs.exports import export as export_run
-    from dikast.jobs.reading import Run
 
-    opened = Run.open(run)
+    form = form or ("datasets" if push_to_hub else "jsonl")
+    opened = open_for_export(run, form, push_to_hub, private)
     if form in ENDINGS:
         written = export_run(opened, form, out, licence=licence)
         told: dict[str, Any] = {"wrote": str(written), "form": form}
@@ -240,9 +272,42 @@ def export(
         told = {"wrote": str(written), "form": form, "rows": made.rows, "left_out": made.left_out}
         for why, count in made.left_out.items():
             say(f"left out: {count}: {why}")
+    say(f"wrote {written}")
+    if push_to_hub:
+        from dikast.jobs.push import push
+
+        told["pushed"] = push(written, push_to_hub, private=private, message=f"Rows of dikast {opened.manifest.graph}")
+        say(f"pushed: {told['pushed']}")
     if json:
         emit(told)
-    say(f"wrote {written}")
+
+
+def open_for_export(folder: Path, form: str, push_to_hub: str | None, private: bool) -> Run:
+    """The run, for writing its rows; without what its method protects where they leave this machine.
+
+    Raises:
+        UsageError: What was asked for does not go together.
+    """
+    from dikast.cli.methods import find_method
+    from dikast.jobs.exports import ENDINGS
+    from dikast.jobs.push import check_name
+    from dikast.jobs.reading import Run
+    from dikast.viewer.guarding import guarded
+
+    opened = Run.open(folder)
+    if push_to_hub is None:
+        if private:
+            raise UsageError("--private is said of the hub, and nothing is pushed", hint="--push-to-hub ORG/NAME")
+        return opened
+    check_name(push_to_hub)
+    if form in ENDINGS and form != "datasets":
+        hint = "--as datasets, or a data set that the run's method makes"
+        raise UsageError(f"--as {form} is one file; the hub takes a folder with a card", hint=hint)
+    method = find_method(opened)
+    if method is None and opened.manifest.method:
+        hint = "run it where that module is found"
+        raise UsageError(f"{folder}: {opened.manifest.method} is not here to say what it protects", hint=hint)
+    return opened if method is None or method.guard is None else replace(opened, guard=partial(guarded, method))
 
 
 def export_own(run: Run, form: str, out: Path | None, licence: str) -> Exported:
@@ -281,6 +346,7 @@ def diff(
             {
                 "key": one.key,
                 "row": one.number,
+                "sample": (one.before or one.after or {}).get("sample", 0),
                 "fields": list(one.fields),
                 "before": {name: flat(one.before).get(name) for name in one.fields} if one.before else None,
                 "after": {name: flat(one.after).get(name) for name in one.fields} if one.after else None,
@@ -292,7 +358,13 @@ def diff(
     table(
         ("row", "key", "differs in", str(first), str(second)),
         [
-            (one.number, one.key[:SHORT], name, shown(one.before, name), shown(one.after, name))
+            (
+                row_name(before, one.number, one.before or one.after),
+                one.key[:SHORT],
+                name,
+                shown(one.before, name),
+                shown(one.after, name),
+            )
             for one in found
             for name in one.fields or ("only in one of them",)
         ],

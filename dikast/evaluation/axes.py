@@ -14,8 +14,11 @@ A file of one's own, TOML or JSON of the same shape:
     style = ["slang", "question"]
     [weights.category]
     self_harm = 2
+    [describe.style]
+    question = "a question and nothing else"
 
-Not covered: numbers as values (write them as text), and constraints beyond forbidden combinations.
+`describe` says in your words what a value of yours means, to whoever writes tests for it; what is said of none stands
+for itself. Not covered: numbers as values (write them as text), and constraints beyond forbidden combinations.
 """
 
 from __future__ import annotations
@@ -36,7 +39,9 @@ Cell = Mapping[str, str]
 
 Values = Mapping[str, tuple[str, ...]]
 
-PARTS = ("axes", "exclude", "weights")
+PARTS = ("axes", "exclude", "weights", "describe")
+LONGEST_DESCRIPTION = 500
+"""Characters: a sentence or three, in a prompt beside others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +55,17 @@ class Axes:
         weights: Axis -> value -> weight above 0; 1 where nothing is said. Weights decide free choices and where a
             budget beyond the needed tests goes, never what has to be covered.
 
+        describe: Axis -> value -> what it means, for who writes tests.
+
     Raises:
-        UsageError: No axis, an axis without values, a value twice, or a name in `exclude` or `weights` that is none.
+        UsageError: No axis, an axis without values, a value twice, or a name in `exclude`, `weights` or `describe` that
+            is none; a description that is empty, long, or that of another value of its axis.
     """
 
     values: Values
     exclude: tuple[Values, ...] = ()
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    describe: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
 
     def __post_init__(self) -> None:
         _check(self)
@@ -83,6 +92,8 @@ class Axes:
             parts["exclude"] = [{axis: list(values) for axis, values in rule.items()} for rule in self.exclude]
         if self.weights:
             parts["weights"] = {axis: dict(weights) for axis, weights in self.weights.items()}
+        if self.describe:
+            parts["describe"] = {axis: dict(told) for axis, told in self.describe.items()}
         return parts
 
 
@@ -90,7 +101,7 @@ def read_axes(path: str | Path) -> Axes:
     """Axes out of a `.toml` or `.json` file.
 
     Raises:
-        DataError: The file cannot be read, has another part than `axes`, `exclude` and `weights`, or says something
+        DataError: The file cannot be read, has another part than `PARTS`, or says something
             that cannot be; names the file and the key.
     """
     path = Path(path)
@@ -107,8 +118,9 @@ def read_axes(path: str | Path) -> Axes:
     values = _lists(path, "axes", parts["axes"])
     combinations = tuple(_lists(path, f"exclude[{i}]", rule) for i, rule in enumerate(rules))
     weights = {axis: _numbers(path, f"weights.{axis}", w) for axis, w in _table(path, "weights", parts).items()}
+    described = {axis: _texts(path, f"describe.{axis}", w) for axis, w in _table(path, "describe", parts).items()}
     try:
-        return Axes(values, combinations, weights)
+        return Axes(values, combinations, weights, described)
     except UsageError as error:
         raise DataError(error.message, path=path, hint=error.hint) from error
 
@@ -118,12 +130,25 @@ def _loaded(path: Path) -> Mapping[str, object]:
         raise DataError(f"cannot read {path.suffix or 'a file without suffix'!r}", path=path, hint="use .toml or .json")
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        value: object = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
+        value: object = tomllib.loads(text) if path.suffix.lower() == ".toml" else _json(text)
     except OSError as error:
         raise refused(error, path) from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, JSONDecodeError and UnicodeDecodeError are these
         raise DataError(f"cannot be read: {error}", path=path, hint="save it as UTF-8 TOML or JSON") from error
     return _object(path, "the file", value)
+
+
+def _json(text: str) -> object:
+    """JSON, in which no name may stand twice, as in TOML: json.loads would take the last."""
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice!r} stands there twice")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=once)
 
 
 def _table(path: Path, key: str, parts: Mapping[str, object]) -> Mapping[str, object]:
@@ -145,6 +170,13 @@ def _strings(path: Path, key: str, value: object) -> tuple[str, ...]:
     if not all(isinstance(item, str) for item in items):
         raise DataError(f"not text, or a list of it: {value!r:.60}", path=path, field=key, hint="put it in quotes")
     return tuple(cast(list[str], items))
+
+
+def _texts(path: Path, key: str, value: object) -> dict[str, str]:
+    for name, text in _object(path, key, value).items():
+        if not isinstance(text, str):
+            raise DataError(f"not text: {text!r:.60}", path=path, field=f"{key}.{name}", hint="put it in quotes")
+    return {name: str(text).strip() for name, text in cast(dict[str, object], value).items()}
 
 
 def _numbers(path: Path, key: str, value: object) -> dict[str, float]:
@@ -174,9 +206,23 @@ def _check(axes: Axes) -> None:
                 raise UsageError(
                     f"weights.{axis}.{value} = {weight}", hint="a weight is above 0; exclude what is not wanted"
                 )
+    _check_descriptions(axes)
 
 
-def _check_names(axes: Axes, where: str, axis: str, values: tuple[str, ...] | Mapping[str, float]) -> None:
+def _check_descriptions(axes: Axes) -> None:
+    for axis, told in axes.describe.items():
+        _check_names(axes, "describe", axis, told)
+        said: dict[str, str] = {}
+        for value, text in told.items():
+            if not text.strip() or len(text) > LONGEST_DESCRIPTION:
+                hint = f"say in 1 to {LONGEST_DESCRIPTION} characters what it means, or leave it out"
+                raise UsageError(f"describe.{axis}.{value}: {len(text)} characters", hint=hint)
+            other = said.setdefault(" ".join(text.lower().split()), value)
+            if other != value:
+                raise UsageError(f"describe.{axis}: {other!r} and {value!r} mean the same", hint="make them one value")
+
+
+def _check_names(axes: Axes, where: str, axis: str, values: tuple[str, ...] | Mapping[str, object]) -> None:
     for value in values:
         if value not in axes.values.get(axis, ()):
             raise UsageError(f"{where}: {axis}={value!r} is not on the axes", hint=_known(axes.values, axis))

@@ -169,6 +169,8 @@ class Method:
         private: Whether a run's files are for their owner's eyes alone, its request cache among them.
         guard: A line of the journal -> the same without what the viewer shows on request only (`--reveal`).
         reveal: (run folder, a line of the journal) -> what is withheld of it elsewhere, shown on the same request.
+        loop: Whether a row is a loop that writes files of its own beside the journal: it is asked once (no `--epochs`),
+            and nothing but the journal could be redacted (no `--redact`).
         verbs: Other jobs of the method, each a `Method` in a folder within this one's: verb of the command -> folder.
     """
 
@@ -193,6 +195,7 @@ class Method:
     private: bool = False
     guard: Callable[[Row], Row] | None = None
     reveal: Callable[[Path, Row], Iterable[Text]] | None = None
+    loop: bool = False
     verbs: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def load_graph(self) -> Graph:

@@ -47,7 +47,7 @@ class AsyncGraph(CompiledStateGraph[StateT, ContextT, InputT, OutputT], Generic[
         Raises:
             UsageError: Always.
         """
-        call = "await graph.ainvoke(...), or asyncio.run(graph.ainvoke(...)) where no event loop runs"
+        call = "await graph.ainvoke(...), or dikast.wait(graph.ainvoke(...)) where no event loop runs"
         raise UsageError(f"graph {self.name!r} is asynchronous, and was called as if it were not", hint=f"call {call}")
 
 

@@ -12,10 +12,11 @@ raises to end the program, and the cancellation of the row's own task go on.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import traceback
 from collections.abc import Collection, Coroutine, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langgraph.errors import NodeTimeoutError
@@ -28,6 +29,7 @@ from dikast.jobs.exits import Exited, in_row, is_signals
 from dikast.jobs.files import encode, without_nan
 from dikast.jobs.keys import Row, copy_value
 from dikast.records import Outcome
+from dikast.redaction import Redaction, RedactionError, redacting
 
 if TYPE_CHECKING:
     from dikast.jobs.inputs import Graph
@@ -73,6 +75,7 @@ class Work:
         limits: What one row may spend.
         attempt: 1-based number of the job's attempt, for the record.
         worker: Who does it, for the record; empty in the job's own process.
+        redaction: What every text goes through before it is a line.
     """
 
     graph: Graph
@@ -80,12 +83,17 @@ class Work:
     limits: Limits | None = None
     attempt: int = 1
     worker: str = ""
+    redaction: Redaction | None = None
 
     async def do(self, row: Row) -> Done:
         """Run the graph on a row. Raises nothing but the cancellation of this very task."""
         started = time.perf_counter()
         try:
-            with recording(limits=self.limits, name="row", sample=row.sample) as ledger, in_row():
+            with (
+                recording(limits=self.limits, name="row", sample=row.sample) as ledger,
+                in_row(),
+                redacting(self.redaction),
+            ):
                 ended = await self._end(row)
         except GeneratorExit as error:
             return self.thrown(row, error)
@@ -118,7 +126,20 @@ class Work:
             ended = _Ended(Outcome.ERROR, f"the graph's output is not JSON: {text_of(error)}", trace=trace_of(error))
             line = encode(self._record(row, ended, ledger, record["seconds"]))
         limited = Outcome.LIMIT in (ended.outcome, *(call.outcome for call in ledger.calls))
+        if self.redaction is not None:
+            try:
+                line = encode(self.redaction.record(json.loads(line)))
+                ended = replace(ended, trace=self.redaction.text(ended.trace), fatal=self._without_text(ended.fatal))
+            except RedactionError as error:
+                told = RedactionError(f"row {row.number}: {error.message}", hint=error.hint)
+                return Done(row, Outcome.ERROR, b"", fatal=told, worker=self.worker)
         return Done(row, ended.outcome, line, ended.trace, ended.fatal, limited, self.worker)
+
+    def _without_text(self, error: DikastError | None) -> DikastError | None:
+        """An error that ends the job, its words redacted: the manifest and a log may take them."""
+        if error is not None and self.redaction is not None:
+            error.message, error.hint = self.redaction.text(error.message), self.redaction.text(error.hint)
+        return error
 
     async def _end(self, row: Row) -> _Ended:
         try:

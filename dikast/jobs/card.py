@@ -160,10 +160,39 @@ def left_out_table(left_out: Mapping[str, int]) -> list[str]:
     return ["## Left out", "", "| why | how many |", "| --- | ---: |", *lines, ""]
 
 
+def making(run: Run) -> list[str]:
+    """Who was asked for the rows, and how often; nothing where no model was."""
+    spent = run.manifest.attempts[-1].usage
+    if not spent:
+        return []
+    lines = [
+        f"| {table_text(role)} | {models_of(run, role)} | {one.get('calls', 0):.0f} | {one.get('cached_calls', 0):.0f}"
+        f" | {one.get('input_tokens', 0):.0f} + {one.get('output_tokens', 0):.0f} |"
+        for role, one in spent.items()
+    ]
+    return [
+        "## Models",
+        "",
+        "| role | model | calls | from the cache | tokens |",
+        "| --- | --- | ---: | ---: | ---: |",
+        *lines,
+        "",
+    ]
+
+
+def models_of(run: Run, role: str) -> str:
+    """The models of a role, by their specs without the address of a server; a dash where no field is called so."""
+    given: object = run.manifest.context.get(role, run.manifest.context.get(f"{role}s"))
+    specs: list[object] = [*given] if isinstance(given, list) else [given]
+    names = [f"`{table_text(one.rpartition('#')[2])}`" for one in specs if isinstance(one, str)]
+    return ", ".join(names) or "-"
+
+
 def provenance(run: Run) -> list[str]:
-    """Where the rows come from."""
+    """Where the rows come from, and who was asked for them."""
     first, last = run.manifest.attempts[0], run.manifest.attempts[-1]
     return [
+        *making(run),
         "## Provenance",
         "",
         f"Begun {first.started}, last worked on {last.finished or last.started}, in {len(run.manifest.attempts)}"

@@ -4,7 +4,7 @@
         print(change.field, change.compared, change.flips, change.difference)
 
 Compared are the rows that both runs have, as `diff` compares them. A number's difference is second minus first, over
-the rows on which both have one, with a bootstrap interval of the mean.
+the rows on which both have one, with a bootstrap interval of the mean; the epochs of a row are one value, their mean.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def changes(first: Run, second: Run, *, seed: int = stats.SEED) -> list[Change]:
         seed: Of the bootstrap.
     """
     found: dict[str, Change] = {}
-    numbers: dict[str, list[tuple[float, float]]] = {}
+    numbers: dict[str, dict[int, list[tuple[float, float]]]] = {}
     for before, after in pairs(first, second):
         one, two = flat(before), flat(after)
         for name in one.keys() & two.keys():
@@ -73,14 +73,15 @@ def changes(first: Run, second: Run, *, seed: int = stats.SEED) -> list[Change]:
             change.compared += 1
             change.changed += one[name] != two[name]
             if is_number(one[name]) and is_number(two[name]):
-                numbers.setdefault(name, []).append((one[name], two[name]))
+                numbers.setdefault(name, {}).setdefault(before["row"], []).append((one[name], two[name]))
             elif one[name] != two[name] and is_label(one[name]) and is_label(two[name]):
                 change.flips[label(one[name]), label(two[name])] += 1
     differing = [change for change in found.values() if change.changed]
     for change in differing:
         if len(change.flips) > KINDS:
             change.flips.clear()
-        if both := numbers.get(change.field):
+        if by_row := numbers.get(change.field):
+            both = [tuple(sum(side) / len(epochs) for side in zip(*epochs, strict=True)) for epochs in by_row.values()]
             change.before, change.after = (sum(side) / len(both) for side in zip(*both, strict=True))
             change.difference = change.after - change.before
             moved = [after - before for before, after in both]

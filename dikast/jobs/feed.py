@@ -29,6 +29,8 @@ class Feed:
         tally: What is finished already.
         shard: The part of the input whose rows these are; `None` for all of it.
         repeated: What a feed of the same input has found; without it, every input is remembered as it passes.
+        again: Whether rows that failed are owed, too: where the journal's inputs are redacted, only the input can give
+            what a retry needs.
     """
 
     def __init__(
@@ -39,11 +41,14 @@ class Feed:
         tally: Tally,
         shard: Shard | None = None,
         repeated: frozenset[bytes] | None = None,
+        again: bool = False,
     ) -> None:
         self._inputs, self._schema, self._samples, self._tally = inputs, schema, samples, tally
         self.shard, self.repeated = shard, repeated
         """`repeated`: the inputs that come more than once, by their digests; `None` before the input's end."""
         self._before = len(tally.ends)
+        # As it stands now: what fails while rows pass is not done again at once.
+        self._failed = {key for key, end in tally.ends.items() if end.failed} if again else set[bytes]()
         self._known = 0
         self._passed = 0
         self.keys = bytearray()
@@ -64,7 +69,7 @@ class Feed:
             self.keys += bytes.fromhex(row.key)
             known = row.key in self._tally
             self._known += known
-            yield None if known else row
+            yield None if known and bytes.fromhex(row.key) not in self._failed else row
         self._ended, self.repeated = True, repeats.repeated
 
     def pass_all(self) -> bytes | None:

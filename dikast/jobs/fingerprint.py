@@ -6,6 +6,9 @@ is marked in the context:
 
     verbose: Annotated[bool, Field(json_schema_extra={"fingerprint": False})] = False
 
+One that a later version has added, and whose default changes nothing, counts where it is given, so that older runs can
+be gone on with: `{"fingerprint": "given"}`.
+
 Not part of it: limits, concurrency, paths of the run, package versions (those are recorded, and a change is told).
 """
 
@@ -21,19 +24,23 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from dikast.errors import UsageError
+from dikast.redaction import Redaction
 from dikast.wire import UNNAMED, spec_of
 
+GIVEN = "given"
 Parts = dict[str, Any]
 """Field name -> JSON value."""
 
 
-def fingerprint(graph_name: str, context: object, samples: int) -> Parts:
+def fingerprint(graph_name: str, context: object, samples: int, redaction: Redaction | None = None) -> Parts:
     """The parts of a job's fingerprint.
 
     Raises:
         UsageError: Something in the context cannot say what it is.
     """
-    parts = {"graph": graph_name, "samples": samples}
+    parts: Parts = {"graph": graph_name, "samples": samples}
+    if redaction is not None:
+        parts["redact"] = redaction.fingerprint()
     for name, value in fields_of(context):
         parts[f"context.{name}"] = part(value, f"context.{name}")
     return json.loads(json.dumps(parts))
@@ -50,8 +57,10 @@ def fields_of(context: object) -> Iterator[tuple[str, object]]:
     if isinstance(context, BaseModel):
         for name, field in type(context).model_fields.items():
             extra = field.json_schema_extra
-            if not (isinstance(extra, dict) and extra.get("fingerprint") is False):
-                yield name, getattr(context, name)
+            said = cast(dict[str, Any], extra).get("fingerprint", True) if isinstance(extra, dict) else True
+            value = getattr(context, name)
+            if said is True or (said == GIVEN and value != field.get_default(call_default_factory=True)):
+                yield name, value
     elif dataclasses.is_dataclass(context):
         for field in dataclasses.fields(context):
             if field.metadata.get("fingerprint") is not False:

@@ -34,7 +34,7 @@ from dikast.jobs.engines import Engine, Place
 from dikast.jobs.engines.local import Local
 from dikast.jobs.exits import exits_end_rows
 from dikast.jobs.feed import Feed, journal_rows
-from dikast.jobs.files import LineFile, explain_os_errors
+from dikast.jobs.files import LineFile, explain_os_errors, read_journal
 from dikast.jobs.fingerprint import Parts, fingerprint
 from dikast.jobs.folder import ERRORS, ROWS, Folder, open_folder, refuse_mismatch
 from dikast.jobs.heap import spare_collector
@@ -49,6 +49,8 @@ from dikast.jobs.summary import Summary, Tally, cost_of, summarise
 from dikast.jobs.threads import row_threads
 from dikast.jobs.writer import Writer
 from dikast.records import Outcome, Usage
+from dikast.redaction import Redact, Redaction
+from dikast.redaction import current as current_redaction
 from dikast.wire import spec_of
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ async def run(
     report: OnReport | None = None,
     shard: Shard | None = None,
     engine: Engine | None = None,
+    redact: Redact | str | None = None,
 ) -> Summary:
     """Run a graph on each row, into a run folder; do what is still owed if the folder has a run already.
 
@@ -132,6 +135,9 @@ async def run(
         report: Called with the run and the context when the attempt has ended, such as a method's `report`.
         shard: The part of the rows that this job does; `dikast.jobs.merge` puts the folders together.
         engine: Where rows are done: in this process, or by `dikast.jobs.Ray(...)` on a cluster.
+        redact: A function of a text, or its `module:name`, that every text goes through before it is written; see
+            `dikast.redaction`. The journal has no input then that could be asked again, so that the same call does
+            failed rows again, too.
 
     Returns:
         How the run stands; its `exit_code` is the command line's.
@@ -145,7 +151,8 @@ async def run(
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
     schema = check_graph(graph, samples, concurrency)
-    parts = fingerprint(name_of(graph), context, samples)
+    redaction = redaction_of(redact, cache)
+    parts = fingerprint(name_of(graph), context, samples, redaction)
     if not force_new:
         refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally(), shard))
     with open_folder(out, parts, force_new=force_new) as folder:
@@ -160,9 +167,10 @@ async def run(
         notes = [schema.note, *begin(folder, manifest, counted)]
         if counted.asked is not None and tally.ends:
             tally.leave_out(set(split(counted.keys)))
-        feed = Feed(rows, schema, samples, tally, shard, counted.repeated)
+        feed = Feed(rows, schema, samples, tally, shard, counted.repeated, again=redaction is not None)
         job = _Job(folder, manifest, tally, limits, rates, cache, on_progress, attempt.asked, notes, hands)
-        await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
+        work = Work(graph, context, row_limits, len(manifest.attempts), redaction=redaction)
+        await job.do(work, feed, concurrency)
         if attempt.asked is None:
             take_ended(feed, attempt, folder.path, tally)
         summary = job.finish()
@@ -184,6 +192,7 @@ async def retry(
     on_progress: OnProgress | None = None,
     report: OnReport | None = None,
     engine: Engine | None = None,
+    redact: Redact | str | None = None,
 ) -> Summary:
     """Do again the rows of a run that ended in one of these outcomes; owed rows stay owed.
 
@@ -191,10 +200,12 @@ async def retry(
 
     Raises:
         DataError: There is no such run.
+        UsageError: Its inputs are redacted.
     """
     before = read_manifest(out)
     check_graph(graph, before.samples, concurrency)
-    parts = fingerprint(name_of(graph), context, before.samples)
+    redaction = redaction_of(redact, cache)
+    parts = fingerprint(name_of(graph), context, before.samples, redaction)
     with open_folder(out, parts) as folder:
         if cache is not None:
             cache.open()
@@ -206,11 +217,40 @@ async def retry(
         if (keys := current_keys(out, before)) is not None:
             tally.leave_out(set(keys))
         feed = journal_rows(out / ROWS, tally, outcomes)
+        if redaction is not None:
+            refuse_redacted(out, tally, outcomes)
         job = _Job(folder, manifest, tally, limits, rates, cache, on_progress, attempt.asked, notes, hands)
-        await job.do(Work(graph, context, row_limits, len(manifest.attempts)), feed, concurrency)
+        work = Work(graph, context, row_limits, len(manifest.attempts), redaction=redaction)
+        await job.do(work, feed, concurrency)
         summary = job.finish()
     await tell_report(report, out, context)
     return summary
+
+
+def redaction_of(given: Redact | str | None, cache: RequestCache | None) -> Redaction | None:
+    """What redacts a job's lines: what was given, else that of the job around.
+
+    Raises:
+        UsageError: It is no function of a text, or a request cache would keep on the disk what it takes out.
+    """
+    redaction = current_redaction() if given is None else Redaction.of(given)
+    if redaction is not None and cache is not None and cache.on_disk:
+        hint = "leave it out, or RequestCache(Path(':memory:'))"
+        raise UsageError(f"the request cache {cache.path} would keep replies that are to be redacted", hint=hint)
+    return redaction
+
+
+def refuse_redacted(out: Path, tally: Tally, outcomes: Collection[Outcome]) -> None:
+    """Refuse to ask again what the journal does not have as it was asked.
+
+    Raises:
+        UsageError: A row that is wanted has a redacted input.
+    """
+    wanted = {key.hex() for key, outcome in tally.ends.items() if outcome in outcomes}
+    changed = sum(bool(record.get("redacted")) for _, record in read_journal(out / ROWS) if record["key"] in wanted)
+    if changed:
+        hint = "give the run's command again: of a redacted run it does failed rows again"
+        raise UsageError(f"{out}: the inputs of {changed} rows to be done again are redacted", hint=hint)
 
 
 async def tell_report(report: OnReport | None, out: Path, context: object) -> None:

@@ -27,6 +27,7 @@ from dikast.jobs.manifest import NAME, read_manifest
 from dikast.jobs.shards import Shard
 from dikast.jobs.summary import Tally, cost_of
 from dikast.records import Usage
+from dikast.redaction import Redact, Redaction
 
 if TYPE_CHECKING:
     from dikast.jobs.inputs import Graph
@@ -42,6 +43,7 @@ async def preview(
     *,
     row_limits: Limits | None = None,
     cache: RequestCache | None = None,
+    redact: Redact | str | None = None,
 ) -> list[dict[str, Any]]:
     """Run the first rows at once and return them whole, as a journal would have them; no run folder.
 
@@ -52,9 +54,10 @@ async def preview(
         DikastError: Something that no row can work with: a wrong setting, a model that cannot be reached.
     """
     schema = check_graph(graph, 1, 1)
+    work = Work(graph, context, row_limits, redaction=None if redact is None else Redaction.of(redact))
     first = list(add_keys(read_inputs(islice(rows, n), schema), 1))
     with recording(cache=cache), counting_foreign_calls(), exits_end_rows():
-        ended = await asyncio.gather(*(Work(graph, context, row_limits).do(row) for row in first))
+        ended = await asyncio.gather(*(work.do(row) for row in first))
     for done in ended:
         if done.fatal is not None:
             raise done.fatal
@@ -96,6 +99,7 @@ def estimate(
     previewed: Iterable[Mapping[str, Any]] = (),
     on_owed: Callable[[Mapping[str, Any]], object] | None = None,
     shard: Shard | None = None,
+    redact: Redact | str | None = None,
 ) -> Estimate:
     """What a job would do and may spend; runs and writes nothing.
 
@@ -109,6 +113,7 @@ def estimate(
         previewed: Rows that `preview` returned, to go by as well.
         on_owed: Called with the input of each row that is owed.
         shard: As for `run`.
+        redact: As for `run`.
 
     Raises:
         DataError: A bad row.
@@ -119,7 +124,8 @@ def estimate(
     if out is not None and out.exists():
         refuse_foreign(out)
         if (out / NAME).exists():
-            refuse_mismatch(out, read_manifest(out), fingerprint(name_of(graph), context, samples))
+            redaction = None if redact is None else Redaction.of(redact)
+            refuse_mismatch(out, read_manifest(out), fingerprint(name_of(graph), context, samples, redaction))
         tally.read_file(out / ROWS)
     asked = owed = 0
     for row in Feed(rows, schema, samples, tally, shard):

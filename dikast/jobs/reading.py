@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
@@ -65,10 +65,14 @@ class Run:
     Args:
         path: Where it is.
         manifest: What it is.
+        epoch: The only sample of each row that is looked at, from 0; `None` for all. See `of_epoch`.
+        guard: What each row is taken through as it is read, such as a method's `guard`; `None` for as it is.
     """
 
     path: Path
     manifest: Manifest
+    epoch: int | None = None
+    guard: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     @classmethod
     def open(cls, path: Path) -> Run:
@@ -78,6 +82,19 @@ class Run:
             DataError: It is none.
         """
         return cls(path, read_manifest(path))
+
+    def of_epoch(self, epoch: int) -> Run:
+        """The run as if this epoch had been the only one: its rows, and what was asked for.
+
+        What was spent is still told of the whole run.
+
+        Args:
+            epoch: From 0.
+        """
+        *before, last = self.manifest.attempts
+        asked = None if last.asked is None else last.asked // self.manifest.samples
+        alone = last.model_copy(update={"asked": asked, "outcomes": {}, "journal_bytes": None})
+        return replace(self, manifest=self.manifest.model_copy(update={"attempts": [*before, alone]}), epoch=epoch)
 
     @cached_property
     def _places(self) -> list[_Place]:
@@ -111,8 +128,9 @@ class Run:
                     line = file.readline()
                     record = decode(line)
                     if record is not None and is_whole(record):
-                        if record["row"] != place.number:
+                        if record["row"] != place.number or self.guard is not None:
                             record["row"] = place.number
+                            record = dict(self.guard(record)) if self.guard is not None else record
                             line = encode(record)
                         yield line, record
 
@@ -162,10 +180,14 @@ class Run:
     def _places_where(self, wanted: Wanted) -> list[_Place]:
         numbers = self._numbers
         if numbers is None:
-            return sorted({place.key: place for place in read_places(self.path / ROWS, wanted)}.values())
+            found = {place.key: place for place in read_places(self.path / ROWS, wanted)}
+            return sorted(place for place in found.values() if self._has(place))
         found = {place.key: place for place in read_places(self.path / ROWS) if place.key in numbers}
         placed = (replace(place, number=numbers[key]) for key, place in found.items())
-        return sorted(place for place in placed if wanted(place.key, place.number))
+        return sorted(place for place in placed if self._has(place) and wanted(place.key, place.number))
+
+    def _has(self, place: _Place) -> bool:
+        return self.epoch is None or place.sample == self.epoch
 
     def trace(self, key: str) -> str:
         """The last traceback of a row; empty if it never had one."""
@@ -225,6 +247,8 @@ class Run:
         tally = Tally().read_file(self.path / ROWS)
         if (keys := current_keys(self.path, self.manifest)) is not None:
             tally.leave_out(set(keys))
+        if self.epoch is not None:
+            tally.leave_out({bytes.fromhex(place.key) for place in self._places})
         return summarise(self.path, self.manifest, tally)
 
 

@@ -33,6 +33,7 @@ import numpy as np
 from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.files import suffix_of
+from dikast.hub import is_hub
 from dikast.retrieval import irds
 from dikast.retrieval.conversations import read_turns, turns_of
 from dikast.retrieval.files import check_output, read_lines, replacing
@@ -75,7 +76,7 @@ def read_topics(
     if str(source).startswith(irds.SCHEME):
         return _topics_of_irds(str(source), fields)
     path = Path(source)
-    if columns or suffix_of(path) in TOPIC_ROWS:
+    if columns or is_hub(source) or suffix_of(path) in TOPIC_ROWS:
         return _topics_in_rows(path, columns or {}, fields)
     first = next(_filled(path), (1, ""))[1]
     found = read_marked(read_lines(path), path, fields) if is_marked(first) else read_lines_of_topics(path, fields)

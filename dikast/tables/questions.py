@@ -31,6 +31,7 @@ from typing import Any, Literal, cast, get_args
 
 from dikast.errors import DataError, UsageError
 from dikast.files import suffix_of
+from dikast.hub import is_hub
 from dikast.json_text import read_json
 from dikast.row import Row
 from dikast.rows import FORMATS, read_rows
@@ -157,7 +158,7 @@ class _Row:
         self.fields: Mapping[str, Any] = row.values
         self.place = row.place
         self.wrong = row.error
-        self.has_columns = FORMATS[suffix_of(row.path)].names is not None
+        self.has_columns = is_hub(row.path) or FORMATS[suffix_of(row.path)].names is not None
 
     def text(self, *names: str) -> str:
         """The first of these fields that is there, as text."""

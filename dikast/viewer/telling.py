@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dikast.graphs import epochs
 from dikast.graphs.again import context_from, own_method
 from dikast.graphs.method import Method, load_object
 from dikast.graphs.story import tell
@@ -105,7 +106,8 @@ def report_of(run: Run, method: Method, own: Sequence[str] = ()) -> Page:
     with importing_only(own), tempfile.TemporaryDirectory(prefix="report-", dir=_home()) as made:
         context = context_from(method, run)
         shadow = _shadow(run, Path(made))
-        told = method.report(shadow, context)
+        told = epochs.report_of(method, shadow, context)
+        assert told is not None
         page = _as_of(run.path, shadow.path, told.page, told.notes)
     _keep(run, before, page)
     return page

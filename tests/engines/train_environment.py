@@ -31,6 +31,7 @@ SUITES = (
     "train_lane/transfer_q.py",
     "train_lane/duo.py",
     "train_lane/h2o.py",
+    "train_lane/hub.py",
     "train_lane/kv_engine.py",
     "train_lane/smollm2.py",
     "train_lane/smollm2_rounds.py",

@@ -49,6 +49,37 @@ CANNOT_BE: list[tuple[Any, Any, Any, str]] = [
     (SMALL, (), {"kind": {"a": float("nan")}}, "weights.kind.a = nan"),
 ]
 
+NO_DESCRIPTIONS: list[tuple[dict[str, dict[str, str]], str]] = [
+    ({"kind": {"a": " "}}, "describe.kind.a: 1 characters"),
+    ({"kind": {"a": "x" * 501}}, "describe.kind.a: 501 characters"),
+    ({"kind": {"q": "what"}}, "describe: kind='q' is not on the axes"),
+    ({"king": {}}, "describe: 'king' is not an axis"),
+    ({"kind": {"a": "The same thing", "b": "the same  thing"}}, "describe.kind: 'a' and 'b' mean the same"),
+]
+
+
+@pytest.mark.parametrize(("describe", "message"), NO_DESCRIPTIONS)
+def test_descriptions_that_cannot_be(describe: dict[str, dict[str, str]], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Axes(SMALL, describe=describe)
+
+
+def test_a_name_that_stands_twice_in_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "axes.json").write_text('{"axes": {"kind": ["a"], "kind": ["b"]}}')
+    (tmp_path / "axes.toml").write_text('[axes]\nkind = ["a"]\nkind = ["b"]\n')
+    for name in ("axes.json", "axes.toml"):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_axes(tmp_path / name)
+    (tmp_path / "axes.toml").write_text('[axes]\nkind = ["a"]\n[describe.kind]\na = 7\n')
+    with pytest.raises(DataError, match=r"field 'describe.kind.a': not text: 7"):
+        read_axes(tmp_path / "axes.toml")
+
+
+def test_descriptions_are_read_and_written(tmp_path: Path) -> None:
+    axes = Axes(SMALL, describe={"kind": {"a": "the first of them"}})
+    (tmp_path / "axes.json").write_text(json.dumps(axes.as_json()))
+    assert read_axes(tmp_path / "axes.json") == axes
+
 
 @pytest.mark.parametrize(("values", "exclude", "weights", "message"), CANNOT_BE)
 def test_axes_that_cannot_be(values: Any, exclude: Any, weights: Any, message: str) -> None:

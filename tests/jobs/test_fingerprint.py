@@ -88,3 +88,12 @@ def test_a_context_without_fields_is_refused() -> None:
 
 def test_a_path_counts_by_its_text() -> None:
     assert fingerprint("g", {"file": Path("a/b")}, 1)["context.file"] == "a/b"
+
+
+def test_a_knob_of_a_later_version_counts_where_it_is_given() -> None:
+    class Later(BaseModel):
+        old: int = 1
+        new: Annotated[int, Field(json_schema_extra={"fingerprint": "given"})] = 2
+
+    assert fingerprint("g", Later(), 1) == {"graph": "g", "samples": 1, "context.old": 1}
+    assert fingerprint("g", Later(new=3), 1)["context.new"] == 3

@@ -24,6 +24,8 @@ from dikast.errors import DataError
 SCHEMA = "CREATE TABLE IF NOT EXISTS replies (key TEXT PRIMARY KEY, reply TEXT NOT NULL) WITHOUT ROWID"
 BUSY_SECONDS = 30.0
 """How long a write waits for another process's; writes take well under a millisecond."""
+MEMORY = ":memory:"
+"""The path of a cache that is no file."""
 KEPT_FINISH_REASONS = frozenset({"stop", "length"})
 
 
@@ -38,6 +40,11 @@ class RequestCache:
         self.path = path
         self._connection: sqlite3.Connection | None = None
         self._flights: dict[tuple[int, str], asyncio.Future[Reply]] = {}
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether replies outlive the process."""
+        return str(self.path) != MEMORY
 
     async def get_or_ask(self, key: str, ask: Callable[[], Awaitable[Reply]]) -> tuple[Reply, bool]:
         """The kept reply and True, or a fresh one and False.

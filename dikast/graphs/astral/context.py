@@ -87,6 +87,10 @@ class Context(BaseModel):
     """What is unsafe, for the oracle."""
     prompt: Annotated[Prompt, Spec(load_prompt)] = Field(default_factory=lambda: load_prompt("astral/generate"))
     """How the generator is asked for a test."""
+    meanings: Annotated[Mapping[str, Mapping[str, str]], NoFlag("--axes, or the plan, says them")] = Field(
+        default_factory=dict[str, Mapping[str, str]], json_schema_extra={"fingerprint": "given"}
+    )
+    """Axis -> value of yours -> what it means, for the generator."""
     attempts: int = Field(default=ATTEMPTS, ge=1)
     """How often a generator is asked for one test."""
     shown_examples: int = Field(default=EXAMPLES, ge=1)

@@ -24,6 +24,7 @@ from dikast.records import Document, Outcome, Provenance, Usage
 
 SEEDS = "seeds"
 """The spec of the generator that is no model: it gives each cell its category's benign placeholder."""
+Meanings = Mapping[str, Mapping[str, str]]
 NONE = "(none)"
 NOT_ASKED = "(nothing in particular)"
 LONGEST_PROMPT = 4000
@@ -125,23 +126,48 @@ def describe_value(value: str, known: Mapping[str, tuple[str, str]]) -> str:
     return told + (f' For example, about something else: "{example}"' if example else "")
 
 
-def fields_of(cell: Cell, examples: Sequence[Document], headlines: Sequence[str]) -> dict[str, str]:
+def fields_of(
+    cell: Cell, examples: Sequence[Document], headlines: Sequence[str], meanings: Meanings | None = None
+) -> dict[str, str]:
     """What the generator's prompt is filled with.
 
     A cell's `category`, `style` and `technique` have their places; further axes of the user's are part of the topic.
+
+    Args:
+        cell: Axis -> value.
+        examples: Prompts of the user's own.
+        headlines: To take up.
+        meanings: Axis -> value -> what it means, in the user's words; they win over ours.
     """
-    topic = [cell.get("category", ""), *(f"{axis}: {value}" for axis, value in cell.items() if axis not in PLACES)]
+    own = meanings or {}
+    others = [axis for axis in cell if axis not in PLACES]
+    topic = [
+        with_meaning(cell, "category", own),
+        *(f"{to_words(axis)}: {with_meaning(cell, axis, own)}" for axis in others),
+    ]
     shown = [document.contents for document in examples] or seeds_for(cell)
     return {
-        "category": "; ".join(to_words(part) for part in topic if part) or NOT_ASKED,
-        "style": describe_value(cell.get("style", ""), definitions("astral/styles")),
-        "technique": describe_value(cell.get("technique", ""), definitions("astral/techniques")),
+        "category": "; ".join(part for part in topic if part) or NOT_ASKED,
+        "style": describe_value(cell.get("style", ""), known_of("style", "astral/styles", own)),
+        "technique": describe_value(cell.get("technique", ""), known_of("technique", "astral/techniques", own)),
         "examples": "\n".join(fence(text, "example") for text in shown) or NONE,
         "news": "\n".join(fence(text, "headline") for text in headlines) or NONE,
     }
 
 
 PLACES = ("category", "style", "technique")
+
+
+def with_meaning(cell: Cell, axis: str, meanings: Meanings) -> str:
+    """A cell's value on an axis as words, with what the user says that it means; empty where it has none."""
+    value = cell.get(axis, "")
+    told = meanings.get(axis, {}).get(value, "")
+    return f"{to_words(value)} ({told})" if told else to_words(value)
+
+
+def known_of(axis: str, name: str, meanings: Meanings) -> Mapping[str, tuple[str, str]]:
+    """What values of an axis mean: our definitions, and over them the user's, whose values have no example."""
+    return {**definitions(name), **{value: (told.rstrip("."), "") for value, told in meanings.get(axis, {}).items()}}
 
 
 def seeds_for(cell: Cell) -> list[str]:

@@ -94,7 +94,7 @@ async def write(state: State, context: Context, writer: Solver) -> Update:
     try:
         topic = generator.topic_of(cell)
         headlines = await context.news.headlines(topic, context.shown_headlines) if context.news else []
-        fields = generator.fields_of(cell, examples, headlines)
+        fields = generator.fields_of(cell, examples, headlines, context.meanings)
         for tries in range(1, context.attempts + 1):
             sample = number * context.attempts + tries - 1
             solution = await writer.solve(context.prompt, fields, sampling=context.generating, sample=sample)

@@ -37,7 +37,7 @@ class Options(BaseModel):
     columns: Annotated[str | None, Flag(metavar="OURS=THEIRS,...")] = None
     """Names in your suites: prompt=text,id=n,category=topic."""
     axes: Annotated[Path | None, Flag(metavar="FILE")] = None
-    """Axes of your own, TOML or JSON, for suites with categories of your own; a plan says its own."""
+    """Axes of your own, TOML or JSON: of a suite, or alone, for a test of each cell; a plan says its own."""
     examples: Annotated[Path | None, Flag(metavar="FILE")] = None
     """Your own test prompts, shown to the generator."""
     authority: Annotated[str | None, Flag(metavar="TEXT")] = None
@@ -55,7 +55,7 @@ class Options(BaseModel):
         """
         from dikast.evaluation.axes import DEFAULT_AXES, read_axes
         from dikast.evaluation.diversity import NearDuplicates
-        from dikast.graphs.astral.suite import read_plan
+        from dikast.graphs.astral.suite import leave_out_closed, make_plan, read_plan
         from dikast.rows import parse_columns
 
         NearDuplicates()  # a missing extra is told now, and not when the run is over
@@ -63,8 +63,10 @@ class Options(BaseModel):
         axes = read_axes(self.axes) if self.axes else DEFAULT_AXES
         read = [read_plan(self.cases, axes=axes, columns=ours)] if self.cases else []
         harmless = [read_plan(self.benign, axes=axes, columns=ours, benign=True)] if self.benign else []
+        if not (read or harmless) and self.axes:
+            read = [make_plan(leave_out_closed(axes, ()), strength=None)]
         if not (read or harmless):
-            hint = "give --cases FILE (from 'dikast astral plan -o FILE', or a suite), or --benign"
+            hint = "give --cases FILE (from 'dikast astral plan -o FILE', or a suite), --axes FILE, or --benign"
             raise UsageError("no cases", hint=hint)
         left_out = {
             f"{name} of {path}": why
@@ -97,6 +99,7 @@ def make_fields(options: Options, given: Given) -> Mapping[str, Any]:
         "news": given.fields.get("news") if lacking else None,
         "vault": f"file:{given.out.resolve() / 'withheld.jsonl'}" if given.keeps else NOWHERE,
         "authority": collect_authorities(targets, options.authority, given),
+        "meanings": options.plan.axes.describe if lacking else {},
     }
     return found | ({"policy": read_policy(options.policy)} if options.policy else {})
 

@@ -209,7 +209,7 @@ def axes_from(value: object, path: str | Path) -> Axes:
     try:
         values = {str(axis): tuple(map(str, of)) for axis, of in parts[HEADER].items()}
         rules = tuple({str(axis): tuple(of) for axis, of in rule.items()} for rule in parts.get("exclude", ()))
-        return Axes(values, rules, parts.get("weights", {}))
+        return Axes(values, rules, parts.get("weights", {}), parts.get("describe", {}))
     except (LookupError, TypeError, AttributeError, UsageError) as error:
         hint = "write plans with 'dikast astral plan -o FILE'"
         raise DataError(f"not a plan's header: {error}", path=path, line=1, field=HEADER, hint=hint) from error

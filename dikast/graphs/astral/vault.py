@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,9 +30,11 @@ from dikast.agents.models.cache import RequestCache
 from dikast.disk import cause_of, remedy_of
 from dikast.errors import DataError, UsageError
 from dikast.graphs.astral.roles import NOWHERE, REFUSAL_ONLY, Vault
+from dikast.redaction import current as current_redaction
 
 NAME = "withheld.jsonl"
 PRIVATE = 0o600
+HASH = re.compile(r"[0-9a-f]{64}")
 FILE_PREFIX = "file:"
 
 
@@ -83,6 +86,12 @@ class FileVault(MemoryVault):
 
     def keep(self, record: Mapping[str, object]) -> None:
         """Append the record; see `Vault.keep`."""
+        redaction = current_redaction()
+        if redaction is not None:  # hashes are no texts, and what the journal refers to the record by
+            record = {
+                name: value if isinstance(value, str) and HASH.fullmatch(value) else redaction.value(value)
+                for name, value in record.items()
+            }
         line = json.dumps(record, default=str).encode() + b"\n"
         try:
             if self._handle is None:

@@ -11,12 +11,13 @@ from dikast.graphs import PUBLIC
 from dikast.lazy import open_package
 
 if TYPE_CHECKING:
+    from dikast.evaluation.reducers import pass_at_k
     from dikast.graphs.cweval.context import Context, Input, Output, State, Update
     from dikast.graphs.cweval.executor import Executor
     from dikast.graphs.cweval.extract import complete, extract
     from dikast.graphs.cweval.graph import build, graph
     from dikast.graphs.cweval.reading import read_tasks
-    from dikast.graphs.cweval.scores import before_and_after, pass_at_k, score
+    from dikast.graphs.cweval.scores import before_and_after, score
     from dikast.graphs.cweval.task import Task
     from dikast.graphs.cweval.task_oracle import TaskOracle
     from dikast.graphs.cweval.tasks import OWN_TASKS

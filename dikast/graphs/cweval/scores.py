@@ -25,10 +25,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import fsum, prod
+from math import fsum
 from typing import Literal
 
 from dikast.errors import UsageError
+from dikast.evaluation.reducers import pass_at_k
 from dikast.graphs.cweval.records import SampleResult
 from dikast.graphs.cweval.task import Task
 from dikast.stats import Interval, bootstrap, randomisation
@@ -175,17 +176,6 @@ class Change:
     gained: int
     lost: int
     broken: int
-
-
-def pass_at_k(n: int, c: int, k: int) -> float:
-    """The chance that of k samples, drawn from n of which c succeed, at least one does: unbiased (Chen et al. 2021).
-
-    Raises:
-        UsageError: Not 0 <= c <= n, or not 1 <= k <= n.
-    """
-    if not 0 <= c <= n or not 1 <= k <= n:
-        raise UsageError(f"pass@{k} of {c} successes in {n} samples: cannot be")
-    return 1.0 - prod((n - c - i) / (n - i) for i in range(k)) if n - c >= k else 1.0
 
 
 def score(tasks: Iterable[Task], results: Iterable[SampleResult], asked: int) -> Report:

@@ -31,6 +31,7 @@ from dikast.retrieval.measures import measure, read_measures
 from dikast.retrieval.residual import residual
 from dikast.retrieval.retriever import Hit
 from dikast.retrieval.trec import read_qrels, run_lines
+from dikast.waiting import complete
 
 T = TypeVar("T")
 Rankings = Mapping[str, Mapping[str, Sequence[Hit]]]
@@ -190,7 +191,7 @@ def search_rows_again(
         asked = (search_again(row["input"]["query"], row["output"]["reformulations"], others) for row in rows)
         return list(await asyncio.gather(*asked))
 
-    found = asyncio.run(search())
+    found = complete(search())
     return {
         name: {str(row["input"]["qid"]): one[name] for row, one in zip(rows, found, strict=True)} for name in others
     }

@@ -43,6 +43,7 @@ from dikast.training.exports import HELD_OUT, Candidate, Origin, sift
 from dikast.training.exports import about as about_rows
 from dikast.training.rows import Kind, as_conversation, said_by_assistant
 from dikast.training.splits import TRAIN, digest_of, split_of
+from dikast.waiting import complete
 
 MEASURE = "nDCG@10"
 """The paper's headline measure (GenQREnsemble, ECIR 2024)."""
@@ -112,7 +113,7 @@ def candidates(kind: Kind, records: Iterator[Record], qrels: Qrels, context: Con
             else:
                 training.append(record)
         for record, (alone, found, left_out) in zip(
-            training, asyncio.run(value_all(training, qrels, context)), strict=True
+            training, complete(value_all(training, qrels, context)), strict=True
         ):
             yield from left_out
             for one in rows_of(kind, alone, found):

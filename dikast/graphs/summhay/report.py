@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from dikast.graphs.summhay.systems import system_of_run
 from dikast.jobs.reading import Run
 from dikast.pages import without_figures
 from dikast.records import Outcome
+from dikast.waiting import complete
 
 LABELS = {0.0: NO, 0.5: PARTIAL, 1.0: FULL}
 NONE = "NA"
@@ -31,7 +31,7 @@ def report(run: Run, context: Context) -> Report:
             rows[row["input"]["topic_id"]][row["input"]["subtopic_id"]] = kept
     name = system_name(context)
     for source in context.haystacks:
-        haystack = asyncio.run(source.open())
+        haystack = complete(source.open())
         target = run.path / "export" / f"topic_{file_name(haystack.topic_id)}.json"
         target.parent.mkdir(exist_ok=True)
         write_json(target, with_summaries(haystack, name, rows[haystack.topic_id]))

@@ -70,4 +70,5 @@ method = Method(
     story=deferred("dikast.graphs.zo_ranksgd.story:story"),
     after=what_next,
     person=person_of,
+    loop=True,
 )

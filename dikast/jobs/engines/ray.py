@@ -180,9 +180,10 @@ def order_of(place: Place, graph: str) -> Order:
         row_limits=place.work.limits,
         attempt=place.work.attempt,
         allowed=Slices(place.limits, 1).nothing,
-        cache=str(place.cache.path.absolute()) if place.cache is not None else "",
+        cache=str(place.cache.path.absolute()) if place.cache is not None and place.cache.on_disk else "",
         rows=place.concurrency,
         folder=str(Path.cwd()),
+        redact=place.work.redaction.name if place.work.redaction is not None else "",
     )
 
 

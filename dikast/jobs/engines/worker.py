@@ -42,6 +42,7 @@ from dikast.jobs.made_of import name_of
 from dikast.jobs.manifest import versions
 from dikast.jobs.threads import row_threads
 from dikast.records import Outcome
+from dikast.redaction import Redaction
 
 RUN = "run"
 """What the ledger is called that is granted slices."""
@@ -63,6 +64,7 @@ class Order:
         rows: In flight at most.
         folder: Where the job was started: paths that are not absolute begin there, where there is such a folder.
         rates: This worker's share of what the run may spend a minute.
+        redact: What redacts rows before they leave the worker, `module:name`; empty for nothing.
     """
 
     graph: str
@@ -76,6 +78,7 @@ class Order:
     rows: int
     folder: str = ""
     rates: Rates | None = None
+    redact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,8 @@ class Worker:
             os.chdir(order.folder)
         graph: Any = found_at(order.graph)
         self._context = context_of(order)
-        self._work = Work(graph, self._context, order.row_limits, order.attempt, self.name)
+        redaction = Redaction.of(order.redact) if order.redact else None
+        self._work = Work(graph, self._context, order.row_limits, order.attempt, self.name, redaction)
         cache = RequestCache(Path(order.cache)) if order.cache else None
         # Rows run in copies of the variables that these blocks set, in whichever task a message comes.
         book = recording(cache=cache, limits=order.allowed, rates=order.rates, name=RUN)
@@ -163,7 +167,7 @@ class Worker:
         self.stack.enter_context(exits_end_rows())
         on_throttle.set(self._throttle)
         self._variables = copy_context()
-        parts = fingerprint(name_of(graph), self._context, order.samples)
+        parts = fingerprint(name_of(graph), self._context, order.samples, redaction)
         self.stack.enter_context(spare_collector())
         return parts
 

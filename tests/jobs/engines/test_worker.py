@@ -185,3 +185,12 @@ async def test_an_error_that_ends_the_job_travels() -> None:
         told = pickle.loads(pickle.dumps(await worker.do(row(1))))
     assert isinstance(told.fatal, errors.ModelUnavailable)
     assert told.fatal.exit_code == 4
+
+
+async def test_what_is_redacted_leaves_no_worker() -> None:
+    async with working(order(redact="tests.jobs.engines.small:hide")) as worker:
+        facts = await worker.start()
+        told = await worker.do(row(7))
+    line = json.loads(told.line)
+    assert (line["output"]["text"], line["calls"][0]["reply"]) == ("[gone]", "[gone]")
+    assert facts.parts["redact"]["function"] == "tests.jobs.engines.small:hide"

@@ -55,4 +55,5 @@ method = Method(
     report=deferred("dikast.graphs.dno.rounds.report:report"),
     story=deferred("dikast.graphs.dno.rounds.story:story"),
     after=what_next,
+    loop=True,
 )

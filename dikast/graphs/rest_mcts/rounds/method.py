@@ -58,4 +58,5 @@ method = Method(
     report=deferred("dikast.graphs.rest_mcts.rounds.report:report"),
     story=deferred("dikast.graphs.rest_mcts.rounds.story:story"),
     after=what_next,
+    loop=True,
 )

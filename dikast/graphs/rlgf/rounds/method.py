@@ -58,4 +58,5 @@ method = Method(
     report=deferred("dikast.graphs.rlgf.rounds.report:report"),
     story=deferred("dikast.graphs.rlgf.rounds.story:story"),
     after=what_next,
+    loop=True,
 )

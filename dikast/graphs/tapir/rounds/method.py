@@ -58,4 +58,5 @@ method = Method(
     report=deferred("dikast.graphs.tapir.rounds.report:report"),
     story=deferred("dikast.graphs.tapir.rounds.story:story"),
     after=what_next,
+    loop=True,
 )
