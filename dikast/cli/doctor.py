@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from dikast.agents.models.vendors.providers import VENDORS
 from dikast.cli.options import Json
 from dikast.cli.output import emit, table
 from dikast.errors import DikastError, MissingExtraError
@@ -103,6 +104,7 @@ PACKAGES = (
     ("CMA-ES (tune --algorithm cma)", "cma", "tune"),
     ("runs in a browser (view)", "jinja2", "view"),
     ("rows on a cluster (--engine ray)", "ray", "ray"),
+    *((f"models of a vendor ({scheme}:)", one.package, one.extra) for scheme, one in VENDORS.items()),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")
@@ -115,6 +117,14 @@ def _packages() -> Iterator[Finding]:
             yield Finding(what, True, f"{package} {version(package)}")
         except PackageNotFoundError:
             yield Finding(what, False, "-", f"pip install 'dikast[{extra}]'")
+
+
+def _keys() -> Iterator[Finding]:
+    """The keys of the vendors whose packages are here: whether they are set, and nothing of what they are."""
+    for scheme, one in VENDORS.items():
+        if one.keys and not one.missing:
+            remedy = "" if one.key else f"set {one.keys[0]}, or say ?key_env=VARIABLE in the spec"
+            yield Finding(f"key of {scheme}: models", True if one.key else None, one.key or "not set", remedy)
 
 
 def _gpu() -> Iterator[Finding]:
@@ -185,6 +195,7 @@ EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (
     _disk,
     _models,
     _packages,
+    _keys,
     _faiss,
     _gpu,
     _java,

@@ -26,6 +26,9 @@ FORMS: Mapping[str, str] = {
     "openvino:FILE.gguf": "a GGUF of your own, on the CPU",
     "transformers:NAME": "the same, unpacked for torch: log-probabilities of given words, LoRA adapters; slower",
     "transformers:FOLDER": "a Hugging Face model on disk, on the CPU or a GPU; ?lora=FOLDER for an adapter",
+    "openai:MODEL, anthropic:MODEL, google:MODEL": "a vendor's model, by its extra; the key comes from the environment",
+    "bedrock:MODEL, ollama:MODEL": "the same, of AWS and of Ollama",
+    "langchain:PROVIDER/MODEL": "any other provider of LangChain's init_chat_model",
     "batch:FOLDER?model=SPEC": "requests written down for a batch service, answered from what comes back",
     "replay:FILE.jsonl": "recorded replies",
     "scripted:module:name": "a Python function marked with @scripted",
@@ -143,6 +146,7 @@ async def _check(spec: str) -> list[dict[str, object]]:
     started = time.perf_counter()
     try:
         model = load_model(spec)
+        model.ready()
         if isinstance(model, ServerModel):
             return [_server_row(spec, one) for one in await model.check()]
         await model.ainvoke("Say yes.", max_tokens=1)

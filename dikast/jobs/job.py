@@ -25,6 +25,7 @@ from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.agents.models.pace import Rates
+from dikast.agents.models.ready import check_ready
 from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
@@ -139,8 +140,8 @@ async def run(
     Raises:
         DataError: A bad row, or a request cache in an impossible place, before anything runs; or the disk takes no
             more, with what is finished kept.
-        UsageError: The folder is not a run's, is another part's or has another writer; an argument is wrong; or a row
-            met a setting that no row can work with.
+        UsageError: The folder is not a run's, is another part's or has another writer; an argument is wrong; a model's
+            package or key is missing; or a row met a setting that no row can work with.
         ResumeMismatchError: The folder's run has another fingerprint.
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
@@ -148,12 +149,13 @@ async def run(
     parts = fingerprint(name_of(graph), context, samples)
     if not force_new:
         refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally(), shard))
+    hands = engine or Local()
+    check_hands(hands, context)
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally, shard).look_through()
-        hands = engine or Local()
         attempt = new_attempt(limits, counted, hands.name)
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
         manifest.shard = str(shard or "")
@@ -195,11 +197,12 @@ async def retry(
     before = read_manifest(out)
     check_graph(graph, before.samples, concurrency)
     parts = fingerprint(name_of(graph), context, before.samples)
+    hands = engine or Local()
+    check_hands(hands, context)
     with open_folder(out, parts) as folder:
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
-        hands = engine or Local()
         attempt = new_attempt(limits, before.attempts[-1], hands.name)
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
         notes = begin(folder, manifest)
@@ -231,6 +234,16 @@ def check_graph(graph: Graph, samples: int, concurrency: int) -> InputSchema:
         hint = "pass graph.builder.compile(checkpointer=False, name=...): a job resumes from its journal"
         raise UsageError(f"graph {graph.name!r} has a checkpointer, which a job has no use for", hint=hint)
     return InputSchema(graph)
+
+
+def check_hands(hands: Engine, context: object) -> None:
+    """Look for what the models lack that rows of this process ask; workers of a cluster look for themselves.
+
+    Raises:
+        UsageError: A package or a key is missing.
+    """
+    if isinstance(hands, Local):
+        check_ready(context)
 
 
 def refuse_other_settings(out: Path, parts: Parts, feed: Feed) -> None:

@@ -35,6 +35,11 @@ PACKAGES = (
     "transformers",
     "peft",
     "ray",
+    "langchain-openai",
+    "langchain-anthropic",
+    "langchain-ollama",
+    "langchain-aws",
+    "langchain-google-genai",
 )
 """Whose versions are recorded, where they are installed."""
 

@@ -6,6 +6,8 @@
 | `server:http://host:8000/v1#MODEL` | an OpenAI-compatible server; several, comma-separated, share the load |
 | `vllm:ORG/MODEL` | vLLM inside this process |
 | `transformers:FOLDER` | a Hugging Face model inside this process, on the CPU or a GPU |
+| `openai:MODEL`, `anthropic:`, `ollama:`, `bedrock:`, `google:` | a vendor's model, through its LangChain package |
+| `langchain:PROVIDER/MODEL` | any other provider of LangChain's `init_chat_model` |
 | `replay:FILE` | recorded replies |
 | `scripted:module:name` | a function marked with `@scripted` |
 | `batch:FOLDER?model=server:...` | written down for a batch run, answered from its results |
@@ -25,6 +27,7 @@ from urllib.parse import parse_qsl
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.vendors.providers import SCHEME, VENDORS
 from dikast.errors import UsageError
 from dikast.spec_options import refuse_disallowed
 
@@ -33,6 +36,7 @@ ENGINES: Mapping[str, str] = {
     "server": "dikast.agents.models.server:open_model",
     "vllm": "dikast.agents.models.vllm.model:open_model",
     "transformers": "dikast.agents.models.transformers.model:open_model",
+    **dict.fromkeys((*VENDORS, SCHEME), "dikast.agents.models.vendors.model:open_model"),
     "replay": "dikast.agents.models.replay:open_model",
     "scripted": "dikast.agents.models.scripted:open_model",
     "batch": "dikast.agents.models.batch:open_model",
@@ -40,10 +44,8 @@ ENGINES: Mapping[str, str] = {
 """Scheme -> function (rest of the spec, its options, the whole spec) -> model."""
 
 SERVICES: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
     "openrouter": "https://openrouter.ai/api/v1",
     "groq": "https://api.groq.com/openai/v1",
-    "ollama": "http://localhost:11434/v1",
 }
 """Names that other libraries take for schemes -> where these services speak OpenAI's protocol (their own docs)."""
 
