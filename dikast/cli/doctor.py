@@ -127,6 +127,22 @@ def _keys() -> Iterator[Finding]:
             yield Finding(f"key of {scheme}: models", True if one.key else None, one.key or "not set", remedy)
 
 
+def _plugins() -> Iterator[Finding]:
+    """What other packages add; each is imported, which tells whether it can be."""
+    from dikast.agents import judge
+    from dikast.agents.models import load
+    from dikast.graphs import PLUGINS, load_plugin
+    from dikast.retrieval import load as retrieval
+
+    every = [one for known in (PLUGINS, judge.PLUGINS, retrieval.PLUGINS, load.PLUGINS) for one in known.declared()]
+    for one in every:
+        try:
+            load_plugin(one) if one.kind == PLUGINS.kind else one.load_function()
+            yield Finding(f"plugin {one.name} ({one.kind})", True, f"{one.package} {one.version}")
+        except DikastError as error:
+            yield Finding(f"plugin {one.name} ({one.kind})", False, error.message, f"mend or remove {one.package}")
+
+
 def _gpu() -> Iterator[Finding]:
     tool = shutil.which("nvidia-smi")
     if tool is None:
@@ -196,6 +212,7 @@ EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (
     _models,
     _packages,
     _keys,
+    _plugins,
     _faiss,
     _gpu,
     _java,

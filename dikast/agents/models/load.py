@@ -12,6 +12,7 @@
 | `scripted:module:name` | a function marked with `@scripted` |
 | `batch:FOLDER?model=server:...` | written down for a batch run, answered from its results |
 
+A package that declares an entry point `dikast.models` adds a scheme of its own (docs/plugins.md).
 Options follow a `?`, as in a URL: `openvino:smollm2-135m?seed=7`, `server:http://host:8000/v1#M?timeout=30`.
 Nothing is opened here: each engine opens at its first call.
 """
@@ -29,6 +30,7 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.vendors.providers import SCHEME, VENDORS
 from dikast.errors import UsageError
+from dikast.plugins import Plugins
 from dikast.spec_options import refuse_disallowed
 
 ENGINES: Mapping[str, str] = {
@@ -49,6 +51,9 @@ SERVICES: Mapping[str, str] = {
 }
 """Names that other libraries take for schemes -> where these services speak OpenAI's protocol (their own docs)."""
 
+PLUGINS = Plugins("models", lambda: {*ENGINES, *SERVICES})
+"""Models of other packages: entry points `dikast.models`, each the place of an `Open`; docs/plugins.md."""
+
 _loaded: list[weakref.ref[EngineModel]] = []
 
 Open = Callable[[str, dict[str, str], str], EngineModel]
@@ -61,7 +66,8 @@ def load_model(spec: str) -> EngineModel:
         UsageError: The scheme is unknown or not allowed, or an option is wrong; the message lists what is known.
     """
     scheme, colon, rest = spec.partition(":")
-    if not colon or scheme not in ENGINES:
+    plugin = PLUGINS.find(scheme) if colon and scheme not in ENGINES else None
+    if not colon or (scheme not in ENGINES and plugin is None):
         close = get_close_matches(scheme, ENGINES, n=1)
         hint = f"did you mean '{close[0]}:'?" if close else f"known: {', '.join(f'{name}:...' for name in ENGINES)}"
         if spec.endswith(".gguf") and not colon:
@@ -73,9 +79,15 @@ def load_model(spec: str) -> EngineModel:
     target, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
     if not target:
         raise UsageError(f"model spec {spec!r}: nothing after the scheme", hint="see 'dikast models list'")
-    module, name = ENGINES[scheme].split(":")
-    open_model: Open = getattr(import_module(module), name)
-    model = open_model(target, dict(parse_qsl(query, keep_blank_values=True)), spec)
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if plugin is not None:
+        from dikast.agents.models.vendors.plugged import open_plugged
+
+        model = open_plugged(plugin, target, options, spec)
+    else:
+        module, name = ENGINES[scheme].split(":")
+        open_model: Open = getattr(import_module(module), name)
+        model = open_model(target, options, spec)
     _loaded.append(weakref.ref(model))
     return model
 
