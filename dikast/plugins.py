@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 """A name that can stand in a command and in a spec."""
-VALUE = re.compile(r"[\w.]+:[\w.]+")
 DOCTOR = "dikast doctor tells of every plugin"
 
 _used: dict[str, str] = {}
@@ -143,7 +142,7 @@ class Plugins:
         name, problem = plain(one.name), ""
         if not NAME.fullmatch(one.name):
             problem = "a name has small letters, digits, - and _, and begins with a letter"
-        elif not VALUE.fullmatch(one.value):
+        elif not is_place(one.value):
             problem = f"{one.value!r} is no place: write MODULE:NAME"
         elif name in taken:
             problem = "the name is dikast's own"
@@ -175,6 +174,12 @@ def read(point: EntryPoint, kind: str) -> Plugin:
     package, version = (about["Name"] or "?", about["Version"] or "?") if about is not None else ("?", "?")
     summary = (about["Summary"] if about is not None and "Summary" in about else "") or ""
     return Plugin(kind, point.name, point.value, package, version, " ".join(summary.split()))
+
+
+def is_place(value: str) -> bool:
+    """Whether this is `module:name`, each with dots or without."""
+    parts = value.split(":")
+    return len(parts) == 2 and all(name.isidentifier() for part in parts for name in part.split("."))
 
 
 def plain(name: str) -> str:
