@@ -150,7 +150,8 @@ async def run(
     if not force_new:
         refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally(), shard))
     hands = engine or Local()
-    check_hands(hands, context)
+    if force_new or not (out / NAME).exists():  # who goes on may have nothing left to ask
+        check_hands(hands, context)
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
@@ -197,12 +198,11 @@ async def retry(
     before = read_manifest(out)
     check_graph(graph, before.samples, concurrency)
     parts = fingerprint(name_of(graph), context, before.samples)
-    hands = engine or Local()
-    check_hands(hands, context)
     with open_folder(out, parts) as folder:
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
+        hands = engine or Local()
         attempt = new_attempt(limits, before.attempts[-1], hands.name)
         manifest = next_manifest(folder, graph.name, context, before.samples, parts, None, attempt)
         notes = begin(folder, manifest)

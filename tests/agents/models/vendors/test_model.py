@@ -270,10 +270,18 @@ async def test_a_job_looks_for_keys_before_it_makes_a_folder(tmp_path: Path, mon
     async def node(value: int) -> str:
         raise AssertionError("a row began")
 
+    async def silent(value: int) -> str:
+        return "asks nobody"
+
     context = {"panel": (load_solver("openai:gpt-x"),)}
     with pytest.raises(UsageError, match="OPENAI_API_KEY"):
         await jobs.run(graph_of(node), values(1), context, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    await jobs.run(graph_of(silent), values(1), context, tmp_path / "run")
+    monkeypatch.delenv("OPENAI_API_KEY")
+    standing = await jobs.run(graph_of(silent), values(1), context, tmp_path / "run")
+    assert standing.owed == 0  # a finished run is told of without a key
 
 
 def test_models_are_found_wherever_actors_hold_them() -> None:
