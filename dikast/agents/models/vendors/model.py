@@ -111,7 +111,7 @@ class VendorModel(EngineModel):
 
     def _open(self) -> BaseChatModel:
         self.provider.check(self.key_env)
-        bare = self._make({})
+        bare = self._look()
         names = parameters_of(bare)
         given: dict[str, Any] = {}
         for ours, theirs, value in (
@@ -124,6 +124,15 @@ class VendorModel(EngineModel):
         for name, value in self.options.items():
             given[self._one_of((name,), names, name)] = value
         return self._make(given)
+
+    def _look(self) -> BaseChatModel:
+        """A model of the provider's class, to see what the class takes."""
+        try:
+            return self._make({})
+        except UsageError:
+            if not self.options:
+                raise
+            return self._make(self.options)  # there are classes that need one: a region
 
     def _make(self, given: Mapping[str, Any]) -> BaseChatModel:
         init: Any = needs("langchain.chat_models").init_chat_model

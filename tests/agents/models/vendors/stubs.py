@@ -1,4 +1,4 @@
-"""Servers on loopback that speak Anthropic's and Ollama's protocols, as much of them as one reply needs."""
+"""Servers on loopback that speak vendors' protocols, as much of them as one reply needs."""
 
 from __future__ import annotations
 
@@ -31,6 +31,19 @@ OLLAMA = {
     "done_reason": "length",
     "prompt_eval_count": 11,
     "eval_count": 4,
+}
+
+BEDROCK = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "well said"}]}},
+    "stopReason": "max_tokens",
+    "usage": {"inputTokens": 11, "outputTokens": 4, "totalTokens": 15},
+    "metrics": {"latencyMs": 3},
+}
+GOOGLE = {
+    "candidates": [
+        {"content": {"parts": [{"text": "well said"}], "role": "model"}, "finishReason": "MAX_TOKENS", "index": 0}
+    ],
+    "usageMetadata": {"promptTokenCount": 11, "candidatesTokenCount": 4, "totalTokenCount": 15},
 }
 
 

@@ -39,7 +39,7 @@ from dikast.errors import (
 )
 from dikast.graphs import genqr
 from dikast.records import Outcome
-from tests.agents.models.vendors.stubs import ANTHROPIC, OLLAMA, stub
+from tests.agents.models.vendors.stubs import ANTHROPIC, BEDROCK, GOOGLE, OLLAMA, stub
 from tests.jobs.graphs import graph_of, values
 from tests.loopback import ECHO, Loopback, says, silence, status
 
@@ -349,6 +349,37 @@ async def test_ollamas_package_over_a_stub() -> None:
         with pytest.raises(ModelTimeout):
             await stalled.complete(request())
         assert len(seen) == 3
+
+
+async def test_bedrocks_package_over_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("langchain_aws", reason="langchain-aws is not installed")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    with stub(BEDROCK) as (url, seen):
+        spec = f"bedrock:amazon.nova-x-v1:0?base_url={url}&retries=0&timeout=5.5"
+        with pytest.raises(UsageError, match="You must specify a region"):
+            load_model(spec).ready()
+        with pytest.raises(ModelUnavailable, match="no credentials") as told:
+            await load_model(f"{spec}&region_name=eu-west-1").complete(request())
+        assert "AWS_PROFILE" in told.value.hint
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAFAKEFAKEFAKE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secretsecretsecret")
+        [reply] = await load_model(f"{spec}&region_name=eu-west-1").complete(request(max_tokens=9, stop=("zz",)))
+        assert (reply.text, reply.finish_reason, reply.input_tokens) == ("well said", "length", 11)
+        assert seen[0]["inferenceConfig"] == {"maxTokens": 9, "temperature": 0.0, "stopSequences": ["zz"]}
+
+
+@pytest.mark.filterwarnings("ignore:Inheritance class:DeprecationWarning")
+async def test_googles_package_over_a_stub(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("langchain_google_genai", reason="langchain-google-genai is not installed")
+    monkeypatch.setenv("GOOGLE_API_KEY", "AIzaFAKEFAKEFAKEFAKE")
+    with stub(GOOGLE) as (url, seen):
+        model = load_model(f"google:gemini-x?base_url={url}&retries=0&timeout=5")
+        [reply] = await model.complete(request(max_tokens=9, top_k=5, seed=3, stop=("zz",)))
+        assert (reply.text, reply.finish_reason, reply.input_tokens) == ("well said", "length", 11)
+        sent = seen[0]["generationConfig"]
+        assert (sent["maxOutputTokens"], sent["topK"], sent["seed"], sent["stopSequences"]) == (9, 5, 3, ["zz"])
 
 
 async def test_a_call_that_is_stopped_for_its_vendor_frees_the_callers_task(server: Loopback) -> None:
