@@ -59,6 +59,11 @@ class Plugin:
         """Package, version and group, for messages."""
         return f"{self.package} {self.version} (dikast.{self.kind})"
 
+    @property
+    def line(self) -> str:
+        """One line of help: what its package says of itself, and which package that is."""
+        return f"{self.about or 'Of another package.'} ({self.package} {self.version})"
+
     def load(self) -> Any:
         """Import what stands there; the package's version is recorded by jobs from then on.
 

@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from dikast.errors import DataError, DikastError, UsageError
-from dikast.graphs import METHODS, PLUGINS, about_plugin, command_of
+from dikast.graphs import METHODS, PLUGINS, command_of
 
 INTERRUPTED = 130
 EXIT_CODES = (
@@ -64,7 +64,7 @@ class LazyGroup(TyperGroup):
         """The command if it has been called, else a stand-in that knows its help."""
         about = COMMANDS.get(cmd_name)
         if about is None and (plugin := PLUGINS.every().get(cmd_name)) is not None:
-            about = about_plugin(plugin)
+            about = plugin.line
         return None if about is None else self.commands.get(cmd_name) or _stand_in(cmd_name, about)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -169,7 +169,7 @@ def plugin_app(noun: str) -> typer.Typer:
     plugin = PLUGINS.find(noun)
     assert plugin is not None
     method = load_plugin(plugin)
-    app = typer.Typer(no_args_is_help=True, help=about_plugin(plugin))
+    app = typer.Typer(no_args_is_help=True, help=plugin.line)
     app.callback()(lambda: None)
     app.command("run")(make_run(method, plugin.value, noun))
     for verb, place in method.verbs.items():

@@ -12,7 +12,7 @@ from dikast.cli.output import emit, say, show, table
 from dikast.cli.parameters import default_of, limits_of, marks_of, plain
 from dikast.errors import UsageError
 from dikast.flags import Flag, NoFlag
-from dikast.graphs import METHODS, PLUGINS, about_plugin, command_for, every_graph, load_method, load_plugin
+from dikast.graphs import METHODS, PLUGINS, command_for, every_graph, load_method, load_plugin
 
 app = typer.Typer(no_args_is_help=True, help="List and draw the graphs.")
 
@@ -36,7 +36,7 @@ def list_graphs(json: Json = False) -> None:
             say(error.message)
             continue
         place = method.graph if isinstance(method.graph, str) else plugin.value
-        rows.append({"name": name, "graph": place, "command": f"dikast {name}", "about": about_plugin(plugin)})
+        rows.append({"name": name, "graph": place, "command": f"dikast {name}", "about": plugin.line})
     if json:
         emit(rows)
     else:
@@ -76,7 +76,7 @@ def description_of(name: str) -> str:
     assert plugin is not None  # its method was loaded
     graph = load_plugin(plugin).graph
     said = import_module(graph.partition(":")[0]).__doc__ if isinstance(graph, str) else ""
-    return said or about_plugin(plugin)
+    return said or plugin.line
 
 
 def field_line(name: str, schema: dict[str, Any], info: Any) -> tuple[str, str, str, object, str]:

@@ -41,8 +41,10 @@ def list_models(json: Json = False) -> None:
     """List the embedded models and the forms that a model spec can have."""
     from dikast.agents.models.catalog import models
     from dikast.agents.models.default import default_model
+    from dikast.agents.models.load import PLUGINS
 
     found = models()
+    forms = {**FORMS, **{f"{name}:NAME": plugin.line for name, plugin in PLUGINS.every().items()}}
     if json:
         emit(
             {
@@ -57,7 +59,7 @@ def list_models(json: Json = False) -> None:
                     }
                     for one in found
                 ],
-                "forms": dict(FORMS),
+                "forms": forms,
             }
         )
         return
@@ -74,7 +76,7 @@ def list_models(json: Json = False) -> None:
             for one in found
         ],
     )
-    table(("spec", "what"), list(FORMS.items()))
+    table(("spec", "what"), list(forms.items()))
     try:
         say("without --model: {} ({})".format(*default_model()))
     except DikastError as error:

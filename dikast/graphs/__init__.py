@@ -61,12 +61,7 @@ def command_of(name: str) -> str:
 
 def every_method() -> dict[str, str]:
     """All methods by name, those of plugins behind dikast's own, with one line of help; nothing is imported."""
-    return {**METHODS, **{name: about_plugin(one) for name, one in PLUGINS.every().items()}}
-
-
-def about_plugin(plugin: Plugin) -> str:
-    """One line of help: what its package says of itself, and which package that is."""
-    return f"{plugin.about or 'A method of another package.'} ({plugin.package} {plugin.version})"
+    return {**METHODS, **{name: one.line for name, one in PLUGINS.every().items()}}
 
 
 def command_for(name: str) -> str:

@@ -150,8 +150,8 @@ async def run(
     if not force_new:
         refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally(), shard))
     hands = engine or Local()
-    if force_new or not (out / NAME).exists():  # who goes on may have nothing left to ask
-        check_hands(hands, context)
+    if isinstance(hands, Local) and (force_new or not (out / NAME).exists()):
+        check_ready(context)  # who goes on may have nothing left to ask; workers of a cluster look for themselves
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
@@ -234,16 +234,6 @@ def check_graph(graph: Graph, samples: int, concurrency: int) -> InputSchema:
         hint = "pass graph.builder.compile(checkpointer=False, name=...): a job resumes from its journal"
         raise UsageError(f"graph {graph.name!r} has a checkpointer, which a job has no use for", hint=hint)
     return InputSchema(graph)
-
-
-def check_hands(hands: Engine, context: object) -> None:
-    """Look for what the models lack that rows of this process ask; workers of a cluster look for themselves.
-
-    Raises:
-        UsageError: A package or a key is missing.
-    """
-    if isinstance(hands, Local):
-        check_ready(context)
 
 
 def refuse_other_settings(out: Path, parts: Parts, feed: Feed) -> None:

@@ -114,6 +114,7 @@ def test_the_example_is_listed_as_a_method(site: Path, cli: Cli) -> None:
     install_example(site)
     assert every_method()["brevity"].endswith("(dikast-brevity 0.1.0)")
     assert "brevity" not in every_graph()
+    assert "parrot:NAME" in json.loads(cli("models", "list", "--json").out)["forms"]
     assert reference_of("brevity") == "dikast_brevity.method:method"  # of `dikast tune brevity`
     shown = cli("graphs", "show", "brevity").out
     assert "rounds" in shown
