@@ -170,7 +170,9 @@ class Loopback:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body: dict[str, Any] = json.loads(await request.read())
         if self.keep:
-            self.bodies.append(body)
+            self.bodies.append(dict(body))
+        if "max_completion_tokens" in body:  # OpenAI's newer name of the same
+            body["max_tokens"] = body.pop("max_completion_tokens")
         if self.faults:
             return await self.faults.popleft()(request)
         if request.path.endswith("/embeddings"):
@@ -269,7 +271,7 @@ def text_for(body: dict[str, Any], index: int) -> str:
 
 def digest(body: dict[str, Any], index: int) -> int:
     """The model's state of mind: the messages and, unless it is greedy, the seed and the sample's index."""
-    draw = (body.get("seed"), index) if body["temperature"] else None
+    draw = (body.get("seed"), index) if body.get("temperature") else None
     return int.from_bytes(sha256(repr((body["messages"], draw)).encode()).digest()[:8], "big")
 
 

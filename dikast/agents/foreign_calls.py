@@ -7,6 +7,7 @@
 
 A handler hears of every call by LangChain's callbacks, wherever in the block it is made, and books it in the ambient
 ledger, under the model's name. A call beyond a limit is not made: `LimitReached` is raised where the model was called.
+Where the ledger has a pace, a call waits for its turn first.
 The record has the counts of such a call and not its words, which are the graph's own affair. What `ask` calls is booked
 by `ask` alone. Retries inside a foreign client are not seen, and neither are calls past LangChain.
 """
@@ -25,7 +26,7 @@ from typing import Any, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
@@ -138,6 +139,28 @@ class ForeignCalls(BaseCallbackHandler):
                 self._unmeasured[begun.model] += 1
 
 
+class ForeignPace(AsyncCallbackHandler):
+    """Has foreign calls wait until a run's rates allow them; a call from a thread waits in that thread."""
+
+    run_inline = True  # before the call, and before it is counted
+
+    @property
+    def ignore_chain(self) -> bool:
+        """Nodes are not heard, which are many."""
+        return True
+
+    async def on_chat_model_start(self, serialized: Any, messages: Any, **named: Any) -> None:
+        """Wait for the call's turn; `ask` has waited for its own calls."""
+        ledger = current()
+        pace = ledger.outermost.pace if ledger is not None and not is_booked() else None
+        if pace is not None:
+            await pace.turn()
+
+    async def on_llm_start(self, serialized: Any, prompts: Any, **named: Any) -> None:
+        """As `on_chat_model_start`, for a model of plain texts."""
+        await self.on_chat_model_start(serialized, prompts)
+
+
 def name_of(serialized: Mapping[str, Any], metadata: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     """The model's name, or else its class's."""
     told = {**parameters, **metadata}
@@ -165,7 +188,9 @@ def _call(
 
 
 _counting: ContextVar[ForeignCalls | None] = ContextVar("dikast_foreign_calls", default=None)
+_pacing: ContextVar[ForeignPace | None] = ContextVar("dikast_foreign_pace", default=None)
 # By a hook and not by `config`: a node that hands callbacks of its own to a model would else not be heard.
+register_configure_hook(_pacing, inheritable=False)
 register_configure_hook(_counting, inheritable=False)
 
 
@@ -179,10 +204,11 @@ logging.getLogger("langchain_core.callbacks.manager").addFilter(_is_news)
 
 @contextmanager
 def counting_foreign_calls() -> Generator[ForeignCalls]:
-    """Book foreign calls that are made inside the block, in this task and in those that it starts."""
+    """Book and pace foreign calls that are made inside the block, in this task and in those that it starts."""
     foreign = ForeignCalls()
-    token = _counting.set(foreign)
+    token, pacing = _counting.set(foreign), _pacing.set(ForeignPace())
     try:
         yield foreign
     finally:
         _counting.reset(token)
+        _pacing.reset(pacing)

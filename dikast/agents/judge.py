@@ -12,6 +12,8 @@ Three forms of verdict, named by a prefix of the spec:
 | `json+SPEC` | a JSON object that the engine is held to |
 | `logprobs+SPEC` | the probabilities of the labels as the reply's first token: nothing is parsed |
 
+`judge:NAME` is a judge of another package, of whatever kind (docs/plugins.md).
+
 What is judged is quoted (`dikast.fence`): it cannot close its marks or forge a verdict. A reply without a verdict, or
 one that was cut off, is `unparsed`, a result; it is not asked for again. Every call is booked under the role `judge`.
 
@@ -34,10 +36,12 @@ from dikast.agents.models.load import load_role_model, split_prefix
 from dikast.agents.models.request import Reply, Sampling, Structured
 from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.quoting import APART, JUDGED, OWN_RUBRIC, SHARED, quote_instruction, quote_response
-from dikast.agents.roles import Case, Judgement, Solution
+from dikast.agents.roles import Case, Judge, Judgement, Solution
 from dikast.errors import UsageError
 from dikast.fence import fence, inert
+from dikast.plugins import Plugins
 from dikast.records import Outcome
+from dikast.spec_options import refuse_disallowed
 from dikast.verdicts import Side, first_preference, read_json_score, read_score, read_verdict
 from dikast.wire import spec_of
 
@@ -272,11 +276,37 @@ def _unparsed(unread: Judgement, reason: str) -> Judgement:
     return replace(unread, outcome=Outcome.UNPARSED, reason=reason)
 
 
-def load_judge(source: object) -> ModelJudge:
-    """A judge from a model spec with the prefix of its form, or around a LangChain chat model.
+PLUGGED = "judge:"
+PLUGINS = Plugins("judges")
+"""Judges of other packages: entry points `dikast.judges`, each a function (what stands behind the name, the whole spec)
+-> judge."""
+
+
+def load_judge(source: object) -> Judge:
+    """A judge from a model spec with the prefix of its form, around a LangChain chat model, or a plugin's.
 
     Raises:
-        UsageError: Neither of these.
+        UsageError: None of these, or the plugin is broken.
     """
+    if isinstance(source, str) and source.startswith(PLUGGED):
+        return open_plugged(source)
     prefix, bare = split_prefix(source, PREFIXES)
     return ModelJudge(load_role_model(bare, "judge", "judge(), answer()"), PREFIXES.get(prefix, "mark"))
+
+
+def open_plugged(spec: str) -> Judge:
+    """The judge of `judge:NAME` or `judge:NAME:REST`, which a plugin makes.
+
+    Raises:
+        UsageError: No plugin has this name, it is broken, or the judge does not say its spec.
+    """
+    refuse_disallowed("judge", f"judge spec {spec!r}")
+    name, _, rest = spec.removeprefix(PLUGGED).partition(":")
+    plugin = PLUGINS.find(name)
+    if plugin is None:
+        there = ", ".join(PLUGINS.every()) or "none"
+        raise UsageError(f"judge spec {spec!r}: no plugin gives a judge {name!r}", hint=f"installed: {there}")
+    made: Judge = plugin.make(Judge, rest, spec)
+    if made.spec != spec:
+        raise plugin.explain(f"the judge of {spec!r} says that its spec is {made.spec!r}")
+    return made

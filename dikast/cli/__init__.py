@@ -11,7 +11,7 @@ import os
 import select
 import sys
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ import typer
 from typer.core import TyperGroup
 
 from dikast.errors import DataError, DikastError, UsageError
-from dikast.graphs import METHODS, command_of
+from dikast.graphs import METHODS, PLUGINS, command_of
 
 INTERRUPTED = 130
 EXIT_CODES = (
@@ -57,25 +57,37 @@ class LazyGroup(TyperGroup):
     """A group whose commands are imported when one is called; listing them needs only the table above."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names, in the order of the table."""
-        return list(COMMANDS)
+        """The names, in the order of the table; those of plugins behind them."""
+        return [*COMMANDS, *PLUGINS.every()]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command if it has been called, else a stand-in that knows its help."""
-        if cmd_name not in COMMANDS:
-            return None
-        return self.commands.get(cmd_name) or _stand_in(cmd_name)
+        about = COMMANDS.get(cmd_name)
+        if about is None and (plugin := PLUGINS.every().get(cmd_name)) is not None:
+            about = plugin.line
+        return None if about is None else self.commands.get(cmd_name) or _stand_in(cmd_name, about)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """The help; on stderr, which plugins are left out of it."""
+        for one in PLUGINS.declared():
+            if one.problem:
+                print(f"dikast: {one.explain(one.problem).message}", file=sys.stderr)
+        super().format_help(ctx, formatter)
 
     def every_option(self) -> frozenset[str]:
         """The names of all options of all commands, which are imported for it: to tell a setting that is none."""
-        return frozenset(name for noun in COMMANDS for name in _options_below(load(noun)))
+        found = {name for noun in COMMANDS for name in _options_below(load(noun))}
+        for noun in PLUGINS.every():
+            with suppress(UsageError):  # a broken one has no options
+                found |= _options_below(load(noun))
+        return frozenset(found)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the command that is called; for a name that is none, say which come near."""
         name = args[0]
-        if name in COMMANDS and name not in self.commands:
+        if name not in self.commands and (name in COMMANDS or PLUGINS.find(name) is not None):
             self.commands = {**self.commands, name: load(name)}
-        if name not in COMMANDS and (near := get_close_matches(name, COMMANDS)):
+        if name not in self.commands and (near := get_close_matches(name, self.list_commands(ctx))):
             ctx.fail(f"No such command {name!r}. Did you mean {', '.join(map(repr, near))}?")
         return super().resolve_command(ctx, args)
 
@@ -106,8 +118,14 @@ def _reader_is_gone() -> bool:
 
 
 def load(name: str) -> Any:
-    """The command behind a name of the table, imported."""
-    if name in METHOD_OF:
+    """The command behind a name of the table, or of a plugin, imported.
+
+    Raises:
+        UsageError: The plugin is broken.
+    """
+    if name not in COMMANDS:
+        found = plugin_app(name)
+    elif name in METHOD_OF:
         found = method_app(name)
     else:
         module, attribute = NOUNS[name][0].split(":")
@@ -138,12 +156,33 @@ def method_app(noun: str) -> typer.Typer:
     return app
 
 
-def _stand_in(name: str) -> Any:
-    empty = typer.Typer(help=COMMANDS[name])
+def plugin_app(noun: str) -> typer.Typer:
+    """`dikast NOUN` of a plugin: its run command, and those of its other jobs, named as `module:name`.
+
+    Raises:
+        UsageError: The plugin is broken.
+    """
+    from dikast.cli.own import load_own
+    from dikast.cli.run import make_run
+    from dikast.graphs import load_plugin
+
+    plugin = PLUGINS.find(noun)
+    assert plugin is not None
+    method = load_plugin(plugin)
+    app = typer.Typer(no_args_is_help=True, help=plugin.line)
+    app.callback()(lambda: None)
+    app.command("run")(make_run(method, plugin.value, noun))
+    for verb, place in method.verbs.items():
+        app.command(verb)(make_run(load_own(place), place, f"{noun}-{verb}"))
+    return app
+
+
+def _stand_in(name: str, about: str) -> Any:
+    empty = typer.Typer(help=about)
     empty.command(name)(lambda: None)
     command = typer.main.get_command(empty)
     command.name = name
-    command.help = command.short_help = COMMANDS[name]
+    command.help = command.short_help = about
     return command
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import typer
 
+from dikast.agents.models.vendors.providers import VENDORS
 from dikast.cli.options import Json
 from dikast.cli.output import emit, table
 from dikast.errors import DikastError, MissingExtraError
@@ -105,6 +106,7 @@ PACKAGES = (
     ("data sets of the hub (hf:ORG/NAME)", "datasets", "hf"),
     ("data sets to the hub (runs export --push-to-hub)", "huggingface-hub", "hf"),
     ("rows on a cluster (--engine ray)", "ray", "ray"),
+    *((f"models of a vendor ({scheme}:)", one.package, one.extra) for scheme, one in VENDORS.items()),
 )
 """What it is for, the distribution that tells whether it is here, and the extra that brings it."""
 FAISS = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cu12")
@@ -117,6 +119,30 @@ def _packages() -> Iterator[Finding]:
             yield Finding(what, True, f"{package} {version(package)}")
         except PackageNotFoundError:
             yield Finding(what, False, "-", f"pip install 'dikast[{extra}]'")
+
+
+def _keys() -> Iterator[Finding]:
+    """The keys of the vendors whose packages are here: whether they are set, and nothing of what they are."""
+    for scheme, one in VENDORS.items():
+        if one.keys and not one.missing:
+            remedy = "" if one.key else f"set {one.keys[0]}, or say ?key_env=VARIABLE in the spec"
+            yield Finding(f"key of {scheme}: models", True if one.key else None, one.key or "not set", remedy)
+
+
+def _plugins() -> Iterator[Finding]:
+    """What other packages add; each is imported, which tells whether it can be."""
+    from dikast.agents import judge
+    from dikast.agents.models import load
+    from dikast.graphs import PLUGINS, load_plugin
+    from dikast.retrieval import load as retrieval
+
+    every = [one for known in (PLUGINS, judge.PLUGINS, retrieval.PLUGINS, load.PLUGINS) for one in known.declared()]
+    for one in every:
+        try:
+            load_plugin(one) if one.kind == PLUGINS.kind else one.load_function()
+            yield Finding(f"plugin {one.name} ({one.kind})", True, f"{one.package} {one.version}")
+        except DikastError as error:
+            yield Finding(f"plugin {one.name} ({one.kind})", False, error.message, f"mend or remove {one.package}")
 
 
 def _gpu() -> Iterator[Finding]:
@@ -187,6 +213,8 @@ EXAMINED: tuple[Callable[[], Iterator[Finding]], ...] = (
     _disk,
     _models,
     _packages,
+    _keys,
+    _plugins,
     _faiss,
     _gpu,
     _java,

@@ -8,10 +8,11 @@ from typing import Annotated, Any, cast
 import typer
 
 from dikast.cli.options import Json
-from dikast.cli.output import emit, show, table
+from dikast.cli.output import emit, say, show, table
 from dikast.cli.parameters import default_of, limits_of, marks_of, plain
+from dikast.errors import UsageError
 from dikast.flags import Flag, NoFlag
-from dikast.graphs import command_for, every_graph, load_method
+from dikast.graphs import METHODS, PLUGINS, command_for, every_graph, load_method, load_plugin
 
 app = typer.Typer(no_args_is_help=True, help="List and draw the graphs.")
 
@@ -28,6 +29,14 @@ def list_graphs(json: Json = False) -> None:
         }
         for name in every_graph()
     ]
+    for name, plugin in PLUGINS.every().items():
+        try:
+            method = load_plugin(plugin)
+        except UsageError as error:
+            say(error.message)
+            continue
+        place = method.graph if isinstance(method.graph, str) else plugin.value
+        rows.append({"name": name, "graph": place, "command": f"dikast {name}", "about": plugin.line})
     if json:
         emit(rows)
     else:
@@ -60,8 +69,14 @@ def show_graph(name: Annotated[str, typer.Argument(help="A name from 'graphs lis
 
 
 def description_of(name: str) -> str:
-    """What a method's graph says of itself."""
-    return import_module(f"dikast.graphs.{name}.graph").__doc__ or ""
+    """What a method's graph says of itself; its package's summary, where a plugin's module says nothing."""
+    if name.partition(".")[0] in METHODS:
+        return import_module(f"dikast.graphs.{name}.graph").__doc__ or ""
+    plugin = PLUGINS.find(name)
+    assert plugin is not None  # its method was loaded
+    graph = load_plugin(plugin).graph
+    said = import_module(graph.partition(":")[0]).__doc__ if isinstance(graph, str) else ""
+    return said or plugin.line
 
 
 def field_line(name: str, schema: dict[str, Any], info: Any) -> tuple[str, str, str, object, str]:

@@ -26,6 +26,9 @@ FORMS: Mapping[str, str] = {
     "openvino:FILE.gguf": "a GGUF of your own, on the CPU",
     "transformers:NAME": "the same, unpacked for torch: log-probabilities of given words, LoRA adapters; slower",
     "transformers:FOLDER": "a Hugging Face model on disk, on the CPU or a GPU; ?lora=FOLDER for an adapter",
+    "openai:MODEL, anthropic:MODEL, google:MODEL": "a vendor's model, by its extra; the key comes from the environment",
+    "bedrock:MODEL, ollama:MODEL": "the same, of AWS and of Ollama",
+    "langchain:PROVIDER/MODEL": "any other provider of LangChain's init_chat_model",
     "batch:FOLDER?model=SPEC": "requests written down for a batch service, answered from what comes back",
     "replay:FILE.jsonl": "recorded replies",
     "scripted:module:name": "a Python function marked with @scripted",
@@ -38,8 +41,10 @@ def list_models(json: Json = False) -> None:
     """List the embedded models and the forms that a model spec can have."""
     from dikast.agents.models.catalog import models
     from dikast.agents.models.default import default_model
+    from dikast.agents.models.load import PLUGINS
 
     found = models()
+    forms = {**FORMS, **{f"{name}:NAME": plugin.line for name, plugin in PLUGINS.every().items()}}
     if json:
         emit(
             {
@@ -54,7 +59,7 @@ def list_models(json: Json = False) -> None:
                     }
                     for one in found
                 ],
-                "forms": dict(FORMS),
+                "forms": forms,
             }
         )
         return
@@ -71,7 +76,7 @@ def list_models(json: Json = False) -> None:
             for one in found
         ],
     )
-    table(("spec", "what"), list(FORMS.items()))
+    table(("spec", "what"), list(forms.items()))
     try:
         say("without --model: {} ({})".format(*default_model()))
     except DikastError as error:
@@ -143,6 +148,7 @@ async def _check(spec: str) -> list[dict[str, object]]:
     started = time.perf_counter()
     try:
         model = load_model(spec)
+        model.ready()
         if isinstance(model, ServerModel):
             return [_server_row(spec, one) for one in await model.check()]
         await model.ainvoke("Say yes.", max_tokens=1)

@@ -24,7 +24,7 @@ from dikast.cli.parameters import knobs_of
 from dikast.cli.run import RUN_FLAGS, RunCommand, flag, preset_flag, with_parameters
 from dikast.cli.running import Running
 from dikast.errors import UsageError
-from dikast.graphs import METHODS, command_of, load_method
+from dikast.graphs import METHODS, PLUGINS, command_of, load_method
 from dikast.graphs.method import Method, Row
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def reference_of(noun: str) -> str:
     if ":" in noun:
         return noun
     folders = {command_of(name): name for name in METHODS if name != TUNING}
+    if noun not in folders and (plugin := PLUGINS.find(noun)) is not None:
+        return plugin.value
     if noun not in folders:
         raise UsageError(f"no method is called {noun!r}", hint=f"one of {', '.join(folders)}, or MODULE:NAME")
     return folders[noun]

@@ -1,6 +1,7 @@
 """A folder a method; `METHODS` lists them and imports none.
 
-A new method is a folder here, with its `method.py`, and one line below.
+A new method is a folder here, with its `method.py`, and one line below; one of another package is a plugin
+(docs/plugins.md).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dikast.errors import UsageError
+from dikast.plugins import Plugin, Plugins
 
 if TYPE_CHECKING:
     from dikast.graphs.method import Method
@@ -35,6 +37,15 @@ METHODS: Mapping[str, str] = {
 
 COMMANDS: Mapping[str, str] = {"hidden_tables": "tables", "reviseval": "judge", "zo_ranksgd": "tune"}
 """Folder -> the command's noun, where it is another word than the folder's."""
+RESERVED = frozenset(
+    {
+        *("run", "index", "search", "fuse", "measure", "runs", "view"),
+        *("train", "tune", "models", "graphs", "config", "doctor"),
+    }
+)
+"""Nouns of commands that are no method's."""
+PLUGINS = Plugins("methods", lambda: {*METHODS, *map(command_of, METHODS), *RESERVED})
+"""Methods of other packages: entry points `dikast.methods`, each the place of a `Method`."""
 
 PUBLIC: Mapping[str, str] = {
     **dict.fromkeys(("Context", "Input", "Output", "State", "Update"), "context"),
@@ -48,6 +59,11 @@ def command_of(name: str) -> str:
     return COMMANDS.get(name, name.replace("_", "-"))
 
 
+def every_method() -> dict[str, str]:
+    """All methods by name, those of plugins behind dikast's own, with one line of help; nothing is imported."""
+    return {**METHODS, **{name: one.line for name, one in PLUGINS.every().items()}}
+
+
 def command_for(name: str) -> str:
     """The words of the command that runs a graph: `genqr`, or `summhay make` for another job of a method."""
     method, _, folder = name.partition(".")
@@ -56,17 +72,33 @@ def command_for(name: str) -> str:
 
 
 def load_method(name: str) -> Method:
-    """A method of `METHODS` by its folder's name, or another of its jobs by `METHOD.FOLDER`.
+    """A method of `METHODS` by its folder's name, or another of its jobs by `METHOD.FOLDER`; or a plugin's.
 
     Raises:
-        UsageError: There is none of that name.
+        UsageError: There is none of that name, or its plugin is broken.
     """
     method, _, inner = name.partition(".")
+    if not inner and method not in METHODS and (plugin := PLUGINS.find(method)) is not None:
+        return load_plugin(plugin)
     if method not in METHODS or (inner and inner not in load_method(method).verbs.values()):
-        raise UsageError(f"no method is called {name!r}", hint=f"there are: {', '.join(METHODS)}")
+        raise UsageError(f"no method is called {name!r}", hint=f"there are: {', '.join(every_method())}")
     return import_module(f"dikast.graphs.{name}.method").method
 
 
+def load_plugin(plugin: Plugin) -> Method:
+    """The method that a plugin is.
+
+    Raises:
+        UsageError: It cannot be imported, or is no method.
+    """
+    from dikast.graphs.method import Method
+
+    found = plugin.load()
+    if not isinstance(found, Method):
+        raise plugin.explain(f"{plugin.value} is a {type(found).__name__}, and no dikast.graphs.method.Method")
+    return found
+
+
 def every_graph() -> list[str]:
-    """The folders of all graphs: each method's, and behind it those of its other jobs, as `summhay.make`."""
+    """The folders of all of dikast's graphs: each method's, and those of its other jobs, as `summhay.make`."""
     return [one for name in METHODS for one in (name, *(f"{name}.{it}" for it in load_method(name).verbs.values()))]

@@ -1,6 +1,6 @@
 """A run's method and context, found again from its manifest.
 
-method = own_method(run.manifest)       # one of dikast's own; loads nothing else that a manifest names
+method = own_method(run.manifest)       # dikast's own, or a plugin's; loads nothing else that a manifest names
 context = context_from(method, run)
 """
 
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from dikast.errors import UsageError
-from dikast.graphs import METHODS, load_method
+from dikast.graphs import METHODS, PLUGINS, load_method, load_plugin
 
 if TYPE_CHECKING:
     from dikast.graphs.method import Method
@@ -27,10 +27,16 @@ def place_of(name: str) -> str:
 
 
 def own_method(manifest: Manifest) -> Method | None:
-    """The method of dikast's own that a run is of; `None` for one of somebody else's, or of none.
+    """The method of dikast's own, or of an installed plugin, that a run is of; `None` for somebody else's, or none.
 
-    Whatever a manifest says, only dikast's modules are imported: it may come from a stranger.
+    Whatever a manifest says, dikast's modules and what plugins declare is all that is imported: a stranger may have
+    written it.
+
+    Raises:
+        UsageError: The plugin is broken.
     """
+    if plugin := next((one for one in PLUGINS.every().values() if one.value == manifest.method), None):
+        return load_plugin(plugin)
     if manifest.graph in METHODS and not manifest.method:
         return load_method(manifest.graph)
     if not (named := OURS.fullmatch(manifest.method)) or named[2] not in METHODS:

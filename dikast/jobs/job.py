@@ -25,6 +25,7 @@ from dikast.agents.ledger import recording
 from dikast.agents.models.cache import RequestCache
 from dikast.agents.models.limits import Limits
 from dikast.agents.models.pace import Rates
+from dikast.agents.models.ready import check_ready
 from dikast.errors import DataError, ResumeMismatchError, UsageError
 from dikast.jobs.attempt import Done, Work
 from dikast.jobs.concurrency import Gate
@@ -145,8 +146,8 @@ async def run(
     Raises:
         DataError: A bad row, or a request cache in an impossible place, before anything runs; or the disk takes no
             more, with what is finished kept.
-        UsageError: The folder is not a run's, is another part's or has another writer; an argument is wrong; or a row
-            met a setting that no row can work with.
+        UsageError: The folder is not a run's, is another part's or has another writer; an argument is wrong; a model's
+            package or key is missing; or a row met a setting that no row can work with.
         ResumeMismatchError: The folder's run has another fingerprint.
         ModelUnavailable: The model cannot be reached; all unfinished rows stay owed.
     """
@@ -155,12 +156,14 @@ async def run(
     parts = fingerprint(name_of(graph), context, samples, redaction)
     if not force_new:
         refuse_other_settings(out, parts, Feed(rows, schema, samples, Tally(), shard))
+    hands = engine or Local()
+    if isinstance(hands, Local) and (force_new or not (out / NAME).exists()):
+        check_ready(context)  # who goes on may have nothing left to ask; workers of a cluster look for themselves
     with open_folder(out, parts, force_new=force_new) as folder:
         if cache is not None:
             cache.open()
         tally = await asyncio.to_thread(read_tally, folder)
         counted = await Feed(rows, schema, samples, tally, shard).look_through()
-        hands = engine or Local()
         attempt = new_attempt(limits, counted, hands.name)
         manifest = next_manifest(folder, graph.name, context, samples, parts, settings, attempt, method)
         manifest.shard = str(shard or "")

@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from dikast.agents.models.limits import Limits
 from dikast.errors import DataError
+from dikast.plugins import used
 
 NAME = "manifest.json"
 FORMAT = 1
@@ -35,6 +36,11 @@ PACKAGES = (
     "transformers",
     "peft",
     "ray",
+    "langchain-openai",
+    "langchain-anthropic",
+    "langchain-ollama",
+    "langchain-aws",
+    "langchain-google-genai",
 )
 """Whose versions are recorded, where they are installed."""
 
@@ -105,9 +111,9 @@ def now() -> str:
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
-    """Python's version and those of the packages that are installed."""
+    """Python's version and those of the packages that are installed, plugins in use among them."""
     found = {"python": ".".join(str(number) for number in sys.version_info[:3])}
-    return found | {package: known for package in packages if (known := installed(package))}
+    return found | {package: known for package in packages if (known := installed(package))} | used()
 
 
 @cache

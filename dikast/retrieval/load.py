@@ -13,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 from dikast.errors import UsageError
+from dikast.plugins import Plugin, Plugins
 from dikast.retrieval.fusion import RRF_K, Normalization
 from dikast.retrieval.hybrid import DEPTH, OPTIONS, Fusion, Hybrid
 from dikast.retrieval.retriever import Retriever
@@ -31,6 +32,8 @@ def load_retriever(spec: str) -> Retriever:
     | `faiss:PATH[?nprobe=16&ef=128&threads=..&gpu=1&encoder=SPEC]` | a dense index |
     | `hybrid:SPEC+SPEC[+fusion=rrf+rrf_k=60+weights=1,1+depth=1000]` | the fusion of several |
 
+    A package that declares an entry point `dikast.retrievers` adds a scheme of its own (docs/plugins.md).
+
     A collection is what `dikast.retrieval.corpus.read_corpus` takes. A path may hold `?`: the parameters begin at the
     first one that a known name and `=` follow, and the path is all of it where a file of that name is there.
 
@@ -40,6 +43,8 @@ def load_retriever(spec: str) -> Retriever:
     scheme, colon, rest = spec.partition(":")
     if scheme == "hybrid" and rest:
         return open_hybrid(rest, spec)
+    if colon and scheme not in SCHEMES and (plugin := PLUGINS.find(scheme)) is not None:
+        return open_plugged(plugin, rest, spec)
     path, query = _path_and_query(scheme, rest)
     if scheme not in _PARAMETERS or not colon or not path:
         forms = ", ".join(f"{name}:PATH" for name in _PARAMETERS)
@@ -82,6 +87,21 @@ _PARAMETERS: Mapping[str, Mapping[str, Callable[[str], object]]] = {
 }
 SCHEMES = (*_PARAMETERS, "hybrid")
 """What a spec begins with, before the colon."""
+PLUGINS = Plugins("retrievers", lambda: SCHEMES)
+"""Retrievers of other packages: entry points `dikast.retrievers`, each a function (what stands behind the colon, the
+whole spec) -> retriever."""
+
+
+def open_plugged(plugin: Plugin, rest: str, spec: str) -> Retriever:
+    """The retriever that a plugin makes of a spec.
+
+    Raises:
+        UsageError: The plugin is broken, or the retriever does not say its spec.
+    """
+    made: Retriever = plugin.make(Retriever, rest, spec)
+    if made.spec != spec:
+        raise plugin.explain(f"the retriever of {spec!r:.200} says that its spec is {made.spec!r:.200}")
+    return made
 
 
 def _value(spec: str, scheme: str, name: str, value: str) -> object:

@@ -38,7 +38,7 @@ NAV: Mapping[str, tuple[str, ...]] = {
     "Start": ("index.md", "tutorial.md", "which.md"),
     "Cookbook": ("cookbook/*.md",),
     "Methods": ("methods/*.md",),
-    "Guides": ("runs.md", "training.md", "cluster.md", "gpu.md", "results.md", "view.md"),
+    "Guides": ("runs.md", "training.md", "vendors.md", "plugins.md", "cluster.md", "gpu.md", "results.md", "view.md"),
     "Commands": ("cli.md",),
     "Reference": ("reference/*.md",),
     "Why it is so": ("design/*.md",),

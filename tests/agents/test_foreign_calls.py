@@ -23,6 +23,7 @@ from dikast.agents.foreign_calls import counting_foreign_calls
 from dikast.agents.ledger import recording
 from dikast.agents.models.limits import Limits
 from dikast.agents.models.load import load_model
+from dikast.agents.models.pace import Pace, Rates
 from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import parse_prompt
 from dikast.agents.solver import load_solver
@@ -128,6 +129,28 @@ async def test_the_runs_limit_leaves_rows_owed_also_where_the_graph_goes_on_with
     assert summary.stopped == "the run's limit of 4 calls is used up (4 spent)"
     summary = await jobs.run(graph_of(node), values(10), None, tmp_path, limits=Limits(calls=7), concurrency=1)
     assert (summary.finished, summary.usage["GenericFakeChatModel"].calls) == (7, 7)
+
+
+async def test_foreign_calls_wait_for_their_turn_as_asks_do() -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+
+    def foreign() -> None:
+        FakeListChatModel(responses=["x"]).invoke("from a thread")
+        FakeListLLM(responses=["x"]).invoke("from a thread")
+
+    with counting_foreign_calls(), recording(limits=Limits(calls=6)) as ledger:
+        ledger.pace = Pace(Rates(rpm=60, tpm=60), clock=lambda: 100.0, sleep=sleep)
+        model = measured()
+        for _ in range(3):
+            await model.ainvoke("hello")
+            ledger.pace._made_up = 100.0  # the tokens are made up for
+        await asyncio.to_thread(foreign)
+        FakeListChatModel(responses=["x"]).invoke("where a loop is running")
+    assert slept == [1, 2, 3, 4, 5]
+    assert sum(usage.calls for usage in ledger.usage_by_role.values()) == 6
 
 
 async def test_the_runs_limit_is_exact_in_threads(tmp_path: Path) -> None:

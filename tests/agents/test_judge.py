@@ -277,9 +277,11 @@ def test_a_spec_and_back(prefix: str) -> None:
 
 
 def test_a_judge_from_a_spec() -> None:
-    judge = load_judge("json+server:http://127.0.0.1:9/v1#m")
+    judge, plain = load_judge("json+server:http://127.0.0.1:9/v1#m"), load_judge(saying("x"))
+    assert isinstance(judge, ModelJudge)
+    assert isinstance(plain, ModelJudge)
     assert (judge.form, judge.spec) == ("json", "json+server:http://127.0.0.1:9/v1#m")
-    assert load_judge(saying("x")).form == "mark"
+    assert plain.form == "mark"
     with pytest.raises(UsageError, match="not a judge: int"):
         load_judge(3)
     with pytest.raises(UsageError, match="did you mean 'openvino:'"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dikast.cli.doctor import PACKAGES, _java
+from dikast.cli.doctor import PACKAGES, _java, _keys
 from dikast.errors import SandboxError
 from dikast.retrieval import lucene_java
 from dikast.sandbox import Sandbox
@@ -24,6 +24,16 @@ def test_doctor(cli: Cli) -> None:
     assert findings["sandbox for programs that models write"]["ok"]
     assert "Python" in cli("doctor").out
     assert findings["FAISS (faiss: retriever)"]["found"].startswith("faiss-")
+
+
+def test_doctor_says_which_keys_are_set_and_nothing_of_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    [lacking] = [one for one in _keys() if one.what == "key of openai: models"]
+    assert (lacking.ok, lacking.found) == (None, "not set")
+    assert "OPENAI_API_KEY" in lacking.remedy
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-secret")
+    [there] = [one for one in _keys() if one.what == "key of openai: models"]
+    assert (there.ok, there.found, there.remedy) == (True, "OPENAI_API_KEY", "")
 
 
 def test_doctor_says_which_java_would_be_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

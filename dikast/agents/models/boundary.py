@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import cast
 
+from dikast.agents.models.chat_reply import mapping
 from dikast.errors import ModelContextOverflow, ModelError, ModelRefused, ModelTimeout, ModelUnavailable
 from dikast.http.server_errors import FILTER, TIMED_OUT, excerpt, is_overflow
 
@@ -26,15 +27,27 @@ def as_model_error(error: Exception, model: str) -> ModelError | None:
     names = " ".join(kind.__name__ for kind in type(error).__mro__)
     if isinstance(error, TimeoutError) or "Timeout" in names:
         return ModelTimeout(f"{model}: no reply in time: {excerpt(error)}")
-    status: Any = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(status, int) and status >= 100:
+    status = status_of(error)
+    if status >= 100:
         return from_status(status, excerpt(error), model)
+    if "CredentialsError" in names:
+        hint = "AWS: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        return ModelUnavailable(f"{model}: no credentials: {excerpt(error)}", hint=hint)
     if isinstance(error, ConnectionError) or CONNECTION.search(names):
         return ModelUnavailable(f"{model}: cannot be reached: {excerpt(error)}")
     said_nothing = isinstance(error, TypeError | ValueError) and UNREADABLE.search(str(error))
     if isinstance(error, json.JSONDecodeError) or said_nothing:
         return ModelError(f"{model}: an answer that cannot be read: {excerpt(error)}")
     return None
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status that an exception tells; 0 for none. Google's call it `code`; boto's response is a mapping."""
+    response = cast(object, getattr(error, "response", None))
+    told = mapping(mapping(response).get("ResponseMetadata")).get("HTTPStatusCode")
+    found = (getattr(error, "status_code", None), getattr(response, "status_code", None), told)
+    every: tuple[object, ...] = (*found, getattr(error, "code", None))
+    return next((one for one in every if isinstance(one, int) and not isinstance(one, bool)), 0)
 
 
 def from_status(status: int, message: str, model: str) -> ModelError:

@@ -4,8 +4,8 @@ Each engine (`openvino`, `server`, `vllm`, `transformers`, ...) subclasses `Engi
 everything else (LangChain's message types, keyword arguments, the synchronous call) is here once.
 
 Keyword arguments of `ainvoke`: the fields of `Sampling` (`max_tokens`, `temperature`, ...), `structured`
-(a `Structured` or its dict), `n`, `logprobs`, `prefix`, `tokens`, `completion`, `value`, `stop`. An unknown one is a
-`UsageError`, not a silent no-op.
+(a `Structured` or its dict), `n`, `logprobs`, `prefix`, `tokens`, `completion`, `value`, `stop`, and `by_default` (the
+parameters are a method's own, which nobody asked for). An unknown one is a `UsageError`, not a silent no-op.
 
 Not here: retries (the `server` engine's client owns them), caching and limits (`dikast.agents.ask`).
 """
@@ -25,7 +25,16 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import ConfigDict, ValidationError
 
-from dikast.agents.models.request import Message, Reply, Request, Sampling, Structured, TokenLogprob, Tokens
+from dikast.agents.models.request import (
+    Message,
+    MethodSampling,
+    Reply,
+    Request,
+    Sampling,
+    Structured,
+    TokenLogprob,
+    Tokens,
+)
 from dikast.errors import ModelError, UsageError
 
 ROLES: Mapping[str, str] = {"human": "user", "ai": "assistant", "system": "system"}
@@ -101,6 +110,15 @@ class EngineModel(BaseChatModel):
         """What changes this model's replies beyond the request: engine, weights, default sampling. No paths or URLs."""
         return {"spec": self.spec, "sampling": self.sampling.model_dump(mode="json")}
 
+    def ready(self) -> None:
+        """Look for what every call would fail without, such as a vendor's package or key; nothing is sent.
+
+        A job asks it of each of its models before the first row.
+
+        Raises:
+            UsageError: Something is missing; the message says what to install or to set.
+        """
+
     async def count_tokens(self, text: str) -> int | None:
         """How many tokens a text has by the model's own tokenizer; `None` from an engine that has none at hand.
 
@@ -165,11 +183,12 @@ class EngineModel(BaseChatModel):
         structured = kwargs.pop("structured", None)
         n, logprobs = kwargs.pop("n", 1), kwargs.pop("logprobs", None)
         prefix, completion = (self._tokens(name, kwargs.pop(name, None)) for name in ("prefix", "completion"))
-        tokens, value = (bool(kwargs.pop(name, False)) for name in ("tokens", "value"))
+        tokens, value, default = (bool(kwargs.pop(name, False)) for name in ("tokens", "value", "by_default"))
         if stop is not None:
             kwargs["stop"] = tuple(stop)
         try:
-            sampling = Sampling.model_validate({**self.sampling.model_dump(), **kwargs}) if kwargs else self.sampling
+            kind = MethodSampling if default else Sampling
+            sampling = kind.model_validate({**self.sampling.model_dump(), **kwargs}) if kwargs else self.sampling
             form = None if structured is None else Structured.model_validate(structured)
         except ValidationError as error:
             first = error.errors()[0]

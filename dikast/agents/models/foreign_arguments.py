@@ -1,7 +1,6 @@
 """How a request is put to somebody else's LangChain chat model: which of its fields go where, and which stay out.
 
-    call = foreign_call(model, request)
-    answer = await call.model.ainvoke(messages, **call.arguments)
+    answer = await foreign_call(model, request).send(messages)
 
 Integrations share OpenAI's names for keyword arguments, and a class that knows a parameter by another name declares a
 field of it (`num_predict`, `repeat_penalty`): such a class reads its fields and takes no arguments, so that the values
@@ -13,11 +12,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import RunnableConfig
 
 from dikast.agents.models.chat_wire import decoding_fields
 from dikast.agents.models.engine import unable
@@ -54,6 +55,19 @@ class ForeignCall:
     model: BaseChatModel
     arguments: dict[str, Any] = field(default_factory=dict[str, Any])
 
+    async def send(self, messages: Sequence[BaseMessage], config: RunnableConfig | None = None) -> AIMessage:
+        """Ask the model, once more without what its class turns out to take no argument of.
+
+        Raises:
+            UsageError: The request cannot do without.
+        """
+        while True:
+            try:
+                return await self.model.ainvoke(list(messages), config, **self.arguments)
+            except TypeError as error:
+                if not self.without(error):
+                    raise
+
     def without(self, error: TypeError) -> bool:
         """Leave out the argument that the class took no notice of but to refuse it; whether there was one.
 
@@ -71,16 +85,26 @@ class ForeignCall:
         return True
 
 
-def foreign_call(model: BaseChatModel, request: Request) -> ForeignCall:
+def foreign_call(
+    model: BaseChatModel, request: Request, omitted: Collection[str] = (), *, extra: bool = True
+) -> ForeignCall:
     """Put a request into a chat model's own terms.
+
+    Args:
+        model: The model.
+        request: What is asked.
+        omitted: Decoding parameters that are never sent, whatever was asked.
+        extra: Whether the service may have what OpenAI's own API has not, so that an `extra_body` is a place for it.
 
     Raises:
         UsageError: It cannot be held to the form, or given a parameter or tokens, that is asked for.
     """
     if request.needs:
         raise unable(spec_of(model), request.needs[0])
-    wanted = decoding_fields(request.sampling, every=False)
-    declared = names_of(model)
+    wanted = {
+        name: value for name, value in decoding_fields(request.sampling, every=False).items() if name not in omitted
+    }
+    declared = names_of(model) if extra else names_of(model) - {"extra_body"}
     names = {name: own_name(name, declared) for name in wanted}
     values = {names[name]: value for name, value in wanted.items() if name in declared or names[name] != name}
     if any(names[name] in OTHER_NAMES["max_tokens"] for name in wanted):

@@ -11,6 +11,7 @@ import langsmith
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import RunnableConfig
+from pydantic import BaseModel
 
 from dikast.agents.models.boundary import as_model_error
 from dikast.agents.models.chat_reply import count_of, mapping, mend_text, said_in, text_or_none, token_of
@@ -18,11 +19,14 @@ from dikast.agents.models.engine import EngineModel
 from dikast.agents.models.finish_reasons import finish_reason
 from dikast.agents.models.foreign_arguments import foreign_call
 from dikast.agents.models.identity import identity as identity
-from dikast.agents.models.request import Message, Reply, Request
+from dikast.agents.models.request import Message, MethodSampling, Reply, Request
 from dikast.wire import spec_of
 
 BESIDE_SAMPLING = ("structured", "logprobs", "prefix", "tokens", "completion", "value")
 """Arguments of `EngineModel.ainvoke` that are fields of a request."""
+
+ENDED = ("finish_reason", "stop_reason", "done_reason", "stopReason")
+"""Where integrations tell how a reply ended: OpenAI's and most, Anthropic's, Ollama's, Bedrock's."""
 
 
 async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False) -> Reply:
@@ -37,7 +41,7 @@ async def invoke(model: BaseChatModel, request: Request, *, unseen: bool = False
         ModelError: The call gave no reply; its subclass says how.
         UsageError: The model cannot be given something that the request holds.
     """
-    messages = [_to_langchain(message) for message in request.messages]
+    messages = [to_langchain(message) for message in request.messages]
     try:
         if not unseen:
             return from_message(await _call(model, messages, request))
@@ -56,20 +60,21 @@ async def _call(
 ) -> AIMessage:
     if isinstance(model, EngineModel):
         given = request.sampling.model_dump() | {name: getattr(request, name) for name in BESIDE_SAMPLING}
+        given |= {"by_default": True} if isinstance(request.sampling, MethodSampling) else {}
         return await model.ainvoke(messages, config, **given)
-    call = foreign_call(model, request)
-    while True:
-        try:
-            return await call.model.ainvoke(messages, config, **call.arguments)
-        except TypeError as error:
-            if not call.without(error):
-                raise
+    return await foreign_call(model, request).send(messages, config)
 
 
-def _to_langchain(message: Message) -> BaseMessage:
+def to_langchain(message: Message) -> BaseMessage:
+    """A message as LangChain's class of its role."""
     kinds: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
     kind = kinds[message["role"]]
     return kind(content=message["content"])
+
+
+def plain(entry: object) -> object:
+    """A value as JSON: Ollama's client gives its log-probabilities as objects of its own."""
+    return entry.model_dump() if isinstance(entry, BaseModel) else entry
 
 
 def from_message(message: AIMessage) -> Reply:
@@ -79,8 +84,10 @@ def from_message(message: AIMessage) -> Reply:
     usage = mapping(message.usage_metadata)
     outputs, inputs = mapping(usage.get("output_token_details")), mapping(usage.get("input_token_details"))
     said = said_in(cast(object, message.content))
-    content = mapping(told.get("logprobs")).get("content")
-    ended = told.get("finish_reason") or told.get("stop_reason") or told.get("done_reason")
+    logprobs = cast(object, told.get("logprobs"))
+    # Ollama's is the list alone.
+    content = cast("list[object] | None", logprobs if isinstance(logprobs, list) else mapping(logprobs).get("content"))
+    ended = next((told[name] for name in ENDED if told.get(name)), None)
     return Reply(
         text=mend_text("".join(said.text)),
         finish_reason=finish_reason(ended or "stop"),
@@ -88,7 +95,7 @@ def from_message(message: AIMessage) -> Reply:
         output_tokens=count_of(usage.get("output_tokens")),
         reasoning=mend_text(text_or_none(kept.get("reasoning_content")) or "".join(said.reasoning)),
         refusal=mend_text(text_or_none(kept.get("refusal")) or "".join(said.refusal)),
-        logprobs=None if content is None else tuple(token_of(entry) for entry in content),
+        logprobs=None if content is None else tuple(token_of(plain(entry)) for entry in content),
         reasoning_tokens=count_of(outputs.get("reasoning")),
         prefix_cached_tokens=count_of(inputs.get("cache_read")),
         tokens=None if told.get("token_ids") is None else tuple(told["token_ids"]),

@@ -6,10 +6,13 @@
 | `server:http://host:8000/v1#MODEL` | an OpenAI-compatible server; several, comma-separated, share the load |
 | `vllm:ORG/MODEL` | vLLM inside this process |
 | `transformers:FOLDER` | a Hugging Face model inside this process, on the CPU or a GPU |
+| `openai:MODEL`, `anthropic:`, `ollama:`, `bedrock:`, `google:` | a vendor's model, through its LangChain package |
+| `langchain:PROVIDER/MODEL` | any other provider of LangChain's `init_chat_model` |
 | `replay:FILE` | recorded replies |
 | `scripted:module:name` | a function marked with `@scripted` |
 | `batch:FOLDER?model=server:...` | written down for a batch run, answered from its results |
 
+A package that declares an entry point `dikast.models` adds a scheme of its own (docs/plugins.md).
 Options follow a `?`, as in a URL: `openvino:smollm2-135m?seed=7`, `server:http://host:8000/v1#M?timeout=30`.
 Nothing is opened here: each engine opens at its first call.
 """
@@ -25,7 +28,9 @@ from urllib.parse import parse_qsl
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.models.engine import EngineModel
+from dikast.agents.models.vendors.providers import SCHEME, VENDORS
 from dikast.errors import UsageError
+from dikast.plugins import Plugins
 from dikast.spec_options import refuse_disallowed
 
 ENGINES: Mapping[str, str] = {
@@ -33,6 +38,7 @@ ENGINES: Mapping[str, str] = {
     "server": "dikast.agents.models.server:open_model",
     "vllm": "dikast.agents.models.vllm.model:open_model",
     "transformers": "dikast.agents.models.transformers.model:open_model",
+    **dict.fromkeys((*VENDORS, SCHEME), "dikast.agents.models.vendors.model:open_model"),
     "replay": "dikast.agents.models.replay:open_model",
     "scripted": "dikast.agents.models.scripted:open_model",
     "batch": "dikast.agents.models.batch:open_model",
@@ -40,12 +46,13 @@ ENGINES: Mapping[str, str] = {
 """Scheme -> function (rest of the spec, its options, the whole spec) -> model."""
 
 SERVICES: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
     "openrouter": "https://openrouter.ai/api/v1",
     "groq": "https://api.groq.com/openai/v1",
-    "ollama": "http://localhost:11434/v1",
 }
 """Names that other libraries take for schemes -> where these services speak OpenAI's protocol (their own docs)."""
+
+PLUGINS = Plugins("models", lambda: {*ENGINES, *SERVICES})
+"""Models of other packages: entry points `dikast.models`, each the place of an `Open`; docs/plugins.md."""
 
 _loaded: list[weakref.ref[EngineModel]] = []
 
@@ -59,7 +66,8 @@ def load_model(spec: str) -> EngineModel:
         UsageError: The scheme is unknown or not allowed, or an option is wrong; the message lists what is known.
     """
     scheme, colon, rest = spec.partition(":")
-    if not colon or scheme not in ENGINES:
+    plugin = PLUGINS.find(scheme) if colon and scheme not in ENGINES else None
+    if not colon or (scheme not in ENGINES and plugin is None):
         close = get_close_matches(scheme, ENGINES, n=1)
         hint = f"did you mean '{close[0]}:'?" if close else f"known: {', '.join(f'{name}:...' for name in ENGINES)}"
         if spec.endswith(".gguf") and not colon:
@@ -71,9 +79,15 @@ def load_model(spec: str) -> EngineModel:
     target, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
     if not target:
         raise UsageError(f"model spec {spec!r}: nothing after the scheme", hint="see 'dikast models list'")
-    module, name = ENGINES[scheme].split(":")
-    open_model: Open = getattr(import_module(module), name)
-    model = open_model(target, dict(parse_qsl(query, keep_blank_values=True)), spec)
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if plugin is not None:
+        from dikast.agents.models.vendors.plugged import open_plugged
+
+        model = open_plugged(plugin, target, options, spec)
+    else:
+        module, name = ENGINES[scheme].split(":")
+        open_model: Open = getattr(import_module(module), name)
+        model = open_model(target, options, spec)
     _loaded.append(weakref.ref(model))
     return model
 
