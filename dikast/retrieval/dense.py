@@ -170,4 +170,5 @@ ENCODER_SAFE = ":/#,?="
 
 def _hits(index: DenseIndex, ranking: Ranking) -> list[Hit]:
     docids = index.texts.docids
-    return make_hits([docids[number] for number in ranking.documents.tolist()], ranking.scores.tolist())
+    numbers: list[int] = ranking.documents.tolist()
+    return make_hits([docids[number] for number in numbers], ranking.scores.tolist())
