@@ -12,19 +12,18 @@ Not done: phrases, fields, filters. RM3 feedback is in `dikast.retrieval.rm3`.
 from __future__ import annotations
 
 import asyncio
-import gc
+import os
 import threading
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
-from itertools import repeat
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, cached_property
 from pathlib import Path
-from typing import cast
 
 from dikast.errors import UsageError
 from dikast.records import Document
 from dikast.retrieval import analysis
 from dikast.retrieval.corpus import read_corpus
+from dikast.retrieval.hits import collector_paused, make_hits
 from dikast.retrieval.index import Index
 from dikast.retrieval.languages import ENGLISH, agree, language_of
 from dikast.retrieval.query import WeightedQuery
@@ -34,8 +33,9 @@ from dikast.retrieval.store import is_index, meta_of
 from dikast.retrieval.topk import Ranking
 
 K1, B = 0.9, 0.4  # Anserini's defaults; Trotman, Puurula and Burgess 2014, table 3
-INLINE_WORK = 80_000  # takes about 1 ms, in units of `_work`
-TERM_SHARE, HIT_WORK = 0.05, 13  # a query term is in so many documents; making a Hit costs as much as ranking 13
+INLINE_WORK = 5000  # microseconds: so long a thread would keep the interpreter's lock, too (`sys.getswitchinterval`)
+QUERY_WORK, TERM_WORK, DOCUMENT_WORK, POSTING_WORK, HIT_WORK = 15, 1, 0.0013, 0.0014, 0.15  # microseconds each
+TERM_SHARE = 0.05  # a query term is in so many of the documents
 
 
 class BM25:
@@ -112,8 +112,8 @@ class BM25:
     async def search(self, queries: Sequence[WeightedQuery], k: int) -> list[list[Hit]]:
         """The top `k` of each query, best first, ties by document id; documents that match no term are absent.
 
-        A batch that would hold up the event loop runs in a thread; in one, since `np.add.at` keeps the interpreter's
-        lock. Many queries over a big index are for `dikast.retrieval.batch`.
+        A batch that would hold up the event loop runs in a thread; in one, since it keeps the interpreter's lock. Many
+        queries over a big index are for `dikast.retrieval.batch`.
 
         Raises:
             RetrievalError: The index cannot be opened, or a weight is not a finite number.
@@ -123,15 +123,14 @@ class BM25:
         scorer = self._scorer or await asyncio.to_thread(lambda: self.scorer)
         if _work(scorer.index, queries, k) <= INLINE_WORK:
             return _search(scorer, queries, k)
-        return await asyncio.to_thread(_search, scorer, queries, k)
+        return await asyncio.get_running_loop().run_in_executor(_threads(), _search, scorer, queries, k)
 
     def rank(self, queries: Sequence[WeightedQuery], k: int) -> list[Ranking]:
         """As `search`, blocking, and as arrays of document numbers and scores, for who has no use for objects.
 
         A document's id is `index.docids[number]`. At k = 1000, `search` spends most of its time on making hits.
         """
-        scorer = self.scorer
-        return [scorer.rank(query.terms, k) for query in queries]
+        return list(self.scorer.rank_all([query.terms for query in queries], k))
 
     async def documents(self, docids: Sequence[str]) -> list[Document]:
         """The documents of these ids, in this order.
@@ -157,32 +156,27 @@ def _language_of(source: str | Path | Index) -> str:
     return meta_of(Path(source)).get("language", ENGLISH) if is_index(Path(source)) else ""
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that outlive the event loop, whose own (`asyncio.to_thread`) are started anew in each `asyncio.run`."""
+    return ThreadPoolExecutor(thread_name_prefix="dikast-bm25")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a forked process has none of its parent's threads
+
+
 def _search(scorer: Scorer, queries: Sequence[WeightedQuery], k: int) -> list[list[Hit]]:
-    with _collector_paused():
-        return [_hits(scorer.index, scorer.rank(query.terms, k)) for query in queries]
+    with collector_paused():
+        rankings = scorer.rank_all([query.terms for query in queries], k)
+        return [_hits(scorer.index, ranking) for ranking in rankings]
 
 
 def _work(index: Index, queries: Sequence[WeightedQuery], k: int) -> float:
-    """How long a batch takes, roughly, in units of ranking one document's score."""
+    """How many microseconds a batch takes, roughly."""
     terms = sum(len(query.terms) for query in queries)
-    return len(index) * (len(queries) + TERM_SHARE * terms) + HIT_WORK * k * len(queries)
+    each = QUERY_WORK + DOCUMENT_WORK * len(index) + HIT_WORK * min(k, len(index))
+    return len(queries) * each + terms * (TERM_WORK + POSTING_WORK * TERM_SHARE * len(index))
 
 
 def _hits(index: Index, ranking: Ranking) -> list[Hit]:
-    # 0.16 ms for 1,000; calling Hit for each takes 0.37 ms.
-    make = cast("Callable[[type[Hit], tuple[str, float]], Hit]", tuple.__new__)
-    pairs = zip(index.docid_array[ranking.documents].tolist(), ranking.scores.tolist(), strict=True)
-    return list(map(make, repeat(Hit), pairs))
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """Hold the cyclic garbage collector: it would scan every hit made so far, again and again (0.9 ms, not 0.2 ms)."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+    return make_hits(index.docid_array[ranking.documents].tolist(), ranking.scores.tolist())

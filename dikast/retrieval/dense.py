@@ -32,6 +32,7 @@ from dikast.retrieval import analysis, vectors
 from dikast.retrieval.dense_index import DenseIndex
 from dikast.retrieval.encoders import encoder as encoders
 from dikast.retrieval.encoders.encoder import Encoder, Role, load_encoder
+from dikast.retrieval.hits import make_hits
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit
 from dikast.retrieval.topk import Ranking
@@ -169,5 +170,5 @@ ENCODER_SAFE = ":/#,?="
 
 def _hits(index: DenseIndex, ranking: Ranking) -> list[Hit]:
     docids = index.texts.docids
-    numbers, scores = ranking.documents.tolist(), ranking.scores.tolist()
-    return [Hit(docids[number], score) for number, score in zip(numbers, scores, strict=True)]
+    numbers: list[int] = ranking.documents.tolist()
+    return make_hits([docids[number] for number in numbers], ranking.scores.tolist())

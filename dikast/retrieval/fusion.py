@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from dikast.errors import UsageError
+from dikast.retrieval.hits import make_hits
 from dikast.retrieval.retriever import Hit
 
 Normalization = Literal["minmax", "zscore", "none"]
@@ -45,8 +46,8 @@ def rrf(
     """
     if not -1 < k < math.inf:
         raise UsageError(f"k={k}: rrf needs k above -1, and a number")
-    ranked = [[Hit(hit.docid, 1 / (k + rank)) for rank, hit in enumerate(ranking, 1)] for ranking in rankings]
-    return _ordered(_sums(_cut(ranked, depth), weights))
+    cut = _cut(rankings, depth)
+    return _ordered(_sums(cut, [[1 / (k + rank) for rank in range(1, len(ranking) + 1)] for ranking in cut], weights))
 
 
 def combsum(
@@ -68,7 +69,8 @@ def combsum(
     Raises:
         UsageError: `depth`, `normalize`, a weight or the number of weights makes no sense.
     """
-    return _ordered(_sums(_normalized(_cut(rankings, depth), normalize), weights))
+    cut = _cut(rankings, depth)
+    return _ordered(_sums(cut, _normalized(cut, normalize), weights))
 
 
 def combmnz(
@@ -84,7 +86,7 @@ def combmnz(
     for ranking in cut:
         for hit in ranking:
             held[hit.docid] += 1
-    sums = _sums(_normalized(cut, normalize), weights)
+    sums = _sums(cut, _normalized(cut, normalize), weights)
     return _ordered({docid: score * held[docid] for docid, score in sums.items()})
 
 
@@ -102,45 +104,49 @@ def _cut(rankings: Sequence[Ranking], depth: int | None) -> list[Ranking]:
     return [ranking[:depth] for ranking in rankings]
 
 
-def _normalized(rankings: Sequence[Ranking], normalize: Normalization) -> list[Ranking]:
+def _normalized(rankings: Sequence[Ranking], normalize: Normalization) -> list[list[float]]:
     if normalize not in _NORMALIZERS:
         raise UsageError(f"normalize={normalize!r}: one of {', '.join(_NORMALIZERS)}")
-    return [_NORMALIZERS[normalize](ranking) if ranking else ranking for ranking in rankings]
+    scores = [[hit.score for hit in ranking] for ranking in rankings]
+    return [_NORMALIZERS[normalize](each) if each else each for each in scores]
 
 
-def _minmax(ranking: Ranking) -> list[Hit]:
-    low, high = min(hit.score for hit in ranking), max(hit.score for hit in ranking)
+def _minmax(scores: list[float]) -> list[float]:
+    low, high = min(scores), max(scores)
     if low == high:  # also a ranking of one document: it was found, which is more than nothing
-        return [Hit(hit.docid, 1.0) for hit in ranking]
-    return [Hit(hit.docid, (hit.score - low) / (high - low)) for hit in ranking]
+        return [1.0] * len(scores)
+    return [(score - low) / (high - low) for score in scores]
 
 
-def _zscore(ranking: Ranking) -> list[Hit]:
-    scores = [hit.score for hit in ranking]
+def _zscore(scores: list[float]) -> list[float]:
     from statistics import fmean, pstdev
 
     center, deviation = fmean(scores), pstdev(scores)
-    return [Hit(hit.docid, (hit.score - center) / deviation if deviation else 0.0) for hit in ranking]
+    return [(score - center) / deviation if deviation else 0.0 for score in scores]
 
 
-_NORMALIZERS: Mapping[str, Callable[[Ranking], Ranking]] = {
+_NORMALIZERS: Mapping[str, Callable[[list[float]], list[float]]] = {
     "minmax": _minmax,
     "zscore": _zscore,
-    "none": lambda ranking: ranking,
+    "none": lambda scores: scores,
 }
 
 
-def _sums(rankings: Sequence[Ranking], weights: Sequence[float] | None) -> dict[str, float]:
+def _sums(
+    rankings: Sequence[Ranking], scores: Sequence[Sequence[float]], weights: Sequence[float] | None
+) -> dict[str, float]:
     if weights is not None and len(weights) != len(rankings):
         raise UsageError(f"{len(weights)} weights for {len(rankings)} rankings")
     if not all(map(math.isfinite, weights or ())):
         raise UsageError(f"weights {', '.join(map(str, weights or ()))}: each has to be a finite number")
     sums: defaultdict[str, float] = defaultdict(float)
-    for weight, ranking in zip(weights or [1.0] * len(rankings), rankings, strict=True):
-        for hit in ranking:
-            sums[hit.docid] += weight * hit.score
+    for weight, ranking, values in zip(weights or [1.0] * len(rankings), rankings, scores, strict=True):
+        for hit, value in zip(ranking, values, strict=True):
+            sums[hit.docid] += weight * value
     return sums
 
 
 def _ordered(scores: Mapping[str, float]) -> list[Hit]:
-    return [Hit(docid, score) for docid, score in sorted(scores.items(), key=lambda item: (-item[1], item[0]))]
+    tied = len(set(scores.values())) < len(scores)
+    best = sorted(sorted(scores) if tied else scores, key=scores.__getitem__, reverse=True)
+    return make_hits(best, map(scores.__getitem__, best))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dikast.retrieval.topk import Ranking, best, best_signed, top
+from dikast.retrieval.topk import Ranking, best, best_signed, top, top_of_rows
 
 WORTHWHILE = 100_000  # postings left to add; measured, see above
 SEARCH_COST = 25  # looking for one document in a list costs about as much as adding this many postings
@@ -28,12 +28,21 @@ Scores = NDArray[np.float32]
 
 
 class Contribution(NamedTuple):
-    """What one weighted term adds to the scores of documents, given in ascending order."""
+    """What one weighted term adds to the scores of documents, given in ascending order.
+
+    Attributes:
+        everywhere: The scores of all documents, 0 where the term is not; only where adding them all is quicker.
+    """
 
     documents: Places
     scores: Scores
     highest: float
     weight: float = 1.0
+    everywhere: Scores | None = None
+
+    def with_weight(self, weight: float) -> Contribution:
+        """The same term under another weight; three times as quick as `_replace`."""
+        return Contribution(self.documents, self.scores, self.highest, weight, self.everywhere)
 
     def weighted(self, chosen: NDArray[np.intp] | slice = slice(None)) -> Scores:
         """The scores times the weight."""
@@ -49,19 +58,36 @@ def rank(terms: Sequence[Contribution], documents: int, k: int) -> Ranking:
         k: At least 1.
     """
     scores = np.zeros(documents, np.float32)
-    if any(term.weight < 0 for term in terms):
+    if _signed(terms):
         _add(terms, scores)
         touched = np.unique(np.concatenate([term.documents for term in terms])).astype(np.int64)
         return best_signed(touched, scores[touched], k)
-    if sum(len(term.documents) for term in terms) > WORTHWHILE:
+    if sum([len(term.documents) for term in terms]) > WORTHWHILE:
         return _rank_pruned(terms, scores, k)
     _add(terms, scores)
     return top(scores, k)
 
 
+def rank_each(queries: Sequence[Sequence[Contribution]], documents: int, k: int) -> list[Ranking]:
+    """As `rank` for each query, bit for bit, quicker for a few queries over a few hundred documents."""
+    if any(map(_signed, queries)):
+        return [rank(terms, documents, k) for terms in queries]
+    scores = np.zeros((len(queries), documents), np.float32)
+    for terms, row in zip(queries, scores, strict=True):
+        _add(terms, row)
+    return top_of_rows(scores, k)
+
+
+def _signed(terms: Sequence[Contribution]) -> bool:
+    return min([term.weight for term in terms], default=0) < 0
+
+
 def _add(terms: Sequence[Contribution], scores: Scores) -> None:
-    for term in terms:
-        np.add.at(scores, term.documents, term.scores if term.weight == 1 else term.weighted())
+    for documents, held, _, weight, everywhere in terms:
+        if everywhere is not None:  # adding 0 changes no bit of a score
+            scores += everywhere if weight == 1 else everywhere * np.float32(weight)
+        else:
+            np.add.at(scores, documents, held if weight == 1 else held * np.float32(weight))
 
 
 def _rank_pruned(terms: Sequence[Contribution], scores: Scores, k: int) -> Ranking:

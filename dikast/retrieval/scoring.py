@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -22,12 +22,14 @@ from numpy.typing import NDArray
 from dikast.errors import RetrievalError, UsageError
 from dikast.retrieval import maxscore
 from dikast.retrieval.index import Index, Postings
-from dikast.retrieval.maxscore import Contribution
+from dikast.retrieval.maxscore import Contribution, Places, Scores
 from dikast.retrieval.topk import Ranking
 
 KEPT_BYTES = 256 << 20  # of computed contributions
 LONG_POSTINGS = 1 << 16  # lists from here on are not copied, 4 bytes a posting and not 12
 HEAVIEST = 1e30  # scores are 32-bit
+FEW_DOCUMENTS, DENSE = 2048, 8  # adding to all of so few, or of 8 times a term's own, is as quick as to its own
+SMALL, BLOCK = 1024, 64  # documents up to which queries are ranked together, and how many at a time
 EXACT_LENGTHS = 24  # SmallFloat.NUM_FREE_VALUES: lengths below are stored as they are
 KEPT_BITS = 4  # SmallFloat.longToInt4: of the rest, the top four bits
 
@@ -77,12 +79,20 @@ class Scorer:
         # np.add.at takes a third longer with 32-bit places, which counts where there are many queries a second.
         short = len(postings.documents) < LONG_POSTINGS
         documents = postings.documents.astype(np.intp) if short else postings.documents
-        return Contribution(documents, scores, float(scores.max()))
+        return Contribution(documents, scores, float(scores.max()), everywhere=self._everywhere(documents, scores))
+
+    def _everywhere(self, documents: Places, scores: Scores) -> Scores | None:
+        if not len(self.index) <= min(FEW_DOCUMENTS + DENSE * len(documents), LONG_POSTINGS):
+            return None
+        everywhere = np.zeros(len(self.index), np.float32)
+        everywhere[documents] = scores
+        return everywhere
 
     def _keep(self, term: str, impacts: Contribution) -> Contribution:
         with self._lock:
             copied = 0 if len(impacts.documents) >= LONG_POSTINGS else impacts.documents.nbytes
-            self._kept += copied + impacts.scores.nbytes
+            everywhere = 0 if impacts.everywhere is None else impacts.everywhere.nbytes
+            self._kept += copied + impacts.scores.nbytes + everywhere
             if self._kept > KEPT_BYTES:
                 self._impacts.clear()
                 self._kept = 0
@@ -96,20 +106,28 @@ class Scorer:
             RetrievalError: A weight is not a finite number.
             UsageError: `k` is below 1.
         """
+        return maxscore.rank(self._contributions(terms, k), len(self.index), k)
+
+    def rank_all(self, queries: Sequence[Mapping[str, float]], k: int) -> Iterator[Ranking]:
+        """As `rank` for each; queries over a small collection are ranked some at a time."""
+        if len(self.index) > SMALL or len(queries) == 1:
+            yield from (self.rank(terms, k) for terms in queries)
+            return
+        for start in range(0, len(queries), BLOCK):
+            block = [self._contributions(terms, k) for terms in queries[start : start + BLOCK]]
+            yield from maxscore.rank_each(block, len(self.index), k)
+
+    def _contributions(self, terms: Mapping[str, float], k: int) -> list[Contribution]:
+        """The terms that count, in an order that depends on the query alone, so that sums round alike."""
         if k < 1:
             raise UsageError(f"k={k}: at least 1 document has to be asked for")
         if not sum(map(abs, terms.values())) <= HEAVIEST:
             raise RetrievalError(f"a query weight is not a finite number: {dict(terms)!r:.200}")
-        return maxscore.rank(self._contributions(terms), len(self.index), k)
-
-    def _contributions(self, terms: Mapping[str, float]) -> list[Contribution]:
-        """The terms that count, in an order that depends on the query alone, so that sums round alike."""
         held: list[tuple[float, str, Contribution]] = []
         for term, weight in terms.items():
             impacts = self.impacts(term) if weight else None
             if impacts is not None:
-                held.append(
-                    (-weight * impacts.highest, term, impacts if weight == 1 else impacts._replace(weight=weight))
-                )
+                weighted = impacts if weight == 1 else impacts.with_weight(weight)
+                held.append((-weight * impacts.highest, term, weighted))
         held.sort()  # no two terms are the same, so that contributions are never compared
         return [contribution for _, _, contribution in held]

@@ -2,9 +2,9 @@
 
     places, scores = top(scores, 10)
 
-A score and its place are packed into one 64-bit key, whose order is the ranking's, so that sorting needs no second
-look at ties. Before that, most places are ruled out by a bound: the k-th best of the maxima of many small groups is no
-better than the k-th best of all.
+A score, its bits turned round, and its place are packed into one 64-bit key, whose order is the ranking's, so that
+sorting needs no second look at ties. Before that, most places are ruled out by a bound: the k-th best of the maxima of
+many small groups is no better than the k-th best of all.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Groups of 8: best or near it for k = 100 on 5,000 to 1,000,000 scores, 25 us against 60 us for a partition of 5,183.
-GROUP = 8
-_LOW = np.uint64(0xFFFFFFFF)
-_HIGH = np.uint64(32)
+# Groups of 4 to 8: best or near it for k = 10 to 1,000 on 400 to 1,000,000 scores.
+SMALLEST, GROUP = 4, 8
+FEW = 512  # so few keys are sorted sooner than a bound is found for them
+_HALF = "<u4"  # of a key: the place, then the score
 
 
 class Ranking(NamedTuple):
@@ -35,18 +35,40 @@ def top(scores: NDArray[np.float32], k: int) -> Ranking:
         k: At least 1.
     """
     bound = _bound(scores, k)
-    places = np.flatnonzero(scores >= bound) if bound > 0 else np.flatnonzero(scores)
+    places = (scores >= bound).nonzero()[0] if bound > 0 else (scores > 0).nonzero()[0]
     return best(places, scores[places], k)
+
+
+def top_of_rows(scores: NDArray[np.float32], k: int) -> list[Ranking]:
+    """As `top`, of each row: half the price where a row has a few hundred scores."""
+    keys = _keys(np.arange(scores.shape[1], dtype=np.int64), scores)
+    keys.sort(axis=1)
+    documents, values = _unpacked(keys[:, :k])
+    held = np.count_nonzero(values, axis=1).tolist()
+    return [Ranking(documents[row, :count], values[row, :count]) for row, count in enumerate(held)]
 
 
 def best(places: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Ranking:
     """The best `k` of these scores, none negative, which stand at these places."""
-    keys = (scores.view(np.uint32).astype(np.uint64) << _HIGH) | (_LOW - places.astype(np.uint64))
-    if len(keys) > k:
-        keys = np.partition(keys, len(keys) - k)[-k:]
+    if len(places) > max(2 * k, FEW):
+        reached = (scores >= np.partition(scores, len(scores) - k)[len(scores) - k]).nonzero()[0]
+        places, scores = places[reached], scores[reached]
+    keys = _keys(places, scores)
     keys.sort()
-    keys = keys[::-1]
-    return Ranking((_LOW - (keys & _LOW)).astype(np.int64), (keys >> _HIGH).astype(np.uint32).view(np.float32))
+    return Ranking(*_unpacked(keys[:k]))
+
+
+def _keys(places: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.uint64]:
+    keys = np.empty(scores.shape, "<u8")
+    halves = keys.view(_HALF)
+    halves[..., 0::2] = places
+    np.invert(scores.view(np.uint32), out=halves[..., 1::2])
+    return keys
+
+
+def _unpacked(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    halves = keys.view(_HALF)
+    return halves[..., 0::2].astype(np.int64), (~halves[..., 1::2]).view(np.float32)
 
 
 def best_signed(places: NDArray[np.int64], scores: NDArray[np.float32], k: int) -> Ranking:
@@ -57,8 +79,9 @@ def best_signed(places: NDArray[np.int64], scores: NDArray[np.float32], k: int) 
 
 def _bound(scores: NDArray[np.float32], k: int) -> np.float32 | float:
     """A score that at least `k` places reach, or 0."""
-    groups = len(scores) // GROUP
-    if groups <= k:
+    size = min(len(scores) // (2 * k), GROUP)
+    if size < SMALLEST or len(scores) <= FEW:
         return 0.0
-    maxima = scores[: groups * GROUP].reshape(GROUP, groups).max(axis=0)
+    groups = len(scores) // size
+    maxima = scores[: groups * size].reshape(size, groups).max(axis=0)
     return np.partition(maxima, groups - k)[groups - k]

@@ -292,10 +292,22 @@ def run_lines(run: Run, tag: str) -> Iterator[str]:
     check_word("tag", tag)
     for qid, hits in run.items():
         check_word("query id", qid)
-        for hit in hits:
-            _check_hit(qid, hit)
-        for rank, (hit, score) in enumerate(zip(hits, falling([hit.score for hit in hits]), strict=True), 1):
-            yield f"{qid} Q0 {hit.docid} {rank} {score} {tag}"
+        docids, scores = [hit.docid for hit in hits], [hit.score for hit in hits]
+        if not _hold(docids, scores):
+            for hit in hits:
+                _check_hit(qid, hit)
+        for rank, (docid, score) in enumerate(zip(docids, falling(scores), strict=True), 1):
+            yield f"{qid} Q0 {docid} {rank} {score} {tag}"
+
+
+def _hold(docids: list[str], scores: list[float]) -> bool:
+    """Whether there is nothing for `_check_hit` to tell, at a look at all of them."""
+    joined = " ".join(docids)
+    return joined.split() == docids and not _wrong_word(joined.replace(" ", "")) and _are_finite(scores)
+
+
+def _are_finite(scores: list[float]) -> bool:
+    return bool((np.abs(np.array(scores, np.float64)) <= HIGHEST_SCORE).all())
 
 
 def _check_hit(qid: str, hit: Hit) -> None:
@@ -311,11 +323,14 @@ def falling(scores: Sequence[float]) -> list[str]:
     `trec_eval` reads scores as 32-bit floats, so that what differs only beyond them is a tie to it. A score that needs
     not be moved stands there in full.
     """
-    texts: list[str] = []
-    last = np.float32(np.inf)
-    for score in scores:
-        single = np.float32(score)
-        below = np.nextafter(last, np.float32(-np.inf))
-        last = min(single, below)
-        texts.append(str(last) if single > below or float(single) == score else repr(float(score)))
-    return texts
+    singles = np.array(scores, np.float32)
+    moved = singles.copy()
+    for place in (np.flatnonzero(singles[1:] >= singles[:-1]) + 1).tolist():
+        while place < len(moved) and moved[place] >= moved[place - 1]:  # a score that is moved may reach the next
+            moved[place] = np.nextafter(moved[place - 1], np.float32(-np.inf))
+            place += 1
+    full = (moved == singles) & (singles != np.array(scores, np.float64))
+    return [
+        repr(float(score)) if kept else text
+        for score, kept, text in zip(scores, full.tolist(), map(str, moved), strict=True)
+    ]

@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
+import os
+import random
+import signal
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dikast.errors import DataError, RetrievalError, UsageError
 from dikast.records import Document
 from dikast.retrieval import bm25 as module
+from dikast.retrieval import scoring
 from dikast.retrieval.bm25 import BM25
 from dikast.retrieval.index import Index, build_index
+from dikast.retrieval.maxscore import Contribution
 from dikast.retrieval.query import WeightedQuery
 from dikast.retrieval.retriever import Hit, Retriever
 
 # org.apache.lucene.util.SmallFloat.byte4ToInt for 0..255, the first of which are exact.
 
+TERMS = ["oracl", "tabl", "critic", "judg", "solver", "hidden", "graph", "absent"]
 WORDS = ["oracle", "table", "critic", "judge", "solver", "hidden", "graph"]
 texts = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
 collections = st.lists(texts, min_size=1, max_size=15)
@@ -76,6 +83,55 @@ async def test_a_weighted_query_is_the_sum_of_its_terms(contents: list[str], ter
         for docid, score in await top(bm25, {term: 1.0}):
             sums[docid] += weight * score
     assert dict(await top(bm25, terms)) == pytest.approx(dict(sums), rel=1e-5)
+
+
+def plain(bm25: BM25, terms: dict[str, float], k: int) -> list[Hit]:
+    """What `search` promises, one number after another: sums of 32-bit floats, heaviest term first."""
+    adding = [(-weight * held.highest, term, held) for term, weight in terms.items() if (held := impacts(bm25, term))]
+    sums: dict[str, np.float32] = {}
+    for _, term, held in sorted(adding):
+        for number, score in zip(held.documents, held.scores, strict=True):
+            docid = bm25.index.docids[int(number)]
+            sums[docid] = sums.get(docid, np.float32(0)) + score * np.float32(terms[term])
+    ranked = sorted(sums.items(), key=lambda item: (-item[1], item[0]))
+    return [Hit(docid, float(score)) for docid, score in ranked][:k]
+
+
+def impacts(bm25: BM25, term: str) -> Contribution | None:
+    return bm25.scorer.impacts(term)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 2**32), st.integers(1, 200), st.integers(1, 150), st.booleans())
+async def test_every_way_to_rank_gives_the_plain_ranking(seed: int, size: int, k: int, signed: bool) -> None:
+    """Few words in short documents make many ties; not one bit of a score, nor the order, may depend on the way."""
+    choose = random.Random(seed)
+    contents = [" ".join(choose.choices(WORDS, range(7, 0, -1), k=choose.randrange(4))) for _ in range(size)]
+    usual = [1.0, 1.0, 2.0, 0.3, 1e-3] + [-1.0] * signed
+    asked = [
+        {term: choose.choice(usual) for term in choose.sample(TERMS, choose.randrange(len(TERMS)))} for _ in range(5)
+    ]
+    queries = [WeightedQuery(terms, "") for terms in asked]
+    expected = [plain(retriever(contents), terms, k) for terms in asked]
+    assert await retriever(contents).search(queries, k) == expected
+    seldom, never = {"FEW_DOCUMENTS": -4 * size}, {"FEW_DOCUMENTS": -9 * size}  # are terms held for all documents
+    for way in (seldom, never, {"SMALL": 0}, {"SMALL": 0, **seldom}, {"SMALL": 0, **never}, {"BLOCK": 2}):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in way.items():
+                patch.setattr(scoring, name, value)
+            assert await retriever(contents).search(queries, k) == expected
+
+
+def test_terms_of_many_documents_are_held_for_all_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the test above would compare a thing with itself."""
+    monkeypatch.setattr(scoring, "FEW_DOCUMENTS", -5)
+    bm25 = retriever(["oracle"] * 3 + ["table"])
+    often, seldom = impacts(bm25, "oracl"), impacts(bm25, "tabl")
+    assert often is not None
+    assert often.everywhere is not None
+    assert often.everywhere.tolist() == [*often.scores.tolist(), 0]
+    assert seldom is not None
+    assert seldom.everywhere is None
 
 
 async def test_ties_are_broken_by_id_also_at_the_cut() -> None:
@@ -135,6 +191,18 @@ async def test_arrays_say_the_same_as_hits() -> None:
     )[0]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_searches_in_threads_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INLINE_WORK", -1)
+    bm25 = retriever(["oracle"])
+    assert asyncio.run(top(bm25, {"oracl": 1.0}))
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # ends a child that waits for its parent's threads
+        os._exit(len(asyncio.run(top(bm25, {"oracl": 1.0}))))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
 async def test_the_collector_is_left_as_it_was() -> None:
     bm25 = retriever(["oracle"])
     for switch, enabled in ((gc.disable, False), (gc.enable, True)):
@@ -173,8 +241,6 @@ async def test_a_collection_is_indexed_at_first_use_and_answers_as_its_index(tmp
 
 
 async def test_few_kept_contributions_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dikast.retrieval import scoring
-
     contents = [f"oracle w{number} w{number % 3} table" for number in range(30)]
     terms = {"oracl": 1.0, "w1": 2.0, "w2": 0.5, "tabl": 1.0}
     expected = await top(retriever(contents), terms)

@@ -35,6 +35,15 @@ def test_top_of_many(seed: int, k: int) -> None:
     assert ranking.documents.tolist() == expected[values[expected] > 0].tolist()
 
 
+@given(st.integers(0, 2**32), st.integers(1, 5), st.integers(1, 900), st.integers(1, 1000))
+def test_rows_are_ranked_as_each_alone(seed: int, rows: int, width: int, k: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 40, (rows, width)).astype(np.float32)
+    for row, ranking in zip(values, topk.top_of_rows(values, k), strict=True):
+        assert list(zip(ranking.documents.tolist(), ranking.scores.tolist(), strict=True)) == sorted_all(
+            row.tolist(), k
+        )
+
+
 @given(st.integers(0, 2**32), st.integers(1, 50), st.sampled_from([1, 25, 10_000]))
 def test_pruning_changes_nothing(seed: int, k: int, cost: int) -> None:
     """Not one bit of a score: both add in the same order."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dikast.errors import DataError
 from dikast.optional import needs
 from dikast.retrieval.retriever import Hit
-from dikast.retrieval.trec import read_qrels, read_run, read_topics, run_lines, write_run
+from dikast.retrieval.trec import falling, read_qrels, read_run, read_topics, run_lines, write_run
 from tests.packing import packed
 
 names = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=6).filter(
@@ -181,6 +181,21 @@ def test_a_written_run_is_read_in_its_order(run: dict[str, list[Hit]], tag: str)
 def test_written_scores_fall_strictly_even_as_32_bit_floats(hits: list[Hit]) -> None:
     scores = [np.float32(line.split()[4]) for line in run_lines({"q": hits}, "t")]
     assert all(first > second for first, second in pairwise(scores))
+
+
+@given(
+    st.lists(st.sampled_from([2.0, 1.0, 1.0000000001, float(np.float32(0.1)), 1 / 3, 0.0, 1e-45, -3e38]), max_size=20)
+)
+def test_scores_are_moved_one_after_another(scores: list[float]) -> None:
+    """What `falling` says, one score at a time."""
+    expected: list[str] = []
+    last = np.float32(np.inf)
+    for score in scores:
+        below = np.nextafter(last, np.float32(-np.inf))
+        kept = np.float32(score) <= below
+        last = np.float32(score) if kept else below
+        expected.append(repr(score) if kept and float(last) != score else str(last))
+    assert falling(scores) == expected
 
 
 def test_scores_that_fall_are_written_as_they_are() -> None:

@@ -27,6 +27,7 @@ from dikast.pages import Page, Table, Text
 from dikast.records import Outcome, Qrels
 from dikast.retrieval.combine import Combination
 from dikast.retrieval.compare import Row, compare_values
+from dikast.retrieval.hits import make_hits
 from dikast.retrieval.measures import measure, read_measures
 from dikast.retrieval.residual import residual
 from dikast.retrieval.retriever import Hit
@@ -175,9 +176,13 @@ def read_chunk(
 def rankings(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, list[Hit]]]:
     """`before` with the original queries, `after` with the rewritten ones."""
     return {
-        name: {str(row["input"]["qid"]): [Hit(*hit) for hit in row["output"][key]] for row in rows}
+        name: {str(row["input"]["qid"]): make_hits(*_columns(row["output"][key])) for row in rows}
         for name, key in ((BEFORE, "baseline"), (AFTER, "hits"))
     }
+
+
+def _columns(pairs: Sequence[tuple[str, float]]) -> tuple[list[str], list[float]]:
+    return [docid for docid, _ in pairs], [score for _, score in pairs]
 
 
 def search_rows_again(
