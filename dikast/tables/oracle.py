@@ -34,6 +34,7 @@ from dikast.tables import correctness, feedback
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
 from dikast.tables.library import Box, Held, Library, Stamp, stamp
+from dikast.tables.pasted import Count, Pasted, count_pasted
 from dikast.tables.questions import Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
@@ -47,6 +48,8 @@ POLICY = Policy(answer_items=1_000)
 MOST_EARLIER = 1_024
 """Answers kept for follow-up questions; one that is gone is computed again from its program."""
 MOST_DIGESTS = 4_096
+MOST_PASTED = 4_096
+"""Tables whose length as a text is kept."""
 PREVIOUS = "prev"
 
 
@@ -105,6 +108,7 @@ class TableOracle:
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
         self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
+        self._pasted: OrderedDict[tuple[str, Stamp, str], Pasted] = OrderedDict()
 
     @property
     def spec(self) -> str:
@@ -222,6 +226,16 @@ class TableOracle:
         if ledger not in self._ledgers:
             self._ledgers[ledger] = Ledger(None if ledger is None else Path(ledger))
         return await asyncio.to_thread(self._ledgers[ledger].charge, where, user, bits, budget)
+
+    async def count_pasted(self, table: str, count: Count, by: str) -> Pasted:
+        """Count a table's tokens as a text; see `CountsPasted.count_pasted` of the graph's roles."""
+        key = (table, stamp(self.library.path(table)), by)
+        if key not in self._pasted:
+            together = await asyncio.to_thread(self.library.load, table)
+            self._pasted[key] = await count_pasted(together.tables, count)
+            while len(self._pasted) > MOST_PASTED:
+                self._pasted.popitem(last=False)
+        return self._pasted[key]
 
     def tell(self, question_id: str, answer: Opened) -> None:
         """Hand an answer to `deliver`."""

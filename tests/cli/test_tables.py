@@ -102,8 +102,10 @@ def test_all_tables_of_a_database_are_joined(cli: Cli, files: Path) -> None:
     assert (one.code, one.out) == (0, "1\n"), one.err
     row = {"id": "1", "question": "joined?", "table": "two", "answer": "secret2"}
     (files / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    ran = cli("tables", "run", "--questions", "own.jsonl", *RUN[-2:], "--cache", "off", "-o", "x", "--json")
-    assert (ran.code, json.loads(ran.out)["categories"][0]["correct"]) == (0, 1), ran.err
+    ran = cli("tables", "run", "--questions", "own.jsonl", *RUN[-2:], "--cache", "off", "-o", "x", "--json", "--pasted")
+    told = json.loads(ran.out)
+    assert (ran.code, told["categories"][0]["correct"]) == (0, 1), ran.err
+    assert (told["pasted"]["counted"], told["pasted"]["by_rows"][0]["rows"]) == (1, "1 to 10")
     assert cli("runs", "export", "x", "--as", "pyqtax").code == 0
     held = [path.read_bytes() for path in (files / "x").rglob("*") if path.is_file()]
     assert held
