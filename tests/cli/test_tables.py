@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tests.cli.conftest import Cli
 from tests.games import needs_sandbox
 
 ROWS, KILLS = 40, 2
+PAUSE = 0.02
+"""Seconds between two looks at a journal."""
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = """
 import json, time
@@ -365,6 +368,7 @@ def test_kill_9_in_the_middle_of_games(files: Path, victim: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid if victim == "oracle" else below.get(victim, below["zygote"]), signal.SIGKILL)
                 kills += 1
+        time.sleep(PAUSE)
     _, errors = process.communicate(timeout=120)
     assert kills == wanted, errors
     if victim == "oracle":

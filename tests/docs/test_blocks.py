@@ -36,8 +36,8 @@ def run_code(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_block_runs(block: str, tmp_path: Path) -> None:
-    """As it is written, but for the model of the README's batch job: the block before it runs with the same one."""
-    done = run_code(block.replace(EMBEDDED, STAND_IN) if "jobs.run" in block else block, tmp_path)
+    """With a stand-in for the embedded model, which tests/test_house.py asks in the README's first block."""
+    done = run_code(block.replace(EMBEDDED, STAND_IN), tmp_path)
     assert done.returncode == 0, done.stderr
 
 
@@ -48,7 +48,7 @@ SCRIPTS = sorted({*(ROOT / "examples").glob("*.py")} - NO_PROGRAMS)
 
 @pytest.mark.parametrize("example", SCRIPTS, ids=lambda path: path.name)
 def test_an_example_runs(example: Path, tmp_path: Path) -> None:
-    """With a stand-in for the embedded model, which a block of the README asks."""
+    """With the stand-in, too."""
     done = run_code(example.read_text(encoding="utf-8").replace(EMBEDDED, STAND_IN), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
