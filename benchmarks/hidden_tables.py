@@ -6,7 +6,8 @@ The Solver is a scripted model. It reads the prompt's schema and question, looks
 it as a pandas program (`benchmarks/wikisql.py`): it never sees a cell. Compared with: the same programs over the same
 tables, each in a fresh `bwrap python` with numpy and pandas imported, at the same number of workers. Besides: a table
 of ten million rows in the Arrow box, prompts from ten rows to ten million, a search for cells in messages, and games
-over tables and answers as people write them (`benchmarks/written_tables.py`).
+over tables and answers as people write them (`benchmarks/written_tables.py`), and the tokens of a question against
+those of a prompt that holds the table, by rows (`--tokenizer`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import canary, wikisql, written_tables  # noqa: E402
 from benchmarks.machine import facts  # noqa: E402
+from dikast.agents.models.load import close_models  # noqa: E402
 from dikast.agents.models.request import Request  # noqa: E402
 from dikast.agents.models.scripted import ScriptedModel  # noqa: E402
 from dikast.agents.solver import load_solver  # noqa: E402
@@ -41,6 +43,7 @@ from dikast.sandbox.launch import bwrap  # noqa: E402
 from dikast.tables.answers import items  # noqa: E402
 from dikast.tables.load import load  # noqa: E402
 from dikast.tables.oracle import TableOracle  # noqa: E402
+from dikast.tables.pasted import count_pasted  # noqa: E402
 from dikast.tables.questions import Question, read_questions  # noqa: E402
 from dikast.tables.schema import SAID, ColumnSchema  # noqa: E402
 from dikast.tables.sql_results import same_result  # noqa: E402
@@ -54,6 +57,8 @@ BIG = (1_000_000, 10_000_000)
 TRIES = 5
 CANARY_GAMES = 1_000
 CITIES = 500
+PASTED = (10, 100, 1_000, 10_000)
+"""Rows of the tables that are pasted, and counted."""
 LOOKUP = """answer = sql("select price from df where id = 123456")['price'].tolist()"""
 GROUP_BY = (
     'answer = sql("select city, avg(price) p from df group by city order by p desc, city limit 1").values.tolist()'
@@ -98,9 +103,15 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="write every game here")
     parser.add_argument("--full", action="store_true", help=f"{FRESH_FULL} fresh processes instead of {FRESH}")
     parser.add_argument("--only-games", action="store_true", help="leave big tables and the search for cells out")
+    parser.add_argument("--only-pasted", action="store_true", help="only tokens against pasting the table")
+    parser.add_argument("--tokenizer", default="openvino:smollm2-135m", help="model whose tokenizer counts")
     parser.add_argument("--json", action="store_true", help="only the last line on stdout (it always is one object)")
     args = parser.parse_args()
     found: dict[str, Any] = {}
+    if args.only_pasted:
+        found = asyncio.run(pasted(args.tokenizer))
+        print(json.dumps({**found, **facts("dikast", "langgraph", "pandas", "numpy", "duckdb", "pyarrow")}))
+        return
     for path in sorted((args.data / "wikisql").glob("*.jsonl")):
         found |= asyncio.run(games(path, args.rows))
         say(f"{found['correct']} of {found['games']} right, {found['games_per_s']:.1f} games/s")
@@ -111,6 +122,7 @@ def main() -> None:
     say(f"{found['written_right']} of {found['written_asked']} as people write them")
     if not args.only_games:
         found |= asyncio.run(big_tables())
+        found |= asyncio.run(pasted(args.tokenizer))
         leaks = asyncio.run(canary.search(CANARY_GAMES, seed=0))
         found |= {"leaks": leaks.hits + leaks.written, "canary": asdict(leaks)}
     print(json.dumps({**found, **facts("dikast", "langgraph", "pandas", "numpy", "duckdb", "pyarrow")}))
@@ -234,6 +246,47 @@ async def big_tables() -> dict[str, Any]:
     return {"big_table": told, "prompts_identical": len(prompts) == len(programs)}
 
 
+async def pasted(spec: str) -> dict[str, Any]:
+    """Tokens of a question, all that the Solver reads and writes, against question and table as CSV, by rows.
+
+    Both are counted by one tokenizer, ours from the messages that were sent.
+    """
+    count, sent = load_solver(spec).count_tokens, list[str]()
+
+    def solve(request: Request) -> str:
+        sent[:] = [message["content"] for message in request.messages]
+        sent.append(f"```python\n{GROUP_BY}\n```")
+        return sent[-1]
+
+    told: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(scratch) / "sales.arrow"
+
+        async def measure(rows: int) -> dict[str, Any]:
+            write_big(place, rows)
+            async with TableOracle(place) as oracle:
+                context = hidden_tables.Context(solver=load_solver(ScriptedModel(solve)), oracle=oracle, rounds=1)
+                given = hidden_tables.Input(table="sales", question="Which city has the highest mean price?")
+                await hidden_tables.graph.ainvoke(given, context=context)
+                table = await count_pasted([load(place)], counted)
+                tokens = [await counted(text) for text in (given["question"], *sent)]
+            return {"rows": rows, "tokens": sum(tokens[1:]), "pasted_tokens": table.tokens + tokens[0]}
+
+        async def counted(text: str) -> int:
+            return await count(text) or 0
+
+        for rows in PASTED:
+            told.append(await measure(rows))
+            say(f"{told[-1]}")
+        least, most = 1, next(one["rows"] for one in told if one["pasted_tokens"] > one["tokens"])
+        while least < most:
+            middle = (least + most) // 2
+            one = await measure(middle)
+            least, most = (least, middle) if one["pasted_tokens"] > one["tokens"] else (middle + 1, most)
+    await close_models()
+    return {"pasted": told, "pasting_has_more_from_rows": least, "tokenizer": spec}
+
+
 async def tries(context: hidden_tables.Context, question: str) -> float:
     """Median seconds of a game, the table open."""
     given, seconds = hidden_tables.Input(table="sales", question=question), list[float]()
@@ -255,7 +308,7 @@ def write_big(place: Path, rows: int) -> None:
     table = pa.table(
         {
             "id": pa.array(np.arange(rows)),
-            "price": pa.array(chance.random(rows)),
+            "price": pa.array(np.round(100 * chance.random(rows), 2)),
             "city": cities.take(pa.array(chance.integers(0, CITIES, rows))),
         }
     )

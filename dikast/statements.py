@@ -69,7 +69,10 @@ CLAUSE = re.compile(
 DECORATION = r"[\s*_`~#>|\"'“”«»()\[\]{}\\.!,:;=\-–—→]*"
 LEADING = DECORATION.removesuffix("*") + "{0,20}"
 CLOSING = r"[\s*_`~\"'”»)]{0,20}"
-"""What may close a verdict's own marks; bounded, as `LEADING` is, so that a search for it is linear."""
+"""What may close a verdict's own marks; bounded, as `LEADING` is, so that a search for it is linear.
+
+A `+` after either (a possessive repeat) says that no shorter run of marks is worth trying: what follows is no mark.
+"""
 ONLY_DECORATION = re.compile(rf"{DECORATION}(?:\d{{1,2}}[.)]{DECORATION})?")
 """Signs, and a number of a list."""
 LEFT_OPEN = re.compile(
@@ -118,20 +121,20 @@ FOREIGN_TAKEN_BACK = re.compile(
 FOREIGN_SCRIPT = re.compile(r"[\u0370-\u1cff\u2e80-\ua4cf\ua500-\ud7ff\uf900-\ufdff\ufe70-\ufefc]")
 
 REASON = re.compile(
-    rf"{LEADING}(?:because|since|as|for|due to|given|owing to|thanks to|on account|weil|da|denn|car|parce"
+    rf"{LEADING}+(?:because|since|as|for|due to|given|owing to|thanks to|on account|weil|da|denn|car|parce"
     rf"|porque|ya que|perché"
     r"|以为|因为|因為)(?!\w)",
     re.IGNORECASE,
 )
 BETTER = re.compile(
-    rf"{CLOSING}(?:is|was|are|remains|ist|est|es|è|é)\s+(?:(?:clearly|slightly|overall|much|far|somewhat"
-    r"|marginally|significantly"
-    r"|definitely|generally|the|a|an|my|bit|little|klar|die|der|la|el|le|clairement|claramente)\s+){0,4}"
+    rf"{CLOSING}+(?:"
+    r"(?:is|was|are|remains|ist|est|es|è|é)\s+(?:(?:clearly|slightly|overall|much|far|somewhat|marginally"
+    r"|significantly|definitely|generally|the|a|an|my|bit|little|klar|die|der|la|el|le|clairement|claramente)\s+){0,4}"
     r"(?:better|best|winner|stronger|strongest|superior|preferable|preferred|correct|right|choice|verdict|pick"
     r"|answer|more \w+"
     r"|it|besser\w*|beste\w*|meilleure?|mejor|migliore|melhor|gewinner)(?!\w)"
-    rf"|{CLOSING}(?:wins|prevails|it is|gewinnt|gagne|gana)(?!\w)"
-    rf"|{CLOSING}(?:更好|较好|較好|更优|胜出|勝出)",
+    r"|(?:wins|prevails|it is|gewinnt|gagne|gana)(?!\w)"
+    r"|更好|较好|較好|更优|胜出|勝出)",
     re.IGNORECASE,
 )
 DASH = re.compile(rf"{CLOSING}\s[-–—]\s")

@@ -233,6 +233,26 @@ def wilson(successes: float, trials: float, *, confidence: float = CONFIDENCE) -
     return Interval(0.0 if not successes else center - half, 1.0 if successes == trials else center + half)
 
 
+def newcombe(first: int, of_first: int, second: int, of_second: int, *, confidence: float = CONFIDENCE) -> Interval:
+    """Interval of the difference of two independent shares, `first / of_first - second / of_second`.
+
+    Newcombe 1998 (Statistics in Medicine 17: 873-890), method 10: Wilson's intervals of both, squared and added.
+
+    Raises:
+        UsageError: One of the shares is of nothing or cannot be, or `confidence` is not between 0 and 1.
+    """
+    if not (of_first and of_second):
+        raise UsageError("the difference of a share of nothing", hint="give counts of at least one trial each")
+    one, two = first / of_first, second / of_second
+    (low, high), (other_low, other_high) = (
+        wilson(count, trials, confidence=confidence) for count, trials in ((first, of_first), (second, of_second))
+    )
+    return Interval(
+        one - two - math.hypot(one - low, other_high - two),
+        one - two + math.hypot(high - one, two - other_low),
+    )
+
+
 def normal_quantile(confidence: float = CONFIDENCE) -> float:
     """How many standard errors a two-sided interval reaches to either side; 1.96 for 95 %."""
     from scipy.special import ndtri

@@ -196,7 +196,7 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def from_wheel(site: Path, code: str, folder: Path) -> str:
     """Run code with the wheel's package in front of the installed dependencies."""
     first = f"import sys; sys.path.insert(0, {str(site)!r}); import dikast; assert {str(site)!r} in dikast.__file__\n"
-    command = [sys.executable, "-I", "-c", first + code]
+    command = [sys.executable, "-I", "-W", "error::ResourceWarning", "-c", first + code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

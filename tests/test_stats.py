@@ -143,6 +143,26 @@ def test_wilson_of_nothing() -> None:
     assert stats.wilson(0, 0) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((10, 10, 0, 20), 0.6791, 1.0000),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+    ],
+)
+def test_newcombes_table(counts: tuple[int, int, int, int], low: float, high: float) -> None:
+    """Newcombe 1998, table II, method 10."""
+    first, of_first, second, of_second = counts
+    found = stats.newcombe(*counts)
+    assert found == pytest.approx((low, high), abs=5e-5)
+    mirrored = stats.newcombe(second, of_second, first, of_first)
+    assert mirrored == pytest.approx((-high, -low), abs=5e-5)
+    with pytest.raises(UsageError, match="share of nothing"):
+        stats.newcombe(0, 0, 1, 2)
+
+
 def test_arguments_that_make_no_sense() -> None:
     for call in (
         lambda: stats.paired_t([1], [1]),

@@ -37,6 +37,7 @@ from dikast.tables.judging import NAMES as JUDGING
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
 from dikast.tables.library import Box, Held, Library, Stamp, stamp
+from dikast.tables.pasted import Count, Pasted, count_pasted
 from dikast.tables.questions import Query, Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
@@ -58,6 +59,8 @@ MOST_RESULTS = 64
 """Results of gold queries that are kept; one that is gone is computed again."""
 JUDGED: tuple[Shape, ...] = ("own", "spider", "bird")
 """Shapes whose judging a user may tell."""
+MOST_PASTED = 4_096
+"""Tables whose length as a text is kept."""
 PREVIOUS = "prev"
 
 
@@ -133,6 +136,7 @@ class TableOracle:
         self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
         self._results: OrderedDict[tuple[str, Stamp], Secret[Rows | None]] = OrderedDict()
+        self._pasted: OrderedDict[tuple[str, Stamp, str], Pasted] = OrderedDict()
 
     @property
     def spec(self) -> str:
@@ -272,6 +276,16 @@ class TableOracle:
         if ledger not in self._ledgers:
             self._ledgers[ledger] = Ledger(None if ledger is None else Path(ledger))
         return await asyncio.to_thread(self._ledgers[ledger].charge, where, user, bits, budget)
+
+    async def count_pasted(self, table: str, count: Count, by: str) -> Pasted:
+        """Count a table's tokens as a text; see `CountsPasted.count_pasted` of the graph's roles."""
+        key = (table, stamp(self.library.path(table)), by)
+        if key not in self._pasted:
+            together = await asyncio.to_thread(self.library.load, table)
+            self._pasted[key] = await count_pasted(together.tables, count)
+            while len(self._pasted) > MOST_PASTED:
+                self._pasted.popitem(last=False)
+        return self._pasted[key]
 
     def tell(self, question_id: str, answer: Opened) -> None:
         """Hand an answer to `deliver`."""

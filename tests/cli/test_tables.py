@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tests.cli.conftest import Cli
 from tests.games import needs_sandbox
 
 ROWS, KILLS = 40, 2
+PAUSE = 0.02
+"""Seconds between two looks at a journal."""
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = """
 import json, time
@@ -102,8 +105,10 @@ def test_all_tables_of_a_database_are_joined(cli: Cli, files: Path) -> None:
     assert (one.code, one.out) == (0, "1\n"), one.err
     row = {"id": "1", "question": "joined?", "table": "two", "answer": "secret2"}
     (files / "own.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    ran = cli("tables", "run", "--questions", "own.jsonl", *RUN[-2:], "--cache", "off", "-o", "x", "--json")
-    assert (ran.code, json.loads(ran.out)["categories"][0]["correct"]) == (0, 1), ran.err
+    ran = cli("tables", "run", "--questions", "own.jsonl", *RUN[-2:], "--cache", "off", "-o", "x", "--json", "--pasted")
+    told = json.loads(ran.out)
+    assert (ran.code, told["categories"][0]["correct"]) == (0, 1), ran.err
+    assert (told["pasted"]["counted"], told["pasted"]["by_rows"][0]["rows"]) == (1, "1 to 10")
     assert cli("runs", "export", "x", "--as", "pyqtax").code == 0
     held = [path.read_bytes() for path in (files / "x").rglob("*") if path.is_file()]
     assert held
@@ -363,6 +368,7 @@ def test_kill_9_in_the_middle_of_games(files: Path, victim: str) -> None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid if victim == "oracle" else below.get(victim, below["zygote"]), signal.SIGKILL)
                 kills += 1
+        time.sleep(PAUSE)
     _, errors = process.communicate(timeout=120)
     assert kills == wanted, errors
     if victim == "oracle":

@@ -25,7 +25,7 @@ def ask(
 
 
 def of_length(words: int) -> Request:
-    return ask("word " * words, Sampling(max_tokens=4))
+    return ask("word " * words, Sampling(max_tokens=2))
 
 
 COLOURS = "Name three colours, nothing else."

@@ -13,7 +13,7 @@ from dikast.graphs import hidden_tables
 from dikast.tables.oracle import TableOracle
 from tests.games import GAME_QUESTIONS, POLICY, check_game, needs_sandbox, write_games
 
-GAMES = 4
+GAMES = 3
 ALL_SECONDS = 300.0
 
 
@@ -22,7 +22,7 @@ async def test_games_of_a_small_model(smollm2: str, tmp_path: Path) -> None:
     write_games(tmp_path, GAMES)
     async with TableOracle(tmp_path / "tables", questions=tmp_path / "questions.jsonl", policy=POLICY) as oracle:
         context = hidden_tables.Context(
-            solver=load_solver(smollm2), oracle=oracle, rounds=2, sampling=Sampling(max_tokens=48, seed=0)
+            solver=load_solver(smollm2), oracle=oracle, rounds=2, sampling=Sampling(max_tokens=24, seed=0)
         )
         with recording() as ledger:
             async with asyncio.timeout(ALL_SECONDS):

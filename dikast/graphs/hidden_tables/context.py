@@ -17,8 +17,8 @@ from dikast.agents.prompt import Prompt, load_prompt
 from dikast.agents.roles import Solver
 from dikast.flags import Flag, NoFlag, SamplingOf
 from dikast.graphs.hidden_tables.language import LANGUAGES, PYTHON, Language
-from dikast.graphs.hidden_tables.records import Draft, Reviewed, Round, Turn
-from dikast.graphs.hidden_tables.roles import CodeCritic, KeepsLedger, SpeaksSql, TableOracle
+from dikast.graphs.hidden_tables.records import Draft, Pasting, Reviewed, Round, Turn
+from dikast.graphs.hidden_tables.roles import CodeCritic, CountsPasted, KeepsLedger, SpeaksSql, TableOracle
 from dikast.wire import CONTEXT, Spec
 
 ROUNDS = 3
@@ -89,6 +89,9 @@ class Context(BaseModel):
     """Of the programs."""
     keep_answers: bool = False
     """Whether answers become part of the result, and so of the journal. The owner's choice; no model sees them."""
+    pasted: bool = False
+    """Whether it is counted how many tokens the table would have had in a prompt, beside what the game took. The table
+    is counted where it is, and not sent."""
     prompt: Annotated[Prompt, Spec(load_prompt)] = Field(default_factory=lambda: load_prompt("hidden_tables/solve"))
     """How a question is put to the solver; in SQL by default hidden_tables/solve_sql."""
     retry_prompt: Annotated[Prompt, Spec(load_prompt)] = Field(
@@ -126,6 +129,12 @@ class Context(BaseModel):
     def _ledger_is_kept(self) -> Context:
         if self.keeps_ledger and not isinstance(self.oracle, KeepsLedger):
             raise ValueError("table_bits and ledger need an oracle that keeps a ledger: one with a method `charge`")
+        return self
+
+    @model_validator(mode="after")
+    def _table_can_be_counted(self) -> Context:
+        if self.pasted and not isinstance(self.oracle, CountsPasted):
+            raise ValueError("pasted needs an oracle that counts its tables: one with a method `count_pasted`")
         return self
 
     @property
@@ -180,9 +189,10 @@ class Output(TypedDict):
 
 
 class State(Input):
-    """What the nodes share. `schema` is of the current question, `round` counts its tries."""
+    """What the nodes share. `schema` and `pasted` are of the current question, `round` counts its tries."""
 
     schema: str
+    pasted: Pasting | None
     round: int
     turns: Annotated[list[Turn], operator.add]
     rounds: Annotated[list[Round], operator.add]
@@ -199,6 +209,7 @@ class Update(TypedDict, total=False):
     """What a node may write."""
 
     schema: str
+    pasted: Pasting | None
     round: int
     turns: list[Turn]
     rounds: list[Round]

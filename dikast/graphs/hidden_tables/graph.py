@@ -39,6 +39,7 @@ from langgraph.types import Command, Send
 from typing_extensions import TypedDict
 
 from dikast.agents.failures import node_failure_of
+from dikast.graphs.hidden_tables import pasting
 from dikast.graphs.hidden_tables import rounds as rounds
 from dikast.graphs.hidden_tables.context import Context, Input, Output, State, Update
 from dikast.graphs.hidden_tables.language import Language
@@ -80,7 +81,8 @@ async def describe(state: State, runtime: Runtime[Context]) -> Update:
         columns=context.max_columns,
         **context.spoken,
     )
-    return {"tier": tier, "schema": schema, "round": 0, "bits": state.get("bits", 0.0)}
+    told: Update = {"tier": tier, "schema": schema, "round": 0, "bits": state.get("bits", 0.0)}
+    return {**told, "pasted": await pasting.count(context, state["table"], question)} if context.pasted else told
 
 
 def get_question(state: State) -> tuple[str, str]:
@@ -347,7 +349,7 @@ def answer(state: State, context: Context, executions: list[Execution], draft: D
 def record_turn(state: State, program: str, status: str, outcome: Outcome, reason: str) -> Turn:
     """Make the record of a question that has ended, before its answer is judged."""
     question, question_id = get_question(state)
-    return Turn(
+    ended = Turn(
         id=question_id,
         question=question,
         schema=state["schema"],
@@ -360,6 +362,9 @@ def record_turn(state: State, program: str, status: str, outcome: Outcome, reaso
         outcome=outcome,
         reason=reason,
     )
+    if pasted := state.get("pasted"):
+        ended["pasted"] = pasted
+    return ended
 
 
 def end_turn(state: State, turn: Turn, executions: list[Execution], chosen: int | None, bits: float) -> Update:

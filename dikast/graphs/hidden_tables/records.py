@@ -7,7 +7,7 @@ No record holds an answer or a cell, but `Turn.answer` where the owner allows it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -70,10 +70,25 @@ class Kept(TypedDict):
     table: Mapping[str, Any] | None
 
 
+class Pasting(TypedDict):
+    """What the question would have taken with its table in the prompt, as CSV; counted, and never sent.
+
+    `tokens` are of the table and the question, without instructions and reply; `counted` of the table's `rows` were
+    counted, the rest taken in proportion. `by` is `model`, whose tokenizer the Solver's engine has, or `characters`,
+    four a token.
+    """
+
+    rows: int
+    counted: int
+    tokens: int
+    by: str
+
+
 class Turn(TypedDict):
     """One question's end. `status` is the last program's, else why there was none; `answer` only where allowed.
 
-    `table` is a grouped or tabular answer with its labels: `{"columns": [...], "rows": [[...], ...]}`.
+    `table` is a grouped or tabular answer with its labels: `{"columns": [...], "rows": [[...], ...]}`. `pasted` is
+    there where the run counts it.
     """
 
     id: str
@@ -85,5 +100,6 @@ class Turn(TypedDict):
     correct: bool | None
     answer: list[str] | None
     table: Mapping[str, Any] | None
+    pasted: NotRequired[Pasting]
     outcome: str
     reason: str

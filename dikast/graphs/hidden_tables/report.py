@@ -7,6 +7,7 @@ from typing import Any
 
 from dikast.graphs.hidden_tables.context import Context
 from dikast.graphs.hidden_tables.options import games_of, oracle_of
+from dikast.graphs.hidden_tables.pasting import by_size, pairs_of, parts_of
 from dikast.graphs.method import Report, Row, Values, measure_named
 from dikast.jobs.reading import Run
 from dikast.pages import Page, Table, Text
@@ -39,6 +40,10 @@ def report(run: Run, context: Context) -> Report:
     told |= {"unjudged": unjudged} if unjudged else {}
     told |= {"judging": oracle.judging.as_options()} if rule else {}
     told["categories"] = [one.as_dict() for one in categories]
+    if context.pasted:
+        pairs = pairs_of(run.rows())
+        told["pasted"] = {"counted": len(pairs), "by_rows": [one.as_dict() for one in by_size(pairs)]}
+        return Report(Page("", (said, table_of(categories), *parts_of(pairs, whole.asked))), told, notes)
     return Report(Page("", (said, table_of(categories))), told, notes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -115,6 +115,43 @@ class KeepsLedger(Protocol):
 
         Raises:
             DataError: There is no such table, or no such file can be written.
+        """
+        ...
+
+
+class Pasted(Protocol):
+    """How long a table is as a text: numbers, and no cell."""
+
+    @property
+    def rows(self) -> int:
+        """That the table has."""
+        ...
+
+    @property
+    def counted(self) -> int:
+        """Of them, whose tokens were counted; the rest is taken in proportion."""
+        ...
+
+    @property
+    def tokens(self) -> int:
+        """Of the table as CSV."""
+        ...
+
+
+@runtime_checkable
+class CountsPasted(Protocol):
+    """An oracle that says how many tokens a table would have in a prompt."""
+
+    async def count_pasted(self, table: str, count: Callable[[str], Awaitable[int]], by: str) -> Pasted:
+        """Count a table's tokens as a text; counts are kept.
+
+        Args:
+            table: Name of the table.
+            count: Counts a text's tokens, in this process: it is given the table's cells.
+            by: Whose tokens they are; counts by another are others.
+
+        Raises:
+            DataError: There is no such table.
         """
         ...
 

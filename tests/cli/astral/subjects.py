@@ -43,6 +43,10 @@ def mixed(request):
     return "{CANARY}" if number == 4 else ""
 
 @scripted
+def wordy(request):
+    return rude.function(request) if {{"people", "please"}} & set(last(request).lower().split()) else "Gladly."
+
+@scripted
 async def slow(request):
     await asyncio.sleep(0.02)
     return rude.function(request)

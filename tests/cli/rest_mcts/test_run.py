@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.killing import answered_calls, calls, counted, dikast, finished_rows, kill_when, run_again, stuck_calls
+from tests.killing import answered_calls, calls, counted, dikast, finished_rows, kill_when, stuck_calls
 
 MODELS = r"""
 import asyncio
@@ -151,23 +151,27 @@ def test_bad_input_is_one_line(cli: Cli, folder: Path, monkeypatch: pytest.Monke
     assert (away.code, "nobody listens" in away.err) == (4, True)
 
 
-def test_killed_in_mid_tree_no_call_that_was_answered_is_made_twice(folder: Path) -> None:
-    def command(out: str) -> list[str]:
+def test_killed_in_mid_tree_no_call_that_was_answered_is_made_twice(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(folder)
+
+    def command(out: str) -> tuple[str, ...]:
         flags = ("--questions", "gsm8k.jsonl", "--gate", "2", "--tokens", "300", "--cache", f"{out}.sqlite")
-        return dikast(*RUN, *flags, "-o", out, "--json")
+        return (*RUN, *flags, "-o", out, "--json")
 
     (folder / "stuck").touch()
     journal = folder / "a" / "rows.jsonl"
     # Two trees are in the journal, and the third hangs four steps deep.
-    kill_when(command("a"), folder, lambda: bool(stuck_calls(calls(folder))) and finished_rows(journal) >= 2)
+    kill_when(dikast(*command("a")), folder, lambda: bool(stuck_calls(calls(folder))) and finished_rows(journal) >= 2)
     before = calls(folder)
     (folder / "stuck").unlink()
-    run_again(command("a"), folder)
+    assert cli(*command("a")).code == 0
     counts, answered, stuck = counted(calls(folder)), set(answered_calls(before)), stuck_calls(before)
     assert any(json.loads(line)[0][0] == 9 for line in answered)
     assert all(counts[line] == 1 for line in answered)
     assert all(counts[line] == 2 for line in stuck)
-    run_again(command("b"), folder)
+    assert cli(*command("b")).code == 0
 
     def trees(name: str) -> list[Any]:
         lines = [json.loads(line) for line in (folder / name / "rows.jsonl").read_text().splitlines()]

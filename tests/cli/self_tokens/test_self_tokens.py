@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.killing import dikast, finished_rows, kill_when, run_again
+from tests.killing import dikast, finished_rows, kill_when
 
 MODELS = """
 import asyncio
@@ -104,15 +104,14 @@ def test_rows_reports_and_exports(cli: Cli, folder: Path, monkeypatch: pytest.Mo
     assert "context tokens are the model's own" in story
 
 
-def test_killed_and_given_again_is_the_same_run(folder: Path) -> None:
-    def command(out: str) -> list[str]:
-        return dikast(*RUN, "-o", out, "--json")
-
-    run_again(command("whole"), folder)
+def test_killed_and_given_again_is_the_same_run(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(folder)
+    assert cli(*RUN, "-o", "whole", "--json").code == 0
     (folder / "stuck").touch()
-    kill_when(command("killed"), folder, lambda: finished_rows(folder / "killed" / "rows.jsonl") >= 12)
+    command = dikast(*RUN, "-o", "killed", "--json")
+    kill_when(command, folder, lambda: finished_rows(folder / "killed" / "rows.jsonl") >= 12)
     (folder / "stuck").unlink()
-    run_again(command("killed"), folder)
+    assert cli(*RUN, "-o", "killed", "--json").code == 0
     outputs = [
         sorted((row["input"]["id"], json.dumps(row["output"]["bash"]), row["output"]["draft"]["text"]) for row in found)
         for found in (

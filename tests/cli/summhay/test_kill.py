@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from tests.cli.conftest import Cli
 from tests.graphs.summhay.hay import hay
-from tests.killing import calls, counted, dikast, finished_rows, kill_when, run_again, stuck_calls
+from tests.killing import calls, counted, dikast, finished_rows, kill_when, stuck_calls
 
 MODELS = """
 import asyncio
@@ -43,7 +46,8 @@ COMMAND = (
 """For a start and five calls, a hundred times what they take."""
 
 
-def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
+def test_no_call_that_was_answered_is_made_twice(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "kill_models.py").write_text(MODELS)
     (tmp_path / "topic.json").write_text(json.dumps(hay()))
     (tmp_path / "stuck").touch()
@@ -52,7 +56,7 @@ def test_no_call_that_was_answered_is_made_twice(tmp_path: Path) -> None:
     kill_when(dikast(*COMMAND), tmp_path, lambda: len(calls(tmp_path)) >= 5 and finished_rows(journal) >= 1, settle=0.5)
     [stuck] = stuck_calls(calls(tmp_path))
     (tmp_path / "stuck").unlink()
-    told = json.loads(run_again(dikast(*COMMAND), tmp_path))
+    told = json.loads(cli(*COMMAND).out)
     assert (told["scored"], told["insights"]) == (2, 3)
     counts = counted(calls(tmp_path))
     assert counts.pop(stuck) == 2

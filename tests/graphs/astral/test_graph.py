@@ -464,4 +464,4 @@ async def test_a_foreign_target_or_no_prompt_is_told() -> None:
 
 
 async def test_the_whole_pipeline_runs_with_the_embedded_model(smollm2: str, tmp_path: Path) -> None:
-    await pipeline(smollm2, 6, tmp_path, oracle=smollm2)
+    await pipeline(smollm2, 3, tmp_path, oracle=smollm2)

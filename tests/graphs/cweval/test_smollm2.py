@@ -17,7 +17,7 @@ TASKS = ("core.py.cwe_022_100", "core.py.cwe_089_100", "core.py.cwe_502_100")
 async def test_three_tasks(smollm2: str, tmp_path: Path) -> None:
     oracle = cweval.TaskOracle(cweval.OWN_TASKS, kept=tmp_path / "kept")
     context = cweval.Context.model_validate(
-        {"solver": smollm2, "executor": oracle, "sampling": Sampling(max_tokens=160, seed=0)}
+        {"solver": smollm2, "executor": oracle, "sampling": Sampling(max_tokens=80, seed=0)}
     )
     rows = [{"task_id": name, "sample": 0} for name in TASKS]
     async with asyncio.timeout(SECONDS):

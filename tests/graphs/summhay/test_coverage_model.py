@@ -225,7 +225,7 @@ def test_a_reply_is_read_whatever_its_length() -> None:
 @pytest.mark.parametrize("prefix", ["", "batch+"])
 async def test_a_small_real_model_is_held_to_the_form(smollm2: str, prefix: str) -> None:
     made = load_coverage_judge(prefix + smollm2)
-    found = await made.cover(BULLETS, INSIGHTS[:2], sampling=Sampling(max_tokens=40))
+    found = await made.cover(BULLETS, INSIGHTS[:2], sampling=Sampling(max_tokens=20))
     assert [one.insight_id for one in found] == ["a", "b"]
     for verdict in found:
         assert verdict.outcome in (Outcome.OK, Outcome.UNPARSED)

@@ -316,7 +316,7 @@ async def test_the_embedded_model_runs_a_small_haystack(smollm2: str) -> None:
     ]
     haystack = parse_haystack(made)
     given = context(smollm2, "words", haystack, retriever="rm3", tries=2, words=60,
-                    summarising=Sampling(max_tokens=80))  # fmt: skip
+                    summarising=Sampling(max_tokens=24))  # fmt: skip
     found = [await run(row, given) for row in (CRANES, SHIPS)]
     again = [await run(row, given) for row in (CRANES, SHIPS)]
     assert found[0]["counted_by"] == "model"
