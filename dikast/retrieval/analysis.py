@@ -25,6 +25,8 @@ from typing import Any
 
 import regex
 
+from dikast.late import late
+
 ANALYZER = "lucene-english-1"
 """Name and version of this chain; stored in every index, so that an index is never searched with another."""
 
@@ -126,8 +128,9 @@ def _lower(word: str) -> str:
 
 @cache
 def _terms() -> _Terms:
-    """The process's one cache. NLTK takes a second to import, so it is imported when the first text is analysed."""
-    from nltk.stem.porter import PorterStemmer
+    """The process's one cache. All of NLTK takes a second to import; its stemmer is imported with the first text."""
+    with late("nltk", "nltk.stem"):
+        from nltk.stem.porter import PorterStemmer
 
     stemmer: Any = PorterStemmer(mode=PorterStemmer.MARTIN_EXTENSIONS)  # untyped
     return _Terms(stemmer.stem)
