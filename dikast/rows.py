@@ -31,7 +31,7 @@ import csv
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,6 +41,7 @@ from dikast.disk import refused, remedy_of
 from dikast.errors import DataError, UsageError
 from dikast.files import COMPRESSIONS, open_bytes, open_text, suffix_of
 from dikast.json_text import array_items, parse_json
+from dikast.kept import opened_once
 from dikast.optional import needs
 from dikast.row import Row
 
@@ -119,7 +120,7 @@ def _names(path: Path, form: Format, wanted: Collection[str], quoted: bool) -> C
     if form.names is not None:
         return form.names(path, quoted)
     seen: dict[str, None] = {}
-    for _, values in form.rows(path, quoted):
+    for _, values in _found(path, form, quoted):
         seen.update(dict.fromkeys(values))
         if all(name in seen for name in wanted):
             break
@@ -138,9 +139,13 @@ def _rows(path: Path, form: Format, columns: Mapping[str, str], quoted: bool) ->
     ours: dict[str, list[str]] = {name: [] for name in columns}
     for name, theirs in columns.items():
         ours.setdefault(theirs, []).append(name)
-    for place, (line, values) in enumerate(form.rows(path, quoted), start=1):
+    for place, (line, values) in enumerate(_found(path, form, quoted), start=1):
         named = {name: value for theirs, value in values.items() for name in ours.get(theirs, (theirs,))}
         yield Row(path, place, line, named, columns)
+
+
+def _found(path: Path, form: Format, quoted: bool) -> Iterable[Found]:
+    return opened_once((path.absolute(), quoted), lambda: form.rows(path, quoted))
 
 
 def _under_header(separator: str, path: Path, quoted: bool) -> Iterator[Found]:

@@ -28,6 +28,7 @@ from dikast.cli.parameters import Knob, dashed, knobs_of
 from dikast.cli.running import Running, finish, private_files, reasons_of, tell
 from dikast.errors import DataError, UsageError
 from dikast.graphs.method import Given, Method, Row
+from dikast.kept import reading_once
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
@@ -159,11 +160,12 @@ class RunCommand:
         """Do what the flags say; ends by `typer.Exit`, but for a preview or an estimate."""
         settings = {name: value for name, value in given.items() if name not in ("config", "json")}
         running = Running.of(given)
-        chosen = self.read_options(given)
-        context = self.make_context(ctx, given, chosen)
-        rows = self.read_rows(chosen, context, given)
-        for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
-            say(note)
+        with reading_once():
+            chosen = self.read_options(given)
+            context = self.make_context(ctx, given, chosen)
+            rows = self.read_rows(chosen, context, given)
+            for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
+                say(note)
         if given["dry_run"]:
             self.tell_estimate(rows, context, running, given["json"])
         elif given["preview"]:
