@@ -81,13 +81,15 @@ class KeptRows(Generic[Row]):
             if self._file is None:
                 self._file = _nameless_file()
                 weakref.finalize(self, os.close, self._file)
-            self._keeps = os.pwrite(self._file, data, self._size_on_disk) == len(data)
+            if os.pwrite(self._file, data, self._size_on_disk) != len(data):
+                self._keeps = False
+                return
         except (ValueError, OSError):
             self._keeps = False
-        if self._keeps:
-            self._groups.append((self._size_on_disk, len(data)))
-            self._size_on_disk += len(data)
-            self._last = []
+            return
+        self._groups.append((self._size_on_disk, len(data)))
+        self._size_on_disk += len(data)
+        self._last = []
 
     def _load(self, number: int) -> list[Row]:
         assert self._file is not None
