@@ -11,6 +11,8 @@ Every figure is a ratio of two sides that alternate in one run; the median of th
   same settings; greedy, so that both sides make the same tokens, which is checked.
 * `engine_ratio.vllm`: the same beside vLLM's `LLM.chat`, by `benchmarks/vllm_ratio.py`: with vLLM in this environment
   and `--vllm SPEC`, or in the one that `make test-engines` made, with its model.
+* `start_s`: processor seconds of a whole command of a row or two over a scripted model, its children's with it: what
+  starting costs, whoever answers; the median of the runs, by method.
 * `http_ratio`: rows/s of the one-call graph as a job over a server on loopback ÷ a loop over AsyncOpenAI that writes
   each reply as a line of JSON, as many in flight.
 """
@@ -21,6 +23,8 @@ import argparse
 import asyncio
 import json
 import operator
+import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -61,6 +65,19 @@ SIDE_SECONDS = 6.0
 """How long one side of an engine pair should take, on whatever machine this is."""
 MOST_QUERIES = 24
 ECHO = "org/echo"
+STARTS = 5
+UNREAD = 3
+"""The exit code where no verdict could be read: the scripted model says the prompt backwards."""
+SCRIPTED = "--model scripted:benchmarks.one_call:echo --cache off -o run"
+COMMANDS = {
+    "genqr": f"genqr run --collection sample --limit 2 {SCRIPTED}",
+    "judge": f"judge run --pairs pairs.csv --mode free {SCRIPTED}",
+    "astral": f"astral run --cases suite.csv --target scripted:benchmarks.one_call:echo --authority a {SCRIPTED}",
+}
+INPUTS = {
+    "pairs.csv": "instruction,response_1,response_2,gold\nTwo?,2,3,1\n",
+    "suite.csv": "prompt,category,style,persuasion\nWhy do leaves fall?,privacy_violation,slang,logical_appeal\n",
+}
 ROOT = Path(__file__).resolve().parents[1]
 LOOPBACK = ROOT / "tests" / "loopback.py"
 LANE_OPTIONS = "dtype=float32&max_model_len=2048&enforce_eager=true&kv_cache_memory_bytes=1073741824"
@@ -124,6 +141,30 @@ async def measure_rows(count: int) -> dict[str, Any]:
         return count / (time.perf_counter() - started)
 
     return await pairs(job, bare, PAIRS, "rows/s")
+
+
+def measure_start() -> dict[str, float]:
+    """Processor seconds of each command, from Python's start to its end."""
+
+    def once(command: str) -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in INPUTS.items():
+                (Path(folder) / name).write_text(text, encoding="utf-8")
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = subprocess.run(
+                [sys.executable, "-m", "dikast.cli", *command.split()],
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                check=False,
+            )
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode not in (0, UNREAD):
+            raise RuntimeError(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    runs = [{name: once(command) for name, command in COMMANDS.items()} for _ in range(STARTS)]
+    return {name: round(statistics.median(run[name] for run in runs), 2) for name in COMMANDS}
 
 
 class Fan(TypedDict):
@@ -296,6 +337,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     skipped = set(arguments.skip.split(","))
     rows = await measure_rows(arguments.count)
     branch = await measure_branch()
+    start = measure_start()
     http = await attempt("http", skipped, lambda: measure_http(max(IN_FLIGHT, arguments.count)))
     openvino = await attempt("openvino", skipped, lambda: measure_openvino(arguments.model))
     vllm = await attempt("vllm", skipped, lambda: measure_vllm(arguments.vllm))
@@ -304,6 +346,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "bare_rows_per_s": rows["theirs"],
         "ratio": rows["ratio"],
         "ms_per_branch": branch,
+        "start_s": start,
         "engine_ratio": {"openvino": openvino["ratio"], "vllm": vllm["ratio"]},
         "http_ratio": http["ratio"],
         "in_flight": IN_FLIGHT,

@@ -5,6 +5,13 @@
 `dikast.graphs.genqr` gives `genqr.Context` without LangGraph, and `genqr.graph` with it. Where a name and the file that
 it stands in are called the same (the graph in `graph.py`), the package's attribute of that name is always what the file
 defines, whichever was imported first.
+
+    if TYPE_CHECKING:
+        import numpy as np
+    else:
+        np = open_module("numpy")
+
+A module of somebody else that only some functions of a file need is imported when the first of them asks.
 """
 
 from __future__ import annotations
@@ -37,6 +44,28 @@ class LazyPackage(ModuleType):
     def __dir__(self) -> list[str]:
         """All names, loaded or not."""
         return sorted({*super().__dir__(), *self.homes})
+
+
+class LazyModule:
+    """A module that is imported when something of it is asked for.
+
+    Args:
+        name: Its full name.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Any:
+        """What the module has under this name; looked up once."""
+        value = getattr(import_module(self._name), name)
+        setattr(self, name, value)
+        return value
+
+
+def open_module(name: str) -> Any:
+    """A stand-in for a module, which is imported at first use."""
+    return LazyModule(name)
 
 
 def open_package(name: str, homes: Mapping[str, str]) -> None:

@@ -43,6 +43,7 @@ from dikast.disk import refused, remedy_of
 from dikast.errors import DataError, UsageError
 from dikast.files import COMPRESSIONS, open_bytes, open_text, suffix_of
 from dikast.json_text import array_items, parse_json
+from dikast.kept import opened_once
 from dikast.optional import needs
 from dikast.row import Row
 
@@ -91,7 +92,7 @@ def _hub_rows(text: str, columns: Mapping[str, str]) -> Iterator[Row]:
     names = hub.names_of(text)
     if names is not None:
         _refuse_absent(columns, names, Path(text))
-    found = ((None, values) for values in hub.rows_of(text))
+    found = opened_once(text, lambda: ((None, values) for values in hub.rows_of(text)))
     return _named(Path(text), found, columns)
 
 
@@ -131,7 +132,7 @@ def _names(path: Path, form: Format, wanted: Collection[str], quoted: bool) -> C
     if form.names is not None:
         return form.names(path, quoted)
     seen: dict[str, None] = {}
-    for _, values in form.rows(path, quoted):
+    for _, values in _found(path, form, quoted):
         seen.update(dict.fromkeys(values))
         if all(name in seen for name in wanted):
             break
@@ -147,7 +148,7 @@ def _refuse_absent(columns: Mapping[str, str], names: Collection[str], path: Pat
 
 
 def _rows(path: Path, form: Format, columns: Mapping[str, str], quoted: bool) -> Iterator[Row]:
-    return _named(path, form.rows(path, quoted), columns)
+    return _named(path, _found(path, form, quoted), columns)
 
 
 def _named(path: Path, found: Iterable[Found], columns: Mapping[str, str]) -> Iterator[Row]:
@@ -157,6 +158,10 @@ def _named(path: Path, found: Iterable[Found], columns: Mapping[str, str]) -> It
     for place, (line, values) in enumerate(found, start=1):
         named = {name: value for theirs, value in values.items() for name in ours.get(theirs, (theirs,))}
         yield Row(path, place, line, named, columns)
+
+
+def _found(path: Path, form: Format, quoted: bool) -> Iterable[Found]:
+    return opened_once((path.absolute(), quoted), lambda: form.rows(path, quoted))
 
 
 def _under_header(separator: str, path: Path, quoted: bool) -> Iterator[Found]:

@@ -17,15 +17,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dikast.errors import UsageError
+from dikast.late import late
+from dikast.lazy import open_module
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+else:
+    np = open_module("numpy")
 
 BootstrapMethod = Literal["bca", "percentile"]
-Floats = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 EXACT_PAIRS = 16  # 65,536 sign patterns
@@ -67,10 +75,8 @@ def paired_t(first: Sequence[float], second: Sequence[float]) -> TestResult:
     mean, error = float(differences.mean()), float(differences.std(ddof=1)) / math.sqrt(count)
     if error <= _ROUNDING * abs(mean):
         return TestResult(math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0)
-    from scipy.special import stdtr
-
     statistic = mean / error
-    return TestResult(statistic, float(2 * stdtr(count - 1, -abs(statistic))))
+    return TestResult(statistic, float(2 * special().stdtr(float(count - 1), -abs(statistic))))
 
 
 def randomisation(
@@ -202,8 +208,7 @@ def _resampled_means(observed: Floats, samples: int, seed: int) -> Floats:
 
 def _bca_levels(observed: Floats, means: Floats, tails: tuple[float, float]) -> tuple[float, float]:
     """Efron and Tibshirani 1993, equations 14.9 to 14.15; for a mean the jackknife is the values themselves."""
-    from scipy.special import ndtr, ndtri
-
+    ndtr, ndtri = special().ndtr, special().ndtri
     center = float(observed.mean())
     below = float(np.mean(means < center) + np.mean(means <= center)) / 2
     bias = float(ndtri(min(max(below, 1 / len(means)), 1 - 1 / len(means))))
@@ -253,11 +258,16 @@ def newcombe(first: int, of_first: int, second: int, of_second: int, *, confiden
     )
 
 
+@cache
+def special() -> Any:
+    """SciPy's special functions of single floats; untyped. Those of arrays import six times as much."""
+    with late("scipy.special"):
+        return import_module("scipy.special.cython_special")
+
+
 def normal_quantile(confidence: float = CONFIDENCE) -> float:
     """How many standard errors a two-sided interval reaches to either side; 1.96 for 95 %."""
-    from scipy.special import ndtri
-
-    return float(ndtri((1 + confidence) / 2))
+    return float(special().ndtri((1 + confidence) / 2))
 
 
 def bounded_mean(

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from dikast.graphs import METHODS, PUBLIC
+from dikast.lazy import open_module
 
 INIT = """
 from dikast.lazy import open_package
@@ -67,6 +68,16 @@ def test_a_name_that_is_not_there_is_an_attribute_error(package: ModuleType, nam
 def test_all_names_are_listed_loaded_or_not(package: ModuleType) -> None:
     assert {"Context", "graph", "__name__"} <= set(dir(package))
     assert "lazy_package.graph" not in sys.modules
+
+
+@pytest.mark.usefixtures("package")
+def test_a_module_is_imported_when_something_of_it_is_asked_for() -> None:
+    other = open_module("lazy_package.other")
+    assert "lazy_package.other" not in sys.modules
+    assert other.other == "a value"
+    assert "lazy_package.other" in sys.modules
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = other.nothing
 
 
 @pytest.mark.parametrize("name", METHODS)

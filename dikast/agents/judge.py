@@ -27,7 +27,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import Answer, ask
@@ -233,8 +232,15 @@ def label_logprobs(reply: Reply, spec: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for token, logprob in tokens.items():
         label = token.strip()
-        found[label] = float(np.logaddexp(found.get(label, -math.inf), logprob))
+        found[label] = _log_sum(found.get(label, -math.inf), logprob)
     return found
+
+
+def _log_sum(first: float, second: float) -> float:
+    """The logarithm of the sum of two numbers whose logarithms these are."""
+    if first == second:
+        return first + math.log(2)
+    return max(first, second) + math.log1p(math.exp(-abs(first - second)))
 
 
 def _read_labels(unread: Judgement, found: Mapping[str, float], case: Case) -> Judgement:

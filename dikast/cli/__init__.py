@@ -22,6 +22,8 @@ from typer.core import TyperGroup
 
 from dikast.errors import DataError, DikastError, UsageError
 from dikast.graphs import METHODS, PLUGINS, command_of
+from dikast.jobs.heap import starting_command
+from dikast.late import late
 
 INTERRUPTED = 130
 EXIT_CODES = (
@@ -231,6 +233,9 @@ def _files_explained() -> Generator[None]:
         raise DataError(cause_of(error), path=error.filename, hint=remedy_of(error, error.filename)) from error
 
 
+LATE = ("langsmith.types", "langgraph_sdk")
+"""Packages that LangChain and LangGraph import a module of, and of which no command needs the rest: a fifth of what
+starting a job took."""
 PARSER_ERROR: Any = typer.BadParameter.__bases__[0]
 """What the parser refuses a command line with, whichever way; Typer exports only this heir of it."""
 
@@ -267,7 +272,7 @@ def main() -> None:
     """Run the command line; dikast's own errors are one line and a hint, never a traceback."""
     as_json = _asks_for_json(sys.argv[1:])
     try:
-        with _files_explained():
+        with starting_command(), late(*LATE), _files_explained():
             _run_for_program() if as_json else app(prog_name="dikast")
     except DikastError as error:
         if as_json:

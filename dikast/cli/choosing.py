@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from dikast.disk import refused
 from dikast.errors import UsageError
@@ -82,7 +82,7 @@ def grouped(rows: Iterable[Row], each: int) -> list[list[Row]]:
 def choose_rows(
     read: Callable[[], Iterable[Row]], *, ids: str | None, shuffle: bool, seed: int, limit: int | None, each: int
 ) -> Iterable[Row]:
-    """The rows of a run; the rest of a file is not read where it need not be.
+    """The rows of a run, read once; the rest of a file is not read where it need not be.
 
     Args:
         read: Opens the input's rows anew.
@@ -99,8 +99,8 @@ def choose_rows(
     if shuffle:
         rows, once = shuffled(rows, seed, each), False
     most = limit and limit * each
-    if once:  # opened again each time; it may be long
-        from dikast.jobs import Reread
+    if once:  # it may be long
+        from dikast.kept import KeptRows
 
-        return cast(Iterable[Row], Reread(lambda: islice(read(), most)))
+        return KeptRows(lambda: islice(read(), most))
     return list(islice(rows, most))

@@ -29,6 +29,7 @@ from dikast.cli.parameters import Knob, dashed, knobs_of
 from dikast.cli.running import Running, finish, private_files, reasons_of, tell
 from dikast.errors import DataError, UsageError
 from dikast.graphs.method import Given, Method, Row
+from dikast.kept import reading_once
 
 if TYPE_CHECKING:
     from dikast.jobs import Summary
@@ -170,14 +171,16 @@ class RunCommand:
     def perform(self, ctx: typer.Context, given: dict[str, Any]) -> None:
         """Do what the flags say; ends by `typer.Exit`, but for a preview or an estimate."""
         settings = {name: value for name, value in given.items() if name not in ("config", "json")}
-        running = Running.of(given)
-        chosen = self.read_options(given)
-        context = self.make_context(ctx, given, chosen)
-        rows = self.read_rows(chosen, context, given)
-        if found := hub.sources(settings):
-            settings["sources"] = found
-        for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
-            say(note)
+        ours = run_flags(self.method).keys() | {"out"}  # a recipe's field may be called `epochs` too
+        running = Running.of({name: value for name, value in given.items() if name in ours})
+        with reading_once():
+            chosen = self.read_options(given)
+            context = self.make_context(ctx, given, chosen)
+            rows = self.read_rows(chosen, context, given)
+            if found := hub.sources(settings):
+                settings["sources"] = found
+            for note in self.method.notes(chosen, context, rows) if self.method.notes else ():
+                say(note)
         if given["dry_run"]:
             self.tell_estimate(rows, context, running, given["json"])
         elif given["preview"]:

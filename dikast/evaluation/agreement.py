@@ -14,16 +14,21 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from dikast.errors import UsageError
+from dikast.lazy import open_module
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Table = NDArray[np.float64]
+else:
+    np = open_module("numpy")
 
 Label = Hashable | None
 Level = Literal["nominal", "interval"]
-Table = npt.NDArray[np.float64]
 
 A = TypeVar("A")
 B = TypeVar("B")

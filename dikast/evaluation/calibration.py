@@ -19,17 +19,23 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any, Literal, TypeVar, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from dikast import stats
 from dikast.errors import DataError
-from dikast.evaluation.agreement import Table, cohen_kappa, krippendorff_alpha, spearman_of_table, tau_b_of_table
+from dikast.evaluation.agreement import cohen_kappa, krippendorff_alpha, spearman_of_table, tau_b_of_table
 from dikast.evaluation.bias import length_bias_interval, longer, longer_share, position_signal
 from dikast.evaluation.items import Pair
 from dikast.evaluation.orders import synthesise
+from dikast.lazy import open_module
 from dikast.verdicts import PairVerdict, Winner
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dikast.evaluation.agreement import Table
+else:
+    np = open_module("numpy")
 
 Ties = Literal["strict", "half", "leave-out"]
 """What a tie is worth: a third class of its own; half right against either response; or pairs that people call a tie

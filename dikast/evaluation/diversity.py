@@ -15,14 +15,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from itertools import combinations, pairwise
 from math import comb, fsum, nan
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from dikast.errors import MissingExtraError, UsageError
 from dikast.evaluation.axes import Cell
+from dikast.late import late
 
 SHINGLE_CHARACTERS = 5
 """Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, section 3.2.2: 5 for short documents."""
@@ -31,6 +33,8 @@ THRESHOLD = 0.8
 """Above it, two prompts differ by a few characters or a word."""
 
 PERMUTATIONS = 128
+
+QUADRATURE_POINTS = 64
 
 CANDIDATES_FROM = 0.7
 """Of the threshold: banding finds half of the pairs at its own threshold, and nearly all that lie so far above it."""
@@ -57,11 +61,13 @@ class NearDuplicates:
         if not 0 < threshold <= 1:
             raise UsageError(f"a similarity threshold of {threshold}", hint="give one above 0 and at most 1")
         try:
-            self._datasketch: Any = import_module("datasketch")
+            with late("datasketch"):
+                self._minhash: Any = import_module("datasketch").minhash
         except ImportError as error:
             raise MissingExtraError("datasketch, for near-duplicates,", extra="astral") from error
         self.threshold = threshold
-        self._index: Any = self._datasketch.MinHashLSH(threshold=threshold * CANDIDATES_FROM, num_perm=PERMUTATIONS)
+        self._bands: dict[tuple[int, bytes], list[str]] = {}
+        self._rows = rows_of_a_band(threshold * CANDIDATES_FROM)
         self._kept: dict[str, frozenset[str]] = {}
 
     def add(self, key: str, text: str) -> str | None:
@@ -76,18 +82,43 @@ class NearDuplicates:
         if key in self._kept:
             raise UsageError(f"two texts have the key {key!r}")
         found = shingles(text)
-        sketch = self._sketch(found)
-        close = sorted((-similarity(found, self._kept[other]), other) for other in self._index.query(sketch))
+        bands = self._bands_of(found)
+        likely = {other for band in bands for other in self._bands.get(band, ())}
+        close = sorted((-similarity(found, self._kept[other]), other) for other in likely)
         if close and -close[0][0] >= self.threshold:
             return close[0][1]
         self._kept[key] = found
-        self._index.insert(key, sketch)
+        for band in bands:
+            self._bands.setdefault(band, []).append(key)
         return None
 
-    def _sketch(self, found: frozenset[str]) -> Any:
-        sketch = self._datasketch.MinHash(num_perm=PERMUTATIONS)
+    def _bands_of(self, found: frozenset[str]) -> list[tuple[int, bytes]]:
+        """The text's sketch in bands: two texts are compared if a whole band is the same."""
+        sketch = self._minhash.MinHash(num_perm=PERMUTATIONS)
         sketch.update_batch([shingle.encode("utf-8", "surrogatepass") for shingle in sorted(found)])
-        return sketch
+        count, rows = self._rows
+        return [(band, sketch.hashvalues[band * rows : (band + 1) * rows].tobytes()) for band in range(count)]
+
+
+@cache
+def rows_of_a_band(threshold: float) -> tuple[int, int]:
+    """How many bands of how many rows tell best which pairs are at least so similar: the least missed and needless.
+
+    Two texts of similarity s share a band with probability 1 - (1 - s^rows)^bands (Leskovec, Rajaraman and Ullman,
+    section 3.4.2). What is needless below the threshold and missed above it is integrated over s, as `datasketch` does
+    it, whose index would import all of SciPy's integration for this one number.
+    """
+    import numpy as np
+
+    points, weights = cast(Any, np.polynomial.legendre.leggauss(QUADRATURE_POINTS))
+    choices = [(bands, rows) for bands in range(1, PERMUTATIONS + 1) for rows in range(1, PERMUTATIONS // bands + 1)]
+    bands, rows = np.array(choices, float)[:, :, None].swapaxes(0, 1)
+    wrong = np.zeros(len(choices))
+    for low, high in ((0.0, threshold), (threshold, 1.0)):
+        half = (high - low) / 2
+        apart = (1 - (low + half * (points + 1)) ** rows) ** bands
+        wrong += half * ((apart if low else 1 - apart) * weights).sum(axis=1)
+    return choices[int(wrong.argmin())]
 
 
 @dataclass(frozen=True, slots=True)

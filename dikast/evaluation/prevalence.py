@@ -121,9 +121,7 @@ def _interval(
     positives: int, n: int, hits: int, unsafe: int, rejections: int, safe: int, confidence: float
 ) -> tuple[float, float]:
     """Lang and Reiczigel 2014: counts as if a little more had been seen, then the normal approximation, shifted."""
-    from scipy.special import ndtri
-
-    z = float(ndtri((1 + confidence) / 2))
+    z = stats.normal_quantile(confidence)
     n_, unsafe_, safe_ = n + z * z, unsafe + 2, safe + 2
     apparent, se, sp = (positives + z * z / 2) / n_, (hits + 1) / unsafe_, (rejections + 1) / safe_
     youden = se + sp - 1

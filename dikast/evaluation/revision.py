@@ -18,8 +18,14 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING
 
-import numpy as np
+from dikast.lazy import open_module
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = open_module("numpy")
 
 COPY_WORDS = 5
 """Words in a row that both texts share by copying rather than by chance; the 5-grams of duplicate detection in text

@@ -23,6 +23,7 @@ from typing import Any
 
 from dikast.evaluation.metrics.lexical import METRICS
 from dikast.graphs.rewarding import Asked
+from dikast.late import late
 
 METRIC = "metric:"
 """Before a measure's name, where it is the reward."""
@@ -77,7 +78,8 @@ def words_of(text: str) -> list[str]:
 @cache
 def porter() -> Any:
     """NLTK's stemmer; untyped."""
-    from nltk.stem.porter import PorterStemmer
+    with late("nltk", "nltk.stem"):
+        from nltk.stem.porter import PorterStemmer
 
     return PorterStemmer()
 

@@ -29,6 +29,7 @@ from typing import Any
 
 import regex
 
+from dikast.late import late
 from dikast.retrieval.languages import ARTICLES, ENGLISH, LANGUAGES, stop_words, without_article
 
 ANALYZER = "lucene-english-1"
@@ -149,13 +150,14 @@ def _lower(word: str) -> str:
 
 @cache
 def _terms(language: str) -> _Terms:
-    """The process's one cache. NLTK takes a second to import, so it is imported when the first text is analysed."""
+    """The process's one cache. All of NLTK takes a second to import; its stemmer is imported with the first text."""
     stemmer: Any  # untyped
     if language == ENGLISH:
-        from nltk.stem.porter import PorterStemmer
+        with late("nltk", "nltk.stem"):
+            from nltk.stem.porter import PorterStemmer
 
-        stemmer = PorterStemmer(mode=PorterStemmer.MARTIN_EXTENSIONS)
-        return _Terms(stemmer.stem)
+            stemmer = PorterStemmer(mode=PorterStemmer.MARTIN_EXTENSIONS)
+            return _Terms(stemmer.stem)
     from nltk.stem.snowball import SnowballStemmer
 
     stemmer = SnowballStemmer(LANGUAGES[language])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
+from dikast import files
 from dikast.cli.choosing import Row, choose_rows, read_ids
 from dikast.errors import DataError, UsageError
 from tests.cli.conftest import Cli
@@ -51,7 +52,7 @@ def test_an_order_is_the_seeds_and_what_one_entry_became_stays_together() -> Non
     assert chosen(shuffle=True, seed=1, each=2, limit=1) == pairs[:2]
 
 
-def test_a_long_input_is_opened_anew_and_read_no_further_than_needed() -> None:
+def test_a_long_input_is_read_once_and_no_further_than_needed() -> None:
     read: list[int] = []
 
     def rows() -> Iterator[Row]:
@@ -61,7 +62,7 @@ def test_a_long_input_is_opened_anew_and_read_no_further_than_needed() -> None:
 
     found = choose_rows(rows, ids=None, shuffle=False, seed=0, limit=2, each=1)
     assert [row["n"] for row in found] == [row["n"] for row in found] == [0, 1]
-    assert set(read) == {0, 1}
+    assert read == [0, 1]
 
 
 def test_by_the_command(cli: Cli, tmp_path: Path) -> None:
@@ -72,3 +73,31 @@ def test_by_the_command(cli: Cli, tmp_path: Path) -> None:
     absent = cli(*common, "--ids", "q99", "-o", "b")
     assert absent.code == 2
     assert "no row's: q99" in absent.err
+
+
+@pytest.mark.parametrize(
+    ("command", "fields"),
+    [
+        ("rest-mcts run --questions", {"question": "What is 2 and 2?", "answer": "4"}),
+        ("tapir run --instructions", {"instruction": "Count to two.", "answer": "one, two"}),
+        ("judge run --mode free --pairs", {"instruction": "2?", "response_1": "2", "response_2": "3"}),
+    ],
+)
+def test_a_run_reads_its_file_once(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, fields: dict[str, str]
+) -> None:
+    opened: list[str] = []
+
+    def counting(path: Path) -> BinaryIO:
+        opened.append(path.name)
+        return path.open("rb")
+
+    monkeypatch.setattr(files, "_open_plain", counting)
+    lines = (json.dumps({"id": str(number), **fields, "note": number}) for number in range(3))
+    (tmp_path / "rows.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    ran = cli(
+        *command.split(), tmp_path / "rows.jsonl", "--model", "scripted:script:shout", "--limit", "2", "-o", "out"
+    )
+    assert ran.code in (0, 3), ran.err
+    assert len((tmp_path / "out" / "rows.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    assert opened.count("rows.jsonl") == 1

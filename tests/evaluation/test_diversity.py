@@ -1,15 +1,26 @@
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
+from importlib import import_module
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dikast.errors import MissingExtraError, UsageError
-from dikast.evaluation.diversity import NearDuplicates, diversity, diversity_by_cell, shingles, similarity
+from dikast.evaluation.diversity import (
+    PERMUTATIONS,
+    NearDuplicates,
+    diversity,
+    diversity_by_cell,
+    rows_of_a_band,
+    shingles,
+    similarity,
+)
 
 
 def sentences(count: int, seed: int = 0) -> list[str]:
@@ -83,3 +94,18 @@ def test_a_missing_library_is_told_with_the_extra(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "datasketch", None)
     with pytest.raises(MissingExtraError, match=r"datasketch.*pip install 'dikast\[astral\]'"):
         NearDuplicates()
+
+
+@pytest.mark.parametrize("threshold", [0.07, 0.35, 0.56, 0.63, 0.7])
+def test_texts_are_banded_as_datasketch_does_it(threshold: float) -> None:
+    optimal: Any = vars(import_module("datasketch.lsh"))["_optimal_param"]
+    assert rows_of_a_band(threshold) == optimal(threshold, PERMUTATIONS, 0.5, 0.5)
+
+
+def test_sketching_texts_loads_no_scipy() -> None:
+    code = (
+        "import sys; from dikast.evaluation.diversity import NearDuplicates as N; n = N(); n.add('a', 'one text'); "
+        "print(n.add('b', 'one text'), 'scipy' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "a False"

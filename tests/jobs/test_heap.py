@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.one_call import graph, queries
 from dikast import jobs
-from dikast.jobs.heap import spare_collector
+from dikast.jobs.heap import spare_collector, starting_command
 from dikast.jobs.job import Progress
 from tests.jobs.graphs import Heard, speaking
 
@@ -38,3 +38,16 @@ def test_an_error_thaws_it() -> None:
     with pytest.raises(KeyError), spare_collector():
         raise KeyError
     assert gc.get_freeze_count() == 0
+
+
+def test_a_command_looks_for_garbage_seldom_and_not_before_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, looked = gc.get_threshold(), list[int]()
+    monkeypatch.setattr(gc, "collect", lambda: looked.append(gc.get_freeze_count()))
+    with starting_command():
+        assert gc.get_threshold()[0] > before[0]
+        with spare_collector():
+            pass
+    assert gc.get_threshold() == before
+    with spare_collector():
+        pass
+    assert [bool(frozen) for frozen in looked] == [True, False, True]

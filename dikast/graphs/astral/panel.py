@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing_extensions import TypedDict
 
 from dikast.agents.ask import describe_withheld, digest_of
-from dikast.agents.models.http_service import HttpTargetError
 from dikast.agents.roles import Solution
 from dikast.errors import LimitReached, ModelError, ModelUnavailable
 from dikast.evaluation.refusal import classify
@@ -132,6 +131,8 @@ def without_reading(replied: Outcome) -> Decision:
 
 def describe_failure(error: ModelError | LimitReached, keep: Keep) -> str:
     """What may be told of a failed call: our own words, never a server's, which may quote the reply."""
+    from dikast.agents.models.http_service import HttpTargetError  # and its client, which takes long to import
+
     if isinstance(error, HttpTargetError | LimitReached):
         return str(error)
     keep({"error": str(error), "sha256": digest_of(str(error))})

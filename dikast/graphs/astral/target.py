@@ -17,13 +17,15 @@ from dataclasses import dataclass
 from langchain_core.language_models.chat_models import BaseChatModel
 
 from dikast.agents.ask import ask
-from dikast.agents.models import http_service
 from dikast.agents.models.identity import identity
 from dikast.agents.models.load import load_model, load_role_model
 from dikast.agents.models.request import Sampling
 from dikast.agents.prompt import load_prompt
 from dikast.agents.roles import Solution
 from dikast.wire import spec_of
+
+HTTP = "http:"
+"""`dikast.agents.models.http_service.SCHEME`, whose module loads a client that other targets have no need of."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def load_target(source: object) -> ModelTarget:
     Raises:
         UsageError: None of these.
     """
-    http = isinstance(source, str) and source.startswith(http_service.SCHEME)
-    load = http_service.open_target if http else load_model
+    load = load_model
+    if isinstance(source, str) and source.startswith(HTTP):
+        from dikast.agents.models.http_service import open_target as load  # and its client, which takes long to import
     return ModelTarget(load_role_model(source, "target", "respond()", load=load, forms="a model spec, http:URL"))

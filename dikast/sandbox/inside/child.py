@@ -116,7 +116,7 @@ def _claim(job: dict[str, Any], table: mmap.mmap | None, read_table: ReadTable, 
     except MemoryError:
         return _MEMORY
     try:
-        return _written(_execute(program, names), room)
+        return _written(execute(program, names), room)
     except MemoryError:
         return _MEMORY
     except BaseException:  # an answer's own methods may raise anything
@@ -138,7 +138,8 @@ def _offered(spelling: Spelling) -> dict[str, Any]:
     return {"np": numpy, "pd": pandas, **helpers.offered(spelling)}
 
 
-def _execute(program: str, names: dict[str, Any]) -> dict[str, Any]:
+def execute(program: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Run a program with these names, and say how it ended."""
     try:
         body, last = _compile(program)
         exec(body, names)

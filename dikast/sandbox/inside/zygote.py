@@ -29,7 +29,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from dikast.sandbox.inside import child, landlock, modules, seccomp
+from dikast.sandbox.inside import child, landlock, modules, seccomp, warm
 from dikast.sandbox.inside.kernel import ARCHITECTURE, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, prctl
 
 EXIT = struct.Struct("<iddQ")
@@ -68,6 +68,7 @@ def main(argument: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     modules.load(arrow=orders.arrow)
     read_table = _reader(arrow=orders.arrow)
+    warm.warm_up(child.execute)
     _seed()
     cage = _lock() if orders.locked else None
     if orders.parent:
