@@ -20,7 +20,7 @@ from dikast.errors import DataError, RetrievalError, UsageError
 from dikast.records import Document
 from dikast.retrieval import bm25 as module
 from dikast.retrieval import scoring
-from dikast.retrieval.bm25 import BM25
+from dikast.retrieval.bm25 import BM25, K1, B
 from dikast.retrieval.index import Index, build_index
 from dikast.retrieval.maxscore import Contribution
 from dikast.retrieval.query import WeightedQuery
@@ -37,9 +37,9 @@ weights = st.dictionaries(
 )
 
 
-def retriever(contents: list[str], **parameters: float) -> BM25:
+def retriever(contents: list[str], k1: float = K1, b: float = B) -> BM25:
     documents = [Document(f"d{number:02d}", text) for number, text in enumerate(contents)]
-    return BM25(Index.build(documents), **parameters)
+    return BM25(Index.build(documents), k1=k1, b=b)
 
 
 async def top(bm25: BM25, terms: dict[str, float], k: int = 100) -> list[Hit]:
