@@ -354,6 +354,12 @@ def test_an_index_in_another_language(cli: Cli, tmp_path: Path) -> None:
     assert json.loads(cli("search", "de.index", "Haus", "--rm3", "--language", "de", "--json").out)[0]["docid"] == "d1"
     assert json.loads(cli("search", "de.tsv", "Haus", "--language", "de", "--json").out) == hits
     assert json.loads(cli("search", "de.tsv", "Haus", "--json").out) == []
+    (tmp_path / "t.tsv").write_text("q1\tHaus\n")
+    run = ("genqr", "run", "--topics", "t.tsv", "--model", "scripted:script:shout", "-o", "r", "--corpus")
+    assert cli(*run, "de.tsv", "--language", "de").code == 0
+    assert (tmp_path / "r" / "export" / "before.run").read_text(encoding="utf-8").startswith("q1 Q0 d1 1 ")
+    assert "no analysis for the language 'xx'" in cli(*run, "de.tsv", "--language", "xx").err
+    assert "de.index: an index of language de, not fr" in cli(*run, "de.index", "--language", "fr").err
     told = cli("search", "de.index", "Haus", "--language", "fr")
     assert (told.code, told.err.splitlines()[0]) == (1, "dikast: de.index: an index of language de, not fr")
 

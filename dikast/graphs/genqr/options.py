@@ -39,6 +39,8 @@ class Options(BaseModel):
     """BM25's k1 over --corpus; 0.9 without."""
     b: float | None = Field(default=None, ge=0, le=1)
     """BM25's b over --corpus; 0.4 without."""
+    language: Annotated[str | None, Flag(metavar="NAME")] = None
+    """Language of a collection that --corpus names: de, fr, ru, ...; an index knows its own."""
     instructions: Annotated[str | None, Flag(metavar="FILE.txt", panel="Method")] = None
     """Your own instructions, one a line."""
     n: Annotated[int | None, Flag(names=("-n",), panel="Method")] = Field(default=None, ge=1)
@@ -120,15 +122,15 @@ def retriever_of(options: Options, fields: Mapping[str, Any], corpus: str | None
     """
     named = fields.get("retriever")
     if named:
-        given = {"--corpus": options.corpus, "--k1": options.k1, "--b": options.b}
+        given = {"--corpus": options.corpus, "--k1": options.k1, "--b": options.b, "--language": options.language}
         twin = next((name for name, value in given.items() if value is not None), None)
         if twin is not None:
             raise UsageError(f"{twin} says nothing beside --retriever", hint="write it into the retriever's spec")
         return named
     if corpus is None:
         raise UsageError("nothing to search", hint="give --corpus FILE, --retriever SPEC, or --collection NAME")
-    values = {name: value for name, value in (("k1", options.k1), ("b", options.b)) if value is not None}
-    query = "&".join(f"{name}={value}" for name, value in values.items())
+    values = {"k1": options.k1, "b": options.b, "language": options.language}
+    query = "&".join(f"{name}={value}" for name, value in values.items() if value is not None)
     return f"bm25:{corpus}" + (f"?{query}" if query else "")
 
 
