@@ -29,7 +29,7 @@ KEPT_BYTES = 256 << 20  # of computed contributions
 LONG_POSTINGS = 1 << 16  # lists from here on are not copied, 4 bytes a posting and not 12
 HEAVIEST = 1e30  # scores are 32-bit
 FEW_DOCUMENTS, DENSE = 2048, 8  # adding to all of so few, or of 8 times a term's own, is as quick as to its own
-SMALL, BLOCK = 1024, 64  # documents up to which queries are ranked together, and how many at a time
+SMALL, BLOCK = 1024, 64  # documents up to which queries are ranked together, half more for deep rankings; how many
 EXACT_LENGTHS = 24  # SmallFloat.NUM_FREE_VALUES: lengths below are stored as they are
 KEPT_BITS = 4  # SmallFloat.longToInt4: of the rest, the top four bits
 
@@ -110,7 +110,8 @@ class Scorer:
 
     def rank_all(self, queries: Sequence[Mapping[str, float]], k: int) -> Iterator[Ranking]:
         """As `rank` for each; queries over a small collection are ranked some at a time."""
-        if len(self.index) > SMALL or len(queries) == 1:
+        small = SMALL if 2 * k < SMALL else 3 * SMALL // 2
+        if len(self.index) > small or len(queries) == 1:
             yield from (self.rank(terms, k) for terms in queries)
             return
         for start in range(0, len(queries), BLOCK):
