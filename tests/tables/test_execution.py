@@ -211,11 +211,16 @@ def test_a_row_without_its_database_is_told(tmp_path: Path) -> None:
             games_of(TableOracle(folder / "database", questions=folder / "q.json", shape="spider"))
 
 
+def rows_of(oracle: TableOracle, id_: str) -> object:
+    question = oracle.gold[id_]
+    assert question.query is not None
+    return oracle._golds.rows(question, question.query, oracle.library.path(question.table))
+
+
 def test_a_gold_query_that_does_not_run_is_not_judged_and_counted(tmp_path: Path) -> None:
     oracle = TableOracle(released(tmp_path) / "database", questions=tmp_path / "bird.json", shape="bird")
     [*_, broken] = oracle.gold.values()
-    assert broken.query is not None
-    assert oracle._gold_rows(broken, broken.query) is None
+    assert rows_of(oracle, broken.id) is None
     assert oracle.unanswered(broken.id) is False
     turns = {"7": {"status": "ok", "correct": True}, "9": {"status": "ok", "correct": None}}
     [whole, *_] = by_category(turns, oracle.gold.values(), lambda _: None)
@@ -225,9 +230,8 @@ def test_a_gold_query_that_does_not_run_is_not_judged_and_counted(tmp_path: Path
 def test_results_of_gold_queries_are_kept_until_the_file_changes(tmp_path: Path) -> None:
     oracle = TableOracle(released(tmp_path) / "database", questions=tmp_path / "dev.json", shape="spider")
     question = oracle.gold["1"]
-    assert question.query is not None
-    assert oracle._gold_rows(question, question.query) == [(3,)]
+    assert rows_of(oracle, "1") == [(3,)]
     with sqlite3.connect(oracle.library.path(question.table)) as connection:
         connection.execute("insert into people values (4, 'dan', 'Bern')")
     connection.close()
-    assert oracle._gold_rows(question, question.query) == [(4,)]
+    assert rows_of(oracle, "1") == [(4,)]

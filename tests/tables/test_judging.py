@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -106,9 +107,9 @@ def test_a_question_that_says_neither_is_told(tmp_path: Path) -> None:
         ({"order": "up"}, "order='up' is unknown"),
     ],
 )
-def test_rules_that_are_none_are_refused(bad: dict[str, object], told: str) -> None:
+def test_rules_that_are_none_are_refused(bad: dict[str, Any], told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        Judging(**bad)  # pyright: ignore[reportArgumentType] # what a user may write
+        Judging(**bad)
     with pytest.raises(UsageError, match="judging: could not convert"):
         Judging.of({"rel_tol": "much"})
 
