@@ -32,7 +32,7 @@ RELATIVE_TOLERANCE = 1e-9
 MOST_ARRANGEMENTS = 5_040
 """Orders of columns that are tried, of those whose columns could be each other's: seven at will."""
 MOST_PAIRS = 1_000_000
-"""Of rows, in search of those that are the same only within the tolerance."""
+"""Of rows, in search of those that are the same only within the tolerance, and are not when they are sorted alike."""
 ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
 
@@ -99,8 +99,6 @@ def cell_of(value: object) -> Cell:
 
 
 def _same(gold: Table, given: Table, rule: Rule, judging: Judging, ordered: bool) -> bool:
-    if rule == "bird" and not ordered:
-        gold, given = list(dict.fromkeys(gold)), list(dict.fromkeys(given))
     if not gold or not given:
         return not gold and not given
     widths = {len(row) for row in [*gold, *given]}
@@ -148,6 +146,8 @@ def _same_rows(gold: Table, given: Table, judging: Judging, ordered: bool, *, re
     wanted, others = list(left.elements()), list(over.elements())
     if not wanted and not others:
         return True
+    if len(wanted) == len(others) and _alike_in_order(wanted, others, judging):
+        return True
     if len(wanted) * len(others) > MOST_PAIRS:
         return False
     if not repeats:  # as sets: each has its like among all of the other's
@@ -160,6 +160,22 @@ def _same_rows(gold: Table, given: Table, judging: Judging, ordered: bool, *, re
             return False
         del others[place]
     return True
+
+
+def _alike_in_order(gold: Table, given: Table, judging: Judging) -> bool:
+    """Whether rows that are sorted alike, numbers by their first digits, are the same one by one."""
+    pairs = zip(sorted(gold, key=_rough), sorted(given, key=_rough), strict=True)
+    return all(_alike(*pair, judging) for pair in pairs)
+
+
+def _rough(row: Sequence[Cell]) -> list[tuple[int, float, str]]:
+    return [_rough_cell(cell) for cell in row]
+
+
+def _rough_cell(cell: Cell) -> tuple[int, float, str]:
+    if cell is None:
+        return 2, 0.0, ""
+    return (1, 0.0, cell) if isinstance(cell, str) else (0, float(f"{cell:.6g}"), "")
 
 
 def _same_cell(gold: Cell, given: Cell, judging: Judging) -> bool:

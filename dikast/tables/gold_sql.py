@@ -56,7 +56,11 @@ def run_gold(path: Path, query: str) -> Rows:
         raise
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError, DataError) as error:
         late = budget.is_over or isinstance(error, DataError)
-        why = f"takes too much: {SECONDS:g} seconds, {bounds.MAX_BYTES >> 20} MiB" if late else type(error).__name__
+        why = (
+            f"takes too much: {budget.seconds:g} seconds, {bounds.MAX_BYTES >> 20} MiB"
+            if late
+            else type(error).__name__
+        )
         raise GoldError(f"the gold query does not run: {why}", path=path) from None
     return found
 

@@ -30,15 +30,15 @@ from dikast.disk import refused
 from dikast.errors import DataError, UsageError
 from dikast.sandbox import Json, Policy, Result, Sandbox, Tier
 from dikast.sandbox.inside.written import Spelling
-from dikast.tables import correctness, execution, feedback
-from dikast.tables.gold_sql import GoldError, Rows, run_gold
+from dikast.tables import correctness, feedback
+from dikast.tables.golds import GoldResults
 from dikast.tables.judging import DEFAULT, Judging, ordered
 from dikast.tables.judging import NAMES as JUDGING
 from dikast.tables.labelled import Answer
 from dikast.tables.ledger import Ledger
 from dikast.tables.library import Box, Held, Library, Stamp, stamp
 from dikast.tables.pasted import Count, Pasted, count_pasted
-from dikast.tables.questions import Query, Question, Shape, read_questions
+from dikast.tables.questions import Question, Shape, read_questions
 from dikast.tables.reading import OPTIONS
 from dikast.tables.secret import Secret
 from dikast.tables.several import Schemas, shorten
@@ -55,8 +55,6 @@ MOST_VALUES = 1_000_000
 MOST_EARLIER = 1_024
 """Answers kept for follow-up questions; one that is gone is computed again from its program."""
 MOST_DIGESTS = 4_096
-MOST_RESULTS = 64
-"""Results of gold queries that are kept; one that is gone is computed again."""
 JUDGED: tuple[Shape, ...] = ("own", "spider", "bird")
 """Shapes whose judging a user may tell."""
 MOST_PASTED = 4_096
@@ -135,7 +133,7 @@ class TableOracle:
         self._gold: tuple[Stamp, Mapping[str, Question]] | None = None
         self._ledgers: dict[str | None, Ledger] = {}
         self._earlier: OrderedDict[bytes, Secret[Json]] = OrderedDict()
-        self._results: OrderedDict[tuple[str, Stamp], Secret[Rows | None]] = OrderedDict()
+        self._golds = GoldResults()
         self._pasted: OrderedDict[tuple[str, Stamp, str], Pasted] = OrderedDict()
 
     @property
@@ -338,27 +336,8 @@ class TableOracle:
     def _is_correct(self, question: Question | None, result: Result, answer: Answer, spelling: Spelling) -> bool | None:
         if question is None or question.query is None:
             return correctness.is_correct(question, answer, spelling, self.judging)
-        gold = self._gold_rows(question, question.query)
-        if gold is None:
-            return None
-        ordered = correctness.is_ordered(question, self.judging)
-        rule = question.query.rule
-        return execution.is_same(gold, result.answer, result.table, rule, self.judging, ordered=ordered)
-
-    def _gold_rows(self, question: Question, query: Query) -> Rows | None:
-        """What a gold query gives; `None` if it does not run, so that its question is not judged."""
         path = self.library.path(question.table)
-        key = (question.id, stamp(path))
-        if key not in self._results:
-            try:
-                found = Secret[Rows | None](run_gold(path, query.text))
-            except GoldError:
-                found = Secret[Rows | None](None)  # the report counts these
-            self._results[key] = found
-            while len(self._results) > MOST_RESULTS:
-                self._results.popitem(last=False)
-            return found.reveal()
-        return self._results[key].reveal()
+        return self._golds.judge(question, question.query, path, result, self.judging)
 
     async def _execute(self, held: Held, program: str, previous: Json) -> Result:
         box = await self._sandbox()

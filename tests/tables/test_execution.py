@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from dikast.errors import DataError
 from dikast.graphs.hidden_tables.options import find_tables_folder, games_of
-from dikast.tables import gold_sql
+from dikast.tables import execution, gold_sql
 from dikast.tables.correctness import is_ordered
 from dikast.tables.execution import Rule, cell_of, has_order, is_same
 from dikast.tables.gold_sql import GoldError, run_gold
@@ -125,11 +125,18 @@ def test_the_rules_are_what_trying_everything_finds(gold: list[Any], chance: ran
     assert same(gold, given, None, "bird") is (set(plain) == set(mine))
 
 
-def test_many_rows_that_are_only_near_have_an_end() -> None:
+def test_many_rows_that_are_only_near(monkeypatch: pytest.MonkeyPatch) -> None:
     gold = [(n, n + 0.1) for n in range(3000)]
-    assert same(gold, [[n, n + 0.1 + 1e-12] for n in reversed(range(100))], None, "spider") is False
-    assert same(gold[:500], [[n, n + 0.1 + 1e-12] for n in reversed(range(500))], None, "spider")
-    assert not same(gold, [[n, n + 0.1 + 1e-12] for n in reversed(range(3000))], None, "spider")
+    near = [[n, n + 0.1 + 1e-12] for n in range(3000)]
+    assert same(gold, near[::-1], None, "spider")
+    assert same(gold, near[::-1], None, "bird")
+    assert not same(gold, [*near[1:], [0, 0.2]], None, "spider")
+    monkeypatch.setattr(execution, "MOST_PAIRS", 8)
+    apart: Any = [[0.9999994, "b"], [1.0000006, "a"], [7.0, "c"]]  # sorted otherwise than the gold rows
+    wide = Judging(abs_tol=1e-5)
+    assert not same([(1.0000004, "b"), (1.0000002, "a"), (7.000001, "c")], apart, None, "bird", wide)
+    monkeypatch.undo()
+    assert same([(1.0000004, "b"), (1.0000002, "a"), (7.000001, "c")], apart, None, "bird", wide)
 
 
 @pytest.mark.parametrize(
@@ -204,11 +211,16 @@ def test_a_row_without_its_database_is_told(tmp_path: Path) -> None:
             games_of(TableOracle(folder / "database", questions=folder / "q.json", shape="spider"))
 
 
+def rows_of(oracle: TableOracle, id_: str) -> object:
+    question = oracle.gold[id_]
+    assert question.query is not None
+    return oracle._golds.rows(question, question.query, oracle.library.path(question.table))
+
+
 def test_a_gold_query_that_does_not_run_is_not_judged_and_counted(tmp_path: Path) -> None:
     oracle = TableOracle(released(tmp_path) / "database", questions=tmp_path / "bird.json", shape="bird")
     [*_, broken] = oracle.gold.values()
-    assert broken.query is not None
-    assert oracle._gold_rows(broken, broken.query) is None
+    assert rows_of(oracle, broken.id) is None
     assert oracle.unanswered(broken.id) is False
     turns = {"7": {"status": "ok", "correct": True}, "9": {"status": "ok", "correct": None}}
     [whole, *_] = by_category(turns, oracle.gold.values(), lambda _: None)
@@ -218,9 +230,8 @@ def test_a_gold_query_that_does_not_run_is_not_judged_and_counted(tmp_path: Path
 def test_results_of_gold_queries_are_kept_until_the_file_changes(tmp_path: Path) -> None:
     oracle = TableOracle(released(tmp_path) / "database", questions=tmp_path / "dev.json", shape="spider")
     question = oracle.gold["1"]
-    assert question.query is not None
-    assert oracle._gold_rows(question, question.query) == [(3,)]
+    assert rows_of(oracle, "1") == [(3,)]
     with sqlite3.connect(oracle.library.path(question.table)) as connection:
         connection.execute("insert into people values (4, 'dan', 'Bern')")
     connection.close()
-    assert oracle._gold_rows(question, question.query) == [(4,)]
+    assert rows_of(oracle, "1") == [(4,)]

@@ -129,6 +129,7 @@ def test_sheets_are_tables(tmp_path: Path) -> None:
 
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 OUTSIDE = '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+WIDE = 'table:number-columns-repeated="8193"'
 MANY = 'table:number-columns-repeated="999999999"'
 
 
@@ -138,6 +139,7 @@ MANY = 'table:number-columns-repeated="999999999"'
         ([row(cell("&b;"))], {"doctype": LAUGHS}, "has a document type"),
         ([row(cell("&a;"))], {"doctype": OUTSIDE}, "has a document type"),
         ([row(cell("a")), row(cell(7, MANY))], {}, "more than 16384 columns"),
+        ([row(cell("a")), row(cell(more=WIDE), cell(7, WIDE))], {}, "more than 16384 columns"),
         ([row(cell("a")), row(cell(7), more='table:number-rows-repeated="999999999"')], {}, "more than 1,048,576 rows"),
         ([row(cell("a")), row(cell(7, MANY.replace("999", "9e9")))], {}, "number-columns-repeated is no number"),
         ([row(cell("<text:span>" * 300 + "</text:span>" * 300))], {}, "elements nested more than 256 deep"),

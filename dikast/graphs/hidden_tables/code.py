@@ -21,7 +21,7 @@ LEAST_MARK, MOST_INDENT = 3, 3
 NAMED = "answer"
 MOST_CHARACTERS, MOST_LINES = 1 << 20, 50_000
 """A reply beyond is not read: it holds the event loop for the time of its length. A program has 64 kB at most."""
-BARE_QUERY = re.compile(r"\s*(?:select\s|with\s+(?:recursive\s+)?[\w\"]+\s+as\s*\()", re.IGNORECASE)
+BARE_QUERY = re.compile(r"(?:select |with (?:recursive )?[\w\"]++ as ?\()", re.IGNORECASE)
 """How a reply begins that is SQL and no prose; a sentence that begins so costs a round."""
 MOST_BARE = 16_384
 """Characters of a reply without a fence that are parsed as Python, which takes up to 20 ms of processor time."""
@@ -118,4 +118,4 @@ def _is_program(reply: str) -> bool:
 
 def _is_query(reply: str) -> bool:
     """Whether the whole reply is one query, by how it begins: small models leave the fence away."""
-    return len(reply) <= MOST_BARE and BARE_QUERY.match(reply) is not None
+    return len(reply) <= MOST_BARE and BARE_QUERY.match(" ".join(reply.split())) is not None

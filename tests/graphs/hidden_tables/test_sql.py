@@ -55,7 +55,11 @@ async def oracle(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tabl
 async def ask(oracle: TableOracle, *replies: str, table: str = "shop", **knobs: Any) -> tuple[Any, Heard, list[Any]]:
     """One game: its output, what the Solver heard, and the answers."""
     answers: list[Any] = []
-    oracle.deliver = lambda _, answer: answers.append(answer)  # type: ignore[assignment] # a test's own
+
+    def deliver(_: str, answer: Any) -> None:
+        answers.append(answer)
+
+    oracle.deliver = deliver
     heard = Heard(*replies)
     follow_ups = knobs.pop("follow_ups", [])
     context = hidden_tables.Context(solver=heard.solver, oracle=oracle, language="sql", **knobs)
