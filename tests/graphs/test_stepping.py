@@ -242,7 +242,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("how", CALLS)
 @pytest.mark.parametrize("name", METHODS)
 def test_a_synchronous_call_says_in_a_line_what_to_call(name: str, how: str) -> None:
-    with pytest.raises(UsageError, match=r"^[^\n]*asyncio\.run\(graph\.ainvoke\(\.\.\.\)\)[^\n]*$") as error:
+    with pytest.raises(UsageError, match=r"^[^\n]*dikast\.wait\(graph\.ainvoke\(\.\.\.\)\)[^\n]*$") as error:
         CALLS[how](load_method(name).load_graph())
     assert f"graph {name!r} is asynchronous" in str(error.value)
 
