@@ -7,8 +7,8 @@ RevisEval (Zhang et al., arXiv 2410.05193) argues that a reference made from a r
 one that was written without it, and therefore of more use. Here both are laid beside the same responses: nearness, the
 gap between the responses, the lead of the one that people prefer, and how often the nearer response is theirs.
 
-Intervals of differences are those of paired judges (`dikast.stats.bounded_mean`): wide for few pairs, never without a
-width.
+Differences have 95 % intervals: of nearness by bootstrap over pairs, of how often something is right as between paired
+judges (`dikast.stats.bounded_mean`), never without a width.
 
 Not covered: whether nearness causes agreement; that takes judges, see `dikast.graphs.reviseval.references`.
 """
@@ -128,22 +128,22 @@ def compare_references(trios: Sequence[Trio], measures: Mapping[str, Measure], t
 def _figures(trios: Sequence[Trio], name: str, measure: Measure, ties: Ties) -> Iterator[Paired]:
     found = [(trio, near) for trio in trios if (near := nearness(trio, measure)) is not None]
     for place, what in enumerate(NEAR):
-        yield from paired(name, what, [(a[place], g[place]) for _, (a, g) in found], 1)
-    yield from paired(name, MEAN, [(fmean(a), fmean(g)) for _, (a, g) in found], 1)
-    yield from paired(name, APART, [(abs(a[0] - a[1]), abs(g[0] - g[1])) for _, (a, g) in found], 1)
+        yield from paired(name, what, [(a[place], g[place]) for _, (a, g) in found])
+    yield from paired(name, MEAN, [(fmean(a), fmean(g)) for _, (a, g) in found])
+    yield from paired(name, APART, [(abs(a[0] - a[1]), abs(g[0] - g[1])) for _, (a, g) in found])
     sides = {"1": 1.0, "2": -1.0}
     leads = [
         (sign * (a[0] - a[1]), sign * (g[0] - g[1]))
         for trio, (a, g) in found
         if (sign := sides.get(trio.gold or "")) is not None
     ]
-    yield from paired(name, LEAD, leads, 2)
+    yield from paired(name, LEAD, leads)
     right = [
         (credit_of(nearer(a), trio.gold, ties) or 0.0, credit_of(nearer(g), trio.gold, ties) or 0.0)
         for trio, (a, g) in found
         if trio.gold is not None and (ties != "leave-out" or trio.gold != "tie")
     ]
-    yield from paired(name, RIGHT, right, 1)
+    yield from paired(name, RIGHT, right, credits=True)
 
 
 def nearer(near: tuple[float, float]) -> Winner:
@@ -151,12 +151,26 @@ def nearer(near: tuple[float, float]) -> Winner:
     return "tie" if near[0] == near[1] else "1" if near[0] > near[1] else "2"
 
 
-def paired(measure: str, what: str, values: Iterable[tuple[float, float]], bound: float) -> Iterator[Paired]:
-    """A figure out of each pair's two values, whose difference lies within -bound..bound; none without a pair."""
+def paired(
+    measure: str, what: str, values: Iterable[tuple[float, float]], *, credits: bool = False
+) -> Iterator[Paired]:
+    """A figure out of each pair's two values; none without a pair.
+
+    Args:
+        measure: Whose.
+        what: Of what.
+        values: With the adapted reference, and with the given one.
+        credits: Whether they say how right something is, 0..1, and not how near.
+    """
     both = list(values)
     if not both:
         return
     differences = [a - g for a, g in both]
-    low, high = stats.bounded_mean(differences, -bound, bound, pseudo=1)
+    if credits:
+        low, high = stats.bounded_mean(differences, -1, 1, pseudo=1)
+    elif len(set(differences)) > 1:
+        low, high = stats.bootstrap(differences)
+    else:
+        low, high = math.nan, math.nan  # pairs that are all alike say nothing about how sure the figure is
     difference = Estimate(fmean(differences), low, high)
     yield Paired(measure, what, len(both), fmean(a for a, _ in both), fmean(g for _, g in both), difference)

@@ -71,6 +71,10 @@ def test_the_figures_by_hand() -> None:
     # Right: p1 with the adapted one alone, p2 with the given one alone, p3 with neither.
     assert (found[RIGHT].n, found[RIGHT].adapted, found[RIGHT].given) == (3, pytest.approx(1 / 3), pytest.approx(1 / 3))
     assert found[RIGHT].difference.low < 0 < found[RIGHT].difference.high
+    # Differences of .5, .5, 1 and 0.
+    assert 0 <= found[NEAR[0]].difference.low < 0.5 < found[NEAR[0]].difference.high <= 1
+    alike = {one.what: one for one in compare_references([TRIOS[0]] * 3, {"token-f1": token_f1}, "strict")}
+    assert (math.isnan(alike[MEAN].difference.low), math.isnan(alike[RIGHT].difference.low)) == (True, False)
     half = {one.what: one for one in compare_references(TRIOS, {"token-f1": token_f1}, "half")}
     assert half[RIGHT].adapted == pytest.approx((1 + 0.5 + 0.5) / 3)
     left = {one.what: one for one in compare_references(TRIOS, {"token-f1": token_f1}, "leave-out")}

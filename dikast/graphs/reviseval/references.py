@@ -124,7 +124,7 @@ def figures_of(both: Both, measures: Mapping[str, Measure], ties: Ties) -> list[
 def _judged(both: Both, measures: Mapping[str, Measure], ties: Ties) -> Iterator[Paired]:
     asked = [trio for trio in both.trios if trio.gold is not None and (ties != "leave-out" or trio.gold != "tie")]
     credits = {trio.id: _credits(both.verdicts[trio.id], trio, ties) for trio in asked}
-    yield from paired("judge", JUDGED, credits.values(), 1)
+    yield from paired("judge", JUDGED, credits.values(), credits=True)
     for name, measure in measures.items():
         gains = {
             trio.id: sum(near[0]) - sum(near[1]) for trio in asked if (near := nearness(trio, measure)) is not None
@@ -132,7 +132,7 @@ def _judged(both: Both, measures: Mapping[str, Measure], ties: Ties) -> Iterator
         middle = median(gains.values()) if gains else 0.0
         parts = {NEARER: [i for i in gains if gains[i] > middle], FARTHER: [i for i in gains if gains[i] <= middle]}
         for where, ids in parts.items():
-            yield from paired(f"judge, by {name}", f"{JUDGED}, {where}", [credits[id_] for id_ in ids], 1)
+            yield from paired(f"judge, by {name}", f"{JUDGED}, {where}", [credits[id_] for id_ in ids], credits=True)
 
 
 def _credits(said: tuple[Winner | None, Winner | None], trio: Trio, ties: Ties) -> tuple[float, float]:
