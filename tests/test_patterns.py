@@ -203,8 +203,8 @@ def superlinear(pattern: Any) -> str | None:
     own, ordinary = pieces(pattern.pattern, pattern.flags), list(ORDINARY)
     pumps = [*own[: MOST_PUMPS - len(ordinary)], *ordinary]
     longest = sorted(own, key=len, reverse=True)[:2]
-    before = ["", *longest, *own[:MOST_BEFORE]]
-    after = ["", "!\0", "`", *longest[:1]]
+    before = list(dict.fromkeys(["", *longest, *own[:MOST_BEFORE]]))
+    after = list(dict.fromkeys(["", "!\0", "`", *longest[:1]]))
     for pump, start, end, use in product(pumps, before, after, USES):
         for length in LENGTHS if start or end else (*LENGTHS, LONG):
             long = start + pump * (length // len(pump)) + end

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -83,27 +82,22 @@ def test_a_longer_suite_is_drawn_from_and_a_shared_prompt_is_told(runs: tuple[Pa
     assert any("1 tests of the run have a prompt that is in the static suite" in note for note in found.notes)
 
 
-@pytest.mark.parametrize(
-    ("where", "value", "told"),
-    [
+def test_runs_that_differ_in_what_changes_verdicts_are_refused(runs: tuple[Path, Path]) -> None:
+    run, static = runs
+    file = static / "manifest.json"
+    manifest = json.loads(file.read_text(encoding="utf-8"))
+    changes: list[tuple[str, Any, str]] = [
         ("context.oracles", [{"model": "another"}], "differ in oracles"),
         ("context.policy", "Nothing is.", "differ in policy"),
         ("context.judging", {"max_tokens": 7}, "differ in judging"),
         ("context.answering", {"max_tokens": 7}, "differ in answering"),
         ("context.targets", [{"weights": "others"}], "is not the same in both runs"),
-    ],
-)
-def test_runs_that_differ_in_what_changes_verdicts_are_refused(
-    runs: tuple[Path, Path], where: str, value: Any, told: str
-) -> None:
-    run, static = runs
-    shutil.copytree(static, static.parent / "other")
-    file = static.parent / "other" / "manifest.json"
-    manifest = json.loads(file.read_text(encoding="utf-8"))
-    manifest["fingerprint"][where] = value
-    file.write_text(json.dumps(manifest), encoding="utf-8")
-    with pytest.raises(UsageError, match=told):
-        against.compare(Run.open(run), Run.open(static.parent / "other"))
+    ]
+    for where, value, told in changes:
+        changed = {**manifest, "fingerprint": {**manifest["fingerprint"], where: value}}
+        file.write_text(json.dumps(changed), encoding="utf-8")
+        with pytest.raises(UsageError, match=told):
+            against.compare(Run.open(run), Run.open(static))
 
 
 def test_no_target_in_common_and_rows_that_are_owed_are_refused(cli: Cli, runs: tuple[Path, Path]) -> None:
