@@ -51,6 +51,7 @@ class _Begun:
 class ForeignCalls(BaseCallbackHandler):
     """Books foreign calls. Any number of threads may make them."""
 
+    ignores_what_is_asked = True  # `invoke.DEAF`
     raise_error = True
     run_inline = True  # in the caller's own context: the ledger is there
 
