@@ -143,6 +143,7 @@ class ForeignCalls(BaseCallbackHandler):
 class ForeignPace(AsyncCallbackHandler):
     """Has foreign calls wait until a run's rates allow them; a call from a thread waits in that thread."""
 
+    ignores_what_is_asked = True  # `invoke.DEAF`
     run_inline = True  # before the call, and before it is counted
 
     @property
