@@ -103,7 +103,7 @@ async def test_request_and_reply_are_the_same_either_way(
     monkeypatch.setattr(module, "is_heard", Always(True))
     assert await invoke(model, request_) == straight
     assert model.asked[0] == model.asked[1]
-    assert type(model.asked[0].sampling) is type(model.asked[1].sampling) is Sampling
+    assert type(model.asked[0].sampling) is type(model.asked[1].sampling) is type(request_.sampling)
 
 
 @pytest.mark.parametrize("error", [ModelTimeout("late"), TimeoutError("late")])
