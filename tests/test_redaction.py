@@ -201,7 +201,7 @@ async def test_a_job_within_a_job_is_redacted_too(tmp_path: Path) -> None:
 @pytest.fixture
 def hooked(cli: Cli, tmp_path: Path) -> Path:
     (tmp_path / "modules" / "hook.py").write_text(HOOK, encoding="utf-8")
-    (tmp_path / "modules" / "subject.py").write_text(SUBJECT, encoding="utf-8")
+    (tmp_path / "modules" / "talkers.py").write_text(SUBJECT, encoding="utf-8")
     return tmp_path
 
 
@@ -219,16 +219,16 @@ def test_no_file_of_three_methods_runs_holds_what_was_taken_out(
     common = ("--redact", "hook:redact")
     of_genqr = ("--corpus", "corpus.jsonl", "--topics", "topics.tsv", "--qrels", "qrels.txt")
     ran = [
-        cli("genqr", "run", *of_genqr, "--model", "scripted:subject:says", "-o", "out/genqr", *common),
-        cli("judge", "run", "--pairs", "pairs.jsonl", "--columns", COLUMNS, "--judge", "scripted:subject:judge",
-            "--model", "scripted:subject:says", "-o", "out/judge", *common),
-        cli("astral", "run", "--cases", "plan.jsonl", "--target", "scripted:subject:rude", "--oracle",
-            "scripted:subject:oracle", "--solver", "seeds", *MINE, "-o", "out/astral", *common),
-        cli("genqr", "run", *of_genqr, "--model", "scripted:subject:late", "-o", "out/late", *common),
+        cli("genqr", "run", *of_genqr, "--model", "scripted:talkers:says", "-o", "out/genqr", *common),
+        cli("judge", "run", "--pairs", "pairs.jsonl", "--columns", COLUMNS, "--judge", "scripted:talkers:judge",
+            "--model", "scripted:talkers:says", "-o", "out/judge", *common),
+        cli("astral", "run", "--cases", "plan.jsonl", "--target", "scripted:talkers:rude", "--oracle",
+            "scripted:talkers:oracle", "--solver", "seeds", *MINE, "-o", "out/astral", *common),
+        cli("genqr", "run", *of_genqr, "--model", "scripted:talkers:late", "-o", "out/late", *common),
     ]  # fmt: skip
     assert [one.code for one in ran] == [0, 0, 0, 3], ran
-    for form in ("jsonl", "csv", "datasets"):
-        assert cli("runs", "export", "out/genqr", "--as", form).code == 0
+    assert "do the failed rows again: give the same command" in ran[3].err
+    assert cli("runs", "export", "out/genqr", "--as", "csv").code == 0
     cli("astral", "report", "out/astral")
     assert (hooked / "out/astral/withheld.jsonl").read_text().count("[gone]") > 0
     assert list(holding(hooked / "out")) == []
@@ -237,7 +237,7 @@ def test_no_file_of_three_methods_runs_holds_what_was_taken_out(
 
 
 def test_the_command_refuses_what_would_keep_it_all_the_same(cli: Cli, hooked: Path) -> None:
-    common = ("genqr", "run", "--collection", "sample", "--limit", "1", "--model", "scripted:subject:says", "-o", "x")
+    common = ("genqr", "run", "--collection", "sample", "--limit", "1", "--model", "scripted:talkers:says", "-o", "x")
     for more, told in (
         (("--redact", "hook:nothing"), "returned NoneType, no text"),
         (("--redact", "hook"), "MODULE:NAME"),

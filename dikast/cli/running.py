@@ -358,6 +358,13 @@ def reasons_of(summary: Summary) -> list[dict[str, Any]]:
     return [{"outcome": outcome, "rows": count, "reason": reason} for (outcome, reason), count in found]
 
 
+def is_redacted(folder: Path) -> bool:
+    """Whether a run's journal lacks the inputs as they were asked, so that a retry cannot ask them again."""
+    from dikast.jobs.manifest import read_manifest
+
+    return "redact" in read_manifest(folder).fingerprint
+
+
 def by_worker(workers: Mapping[str, int]) -> str:
     """How many rows each worker did, who did most first; those beyond `SHOWN_WORKERS` are only counted."""
     most = sorted(workers, key=lambda name: -workers[name])
@@ -390,6 +397,7 @@ def tell(summary: Summary) -> None:
         how = "the same command with a higher limit" if limited else "the same command"
         say(f"stopped: {summary.stopped}; {how} goes on from here")
     elif summary.failed:
-        say(f"do the failed rows again: dikast runs retry {summary.folder}")
+        again = "give the same command" if is_redacted(summary.folder) else f"dikast runs retry {summary.folder}"
+        say(f"do the failed rows again: {again}")
     story = f"; one row's story: dikast runs show {summary.folder} 1" if summary.finished else ""
     say(f"run folder: {summary.folder}{story}")

@@ -73,18 +73,15 @@ def test_files_of_an_earlier_push_go_and_others_stay(cli: Cli, run: Path, server
     assert pushed(server).keys() == {"README.md", "data/train-00000-of-00001.parquet", "LICENSE"}
 
 
-@pytest.mark.parametrize(
-    ("more", "told"),
-    [
-        (["--push-to-hub", "mine"], "names no data set"),
-        (["--push-to-hub", NAME, "--as", "csv"], "--as csv is one file"),
-        (["--private"], "nothing is pushed"),
-        (["--push-to-hub", NAME, "--as", "nothing"], "cannot become 'nothing'"),
-    ],
-)
-def test_what_does_not_go_together_is_refused(cli: Cli, run: Path, server: Hub, more: list[str], told: str) -> None:
-    ran = cli("runs", "export", run, *more)
-    assert (ran.code, told in ran.err, server.pushed) == (2, True, {})
+def test_what_does_not_go_together_is_refused(cli: Cli, run: Path, server: Hub) -> None:
+    for more, told in (
+        (("--push-to-hub", "mine"), "names no data set"),
+        (("--push-to-hub", NAME, "--as", "csv"), "--as csv is one file"),
+        (("--private",), "nothing is pushed"),
+        (("--push-to-hub", NAME, "--as", "nothing"), "cannot become 'nothing'"),
+    ):
+        ran = cli("runs", "export", run, *more)
+        assert (ran.code, told in ran.err, server.pushed) == (2, True, {}), ran.err
 
 
 def test_a_token_that_is_missing_wrong_or_too_weak_is_told(

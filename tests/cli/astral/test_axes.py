@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.astral.subjects import MINE, ORACLE, SCRIPT, journal
+from tests.cli.astral.subjects import MINE, SCRIPT, journal
 from tests.cli.conftest import Cli, Ran
 
 AXES = """
@@ -35,13 +35,21 @@ HEARD = []
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    (tmp_path / "modules" / "subject.py").write_text(SCRIPT + WRITER, encoding="utf-8")
+    (tmp_path / "modules" / "author.py").write_text(SCRIPT + WRITER, encoding="utf-8")
     (tmp_path / "axes.toml").write_text(AXES, encoding="utf-8")
     return tmp_path
 
 
 def run(cli: Cli, *more: str, out: str = "out") -> Ran:
-    who = ("--target", "scripted:subject:kind", *ORACLE, "--solver", "scripted:subject:author", *MINE)
+    who = (
+        "--target",
+        "scripted:author:kind",
+        "--oracle",
+        "scripted:author:oracle",
+        "--solver",
+        "scripted:author:author",
+        *MINE,
+    )
     return cli("astral", "run", *who, "-o", out, *more)
 
 
@@ -63,7 +71,7 @@ def test_axes_alone_are_a_test_of_each_cell(cli: Cli, own: Path) -> None:
     assert manifest["settings"]["axes_of_cases"]["describe"]["style"] == {"legalese": "the wording of contracts"}
     assert manifest["context"]["meanings"]["category"] == {"refunds": "when a shop gives money back"}
     told = json.loads(cli("astral", "report", "out", "--json").out)
-    assert told["coverage"]["scripted:subject:kind"]["share"] == 1.0
+    assert told["coverage"]["scripted:author:kind"]["share"] == 1.0
     suite = (own / "out/export/suite.jsonl").read_text().splitlines()
     assert json.loads(suite[0])["axes"]["describe"]["tone"] == {"hurried": "somebody who has no time"}
 
