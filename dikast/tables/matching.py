@@ -13,13 +13,10 @@ import datetime
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from dikast.tables.answers import TOLERANCE
+from dikast.tables.item import Item
 from dikast.tables.judging import Judging
-
-if TYPE_CHECKING:
-    from dikast.tables.own import Item
 
 RELATIVE = 1e-9
 SLACK = 1 + 1e-6

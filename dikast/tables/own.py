@@ -25,13 +25,12 @@ from __future__ import annotations
 
 import datetime
 import math
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import cast
 
-from dikast.sandbox.inside.written import PLAIN, Spelling, is_date_text, read_amount, read_date
-from dikast.tables.answers import TOLERANCE, Value, denotation_correct, distinct, items, normalise, read
+from dikast.sandbox.inside.written import PLAIN, Spelling
+from dikast.tables.answers import TOLERANCE, Value, denotation_correct, distinct, items, read
+from dikast.tables.item import Item
 from dikast.tables.judging import DEFAULT, Judging
 from dikast.tables.labelled import Answer, Labelled, labelled
 from dikast.tables.matching import Candidates
@@ -41,44 +40,9 @@ RELATIVE_TOLERANCE = 1e-9
 ROUNDED_DIGITS, ROUNDED_PLACES = 3, 2
 """From three digits on, or two of them behind the point, a gold number may be a rounded one."""
 
-TRUTH = {"true": True, "yes": True, "false": False, "no": False}
 MOST_SCANNED = 5_000_000
 """Rows that are looked at as another's match, of those that are not equal as they stand; half a minute."""
-SPAN = re.compile(r"(?:(-?\d{1,9}) days?,? ?)?(\d{1,6}):(\d\d)(?::(\d\d(?:\.\d{1,9})?))?")
 Rows = Sequence[Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item of an answer, in every way that it can be read.
-
-    Args:
-        text: As written.
-        value: As WikiTableQuestions' rule reads it.
-        truth: Whether it says yes or no.
-        number: Its number; of a share in per cent the per cent.
-        currency: The number's currency, if it has one.
-        percent: Whether it is a share in per cent.
-        moment: Its date and time.
-        seconds: Its duration.
-    """
-
-    text: str
-    value: Value
-    truth: bool | None
-    number: float | None
-    currency: str
-    percent: bool
-    moment: datetime.datetime | None
-    seconds: float | None
-
-    @classmethod
-    def of(cls, text: str, spelling: Spelling) -> Item:
-        """Read an item."""
-        amount = read_amount(text, spelling)
-        value, currency, percent = amount or (None, "", False)
-        moment = read_date(text, spelling) if is_date_text(text) else None
-        return cls(text, read(text), TRUTH.get(normalise(text)), value, currency, percent, moment, _seconds(text))
 
 
 def is_right(
@@ -192,14 +156,6 @@ def _same_moment(one: datetime.datetime, other: datetime.datetime) -> bool:
     if (one.tzinfo is None) == (other.tzinfo is None):
         return one == other
     return one.replace(tzinfo=None) == other.replace(tzinfo=None)
-
-
-def _seconds(text: str) -> float | None:
-    found = SPAN.fullmatch(text.strip())
-    if found is None:
-        return None
-    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def _widths(table: Labelled) -> set[int]:

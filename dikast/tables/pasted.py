@@ -13,8 +13,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
 from dikast.tables.table import Table
 
 Count = Callable[[str], Awaitable[int]]
@@ -59,6 +57,8 @@ async def count_pasted(tables: Sequence[Table], count: Count) -> Pasted:
 
 
 def _line(cells: Iterable[Any]) -> str:
+    import pandas as pd
+
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerow("" if pd.isna(cell) else str(cell) for cell in cells)
     return out.getvalue()

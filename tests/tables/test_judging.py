@@ -16,10 +16,11 @@ from dikast.sandbox.inside.written import PLAIN
 from dikast.tables import own
 from dikast.tables.answers import denotation_correct, distinct, read
 from dikast.tables.correctness import is_correct
+from dikast.tables.item import Item
 from dikast.tables.judging import DEFAULT, Judging, ordered
 from dikast.tables.labelled import Answer
 from dikast.tables.oracle import POLICY, TableOracle, load_table_oracle, policy_of
-from dikast.tables.own import Item, is_right, same_item
+from dikast.tables.own import is_right, same_item
 from dikast.tables.questions import Gold, Question
 
 

@@ -92,7 +92,8 @@ def test_guided_texts_reported_shown_and_exported(cli: Cli) -> None:
     assert found["kl"] > 0
     assert found["fluency"] == pytest.approx(-0.6931, abs=1e-3)
     usage = [found["summary"]["usage"][role] for role in ("solver", "baseline")]
-    assert found["calls"] == sum(one["calls"] + one.get("cached_calls", 0) for one in usage) - 2 * 6  # probes
+    probes = sum(one["calls"] + one.get("cached_calls", 0) for one in usage) - found["calls"]
+    assert 2 <= probes <= 2 * 6  # each model's tokens are looked at once, or by each row that does not know yet
     plain = told(cli, *RUN[:7], "plain", *RUN[8:], *SOLVER, *REWARD, "--decoder", "plain", "--texts", "3")
     assert (plain["rollout_tokens"], plain["kl"]) == (0, 0.0)
     assert found["reward"] > plain["reward"]
