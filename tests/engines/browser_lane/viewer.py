@@ -64,6 +64,7 @@ async def viewer(folders: Iterable[Path], profile: Path) -> AsyncGenerator[tuple
             await page.size(1280)
             await page.open(f"{base}/?token={TOKEN}")
             await page.until("location.search === '' && document.querySelector('h1')?.innerText === 'Runs'")
+            await page.until("document.readyState === 'complete'")  # its script hears keys by then
             yield page, base
             assert page.said == []
             assert all(url.startswith((f"{base}/", "data:")) for url in page.requested), page.requested

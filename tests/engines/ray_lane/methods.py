@@ -22,7 +22,7 @@ from tests.cli.judge.pairs import COLUMNS, PAIRS
 from tests.cli.judge.pairs import SCRIPT as JUDGES
 from tests.cli.test_tables import MODULE as GAMERS
 from tests.engines.ray_lane.conftest import ROOT, SECONDS, start
-from tests.engines.ray_lane.world import below, left_of, lines, results, twice, workers_below
+from tests.engines.ray_lane.world import below, left_of, lines, results, twice
 from tests.loopback import ECHO, Loopback
 
 __all__ = ["cli"]  # the fixture
@@ -92,10 +92,10 @@ def test_games_over_hidden_tables_have_a_sandbox_in_each_worker_which_dies_with_
 
 
 def kill_a_worker(out: Path, boxes: list[int]) -> None:
-    """Kill one in the middle; `boxes` are the processes that it had started."""
+    """Kill one that has done rows, in the middle; `boxes` are the processes that it had started."""
     while not (out / "rows.jsonl").exists() or len(lines(out)) < 10:
         time.sleep(0.02)
-    worker = workers_below(os.getpid())[0]
+    worker = int(lines(out)[0]["worker"].rpartition("/")[2])
     boxes += below(worker)
     os.kill(worker, signal.SIGKILL)
 
