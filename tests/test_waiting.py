@@ -97,7 +97,7 @@ def test_a_real_kernel_awaits_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     manager: Any = pytest.importorskip("jupyter_client.manager", reason="jupyter_client is not installed")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[1]), prepend=":")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    kernel, client = manager.start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
+    kernel, client = manager.start_new_kernel(startup_timeout=600, kernel_name="python3", cwd=str(tmp_path))
     try:
         heard: list[str] = []
 
@@ -105,7 +105,7 @@ def test_a_real_kernel_awaits_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             heard.append(str(told))
 
         for cell in (*CELLS, "import json, dikast; print(json.dumps(told))", "dikast.wait(jobs.run(1, 2, 3, 4))"):
-            client.execute_interactive(inspect.cleandoc(cell), timeout=120, output_hook=hear)
+            client.execute_interactive(inspect.cleandoc(cell), timeout=600, output_hook=hear)
     finally:
         client.stop_channels()
         kernel.shutdown_kernel(now=True)
