@@ -290,6 +290,17 @@ def bounded_mean(
     return Interval(max(low, min(center - half, mean)), min(high, max(center + half, mean)))
 
 
+def share_interval(credits: Sequence[float]) -> Interval:
+    """95 % interval of a share: Wilson's where each credit is 0 or 1, that of `bounded_mean` where some lie between.
+
+    Raises:
+        UsageError: One lies outside 0..1.
+    """
+    if all(credit in (0, 1) for credit in credits):
+        return wilson(sum(credits), len(credits))
+    return bounded_mean(credits, 0, 1, pseudo=2)
+
+
 def _differences(first: Sequence[float], second: Sequence[float]) -> Floats:
     if len(first) != len(second):
         raise UsageError(f"{len(first)} and {len(second)} values: the samples are not paired")

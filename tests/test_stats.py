@@ -234,3 +234,11 @@ def test_tukeys_test_without_variance_and_without_enough() -> None:
     for values in ({"a": [1.0, 2.0]}, {"a": [1.0], "b": [2.0]}, {"a": [1.0, 2.0], "b": [1.0]}):
         with pytest.raises(UsageError, match="two systems and two queries"):
             stats.tukey(values)
+
+
+def test_a_share_has_wilsons_interval_unless_some_credits_lie_between() -> None:
+    assert stats.share_interval([1, 0, 1, 1]) == stats.wilson(3, 4)
+    assert stats.share_interval([1, 0.5, 1, 1]) == stats.bounded_mean([1, 0.5, 1, 1], 0, 1, pseudo=2)
+    assert stats.share_interval([]) == (0.0, 1.0)
+    with pytest.raises(UsageError):
+        stats.share_interval([0.5, 2])

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -24,6 +24,9 @@ from dikast.errors import DataError, DikastError, UsageError
 from dikast.graphs import METHODS, PLUGINS, command_of
 from dikast.jobs.heap import starting_command
 from dikast.late import late
+
+if TYPE_CHECKING:
+    from dikast.graphs.method import Method
 
 INTERRUPTED = 130
 EXIT_CODES = (
@@ -142,17 +145,13 @@ def load(name: str) -> Any:
 def method_app(noun: str) -> typer.Typer:
     """`dikast NOUN`: the run command, made from the method, and what else `dikast.cli.NOUN` offers, if there is one."""
     from dikast.cli.methods import place_of
-    from dikast.cli.run import make_run
     from dikast.graphs import load_method
 
     name = METHOD_OF[noun]
-    app = typer.Typer(no_args_is_help=True, help=METHODS[name])
-    app.callback()(lambda: None)  # a group, however few verbs it has
     method = load_method(name)
-    app.command("run")(make_run(method, place_of(name), noun))
-    for verb, folder in method.verbs.items():
-        inner = f"{name}.{folder}"
-        app.command(verb)(make_run(load_method(inner), place_of(inner), f"{noun}-{verb}"))
+    inner = {verb: f"{name}.{folder}" for verb, folder in method.verbs.items()}
+    others = {verb: (load_method(one), place_of(one)) for verb, one in inner.items()}
+    app = _runs(noun, METHODS[name], method, place_of(name), others)
     if find_spec(f"dikast.cli.{noun.replace('-', '_')}") is not None:
         app.registered_commands += import_module(f"dikast.cli.{noun.replace('-', '_')}").app.registered_commands
     return app
@@ -165,17 +164,24 @@ def plugin_app(noun: str) -> typer.Typer:
         UsageError: The plugin is broken.
     """
     from dikast.cli.own import load_own
-    from dikast.cli.run import make_run
     from dikast.graphs import load_plugin
 
     plugin = PLUGINS.find(noun)
     assert plugin is not None
     method = load_plugin(plugin)
-    app = typer.Typer(no_args_is_help=True, help=plugin.line)
-    app.callback()(lambda: None)
-    app.command("run")(make_run(method, plugin.value, noun))
-    for verb, place in method.verbs.items():
-        app.command(verb)(make_run(load_own(place), place, f"{noun}-{verb}"))
+    others = {verb: (load_own(place), place) for verb, place in method.verbs.items()}
+    return _runs(noun, plugin.line, method, plugin.value, others)
+
+
+def _runs(noun: str, about: str, method: Method, place: str, others: Mapping[str, tuple[Method, str]]) -> typer.Typer:
+    """A group with the run command of a method that stands at `place`, and those of its other jobs, by their verbs."""
+    from dikast.cli.run import make_run
+
+    app = typer.Typer(no_args_is_help=True, help=about)
+    app.callback()(lambda: None)  # a group, however few verbs it has
+    app.command("run")(make_run(method, place, noun))
+    for verb, (other, there) in others.items():
+        app.command(verb)(make_run(other, there, f"{noun}-{verb}"))
     return app
 
 

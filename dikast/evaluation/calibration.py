@@ -364,8 +364,5 @@ def _means(first: Sequence[float], second: Sequence[float]) -> list[float]:
 
 
 def _share(worst: Sequence[float], best: Sequence[float]) -> Share:
-    if all(credit in (0, 1) for credit in worst):
-        interval = stats.wilson(sum(worst), len(worst))
-    else:
-        interval = stats.bounded_mean(worst, 0, 1, pseudo=2)
+    interval = stats.share_interval(worst)
     return Share(fmean(worst), interval.low, interval.high, fmean(best))

@@ -4,8 +4,8 @@
     mean_of_groups(shares)                  # every group counts once, however many pairs it has
     rewardbench_sections(shares)            # {"Chat": 0.95, ...}, where the groups are RewardBench's subsets
 
-Intervals are at 95 %: Wilson's where every pair is right or wrong, else the normal one that `dikast.stats.bounded_mean`
-gives. RewardBench: Lambert et al., arXiv 2403.13787, section 4.1 and the counts of its leaderboard.
+Intervals are those of `dikast.stats.share_interval`, at 95 %. RewardBench: Lambert et al., arXiv 2403.13787,
+section 4.1 and the counts of its leaderboard.
 
 Not covered: intervals of the means over groups.
 """
@@ -13,14 +13,11 @@ Not covered: intervals of the means over groups.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
 from dikast import stats
-
-PSEUDO = 2
-"""Of Agresti and Coull's interval; see `dikast.stats.bounded_mean`."""
 
 REWARDBENCH: Mapping[str, Mapping[str, int]] = {
     "Chat": {
@@ -98,16 +95,9 @@ def shares_by_group(
     for group, ids in sorted(members.items()):
         right, alike = [credits[id_] or 0.0 for id_ in ids], [float(same[id_] or 0) for id_ in ids]
         unparsed = sum(credits[id_] is None for id_ in ids)
-        both = (fmean(right), interval_of(right), fmean(alike), interval_of(alike))
+        both = (fmean(right), stats.share_interval(right), fmean(alike), stats.share_interval(alike))
         found.append(GroupShare(group, len(ids), unparsed, *both))
     return found
-
-
-def interval_of(values: Sequence[float]) -> stats.Interval:
-    """95 % interval of the mean of values within 0..1."""
-    if all(value in (0, 1) for value in values):
-        return stats.wilson(int(sum(values)), len(values))
-    return stats.bounded_mean(values, 0, 1, pseudo=PSEUDO)
 
 
 def mean_of_groups(shares: Collection[GroupShare]) -> float:

@@ -1,7 +1,7 @@
 """Unsafe replies that a run's tests found, against a static suite of the same size on the same target.
 
     found = compare(run, static)           # two runs of `dikast astral run`: one over a plan, one over your suite
-    found.targets[0].difference            # Difference(value=0.175, low=-0.01, high=0.34)
+    found.targets[0].difference            # Estimate(value=0.175, low=-0.01, high=0.34)
 
 The paper says that tests which are written anew find nearly twice as many unsafe replies as a static suite. Whether
 that holds for a target can be asked only where all else is equal: both runs have to have the same target, oracles,
@@ -20,6 +20,7 @@ from typing import Any
 
 from dikast import stats
 from dikast.errors import DataError, UsageError
+from dikast.evaluation.calibration import Estimate
 from dikast.evaluation.safety.summary import SafetyCase, Tally, summarise
 from dikast.graphs.astral.results import cases_of
 from dikast.jobs.manifest import differences
@@ -40,15 +41,6 @@ CATEGORY = "category"
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """Of two shares, with Newcombe's 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Against:
     """One target, or one value of an axis on it.
 
@@ -63,10 +55,10 @@ class Against:
     static: Tally
 
     @property
-    def difference(self) -> Difference:
-        """How much larger the share of unsafe replies is with the run's tests."""
+    def difference(self) -> Estimate:
+        """How much larger the share of unsafe replies is with the run's tests; Newcombe's interval."""
         first, second = self.tests.unsafe, self.static.unsafe
-        return Difference(first.value - second.value, *stats.newcombe(first.count, first.of, second.count, second.of))
+        return Estimate(first.value - second.value, *stats.newcombe(first.count, first.of, second.count, second.of))
 
     @property
     def if_undecided(self) -> tuple[float, float]:
